@@ -1,0 +1,1 @@
+"""How the world answers: one file or folder per dependency."""

@@ -1,0 +1,1 @@
+"""Pure values and decisions; ``now`` is always an argument."""

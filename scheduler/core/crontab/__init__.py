@@ -1,0 +1,1 @@
+"""The crontab: its grammar, its lint and its meaning in words."""

@@ -1,0 +1,69 @@
+"""A job: the standing order that a crontab line gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from scheduler.core.trigger import Trigger
+
+Overlap = Literal["skip", "queue", "replace", "allow"]
+CatchUp = Literal["skip", "latest", "all"]
+Dst = Literal["once", "elapsed", "skip"]
+DayFields = Literal["or", "and"]
+
+DEFAULT_MODEL = "claude-sonnet-5-5"
+DEFAULT_BUDGET_RUN_USD = 0.50
+DEFAULT_BUDGET_DAY_USD = 5.00
+DEFAULT_WINDOW_SECONDS = 6 * 3600
+DEFAULT_TIMEOUT_SECONDS = 30 * 60
+DEFAULT_RETRIES = 3
+DEFAULT_PAUSE_AFTER = 5
+DEFAULT_MAX_STEPS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Spending caps of a job, in US dollars.
+
+    ``default`` is true when nobody wrote a budget, so that ``check`` can say that a default applies.
+    """
+
+    run_usd: float = DEFAULT_BUDGET_RUN_USD
+    day_usd: float = DEFAULT_BUDGET_DAY_USD
+    default: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job, complete: nothing of it is looked up again while a run of it lives.
+
+    Paths (``prompt_file``, ``gate``, ``workdir``) are absolute texts, or None.
+    ``prompt`` is the text itself, also when it came from a file.
+    ``tools`` is None for "the built-in tools"; sleep, note and finish are always there.
+    """
+
+    name: str
+    trigger: Trigger
+    prompt: str
+    tz: str = "UTC"
+    model: str = DEFAULT_MODEL
+    prompt_file: str | None = None
+    dst: Dst | None = None
+    fields: DayFields = "or"
+    overlap: Overlap = "skip"
+    catchup: CatchUp = "latest"
+    window_seconds: int = DEFAULT_WINDOW_SECONDS
+    jitter_seconds: int = 0
+    timeout_seconds: int = DEFAULT_TIMEOUT_SECONDS
+    retries: int = DEFAULT_RETRIES
+    budget: Budget = Budget()
+    pause_after: int = DEFAULT_PAUSE_AFTER
+    enabled: bool = True
+    gate: str | None = None
+    tools: tuple[str, ...] | None = None
+    workdir: str | None = None
+    max_steps: int = DEFAULT_MAX_STEPS
+    report: str | None = None
+    env: tuple[tuple[str, str], ...] = ()
+    line: int = field(default=0, compare=False)

@@ -1,0 +1,1 @@
+"""When a job fires: the five kinds of trigger that exist today."""

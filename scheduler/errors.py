@@ -1,0 +1,139 @@
+"""The one tree of errors; each carries what to tell a person and the exit status of the command.
+
+::
+
+    AgentcronError                 5
+    ├── ConfigError (ValueError)   1   a crontab, an expression or an option that cannot be right
+    ├── WhenError (ValueError)     1   a "sleep until" that cannot be understood or allowed
+    ├── UsageError                 2   the command line was called wrongly
+    ├── NotFoundError              3   no such job, run or file
+    ├── RefusedError               4   not possible in this state
+    ├── CannotWorkError            5   database, disk, key or network
+    │   └── StoreError             5   the database: missing, locked, full, read-only, corrupt, newer
+    ├── LostLeaseError             5   another runner owns this run now: write nothing else
+    ├── ModelFault                 5   a call of the model that gave no usable answer
+    └── ToolFault                  5   a tool's own refusal, told to the agent
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+
+class AgentcronError(Exception):
+    """Something went wrong that a person can be told in one sentence.
+
+    Args:
+        message: what happened and where, one sentence, without a full stop.
+        help: how to mend it, or an empty string.
+    """
+
+    exit_status: int = 5
+
+    def __init__(self, message: str, *, help: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+
+class ConfigError(AgentcronError, ValueError):
+    """A crontab, an expression or an option cannot be right.
+
+    Args:
+        code: a lint code (``E01`` .. ``E16``), or an empty string.
+    """
+
+    exit_status = 1
+
+    def __init__(self, message: str, *, code: str = "", help: str = "") -> None:
+        super().__init__(message, help=help)
+        self.code = code
+
+
+WhenCode = Literal["past", "ambiguous", "unknown_word", "too_far", "too_soon"]
+
+
+class WhenError(AgentcronError, ValueError):
+    """A "sleep until" text cannot be understood, or lies outside the bounds.
+
+    Args:
+        code: why it was refused.
+        suggestion: one text that would be accepted in its place.
+    """
+
+    exit_status = 1
+
+    def __init__(self, message: str, *, code: WhenCode, suggestion: str) -> None:
+        super().__init__(message, help=f"for example: {suggestion}" if suggestion else "")
+        self.code: WhenCode = code
+        self.suggestion = suggestion
+
+
+class UsageError(AgentcronError):
+    """The command was called wrongly."""
+
+    exit_status = 2
+
+
+class NotFoundError(AgentcronError):
+    """No such job, run or file."""
+
+    exit_status = 3
+
+
+class RefusedError(AgentcronError):
+    """The request is understood and not possible in this state."""
+
+    exit_status = 4
+
+
+class CannotWorkError(AgentcronError):
+    """The surroundings do not let us work: database, disk, key or network."""
+
+    exit_status = 5
+
+
+class StoreError(CannotWorkError):
+    """The database cannot be read or written; nothing of the failed unit was kept."""
+
+
+class LostLeaseError(AgentcronError):
+    """Another runner owns this run now; whoever gets this error must write nothing else."""
+
+
+FaultKind = Literal[
+    "cut",  # the stream ended before the message did, or the connection broke
+    "overloaded",  # 529, 5xx, an overload event inside a stream
+    "rate_limited",  # 429
+    "auth",  # 401, 403: does not pass by waiting
+    "billing",  # 402: likewise
+    "invalid",  # 400, 413 and other refusals of the request itself: repeating it is useless
+    "unknown",  # an answer whose shape or stop reason is not known
+]
+
+
+class ModelFault(AgentcronError):
+    """A call of the model gave no usable answer; no tool of it may run.
+
+    Args:
+        kind: what sort of failure, which decides between retry, durable wait and parking.
+        retry_after_seconds: the wait that the server asked for, or None.
+        request_id: the server's id of the request, or None when it never answered.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: FaultKind,
+        retry_after_seconds: float | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind: FaultKind = kind
+        self.retry_after_seconds = retry_after_seconds
+        self.request_id = request_id
+
+
+class ToolFault(AgentcronError):
+    """A tool refuses or fails in a way that the agent is told as an error result."""
