@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
-from scheduler.core.trigger import Trigger
+from scheduler.core.trigger import Trigger, trigger_from_json
 
 Overlap = Literal["skip", "queue", "replace", "allow"]
 CatchUp = Literal["skip", "latest", "all"]
@@ -67,3 +68,25 @@ class Job:
     report: str | None = None
     env: tuple[tuple[str, str], ...] = ()
     line: int = field(default=0, compare=False)
+
+
+def job_to_json(job: Job) -> dict[str, Any]:
+    """Return the job as JSON values, to be pinned with a run; ``job_from_json`` reads it back."""
+    values = {f.name: getattr(job, f.name) for f in fields(job)}
+    budget = job.budget
+    values["trigger"] = job.trigger.to_json()
+    values["budget"] = {"run_usd": budget.run_usd, "day_usd": budget.day_usd, "default": budget.default}
+    values["tools"] = None if job.tools is None else list(job.tools)
+    values["env"] = [list(pair) for pair in job.env]
+    return values
+
+
+def job_from_json(values: Mapping[str, Any]) -> Job:
+    """Return the job that ``job_to_json`` wrote."""
+    known = {f.name for f in fields(Job)}
+    given = {name: value for name, value in values.items() if name in known}
+    given["trigger"] = trigger_from_json(values["trigger"])
+    given["budget"] = Budget(**values["budget"])
+    given["tools"] = None if values["tools"] is None else tuple(values["tools"])
+    given["env"] = tuple((name, value) for name, value in values["env"])
+    return Job(**given)

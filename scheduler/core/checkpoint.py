@@ -1,0 +1,163 @@
+"""A checkpoint: all that is needed to go on with a run; and a step: all that one commit changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from scheduler.core.conversation import Block, Call, CallState, Message, Request
+from scheduler.core.job import Job
+from scheduler.core.run import Move, Outcome, Run, after
+from scheduler.core.wakeup import WakeUp, Woken
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stays the same in every request of a run, pinned at its first step for the prompt cache."""
+
+    model: str
+    system: str
+    tools: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What became of one call."""
+
+    call_id: str
+    state: CallState
+    content: str | tuple[Block, ...]
+    provenance: str = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An outbox row: something to send to the owner, written with its cause, sent afterwards.
+
+    Args:
+        kind: which sender takes it; ``report`` is the owner's command.
+        target: for ``report`` the command.
+        body: what it gets on stdin.
+    """
+
+    kind: str
+    target: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Everything that one step changes: written in one transaction, or not at all.
+
+    Args:
+        at: the instant of the step (aware UTC).
+        move: the transition of the run, or None when it goes on running.  Every move but None releases
+            the lease in the same transaction.
+        keep_attempt: false hands the attempt back (shutdown).
+        frame: pinned by the first step only.
+        messages: appended; their seq must follow the stored ones.
+        planned: new rows of the call journal.
+        started: call ids that become ``started``: durable before their effect.
+        waiting: call ids that become ``waiting`` (the open sleep).
+        results: calls that get their result.
+        opened: the request that is about to be sent.
+        closed: the request that was answered or failed, by its number.
+        wakeups: what the run waits for from now on.
+        told: true when the agent was told why it woke, so that ``Woken`` may be forgotten.
+        new_step: counts towards ``max-steps``.
+        notices: outbox rows.
+    """
+
+    at: datetime
+    move: Move | None = None
+    reason: str = ""
+    reason_code: str = ""
+    waiting_for: str = ""
+    outcome: Outcome | None = None
+    summary: str = ""
+    keep_attempt: bool = True
+    frame: Frame | None = None
+    messages: tuple[Message, ...] = ()
+    planned: tuple[Call, ...] = ()
+    started: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    results: tuple[CallResult, ...] = ()
+    opened: Request | None = None
+    closed: Request | None = None
+    wakeups: tuple[WakeUp, ...] = ()
+    told: bool = False
+    new_step: bool = False
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A run as its runner sees it; ``apply`` gives the next one without reading the store again.
+
+    Args:
+        calls: the journal of the last assistant message only; earlier calls are all closed and sent.
+        requests: how many were sent in the whole run.
+        steps: how many steps this attempt has made.
+        spent_day_microusd: what all runs of the job have cost on the present local day, this run included.
+    """
+
+    run: Run
+    job: Job
+    frame: Frame | None = None
+    messages: tuple[Message, ...] = ()
+    calls: tuple[Call, ...] = ()
+    woken: Woken | None = None
+    requests: int = 0
+    steps: int = 0
+    spent_day_microusd: int = 0
+
+    @property
+    def last(self) -> Message | None:
+        """The last message, or None before the first."""
+        return self.messages[-1] if self.messages else None
+
+    def apply(self, step: Step) -> Checkpoint:
+        """Return the checkpoint after ``step``, equal to what the store would load.
+
+        Raises:
+            RefusedError: the state machine has no such move.
+        """
+        run = self.run
+        if step.move is not None:
+            run = replace(run, state=after(run.state, step.move))
+        cost = (step.closed.cost_microusd or 0) if step.closed else 0
+        run = replace(run, cost_microusd=run.cost_microusd + cost, steps=run.steps + step.new_step)
+        if step.messages and step.messages[-1].role == "assistant":
+            calls = step.planned
+        else:
+            calls = tuple(_advance(call, step) for call in self.calls)
+        return replace(
+            self,
+            run=run,
+            frame=step.frame or self.frame,
+            messages=(*self.messages, *step.messages),
+            calls=calls,
+            woken=None if step.told else self.woken,
+            requests=self.requests + (step.opened is not None),
+            steps=self.steps + step.new_step,
+            spent_day_microusd=self.spent_day_microusd + cost,
+        )
+
+
+def _advance(call: Call, step: Step) -> Call:
+    if call.id in step.started:
+        call = replace(call, state=CallState.STARTED, started_at=step.at)
+    if call.id in step.waiting:
+        call = replace(call, state=CallState.WAITING, started_at=step.at)
+    for result in step.results:
+        if result.call_id == call.id:
+            call = replace(
+                call,
+                state=result.state,
+                result=result.content,
+                provenance=result.provenance,
+                ended_at=step.at,
+            )
+    return call

@@ -1,0 +1,20 @@
+"""A lease: one runner's time-limited right to one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+LEASE_SECONDS = 30.0
+RENEW_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write to a run while ``epoch`` is its epoch; every write names it."""
+
+    run_id: str
+    job: str
+    epoch: int
+    runner: str
+    expires_at: datetime

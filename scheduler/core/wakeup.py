@@ -1,0 +1,49 @@
+"""Wake-ups: what a run that is not running waits for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Waking(StrEnum):
+    """What kind of thing wakes a run."""
+
+    TIME = "time"
+    """The instant that the agent's ``sleep`` named."""
+    RETRY = "retry"
+    """Back-off is over."""
+    PROBE = "probe"
+    """Look again whether the cause of parking is gone (a key, a permission)."""
+    DAY = "day"
+    """A new local day gives a new daily budget."""
+    DEADLINE = "deadline"
+    """Nobody came: the run is given up (it stays resumable)."""
+    PERSON = "person"
+    """Somebody typed ``agentcron resume``."""
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    """One open wake-up: a kind, and when it is due (aware UTC)."""
+
+    kind: Waking
+    due: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """Why a run was woken, kept until the agent was told.
+
+    Args:
+        planned: when it was to wake, or None when it had no time.
+        slept_since: when it went to sleep.
+        text: what the person who woke it said.
+    """
+
+    kind: Waking
+    at: datetime
+    planned: datetime | None = None
+    slept_since: datetime | None = None
+    text: str = ""

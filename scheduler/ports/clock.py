@@ -1,0 +1,30 @@
+"""The clock port: the only way to the time and to waiting."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time and waits."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that nobody sets; only differences mean anything."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; cancellable."""
+        ...
+
+
+class Entropy(Protocol):
+    """Makes names that nobody made before."""
+
+    def new_id(self) -> str:
+        """Return a fresh run id: eight lower-case characters of ``a-z2-7``, the first a letter."""
+        ...

@@ -1,0 +1,51 @@
+"""The model port: one request, one whole answer or a ModelFault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from scheduler.core.conversation import Block, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is sent: ``messages`` are the stored ones, verbatim."""
+
+    model: str
+    system: str
+    tools: Sequence[Mapping[str, Any]]
+    messages: Sequence[Mapping[str, Any]]
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer: the stream reached ``message_stop`` and the stop reason is a known one.
+
+    ``content`` holds the raw blocks, to be stored and replayed verbatim.
+    ``cost_microusd`` is None when the model's price is not known.
+    """
+
+    content: tuple[Block, ...]
+    stop_reason: str
+    usage: Usage
+    request_id: str | None
+    cost_microusd: int | None
+
+
+class Model(Protocol):
+    """Answers requests."""
+
+    async def ask(self, ask: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
+        """Send one request and return its whole answer; ``on_text`` hears the text as it streams.
+
+        Raises:
+            ModelFault: there is no usable answer.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Free connections."""
+        ...

@@ -1,0 +1,204 @@
+"""The store port: every change is one transaction, conditional, and fenced by an epoch.
+
+All instants are aware UTC.  Every method that writes is all-or-nothing, and returns only after the commit
+is on the disk.  A store that cannot write raises StoreError and has kept nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from scheduler.core.checkpoint import Checkpoint, Notice, Step
+from scheduler.core.firing import Decision, FireFacts
+from scheduler.core.job import Job
+from scheduler.core.lease import Lease
+from scheduler.core.run import Origin, Run, State
+from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
+
+Decide: TypeAlias = Callable[[FireFacts], Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """A run taken back from a runner that died or fell silent."""
+
+    run_id: str
+    job: str
+    state: State
+    runner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A notice that this process now has the right to send; ``tries`` counts this one."""
+
+    id: int
+    run_id: str
+    job: str
+    notice: Notice
+    tries: int
+
+
+class Store(Protocol):
+    """What the engine needs to remember."""
+
+    # -- the crontab ------------------------------------------------------------------------------
+    async def load_orders(self, orders: StandingOrders, now: datetime) -> LoadReport:
+        """Make the stored jobs match a crontab: new ones get their first slot after ``now``.
+
+        A job whose trigger changed gets a new next slot after ``now``.  A job that vanished becomes
+        ``removed`` (its live runs go on); one that is broken becomes ``invalid`` and keeps its past.
+        A removed job that comes back under its name starts as a new one.
+        """
+        ...
+
+    async def standings(self) -> list[Standing]:
+        """Return all jobs but the removed ones, by name."""
+        ...
+
+    async def due_jobs(self, now: datetime) -> list[str]:
+        """Return the names of active or paused jobs whose next slot has come."""
+        ...
+
+    async def fire(self, job: Job, decide: Decide, now: datetime) -> list[Run]:
+        """Record what ``decide`` says about the job's due slots, in one transaction with the facts it saw.
+
+        Two processes that fire the same slot make one row: (job, fire time) is unique among runs that
+        were not started by a person.  ``Fire.replaces`` names runs that are cancelled on the way.
+        Returns the rows made, queued and skipped.
+        """
+        ...
+
+    async def fire_by(self, job: Job, origin: Origin, now: datetime, key: str = "") -> Run | None:
+        """Queue a run now, leaving the cadence alone; the same non-empty ``key`` gives one run only (None)."""
+        ...
+
+    async def pause(self, job: str, reason: str, now: datetime) -> bool:
+        """Pause a job; false when it was paused already."""
+        ...
+
+    async def unpause(self, job: str, now: datetime, next_fire: datetime | None) -> bool:
+        """Let a job fire again from ``next_fire`` on; nothing missed is made up.  Resets its failures."""
+        ...
+
+    # -- runs -------------------------------------------------------------------------------------
+    async def wake_due(self, now: datetime, limit: int) -> list[str]:
+        """Queue the runs whose earliest wake-up is due (or fail them when it was their deadline)."""
+        ...
+
+    async def rescue(self, now: datetime, dead_runners: Sequence[str], most_attempts: int) -> list[Rescued]:
+        """Take back runs whose lease ran out or whose runner is dead; bury those with too many attempts."""
+        ...
+
+    async def claim(
+        self,
+        runner: str,
+        now: datetime,
+        *,
+        limit: int,
+        lease_seconds: float,
+        only: Sequence[str] | None = None,
+    ) -> list[Lease]:
+        """Take up to ``limit`` queued runs, fairly: jobs with fewer running runs first, then the oldest.
+
+        One run of a job runs at a time, unless its ``overlap`` is ``allow``; with ``queue`` a run also
+        waits until the earlier one is final.  A run is held back until its ``not_before``.
+        A claim raises the epoch; it uses up an attempt unless the run was woken from a sleep.
+        Requests that an earlier runner left open become ``lost``.  ``only`` limits it to these runs.
+        """
+        ...
+
+    async def renew(self, leases: Sequence[Lease], now: datetime, lease_seconds: float) -> set[str]:
+        """Extend leases; return the run ids whose lease is lost."""
+        ...
+
+    async def checkpoint(self, lease: Lease, now: datetime) -> Checkpoint:
+        """Load all that is needed to go on with a claimed run.
+
+        Raises:
+            LostLeaseError: the epoch has moved on.
+        """
+        ...
+
+    async def commit(self, lease: Lease, step: Step) -> None:
+        """Write one step, if the lease's epoch is still the run's.
+
+        Raises:
+            LostLeaseError: it is not; nothing was written.
+        """
+        ...
+
+    async def cancel_asked(self, run_ids: Sequence[str]) -> set[str]:
+        """Return those of the running runs that a person wants cancelled."""
+        ...
+
+    async def cancel(self, run_id: str, now: datetime, reason: str) -> State:
+        """Cancel a run: at once when it is not running, else by a flag.  Returns the state it then has.
+
+        Raises:
+            RefusedError: the run is final already.
+        """
+        ...
+
+    async def resume(self, run_id: str, now: datetime, text: str) -> State:
+        """Wake a sleeping, parked or retrying run now, or go on with a failed or cancelled one.
+
+        Returns the state it had.
+
+        Raises:
+            RefusedError: the run is queued, running, succeeded or skipped.
+        """
+        ...
+
+    async def run(self, run_id: str) -> Run | None:
+        """Return one run."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """Return the earliest instant at which something will be due, claims held back included."""
+        ...
+
+    async def unsettled(self) -> int:
+        """Count the runs that are queued or running: while there are any, a tick has work."""
+        ...
+
+    # -- the outbox -------------------------------------------------------------------------------
+    async def take_notices(self, runner: str, now: datetime, limit: int) -> list[Pending]:
+        """Take notices that are due to be sent; one taken by a process that died is taken again."""
+        ...
+
+    async def settle_notice(self, notice_id: int, now: datetime, error: str, retry_at: datetime | None) -> None:
+        """Record that a notice was sent (no error), will be tried again, or was given up."""
+        ...
+
+    # -- processes --------------------------------------------------------------------------------
+    async def enter(self, runner: RunnerInfo) -> None:
+        """Record that a runner is at work."""
+        ...
+
+    async def seen(self, runner: str, now: datetime) -> None:
+        """Record that it still is."""
+        ...
+
+    async def leave(self, runner: str, now: datetime) -> None:
+        """Record that it ended in order."""
+        ...
+
+    async def runners(self) -> list[RunnerInfo]:
+        """Return the runners that have not left."""
+        ...
+
+    async def changes(self) -> int:
+        """Return a number that changes when another process has written; cheap enough for every second."""
+        ...
+
+    async def meta(self) -> Mapping[str, str]:
+        """Return what is known about the loaded crontab: ``file``, ``digest``, ``loaded_at``, ``problems``."""
+        ...
+
+    async def close(self) -> None:
+        """Finish queued writes and close."""
+        ...

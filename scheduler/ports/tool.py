@@ -1,0 +1,169 @@
+"""The tool port: what an agent may do, declared with its effect class."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeAlias
+
+from scheduler.core.conversation import Block
+from scheduler.core.effect import Effect
+from scheduler.core.run import Outcome
+
+Args: TypeAlias = Mapping[str, Any]
+ToolAnswer: TypeAlias = str | tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """What a tool declares; nothing of it has a default, because silence would be a claim.
+
+    Args:
+        schema: JSON schema of the arguments.
+        effect: what may be repeated after a crash.
+        reads_private: reads data from outside the job's workdir that is the owner's.
+        reads_untrusted: its result may hold words of strangers.
+        external: changes something outside the job's workdir.
+        timeout_seconds: after this long the call is cancelled and failed.
+    """
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    effect: Effect
+    reads_private: bool
+    reads_untrusted: bool
+    external: bool
+    timeout_seconds: float = 120.0
+
+    def as_param(self) -> dict[str, Any]:
+        """Return the tool as the API takes it."""
+        return {"name": self.name, "description": self.description, "input_schema": dict(self.schema)}
+
+    @property
+    def provenance(self) -> str:
+        """The label of what this tool returns."""
+        return f"untrusted:{self.name}" if self.reads_untrusted else "own"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """Where a call runs: the job's workdir (absolute) and the call's idempotency key."""
+
+    run_id: str
+    job: str
+    workdir: str
+    key: str
+    env: Mapping[str, str]
+
+
+Probe = Literal["happened", "did_not_happen", "unknown"]
+
+
+class Tool(Protocol):
+    """A tool that acts or looks."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """What the tool declares."""
+        ...
+
+    async def call(self, args: Args, context: ToolContext) -> ToolAnswer:
+        """Do it and return what the agent reads.
+
+        Raises:
+            ToolFault: the tool refuses or fails; the agent is told.
+        """
+        ...
+
+    async def probe(self, args: Args, context: ToolContext) -> Probe:
+        """Look, without changing anything, whether an interrupted call happened."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SleepUntil:
+    """The agent wants to sleep until ``when`` (aware UTC)."""
+
+    when: datetime
+    reason: str
+    echo: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The agent wrote a line into the run's notes."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The agent says that the run is over."""
+
+    summary: str
+    outcome: Outcome
+
+
+Directive: TypeAlias = SleepUntil | Noted | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class ControlTool:
+    """A tool that only steers its own run: it happens inside the commit, so it cannot happen twice.
+
+    ``decide(args, now, tz)`` returns a directive or raises ToolFault.
+    """
+
+    spec: ToolSpec
+    decide: Callable[[Args, datetime, str], Directive]
+
+
+AnyTool: TypeAlias = Tool | ControlTool
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionTool:
+    """A tool made of a function."""
+
+    spec: ToolSpec
+    function: Callable[[Args, ToolContext], Awaitable[ToolAnswer]]
+    prober: Callable[[Args, ToolContext], Awaitable[Probe]] | None = None
+
+    async def call(self, args: Args, context: ToolContext) -> ToolAnswer:
+        """Call the function."""
+        return await self.function(args, context)
+
+    async def probe(self, args: Args, context: ToolContext) -> Probe:
+        """Ask the prober; without one the answer is unknown."""
+        return await self.prober(args, context) if self.prober else "unknown"
+
+
+def tool(
+    *,
+    name: str,
+    description: str,
+    schema: Mapping[str, Any],
+    effect: Effect | str = Effect.OPAQUE,
+    reads_private: bool = True,
+    reads_untrusted: bool = True,
+    external: bool = True,
+    timeout_seconds: float = 120.0,
+    probe: Callable[[Args, ToolContext], Awaitable[Probe]] | None = None,
+) -> Callable[[Callable[[Args, ToolContext], Awaitable[ToolAnswer]]], FunctionTool]:
+    """Make a tool of an async function ``f(args, context)``; say nothing and the worst is assumed.
+
+    Register it under the entry point group ``agentcron.tools``.
+    """
+    spec = ToolSpec(
+        name=name,
+        description=description,
+        schema=schema,
+        effect=Effect(effect),
+        reads_private=reads_private,
+        reads_untrusted=reads_untrusted,
+        external=external,
+        timeout_seconds=timeout_seconds,
+    )
+    return lambda function: FunctionTool(spec, function, probe)
