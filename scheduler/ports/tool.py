@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
+from scheduler.core.arguments import wrong_arguments
 from scheduler.core.conversation import Block
 from scheduler.core.effect import Effect
 from scheduler.core.run import Outcome
+from scheduler.errors import ToolFault
 
 Args: TypeAlias = Mapping[str, Any]
 ToolAnswer: TypeAlias = str | tuple[Block, ...]
@@ -132,7 +134,9 @@ class FunctionTool:
     prober: Callable[[Args, ToolContext], Awaitable[Probe]] | None = None
 
     async def call(self, args: Args, context: ToolContext) -> ToolAnswer:
-        """Call the function."""
+        """Call the function, unless the arguments contradict the schema."""
+        if wrong := wrong_arguments(self.spec.schema, args):
+            raise ToolFault(f"{self.spec.name}: {wrong}")
         return await self.function(args, context)
 
     async def probe(self, args: Args, context: ToolContext) -> Probe:

@@ -1,0 +1,50 @@
+"""``finish``: the agent says that its run is over, and how it went."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from scheduler.core.arguments import wrong_arguments
+from scheduler.core.effect import Effect
+from scheduler.errors import ToolFault
+from scheduler.ports.tool import Args, ControlTool, Finished, ToolSpec
+
+_SPEC = ToolSpec(
+    name="finish",
+    description=(
+        "End this run. Call it once, when the work is done, when there was nothing to do, or when you "
+        "cannot do it. The owner reads the summary, perhaps only the summary: put the result into it, "
+        "not the way to it. After this you are not asked again."
+    ),
+    schema={
+        "type": "object",
+        "properties": {
+            "summary": {
+                "type": "string",
+                "description": "What the owner should know, complete in itself.",
+                "minLength": 1,
+                "maxLength": 20000,
+            },
+            "outcome": {
+                "type": "string",
+                "enum": ["done", "nothing_to_do", "failed"],
+                "description": "done when left out.",
+            },
+        },
+        "required": ["summary"],
+        "additionalProperties": False,
+    },
+    effect=Effect.KEYED,
+    reads_private=False,
+    reads_untrusted=False,
+    external=False,
+)
+
+
+def _decide(args: Args, now: datetime, tz: str) -> Finished:  # noqa: ARG001  (the signature of the port)
+    if wrong := wrong_arguments(_SPEC.schema, args):
+        raise ToolFault(f"finish: {wrong}")
+    return Finished(args["summary"], args.get("outcome", "done"))
+
+
+FINISH = ControlTool(_SPEC, _decide)

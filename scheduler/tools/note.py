@@ -1,0 +1,39 @@
+"""``note``: the agent leaves a line in its run's notes, for the people who read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from scheduler.core.arguments import wrong_arguments
+from scheduler.core.effect import Effect
+from scheduler.errors import ToolFault
+from scheduler.ports.tool import Args, ControlTool, Noted, ToolSpec
+
+_SPEC = ToolSpec(
+    name="note",
+    description=(
+        "Write one line into the notes of this run. People read the notes to follow what you did and why; "
+        "use it for a decision, a finding or a doubt, not for every step."
+    ),
+    schema={
+        "type": "object",
+        "properties": {
+            "text": {"type": "string", "description": "The line.", "minLength": 1, "maxLength": 4000}
+        },
+        "required": ["text"],
+        "additionalProperties": False,
+    },
+    effect=Effect.KEYED,
+    reads_private=False,
+    reads_untrusted=False,
+    external=False,
+)
+
+
+def _decide(args: Args, now: datetime, tz: str) -> Noted:  # noqa: ARG001  (the signature of the port)
+    if wrong := wrong_arguments(_SPEC.schema, args):
+        raise ToolFault(f"note: {wrong}")
+    return Noted(args["text"])
+
+
+NOTE = ControlTool(_SPEC, _decide)

@@ -1,0 +1,65 @@
+"""``sleep``: the agent ends its turn until an instant, and nothing of it stays in memory meanwhile."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from scheduler.core.arguments import wrong_arguments
+from scheduler.core.effect import Effect
+from scheduler.core.when import echo, parse_when
+from scheduler.errors import ToolFault, WhenError
+from scheduler.ports.tool import Args, ControlTool, SleepUntil, ToolSpec
+
+_DESCRIPTION = """\
+Sleep until a time, then go on in this same conversation. Use it whenever there is nothing to do before \
+then: sleeping costs nothing, survives restarts, and other tool calls of the same message finish first. \
+You are woken by a message that says what time it is and how long you slept. \
+The result tells the exact instant that was understood. If it is not the one you meant, sleep again.
+
+How to say when (a clock is in the job's time zone unless a zone is given):
+- a duration: "45m", "in 3 days", "2h30m", "PT15M"
+- a clock, its next occurrence: "17:30", "9am", "noon"
+- a day and a clock: "tomorrow 09:00", "friday 17:00", "next business day 9am", "2026-12-01 09:00"
+- an instant: "2026-12-01T09:00:00Z", "2026-12-01T09:00+01:00", "2026-12-01 09:00 Europe/Berlin"
+A day without a clock, a bare number and a month count are refused as ambiguous."""
+
+_SPEC = ToolSpec(
+    name="sleep",
+    description=_DESCRIPTION,
+    schema={
+        "type": "object",
+        "properties": {
+            "until": {
+                "type": "string",
+                "description": 'When to wake: "in 2h", "tomorrow 09:00", "2026-12-01T09:00Z".',
+                "minLength": 1,
+                "maxLength": 200,
+            },
+            "reason": {
+                "type": "string",
+                "description": "What you are waiting for, in a few words; people see it beside the run.",
+                "maxLength": 500,
+            },
+        },
+        "required": ["until"],
+        "additionalProperties": False,
+    },
+    effect=Effect.KEYED,
+    reads_private=False,
+    reads_untrusted=False,
+    external=False,
+)
+
+
+def _decide(args: Args, now: datetime, tz: str) -> SleepUntil:
+    if wrong := wrong_arguments(_SPEC.schema, args):
+        raise ToolFault(f"sleep: {wrong}")
+    try:
+        when = parse_when(args["until"], now=now, tz=tz)
+    except WhenError as error:
+        hint = f'; try "{error.suggestion}"' if error.suggestion else ""
+        raise ToolFault(f"sleep: {error.message} ({error.code}){hint}") from error
+    return SleepUntil(when.astimezone(UTC), args.get("reason", ""), echo(when, now))
+
+
+SLEEP = ControlTool(_SPEC, _decide)
