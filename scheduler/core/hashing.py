@@ -1,0 +1,16 @@
+"""A hash that is the same in every process, on every machine and in every year.
+
+It spreads jobs over time: ``H`` fields, ``@every`` grids and jitter all hang on the job's name, so that a
+restart changes nothing (Python's own ``hash`` of a text differs from process to process).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def stable_hash(*parts: str) -> int:
+    """A number from 0 to 2**64 - 1 that depends on nothing but the parts."""
+    text = "\0".join(parts)
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big")

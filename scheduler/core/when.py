@@ -1,0 +1,3 @@
+"""Placeholder."""
+
+from scheduler.core.durations import parse_duration as parse_duration
