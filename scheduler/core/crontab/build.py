@@ -1,0 +1,198 @@
+"""From the parts of a job's line to a Job: the prompt, the settings of three places, the checks of files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from scheduler.core.crontab.defaults import BrokenDefaultError, Defaults
+from scheduler.core.crontab.frontmatter import Prompt, read_prompt
+from scheduler.core.crontab.jobline import JobLine
+from scheduler.core.crontab.layout import JobLines
+from scheduler.core.crontab.look import Look
+from scheduler.core.crontab.options import OPTIONS
+from scheduler.core.crontab.problem import Problem, Report
+from scheduler.core.crontab.schedule import Terms, read_trigger
+from scheduler.core.crontab.settings import Settings
+from scheduler.core.crontab.source import Span
+from scheduler.core.crontab.values import Money
+from scheduler.core.job import Budget, Job
+from scheduler.errors import AgentcronError, ConfigError
+
+MAX_PROMPT_CHARS = 200_000
+
+# Read on the way, and not simply copied into the Job.
+_SPECIAL = frozenset({"budget", "tz", "dst", "fields", "gate", "workdir"})
+
+
+class CannotBuildError(Exception):
+    """A job cannot be built for a reason outside its own lines, which has been reported there."""
+
+
+@dataclass(slots=True)
+class _Sources:
+    """Where an option may be said: on the line, else in the prompt file, else in a default above.
+
+    ``broken`` says which default could not be read, if one was needed: the other errors of the job are
+    still found.
+    """
+
+    line: Settings
+    prompt: Settings
+    defaults: Defaults
+    broken: str = ""
+
+    def get(self, option: str, otherwise: Any = None) -> Any:
+        for settings in (self.line, self.prompt):
+            if option in settings.values:
+                return settings.values[option]
+        return self.default(option, otherwise)
+
+    def default(self, option: str, otherwise: Any = None) -> Any:
+        try:
+            return self.defaults.get(option, otherwise)
+        except BrokenDefaultError as error:
+            self.broken = str(error)
+            return otherwise
+
+    def span(self, option: str, otherwise: Span) -> Span:
+        """Return where the job's own line says it, else the place of the job's name or prompt file."""
+        return self.line.spans.get(option, otherwise)
+
+
+class Builder:
+    """Builds the jobs of one crontab; keeps the prompt files that several jobs share."""
+
+    def __init__(self, look: Look, report: Report, now: datetime, default_tz: str) -> None:
+        self.foreign_problems: list[Problem] = []
+        self._look = look
+        self._report = report
+        self._now = now
+        self._default_tz = default_tz
+        self._prompts: dict[str, tuple[Prompt | None, str]] = {}
+
+    def build(
+        self, line: JobLine, lines: JobLines, line_settings: Settings, defaults: Defaults
+    ) -> tuple[Job, frozenset[str]] | None:
+        """Return the job and the options that it says itself, or None when it has an error.
+
+        Raises:
+            CannotBuildError: its prompt file, or a default that it needs, has an error.
+        """
+        before = self._report.errors
+        prompt, fault = self._prompt(line, lines)
+        settings = prompt.settings if prompt else Settings()
+        sources = _Sources(line_settings, settings, defaults)
+        tz = sources.get("tz", self._default_tz)
+        name = line.name or "job"
+        trigger = None
+        if line.schedule:
+            terms = Terms(name, tz, sources.get("dst"), sources.get("fields", "or"))
+            trigger = read_trigger(line, terms, self._report, self._now)
+        values = {
+            option.field: value
+            for option in OPTIONS
+            if option.name not in _SPECIAL and (value := sources.get(option.name)) is not None
+        }
+        values["budget"] = self._budget(sources, line.name_span)
+        values |= self._paths(line, sources)
+        if self._report.errors > before or not line.sound:
+            return None
+        if fault or sources.broken:
+            raise CannotBuildError(fault or sources.broken)
+        if prompt is None or trigger is None:
+            return None
+        job = Job(
+            name=name,
+            trigger=trigger,
+            prompt=prompt.text,
+            tz=tz,
+            dst=terms.dst,
+            fields=terms.fields,
+            env=tuple(sorted((defaults.env | settings.env | line_settings.env).items())),
+            line=lines.head.line,
+            **values,
+        )
+        return job, frozenset(line_settings.values) | frozenset(settings.values)
+
+    def _prompt(self, line: JobLine, lines: JobLines) -> tuple[Prompt | None, str]:
+        """Return the prompt, and what is wrong in its file; errors E12 and E14 go to the report."""
+        report, target = self._report, line.target
+        written = [text for text in lines.block if not text.is_blank]
+        if target is not None and written and not all(text.is_comment for text in written):
+            first = written[0]
+            report.error(
+                "E14", first.span(len(first.indent)), "two prompts: one on the job's line, one below it",
+                "keep one of them",
+            )  # fmt: skip
+        if target is None and not written:
+            if line.sound:  # else the prompt may well be what could not be read
+                report.error(
+                    "E14", line.name_span, f"job {line.name} has no prompt",
+                    "add a \"quoted prompt\", an @file.md, or indented lines below",
+                )  # fmt: skip
+            return None, ""
+        if target is None:
+            return self._checked(lines.prompt or "", written[0].span()), ""
+        span = lines.head.span(target.start, target.end)
+        if target.kind == "string":
+            return self._checked(target.value, span), ""
+        return self._prompt_file(target.value, span)
+
+    def _checked(self, text: str, span: Span) -> Prompt | None:
+        if not text.strip():
+            self._report.error("E14", span, "the prompt is empty", "say what the agent should do")
+        elif len(text) > MAX_PROMPT_CHARS:
+            self._report.error("E14", span, f"the prompt has more than {MAX_PROMPT_CHARS} characters")
+        else:
+            return Prompt(Settings(), text)
+        return None
+
+    def _prompt_file(self, path: str, span: Span) -> tuple[Prompt | None, str]:
+        if path not in self._prompts:
+            try:
+                if not path:
+                    raise ConfigError("a prompt file has no name", help="for example @jobs/triage.md")
+                prompt, report = read_prompt(self._look.read_prompt(path), path)
+            except AgentcronError as error:
+                self._report.error("E12", span, error.message, error.help)
+                return None, ""
+            self.foreign_problems += report.problems
+            first = next((problem for problem in report.problems if problem.severity == "error"), None)
+            fault = f"{path}:{first.line}: {first.headline}" if first else ""
+            self._prompts[path] = (prompt, fault)
+        kept, fault = self._prompts[path]
+        if kept is None or fault:
+            return kept, fault
+        return kept if self._checked(kept.text, span) else None, ""
+
+    def _budget(self, sources: _Sources, span: Span) -> Budget:
+        budget: Budget = sources.default("budget", Budget())
+        try:
+            for settings in (sources.prompt, sources.line):
+                money = settings.values.get("budget")
+                if isinstance(money, Money):
+                    budget = money.over(budget)
+        except ConfigError as error:
+            self._report.error("E11", sources.span("budget", span), f"budget: {error.message}", error.help)
+        return budget
+
+    def _paths(self, line: JobLine, sources: _Sources) -> dict[str, Any]:
+        """Return the absolute paths; E11 for a workdir and E13 for a gate that will not do."""
+        look, found = self._look, dict[str, Any]()
+        if line.target is not None and line.target.kind == "file":
+            found["prompt_file"] = look.absolute(line.target.value)
+        gate = sources.get("gate")
+        if gate is not None:
+            first, blank, rest = gate.strip().partition(" ")
+            # A bare word is a program on PATH, as in a shell; with a slash it is a file of this folder.
+            found["gate"] = gate = f"{look.absolute(first) if '/' in first else first}{blank}{rest}"
+            if problem := look.gate_problem(gate):
+                self._report.error("E13", sources.span("gate", line.name_span), f"gate: {problem}")
+        workdir = sources.get("workdir")
+        if workdir is not None:
+            found["workdir"] = workdir = look.absolute(workdir)
+            if problem := look.workdir_problem(workdir, found.get("prompt_file"), gate):
+                self._report.error("E11", sources.span("workdir", line.name_span), f"workdir: {problem}")
+        return found

@@ -1,0 +1,105 @@
+"""Defaults: ``NAME = value`` lines and the jobs below them that fall back on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from scheduler.core.crontab.frontmatter import read_value_text
+from scheduler.core.crontab.layout import DefaultLine
+from scheduler.core.crontab.options import Option
+from scheduler.core.crontab.problem import Report
+from scheduler.core.crontab.settings import Written, read_default, read_value
+from scheduler.core.crontab.source import Span
+from scheduler.core.crontab.values import Money
+from scheduler.core.job import Budget
+from scheduler.errors import ConfigError
+
+
+class BrokenDefaultError(Exception):
+    """A job would fall back on a default whose line has an error.
+
+    To go on with the value from before would run the job in another zone, or on another budget, than the
+    file says; so it does not run until the line is mended.
+    """
+
+    def __init__(self, key: str, line: int) -> None:
+        super().__init__(f"{key} on line {line} cannot be read")
+
+
+@dataclass(slots=True)
+class _Default:
+    key: str
+    span: Span
+    value: Any
+    broken: bool
+    used: bool = False
+
+
+class Defaults:
+    """What holds for the next job, while the file is read from top to bottom."""
+
+    def __init__(self, report: Report) -> None:
+        self.env: dict[str, str] = {}
+        self._report = report
+        self._current: dict[str, _Default] = {}
+
+    def read(self, statement: DefaultLine) -> None:
+        """Take a default line; errors E09 to E11 and W07 go to the report."""
+        line = statement.line
+        before = self._report.errors
+        text, span = read_value_text(line, statement.value_start, self._report)
+        item = Written(statement.name, text, line.span(0, len(statement.name)), span)
+        option = read_default(item, self.env, self._report)
+        if option is None:
+            return
+        found: dict[str, Any] = {}
+        if self._report.errors == before:
+            read_value(option, item, found, self._report)
+        value = found.get(option.name)
+        if isinstance(value, Money):
+            value = self._budget(value, item)
+        self._replace(option, _Default(item.key, item.key_span, value, self._report.errors > before))
+
+    def get(self, option: str, otherwise: Any) -> Any:
+        """Return what holds for an option, and note that it was needed.
+
+        Raises:
+            BrokenDefaultError: the line that says it has an error.
+        """
+        default = self._current.get(option)
+        if default is None:
+            return otherwise
+        default.used = True
+        if default.broken:
+            raise BrokenDefaultError(default.key, default.span.line)
+        return default.value
+
+    def used_by_all(self) -> None:
+        """Count every default as used: a job that cannot be read may have meant any of them."""
+        for default in self._current.values():
+            default.used = True
+
+    def close(self) -> None:
+        """Report W07 for those that no job used."""
+        for default in self._current.values():
+            self._report_unused(default)
+
+    def _budget(self, money: Money, item: Written) -> Budget | None:
+        try:
+            return money.over(Budget())
+        except ConfigError as error:
+            self._report.error("E11", item.value_span, f"{item.key}: {error.message}", error.help)
+            return None
+
+    def _replace(self, option: Option, default: _Default) -> None:
+        if (former := self._current.get(option.name)) is not None:
+            self._report_unused(former)
+        self._current[option.name] = default
+
+    def _report_unused(self, default: _Default) -> None:
+        if not default.used and not default.broken:
+            self._report.warning(
+                "W07", default.span, f"no job uses this {default.key}",
+                "a default holds for the jobs below it, up to the next one of its name",
+            )  # fmt: skip

@@ -1,0 +1,110 @@
+"""The grammar: from the text of a crontab to a Table, in one pass that never stops at an error.
+
+::
+
+    file    = *( blank | comment | default | job )
+    default = NAME "=" value                           for the jobs below
+    job     = schedule name [target] *(key=value) [block]
+    target  = "string" | @path
+    block   = the following lines that are indented
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from scheduler.core.crontab.build import Builder, CannotBuildError
+from scheduler.core.crontab.defaults import Defaults
+from scheduler.core.crontab.jobline import JobLine, read_job_line
+from scheduler.core.crontab.layout import DefaultLine, JobLines, lay_out
+from scheduler.core.crontab.look import Look
+from scheduler.core.crontab.problem import Problem, Report
+from scheduler.core.crontab.settings import read_settings
+from scheduler.core.crontab.source import split_lines
+from scheduler.core.crontab.table import InvalidJob, Place, Table
+from scheduler.core.job import Job
+
+
+def parse(text: str, *, file: str, look: Look, now: datetime, default_tz: str = "UTC") -> Table:
+    """Read a crontab; never raises on any text.
+
+    Args:
+        file: the name that problems carry, as the user knows it.
+        look: answers about prompt files, gates and folders.
+        now: an aware instant; a schedule that never fires after it is an error.
+        default_tz: the zone of jobs that nobody gave one.
+    """
+    lines = split_lines(text)
+    report = Report(file, tuple(line.text for line in lines))
+    reader = _Reader(report, look, now, default_tz)
+    for statement in lay_out(lines, report):
+        if isinstance(statement, DefaultLine):
+            reader.defaults.read(statement)
+        else:
+            reader.read_job(statement)
+    reader.defaults.close()
+    return Table(
+        jobs=tuple(reader.jobs),
+        problems=tuple(sorted({*report.problems, *reader.builder.foreign_problems}, key=_place)),
+        invalid=tuple(reader.invalid),
+        places=tuple(reader.places),
+        file=file,
+    )
+
+
+def _place(problem: Problem) -> tuple[str, int, int, str, str]:
+    return (problem.file, problem.line, problem.col, problem.code, problem.message)
+
+
+class _Reader:
+    """The state while a file is read from top to bottom."""
+
+    def __init__(self, report: Report, look: Look, now: datetime, default_tz: str) -> None:
+        self.jobs: list[Job] = []
+        self.places: list[Place] = []
+        self.invalid: list[InvalidJob] = []
+        self.defaults = Defaults(report)
+        self.builder = Builder(look, report, now, default_tz)
+        self._report = report
+        self._taken: dict[str, int] = {}
+
+    def read_job(self, lines: JobLines) -> None:
+        """Read one job: into ``jobs`` and ``places``, or into ``invalid``."""
+        before = len(self._report.problems)
+        line = read_job_line(lines.head, self._report, has_block=bool(lines.block))
+        settings = read_settings(line.written, self._report)
+        unique = self._claim(line)
+        built, reason = None, "its lines cannot be read"
+        if line.schedule:
+            try:
+                built = self.builder.build(line, lines, settings, self.defaults)
+            except CannotBuildError as error:
+                reason = str(error)
+        else:
+            self.defaults.used_by_all()
+        errors = [p for p in self._report.problems[before:] if p.severity == "error"]
+        if built is not None and unique and lines.sound and not errors:
+            job, said = built
+            source = self._report.line(line.name_span.line)
+            self.jobs.append(job)
+            self.places.append(Place(source, line.name_span, line.fields, said))
+        else:
+            self.invalid.append(
+                InvalidJob(line.name, lines.head.line, errors[0].headline if errors else reason)
+            )
+
+    def _claim(self, line: JobLine) -> bool:
+        """Take the job's name, or report E08.
+
+        Case does not tell names apart: on some disks two such jobs would share one work folder.
+        """
+        if line.name is None:
+            return False
+        first = self._taken.setdefault(line.name.casefold(), line.name_span.line)
+        if first == line.name_span.line:
+            return True
+        self._report.error(
+            "E08", line.name_span, f'the name "{line.name}" is taken by line {first}',
+            f"line {first}: {self._report.line(first).strip()}",
+        )  # fmt: skip
+        return False

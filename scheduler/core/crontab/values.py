@@ -1,0 +1,149 @@
+"""The values of options: text in, a checked value out, or a ConfigError that says what would do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scheduler.core.durations import parse_duration, write_duration
+from scheduler.core.instants import zone
+from scheduler.core.job import Budget
+from scheduler.core.suggest import did_you_mean
+from scheduler.errors import ConfigError
+
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}\Z")
+_TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
+_MONEY = re.compile(r"\$?(\d{1,6}(?:\.\d{1,4})?)/(run|day)\Z")
+_COUNT = re.compile(r"\d{1,9}\Z")
+
+_YES = frozenset({"yes", "true", "on", "1"})
+_NO = frozenset({"no", "false", "off", "0"})
+
+MAX_TEXT_CHARS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """A budget as written: one cap may be left out, and then it comes from the defaults."""
+
+    run_usd: float | None = None
+    day_usd: float | None = None
+
+    def over(self, base: Budget) -> Budget:
+        """Return ``base`` with the written caps put in.
+
+        Raises:
+            ConfigError: a run may cost more than the day, so its own cap could never be reached.
+        """
+        run = base.run_usd if self.run_usd is None else self.run_usd
+        day = base.day_usd if self.day_usd is None else self.day_usd
+        if run > day:
+            raise ConfigError(
+                f"a budget of {run:.2f}/run is more than {day:.2f}/day",
+                help=f'write both: "{run:.2f}/run {run:.2f}/day"',
+            )
+        return Budget(run, day, default=False)
+
+
+def model(text: str) -> str:
+    """Return a model's name; whether a provider has it is not known here."""
+    if not _MODEL.match(text):
+        raise ConfigError(
+            f'"{text}" cannot be the name of a model', help="for example model=claude-sonnet-5-5"
+        )
+    return text
+
+
+def time_zone(text: str) -> str:
+    """Return the name of a zone of the zone database."""
+    zone(text)
+    return text
+
+
+def duration(least_seconds: int, most_seconds: int) -> Callable[[str], int]:
+    """Return a reader of durations within bounds; ``0`` needs no unit."""
+
+    def read(text: str) -> int:
+        seconds = 0 if text == "0" else parse_duration(text)
+        if not least_seconds <= seconds <= most_seconds:
+            raise ConfigError(
+                f'"{text}" is not between {write_duration(least_seconds)} and {write_duration(most_seconds)}'
+            )
+        return seconds
+
+    return read
+
+
+def count(least: int, most: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers within bounds."""
+
+    def read(text: str) -> int:
+        if not _COUNT.match(text) or not text.isascii() or not least <= int(text) <= most:
+            raise ConfigError(f'"{text}" is not a whole number from {least} to {most}')
+        return int(text)
+
+    return read
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return a reader of a closed set of words."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ConfigError(
+                f'"{text}" is not one of {", ".join(choices)}', help=did_you_mean(text, choices)
+            )
+        return text
+
+    return read
+
+
+def yes_or_no(text: str) -> bool:
+    """Return a yes or a no."""
+    if text.lower() not in _YES | _NO:
+        raise ConfigError(f'"{text}" is neither yes nor no')
+    return text.lower() in _YES
+
+
+def budget(text: str) -> Money:
+    """Return the caps of ``0.50/run 5/day``: one or both, parted by blanks or commas, in US dollars."""
+    caps: dict[str, float] = {}
+    for part in text.replace(",", " ").split():
+        match = _MONEY.match(part)
+        if not match or not part.isascii():
+            raise ConfigError(
+                f'"{part}" is not an amount per run or per day', help='for example budget="0.50/run 5/day"'
+            )
+        if match[2] in caps:
+            raise ConfigError(f"two amounts per {match[2]}")
+        caps[match[2]] = float(match[1])
+        if not caps[match[2]]:
+            raise ConfigError(
+                f"a budget of 0/{match[2]} lets nothing run", help="enabled=no switches a job off"
+            )
+    if not caps:
+        raise ConfigError("an empty budget", help='for example budget="0.50/run 5/day"')
+    return Money(caps.get("run"), caps.get("day"))
+
+
+def tool_names(text: str) -> tuple[str, ...]:
+    """Return the names of ``read,write``; an empty text is no tool beside sleep, note and finish."""
+    names = tuple(part for part in re.split(r"[\s,]+", text) if part)
+    for name in names:
+        if not _TOOL.match(name):
+            raise ConfigError(f'"{name}" cannot be the name of a tool', help="for example tools=read,write")
+    return tuple(dict.fromkeys(names))
+
+
+def some_text(what: str) -> Callable[[str], str]:
+    """Return a reader of a text that is not empty and not absurdly long."""
+
+    def read(text: str) -> str:
+        if not text.strip():
+            raise ConfigError(f"an empty {what}")
+        if len(text) > MAX_TEXT_CHARS:
+            raise ConfigError(f"a {what} of more than {MAX_TEXT_CHARS} characters")
+        return text
+
+    return read

@@ -1,0 +1,29 @@
+"""The nearest known word to a misspelt one, for "did you mean"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+# difflib's ratio; below it the guesses are more often odd than helpful.
+_LEAST_LIKENESS = 0.6
+
+# Ratios cost quadratic time, and nobody misspells a word of a thousand letters.
+_LONGEST_WORD = 100
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """Return the one of ``choices`` that ``word`` most probably means, or None; letter case is ignored."""
+    if not word or len(word) > _LONGEST_WORD:
+        return None
+    by_folded: dict[str, str] = {}
+    for choice in choices:
+        by_folded.setdefault(choice.casefold(), choice)
+    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=_LEAST_LIKENESS)
+    return by_folded[found[0]] if found else None
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Return ``did you mean X?``, or an empty text when nothing is near."""
+    near = nearest(word, choices)
+    return f"did you mean {near}?" if near is not None else ""
