@@ -101,6 +101,8 @@ class Checkpoint:
         requests: how many were sent in the whole run.
         steps: how many steps this attempt has made.
         spent_day_microusd: what all runs of the job have cost on the present local day, this run included.
+        failures: how many attempts in a row ended with a failed request; an answer begins a new count.
+        failed_attempt: the last attempt that is counted there (0: none).
     """
 
     run: Run
@@ -112,6 +114,8 @@ class Checkpoint:
     requests: int = 0
     steps: int = 0
     spent_day_microusd: int = 0
+    failures: int = 0
+    failed_attempt: int = 0
 
     @property
     def last(self) -> Message | None:
@@ -133,9 +137,12 @@ class Checkpoint:
             calls = step.planned
         else:
             calls = tuple(_advance(call, step) for call in self.calls)
+        failures, failed_attempt = _failures(self, step.closed)
         return replace(
             self,
             run=run,
+            failures=failures,
+            failed_attempt=failed_attempt,
             frame=step.frame or self.frame,
             messages=(*self.messages, *step.messages),
             calls=calls,
@@ -144,6 +151,16 @@ class Checkpoint:
             steps=self.steps + step.new_step,
             spent_day_microusd=self.spent_day_microusd + cost,
         )
+
+
+def _failures(at: Checkpoint, closed: Request | None) -> tuple[int, int]:
+    if closed is None or closed.state == "lost":
+        return at.failures, at.failed_attempt
+    if closed.state == "answered":
+        return 0, 0
+    if closed.attempt == at.failed_attempt:
+        return at.failures, at.failed_attempt
+    return at.failures + 1, closed.attempt
 
 
 def _advance(call: Call, step: Step) -> Call:

@@ -1,0 +1,77 @@
+"""The system's clock and entropy: the only place that reads either."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that nobody sets."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; cancellable."""
+        await asyncio.sleep(seconds)
+
+
+class SystemEntropy:
+    """Random names."""
+
+    def __init__(self) -> None:
+        self._random = random.SystemRandom()
+
+    def new_id(self) -> str:
+        """Return a fresh run id: eight characters, the first a letter (so that no id looks like a number)."""
+        first = self._random.choice(_ALPHABET[:26])
+        return first + "".join(self._random.choices(_ALPHABET, k=7))
+
+
+def now() -> datetime:
+    """Return the present instant, for the command line's readers."""
+    return datetime.now(UTC)
+
+
+def pause(seconds: float) -> None:
+    """Block this thread, for the command line's followers."""
+    time.sleep(seconds)
+
+
+def local_zone() -> str:
+    """Return the IANA name of this machine's zone, or ``UTC`` when it has none."""
+    link = Path("/etc/localtime")
+    if link.is_symlink():
+        _, found, name = str(link.resolve()).partition("zoneinfo/")
+        if found:
+            return name
+    timezone = Path("/etc/timezone")
+    if timezone.is_file():
+        return timezone.read_text(encoding="ascii", errors="replace").strip() or "UTC"
+    return "UTC"
+
+
+def boot_id() -> str:
+    """Return a name for the time since the machine came up; empty where the platform tells none."""
+    linux = Path("/proc/sys/kernel/random/boot_id")
+    if linux.is_file():
+        return linux.read_text(encoding="ascii").strip()
+    if sys.platform == "darwin":
+        out = subprocess.run(
+            ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, check=False
+        )
+        return out.stdout.strip()
+    return ""

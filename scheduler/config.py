@@ -1,0 +1,66 @@
+"""Where things are: the home, the crontab, the database.
+
+=====================  ==========================================================
+home                   ``--home``, AGENTCRON_HOME, else ``~/.agentcron`` (0700)
+crontab                ``--crontab``, AGENTCRON_CRONTAB, else ``<home>/crontab``
+database               ``<home>/agentcron.db``
+workdir of a job       ``<home>/work/<job>`` unless the job names one
+=====================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from scheduler.errors import CannotWorkError
+
+HOME_VARIABLE = "AGENTCRON_HOME"
+CRONTAB_VARIABLE = "AGENTCRON_CRONTAB"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The places of one installation, all absolute."""
+
+    home: Path
+    crontab: Path
+
+    @property
+    def database(self) -> Path:
+        """The one file that holds all state."""
+        return self.home / "agentcron.db"
+
+    @property
+    def runners(self) -> Path:
+        """The lock files of living runners."""
+        return self.home / "runners"
+
+    @property
+    def work(self) -> Path:
+        """The default workdirs."""
+        return self.home / "work"
+
+    def make_home(self) -> None:
+        """Create the home, readable by its owner only.
+
+        Raises:
+            CannotWorkError: it cannot be made.
+        """
+        try:
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotWorkError(
+                f"cannot create the home {self.home}: {error.strerror}",
+                help=f"choose another place with --home or {HOME_VARIABLE}",
+            ) from error
+
+
+def load(home: str | None = None, crontab: str | None = None) -> Config:
+    """Return the places that options and environment name; nothing is created or read."""
+    chosen = home or os.environ.get(HOME_VARIABLE) or "~/.agentcron"
+    base = Path(os.path.abspath(os.path.expanduser(chosen)))
+    file = crontab or os.environ.get(CRONTAB_VARIABLE)
+    path = Path(os.path.abspath(os.path.expanduser(file))) if file else base / "crontab"
+    return Config(home=base, crontab=path)

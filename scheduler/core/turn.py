@@ -1,0 +1,188 @@
+"""One turn of an agent: what to do next, decided from the checkpoint alone.
+
+The rules are those of the Messages API: each tool_use is answered exactly once, in the very next message;
+tools run only when the model stopped for them; a sleep waits until its siblings are done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from scheduler.core.checkpoint import Checkpoint
+from scheduler.core.conversation import Call, CallState
+from scheduler.core.run import Outcome
+from scheduler.core.wakeup import Waking
+
+RESENDABLE_STOPS = frozenset({"pause_turn", "compaction"})
+"""The server wants the conversation back unchanged; no tool of ours was asked for."""
+
+CUT_SHORT = "This call was cut off at the token limit and was not run. Send it again, in smaller parts."
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may use up; money in millionths of a dollar."""
+
+    max_steps: int
+    run_microusd: int
+    day_microusd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Ask the gate, then write the first message."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskModel:
+    """Send the conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunCalls:
+    """Work on the open calls: ``fresh`` were never begun, ``doubtful`` were begun by a process that died."""
+
+    fresh: tuple[Call, ...]
+    doubtful: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Only control calls are open: sleep, note and finish are decided and written in one commit."""
+
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Every call is closed, or waits for a wake-up that has come: send the results."""
+
+    waiting: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The message was cut at the token limit: none of its calls may run."""
+
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """The text was cut at the token limit, or a person resumed an ended conversation: say so."""
+
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The agent ended its turn and asked for no tool."""
+
+    summary: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The run cannot go on by itself."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """The run needs a person or another day; ``wake`` is what may end that without a person."""
+
+    code: str
+    reason: str
+    wake: Waking | None = None
+
+
+NextStep: TypeAlias = (
+    Begin | AskModel | RunCalls | Settle | Answer | Reject | Continue | Finish | Fail | Park
+)
+
+
+def next_step(at: Checkpoint, limits: Limits, is_control: Callable[[str], bool]) -> NextStep:
+    """Return what to do with a running run.
+
+    Args:
+        is_control: tells of a tool's name whether it only steers its own run.
+    """
+    last = at.last
+    if last is None:
+        return Begin()
+    if last.role == "user":
+        if _has_news(at):
+            return Continue("person")
+        return _unless_over(at, limits)
+    if at.calls:
+        return _with_calls(at, is_control)
+    return _without_calls(at, limits)
+
+
+def _with_calls(at: Checkpoint, is_control: Callable[[str], bool]) -> NextStep:
+    assert at.last is not None
+    still_open = [call for call in at.calls if not call.is_closed]
+    if at.last.stop_reason != "tool_use" and any(call.state is CallState.PLANNED for call in still_open):
+        return Reject(tuple(still_open))
+    acting = [call for call in still_open if not is_control(call.name)]
+    if acting:
+        return RunCalls(
+            fresh=tuple(call for call in acting if call.state is CallState.PLANNED),
+            doubtful=tuple(call for call in acting if call.state is CallState.STARTED),
+        )
+    waiting = tuple(call for call in still_open if call.state is CallState.WAITING)
+    undecided = tuple(call for call in still_open if call.state is CallState.PLANNED)
+    if undecided:
+        return Settle(undecided)
+    return Answer(waiting)
+
+
+def _without_calls(at: Checkpoint, limits: Limits) -> NextStep:
+    assert at.last is not None
+    stop = at.last.stop_reason
+    if stop in RESENDABLE_STOPS:
+        return _unless_over(at, limits)
+    if _has_news(at):
+        return Continue("person")
+    if stop == "max_tokens":
+        return Continue("max_tokens")
+    if stop == "refusal":
+        return Fail("refusal", "the model refused to go on")
+    if stop == "model_context_window_exceeded":
+        return Park("context", "the conversation no longer fits into the model's context window")
+    return Finish(at.last.text.strip(), "done")
+
+
+def _has_news(at: Checkpoint) -> bool:
+    return at.woken is not None and at.woken.kind is Waking.PERSON
+
+
+def _unless_over(at: Checkpoint, limits: Limits) -> NextStep:
+    run = at.run
+    if run.cost_microusd >= limits.run_microusd:
+        return Park(
+            "budget",
+            f"the run has spent {usd(run.cost_microusd)} of its {usd(limits.run_microusd)}",
+        )
+    if at.spent_day_microusd >= limits.day_microusd:
+        return Park(
+            "budget-day",
+            f"the job has spent {usd(at.spent_day_microusd)} of today's {usd(limits.day_microusd)}",
+            Waking.DAY,
+        )
+    if at.steps >= limits.max_steps:
+        return Fail("max-steps", f"the attempt has made {at.steps} steps, its limit")
+    return AskModel()
+
+
+def usd(microusd: int) -> str:
+    """Return an amount as people write it: two decimals, more when it is less than a cent."""
+    dollars = microusd / 1_000_000
+    if microusd and abs(dollars) < 0.01:
+        return f"${dollars:.4f}"
+    return f"${dollars:.2f}"

@@ -1,0 +1,130 @@
+"""The command: one group whose verbs are imported when they are called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from scheduler.config import CRONTAB_VARIABLE, HOME_VARIABLE, load
+from scheduler.doors.cli.out import complain
+from scheduler.errors import AgentcronError, UsageError
+
+# verb -> (module, section of --help, short help).  The short help stands here so that --help imports no verb.
+VERBS: dict[str, tuple[str, str, str]] = {
+    "demo": ("demo", "Start", "Watch an agent sleep, be killed, and go on. Needs no key."),
+    "init": ("init", "Start", "Write a starter crontab."),
+    "edit": ("edit", "Start", "Open the crontab in $EDITOR; a broken one is not kept."),
+    "up": ("up", "Run", "Run the daemon in the foreground."),
+    "tick": ("tick", "Run", "Do one pass and exit, as a system crontab line would call it."),
+    "run": ("run", "Run", "Fire a job now; its schedule stays as it is."),
+    "list": ("list", "Look", "Show jobs, and the runs that are not over."),
+    "next": ("next", "Look", "Show upcoming fires and wake-ups."),
+    "show": ("show", "Look", "Show a run: what was said, done and spent."),
+    "why": ("why", "Look", "Say why a job did or did not run."),
+    "check": ("check", "Look", "Lint the crontab and say what it may cost."),
+    "explain": ("explain", "Look", "Say in words what a schedule means."),
+    "doctor": ("doctor", "Look", "Check everything that can be checked."),
+    "resume": ("steer", "Steer", "Wake a sleeping run now, or go on with an ended one."),
+    "cancel": ("steer", "Steer", "Cancel a run."),
+    "pause": ("steer", "Steer", "Let a job fire no more."),
+    "unpause": ("steer", "Steer", "Let a paused job fire again."),
+    "db": ("db", "Keep", "Look after the database."),
+    "completion": ("completion", "Keep", "Print the shell completion script."),
+    "help": ("topics", "Keep", "Explain a topic: sleep, misfire, dst, budget, effects."),
+}
+
+SECTIONS = ("Start", "Run", "Look", "Steer", "Keep")
+
+
+class Verbs(click.Group):
+    """A group that knows its verbs by name and imports only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order of the help page."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one verb."""
+        if cmd_name not in VERBS:
+            return None
+        module = import_module(f"scheduler.doors.cli.{VERBS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb, or say which one was probably meant."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from scheduler.core.suggest import did_you_mean
+
+            near = did_you_mean(args[0], VERBS)
+            raise UsageError(
+                f"there is no verb {args[0]!r}", help=near or "`agentcron --help` shows all of them"
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs by section, without importing any."""
+        for section in SECTIONS:
+            with formatter.section(section):
+                formatter.write_dl([(verb, text) for verb, (_, part, text) in VERBS.items() if part == section])
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    epilog="First steps:  agentcron demo  |  agentcron init  |  agentcron up",
+)
+@click.option("--home", metavar="DIR", help=f"Where state is kept [{HOME_VARIABLE}, else ~/.agentcron].")
+@click.option("--crontab", metavar="FILE", help=f"The crontab [{CRONTAB_VARIABLE}, else HOME/crontab].")
+@click.version_option(None, "--version", package_name="agentcron", message="agentcron %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, home: str | None, crontab: str | None) -> None:
+    """A cron for LLM agents that can sleep."""
+    ctx.obj = load(home, crontab)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command and exit with its status; no error of ours ever shows a traceback."""
+    if sys.platform == "win32":
+        complain("agentcron runs on Linux and macOS, not on Windows", "use it inside WSL")
+        sys.exit(5)
+    sys.exit(_status(argv))
+
+
+def _status(argv: Sequence[str] | None) -> int:
+    try:
+        answer: Any = cli.main(
+            args=None if argv is None else list(argv), prog_name="agentcron", standalone_mode=False
+        )
+        sys.stdout.flush()
+    except AgentcronError as error:
+        complain(error.message, error.help)
+        return error.exit_status
+    except click.exceptions.Exit as error:
+        return int(error.exit_code)
+    except click.UsageError as error:
+        hint = f"`{error.ctx.command_path} --help` shows how" if error.ctx else ""
+        complain(error.format_message().rstrip("."), hint)
+        return 2
+    except click.Abort:
+        complain("interrupted", "")
+        return 130
+    except KeyboardInterrupt:
+        complain("interrupted", "")
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`agentcron list | head`): not a fault of anybody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        place = f" {error.filename}" if error.filename else ""
+        complain(f"the system refused:{place} {error.strerror or error}", "")
+        return 5
+    return int(answer or 0)

@@ -1,0 +1,48 @@
+"""Progress: the checkpoint of one claimed run, moved on by commits."""
+
+from __future__ import annotations
+
+import asyncio
+
+from scheduler.core.checkpoint import Checkpoint, Step
+from scheduler.core.conversation import Request
+from scheduler.core.lease import Lease
+from scheduler.ports.store import Store
+
+
+class Progress:
+    """A lease and the checkpoint that it may write to.
+
+    ``at`` moves only after the store has acknowledged a step, so it is never ahead of the disk.
+    """
+
+    def __init__(self, store: Store, lease: Lease, at: Checkpoint) -> None:
+        self._store = store
+        self.lease = lease
+        self.at = at
+        self.open_request: Request | None = None
+
+    async def commit(self, step: Step) -> None:
+        """Write one step.
+
+        A cancelled caller does not cancel the write: the committer may have it on the disk already.
+
+        Raises:
+            LostLeaseError: another runner owns the run; nothing was written.
+            StoreError: the database cannot be written; nothing was written.
+        """
+        writing = asyncio.ensure_future(self._write(step))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            if not writing.done():
+                await asyncio.wait({writing})
+            raise
+
+    async def _write(self, step: Step) -> None:
+        await self._store.commit(self.lease, step)
+        self.at = self.at.apply(step)
+        if step.opened is not None:
+            self.open_request = step.opened
+        if step.closed is not None:
+            self.open_request = None

@@ -1,0 +1,87 @@
+"""Control calls: sleep, note and finish happen inside the commit that records them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from scheduler.core.checkpoint import CallResult, Checkpoint, Step
+from scheduler.core.conversation import Call, CallState
+from scheduler.core.run import Move
+from scheduler.core.wakeup import WakeUp, Waking
+from scheduler.engine.answers import answer_message, notices
+from scheduler.engine.kit import Kit, Toolbox
+from scheduler.errors import ToolFault
+from scheduler.ports.tool import ControlTool, Directive, Finished, Noted, SleepUntil
+
+
+def settle(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call]) -> Step:
+    """Return the one step that all open control calls of a message come to.
+
+    ``finish`` beats ``sleep``; of several sleeps the earliest wins; a refused call is answered with its error.
+    """
+    now = kit.clock.now()
+    results: list[CallResult] = []
+    sleeps: list[tuple[Call, SleepUntil]] = []
+    finished: Finished | None = None
+    for call in calls:
+        try:
+            directive = _decide(at, tools, call)
+        except ToolFault as fault:
+            text = fault.message + (f" ({fault.help})" if fault.help else "")
+            results.append(CallResult(call.id, CallState.FAILED, text))
+            continue
+        match directive:
+            case Noted():
+                results.append(CallResult(call.id, CallState.DONE, "Noted."))
+            case SleepUntil():
+                sleeps.append((call, directive))
+            case Finished():
+                finished = finished or directive
+                results.append(CallResult(call.id, CallState.DONE, "The run is finished."))
+    if finished is not None:
+        results += [
+            CallResult(call.id, CallState.FAILED, "Not slept: the same message finished the run.")
+            for call, _ in sleeps
+        ]
+        return _finish(at, finished, results, now=now)
+    if sleeps:
+        earliest = min((sleep for _, sleep in sleeps), key=lambda sleep: sleep.when)
+        return Step(
+            at=now,
+            move=Move.SUSPEND,
+            results=tuple(results),
+            waiting=tuple(call.id for call, _ in sleeps),
+            waiting_for=earliest.reason,
+            wakeups=(WakeUp(Waking.TIME, earliest.when),),
+        )
+    return Step(at=now, results=tuple(results))
+
+
+def _decide(at: Checkpoint, tools: Toolbox, call: Call) -> Directive:
+    tool = tools[call.name]
+    assert isinstance(tool, ControlTool)
+    assert at.last is not None
+    missing = [name for name in tool.spec.schema.get("required", ()) if name not in call.args]
+    if missing:
+        raise ToolFault(f"{call.name}: missing argument {', '.join(missing)}")
+    # Read from the moment the agent spoke: "in 2h" must not mean something else after a crash.
+    return tool.decide(call.args, at.last.created_at, at.job.tz)
+
+
+def _finish(at: Checkpoint, finished: Finished, results: Sequence[CallResult], *, now: datetime) -> Step:
+    closing = Step(at=now, results=tuple(results))
+    calls = at.apply(closing).calls
+    failed = finished.outcome == "failed"
+    return Step(
+        at=now,
+        move=Move.FAIL if failed else Move.FINISH,
+        results=tuple(results),
+        # Stored, never sent: the conversation stays valid, so that a person may resume it.
+        messages=(answer_message(at, calls, now),),
+        outcome=finished.outcome,
+        summary=finished.summary,
+        reason=finished.summary if failed else "",
+        reason_code="agent" if failed else "",
+        notices=notices(at, finished.summary),
+    )

@@ -1,0 +1,275 @@
+"""The executor: takes one claimed run from step to step until it ends, sleeps or has to be let go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from scheduler.core import turn
+from scheduler.core.checkpoint import CallResult, Step
+from scheduler.core.conversation import CallState, Request
+from scheduler.core.budget import next_local_day
+from scheduler.core.retry import BackOff, after_fault
+from scheduler.core.run import Move, State
+from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step
+from scheduler.core.wakeup import WakeUp, Waking
+from scheduler.engine import answers
+from scheduler.engine.commits import Progress
+from scheduler.engine.control import settle
+from scheduler.engine.gate import ask_gate
+from scheduler.engine.kit import Kit, Toolbox
+from scheduler.engine.requests import ask_model
+from scheduler.engine.toolcalls import run_calls
+from scheduler.errors import AgentcronError, CannotWorkError, LostLeaseError, ModelFault, StoreError
+from scheduler.ports.tool import ControlTool
+
+log = logging.getLogger("agentcron")
+
+Interruption = Literal["stop", "cancel", "lost", "timeout"]
+
+
+@cache
+def system_prompt() -> str:
+    """Return the system prompt of an unattended agent."""
+    return resources.files("scheduler.engine").joinpath("system_prompt.md").read_text(encoding="utf-8")
+
+
+class Executor:
+    """One attempt at one run."""
+
+    def __init__(self, kit: Kit, progress: Progress, stopping: Callable[[], bool] = lambda: False) -> None:
+        self.kit = kit
+        self.progress = progress
+        self._stopping = stopping
+        self._work: asyncio.Task[None] | None = None
+        self._interrupted: Interruption | None = None
+        job = progress.at.job
+        self._limits = Limits(
+            max_steps=job.max_steps,
+            run_microusd=round(job.budget.run_usd * 1_000_000),
+            day_microusd=round(job.budget.day_usd * 1_000_000),
+        )
+        self._tools: Toolbox = {}
+
+    @property
+    def run_id(self) -> str:
+        """The run that is being taken on."""
+        return self.progress.lease.run_id
+
+    def interrupt(self, why: Interruption) -> None:
+        """End the attempt now, in the middle of whatever it does."""
+        if self._interrupted is None and self._work is not None and not self._work.done():
+            self._interrupted = why
+            self._work.cancel()
+
+    async def run(self) -> State:
+        """Go on until the run is final, sleeping, parked, retrying, or let go; return its state."""
+        self._work = asyncio.create_task(self._loop(), name=f"run {self.run_id}")
+        done, _ = await asyncio.wait({self._work}, timeout=self.progress.at.job.timeout_seconds)
+        if not done:
+            self.interrupt("timeout")
+            await asyncio.wait({self._work})
+        error = None if self._work.cancelled() else self._work.exception()
+        try:
+            await self._let_go(error)
+        except (LostLeaseError, StoreError) as late:
+            log.warning("run %s: let go without a record: %s", self.run_id, late)
+        return self.progress.at.run.state
+
+    async def _loop(self) -> None:
+        self._tools = self.kit.tools_for(self.progress.at.job)
+        while self.progress.at.run.state is State.RUNNING:
+            if await self.kit.store.cancel_asked([self.run_id]):
+                self._interrupted = "cancel"
+                return
+            if self._stopping():
+                self._interrupted = "stop"
+                return
+            await self._one_step()
+
+    async def _one_step(self) -> None:
+        at, kit = self.progress.at, self.kit
+        step = next_step(at, self._limits, self._is_control)
+        commit = self.progress.commit
+        match step:
+            case turn.Begin():
+                await self._begin()
+            case turn.AskModel():
+                await self._ask()
+            case turn.RunCalls(fresh, doubtful):
+                await run_calls(kit, self.progress, self._tools, fresh, doubtful)
+            case turn.Settle(calls):
+                await commit(settle(kit, at, self._tools, calls))
+            case turn.Answer(waiting):
+                await commit(answers.answer(at, self._limits, waiting, kit.clock.now()))
+            case turn.Reject(calls):
+                refused = tuple(CallResult(call.id, CallState.FAILED, CUT_SHORT) for call in calls)
+                await commit(Step(at=kit.clock.now(), results=refused))
+            case turn.Continue(because):
+                await commit(answers.continuation(at, self._limits, because, kit.clock.now()))
+            case turn.Finish(summary, outcome):
+                await commit(
+                    Step(
+                        at=kit.clock.now(),
+                        move=Move.FINISH,
+                        outcome=outcome,
+                        summary=summary,
+                        notices=answers.notices(at, summary),
+                    )
+                )
+            case turn.Fail(code, reason):
+                await self._fail(code, reason)
+            case turn.Park():
+                await self._park(step)
+
+    def _is_control(self, name: str) -> bool:
+        return isinstance(self._tools.get(name), ControlTool)
+
+    async def _begin(self) -> None:
+        kit, at = self.kit, self.progress.at
+        gate = await ask_gate(at, kit.settings)
+        now = kit.clock.now()
+        if gate.verdict == "shut":
+            await self.progress.commit(Step(at=now, move=Move.QUIET, reason=gate.reason, reason_code="gate"))
+            return
+        if gate.verdict == "broken":
+            await self._fail("gate", gate.reason)
+            return
+        tools = [tool.spec.as_param() for tool in self._tools.values()]
+        await self.progress.commit(
+            Step(
+                at=now,
+                frame=answers.frame(at, system_prompt(), tools),
+                messages=(answers.first_message(at, self._limits, gate.output, now),),
+                told=True,
+            )
+        )
+
+    async def _ask(self) -> None:
+        kit = self.kit
+        try:
+            await ask_model(kit, self.progress, self._tools)
+        except ModelFault as fault:
+            at = self.progress.at
+            verdict = after_fault(fault, at.failures, at.job.retries)
+            match verdict:
+                case BackOff(seconds, reason):
+                    now = kit.clock.now()
+                    due = now + timedelta(seconds=seconds)
+                    await self.progress.commit(
+                        Step(
+                            at=now,
+                            move=Move.BACK_OFF,
+                            reason=reason,
+                            reason_code=fault.kind,
+                            waiting_for="the next attempt",
+                            wakeups=(WakeUp(Waking.RETRY, due),),
+                        )
+                    )
+                case Park():
+                    await self._park(verdict)
+                case turn.Fail(code, reason):
+                    await self._fail(code, reason)
+        except StoreError:
+            raise
+        except CannotWorkError as error:
+            await self._park(Park("key", error.message, Waking.PROBE))
+
+    async def _fail(self, code: str, reason: str) -> None:
+        at = self.progress.at
+        await self.progress.commit(
+            Step(
+                at=self.kit.clock.now(),
+                move=Move.FAIL,
+                reason=reason,
+                reason_code=code,
+                outcome="failed",
+                closed=self._lost_request(),
+                notices=answers.notices(at, reason),
+            )
+        )
+
+    async def _park(self, park: Park) -> None:
+        now, at, settings = self.kit.clock.now(), self.progress.at, self.kit.settings
+        wakeups = [WakeUp(Waking.DEADLINE, now + timedelta(days=settings.parked_days))]
+        waiting_for = "a person"
+        if park.wake is Waking.DAY:
+            wakeups.append(WakeUp(Waking.DAY, next_local_day(now, at.job.tz)))
+            waiting_for = "the next day, or a person"
+        elif park.wake is Waking.PROBE:
+            wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=settings.probe_seconds)))
+            waiting_for = "the next probe, or a person"
+        await self.progress.commit(
+            Step(
+                at=now,
+                move=Move.PARK,
+                reason=park.reason,
+                reason_code=park.code,
+                waiting_for=waiting_for,
+                wakeups=tuple(wakeups),
+                notices=answers.notices(at, park.reason),
+            )
+        )
+
+    async def _let_go(self, error: BaseException | None) -> None:
+        """Write how the attempt ended, unless its own last step has done so."""
+        if isinstance(error, BaseExceptionGroup):
+            error = _first(error)
+        if isinstance(error, LostLeaseError) or self._interrupted == "lost":
+            log.warning("run %s: the lease is lost; another runner goes on", self.run_id)
+            return
+        if isinstance(error, StoreError):
+            # Nothing can be recorded, so nothing more may happen; the lease runs out by itself.
+            log.error("run %s: stopped, the database cannot be written: %s", self.run_id, error)
+            return
+        if self.progress.at.run.state is not State.RUNNING:
+            return
+        endings: dict[Interruption, Callable[[datetime], Awaitable[None]]] = {
+            "stop": self._release,
+            "cancel": self._cancel,
+        }
+        if self._interrupted == "timeout":
+            seconds = self.progress.at.job.timeout_seconds
+            await self._fail("timeout", f"the attempt took longer than {seconds} s, its limit")
+        elif self._interrupted in endings:
+            await endings[self._interrupted](self.kit.clock.now())
+        elif isinstance(error, AgentcronError):
+            await self._fail("config", error.message)
+        elif error is not None:
+            log.error("run %s: internal error", self.run_id, exc_info=error)
+            await self._fail("internal", f"internal error: {type(error).__name__}: {error}")
+
+    async def _release(self, now: datetime) -> None:
+        await self.progress.commit(
+            Step(at=now, move=Move.RELEASE, keep_attempt=False, closed=self._lost_request())
+        )
+
+    async def _cancel(self, now: datetime) -> None:
+        await self.progress.commit(
+            Step(
+                at=now,
+                move=Move.CANCEL,
+                reason="cancelled by a person",
+                reason_code="person",
+                closed=self._lost_request(),
+            )
+        )
+
+    def _lost_request(self) -> Request | None:
+        """The request that is still out: it may be billed, and its answer will never be read."""
+        request = self.progress.open_request
+        if request is None:
+            return None
+        return replace(request, state="lost", ended_at=self.kit.clock.now(), error="interrupted")
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    for error in group.exceptions:
+        return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    return group

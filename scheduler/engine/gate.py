@@ -1,0 +1,48 @@
+"""The gate: a command of the owner's that decides, at no cost, whether the agent is woken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from scheduler.core.checkpoint import Checkpoint
+from scheduler.engine.child import clean_env, run_child
+from scheduler.engine.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswer:
+    """``open`` hands its output over, ``shut`` is a quiet skip, ``broken`` is a failure."""
+
+    verdict: Literal["open", "shut", "broken"]
+    output: str = ""
+    reason: str = ""
+
+
+async def ask_gate(at: Checkpoint, settings: Settings) -> GateAnswer:
+    """Run the job's gate; a job without one is open.
+
+    Exit 0 wakes the agent, 1 does not, anything else (a timeout too) is a failure.
+    """
+    job = at.job
+    if job.gate is None:
+        return GateAnswer("open")
+    assert job.workdir is not None, "the crontab's loader gives every job a workdir"
+    result = await run_child(
+        job.gate,
+        cwd=job.workdir,
+        env=clean_env(dict(job.env)),
+        timeout_seconds=settings.gate_seconds,
+        output_bytes=settings.gate_output_bytes,
+    )
+    output = result.stdout.strip()
+    if result.timed_out:
+        return GateAnswer("broken", reason=f"the gate took longer than {settings.gate_seconds:g} s")
+    if result.exit_code == 0:
+        return GateAnswer("open", output)
+    if result.exit_code == 1:
+        return GateAnswer("shut", reason="the gate said no" + (f": {output.splitlines()[-1]}" if output else ""))
+    error = result.stderr.strip().splitlines()
+    said = f": {error[-1]}" if error else ""
+    return GateAnswer("broken", reason=f"the gate ended with status {result.exit_code}{said}")
+

@@ -1,0 +1,32 @@
+"""What the engine works with, handed over by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from scheduler.core.job import Job
+from scheduler.engine.settings import Settings
+from scheduler.ports.clock import Clock
+from scheduler.ports.model import Model
+from scheduler.ports.store import Store
+from scheduler.ports.tool import AnyTool
+
+Toolbox: TypeAlias = Mapping[str, AnyTool]
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """The adapters of one process.
+
+    Args:
+        model_for: the model that answers to a name; may raise CannotWorkError (no key).
+        tools_for: the tools of a job, in a stable order; may raise ConfigError.
+    """
+
+    store: Store
+    clock: Clock
+    model_for: Callable[[str], Model]
+    tools_for: Callable[[Job], Toolbox]
+    settings: Settings = field(default_factory=Settings)

@@ -1,0 +1,67 @@
+"""The reporter: sends what lies in the outbox, at least once, and records what became of it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from scheduler.engine.child import clean_env, run_child
+from scheduler.engine.kit import Kit
+from scheduler.errors import CannotWorkError
+from scheduler.faults import crashpoint
+from scheduler.ports.store import Pending
+
+log = logging.getLogger("agentcron")
+
+MOST_TRIES = 5
+BATCH = 16
+
+
+async def send_notices(kit: Kit, runner: str) -> int:
+    """Send what is due; return how many were taken."""
+    pending = await kit.store.take_notices(runner, kit.clock.now(), BATCH)
+    for notice in pending:
+        error = await _send(kit, notice)
+        # A crash here sends the notice once more, with the same id: the receiver can tell.
+        crashpoint("W15")
+        now = kit.clock.now()
+        retry_at = None
+        if error and notice.tries < MOST_TRIES:
+            retry_at = now + timedelta(seconds=60 * 4 ** (notice.tries - 1))
+        await kit.store.settle_notice(notice.id, now, error, retry_at)
+        if error:
+            log.warning(
+                "run %s: its report was not sent: %s",
+                notice.run_id,
+                error,
+                extra={"event": "notice.failed", "run": notice.run_id},
+            )
+    return len(pending)
+
+
+async def _send(kit: Kit, pending: Pending) -> str:
+    run = await kit.store.run(pending.run_id)
+    env = clean_env(
+        {
+            "AGENTCRON_RUN": pending.run_id,
+            "AGENTCRON_JOB": pending.job,
+            "AGENTCRON_STATE": run.state.value if run else "unknown",
+            "AGENTCRON_NOTICE": str(pending.id),
+        }
+    )
+    try:
+        result = await run_child(
+            pending.notice.target,
+            cwd="/",
+            env=env,
+            stdin=pending.notice.body,
+            timeout_seconds=kit.settings.report_seconds,
+            output_bytes=4_000,
+        )
+    except CannotWorkError as error:
+        return error.message
+    if result.timed_out:
+        return f"the report command took longer than {kit.settings.report_seconds:g} s"
+    if result.exit_code != 0:
+        return f"the report command ended with status {result.exit_code}"
+    return ""

@@ -1,0 +1,230 @@
+"""The runner: ticks when something is due, claims what it has room for, and ends in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from scheduler.core.job import Job
+from scheduler.core.lease import Lease
+from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
+from scheduler.engine.commits import Progress
+from scheduler.engine.executor import Executor
+from scheduler.engine.kit import Kit
+from scheduler.engine.leasekeeper import keep_leases
+from scheduler.engine.reporter import send_notices
+from scheduler.engine.tick import Pass, tick
+from scheduler.errors import AgentcronError, LostLeaseError, StoreError
+from scheduler.ports.orders import Orders
+from scheduler.ports.presence import Presence
+
+log = logging.getLogger("agentcron")
+
+
+@dataclass(slots=True)
+class Runner:
+    """One process that works: a daemon, a single tick, or ``run --wait``.
+
+    Args:
+        only: when given, only these runs are claimed.
+        on_load: hears what each load of the crontab changed.
+    """
+
+    kit: Kit
+    info: RunnerInfo
+    presence: Presence
+    orders: Orders | None = None
+    only: list[str] | None = None
+    on_load: Callable[[StandingOrders, LoadReport], None] = lambda orders, report: None
+    jobs: dict[str, Job] = field(default_factory=dict)
+    executors: dict[str, Executor] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _nudge: asyncio.Event = field(default_factory=asyncio.Event)
+    _stop: bool = False
+    _reload: bool = True
+    _stamp: str = ""
+    _seen_changes: int = -1
+
+    def stop(self) -> None:
+        """Take no more work; let go of what is under way within the grace time."""
+        self._stop = True
+        self._nudge.set()
+
+    def reload(self) -> None:
+        """Read the crontab again, changed or not."""
+        self._reload = True
+        self._nudge.set()
+
+    async def serve(self) -> None:
+        """Work until ``stop`` is called."""
+        await self.kit.store.enter(self.info)
+        keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.executors))
+        try:
+            while not self._stop:
+                try:
+                    await self._load_if_changed()
+                    await self._pass()
+                except StoreError as error:
+                    log.error("%s; nothing new is started until that is over", error)
+                    await self._wait(self.kit.settings.poll_seconds * 4, watch=False)
+                    continue
+                await self._wait(await self._seconds_to_next(), watch=True)
+            await self._wind_down()
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+            await self._leave()
+
+    async def once(self) -> None:
+        """One pass: fire, wake, rescue, and run what can be claimed until it is final or asleep."""
+        await self.kit.store.enter(self.info)
+        keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.executors))
+        try:
+            await self._load_if_changed()
+            await self._pass()
+            while self._tasks and not self._stop:
+                self._nudge.clear()
+                await self._nudge.wait()
+                await self._claim()
+            await self._wind_down()
+            while await send_notices(self.kit, self.info.id):
+                pass
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+            await self._leave()
+
+    async def _leave(self) -> None:
+        try:
+            await self.kit.store.leave(self.info.id, self.kit.clock.now())
+        except StoreError as error:
+            log.error("could not record that this runner ended: %s", error)
+
+    # -- the crontab ------------------------------------------------------------------------------
+    async def _load_if_changed(self) -> None:
+        if self.orders is None:
+            return
+        stamp = self.orders.stamp()
+        if not self._reload and stamp == self._stamp:
+            return
+        now = self.kit.clock.now()
+        self._reload, self._stamp = False, stamp
+        try:
+            orders = self.orders.read(now)
+        except AgentcronError as error:
+            # The last good table stays; jobs do not vanish because a file cannot be read just now.
+            log.error("the crontab was not loaded: %s; the last good one stays", error.message)
+            return
+        report = await self.kit.store.load_orders(orders, now)
+        self.jobs = {job.name: job for job in orders.jobs}
+        self.on_load(orders, report)
+
+    # -- work -------------------------------------------------------------------------------------
+    async def _pass(self) -> Pass:
+        done = await tick(self.kit, self.jobs, self.presence)
+        await self._claim()
+        await self._notify()
+        return done
+
+    async def _claim(self) -> None:
+        room = self.kit.settings.concurrency - len(self.executors)
+        if room <= 0 or self._stop:
+            return
+        leases = await self.kit.store.claim(
+            self.info.id,
+            self.kit.clock.now(),
+            limit=room,
+            lease_seconds=self.kit.settings.lease_seconds,
+            only=self.only,
+        )
+        for lease in leases:
+            task = asyncio.create_task(self._execute(lease), name=f"execute {lease.run_id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._executed)
+
+    def _executed(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._nudge.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("an executor broke", exc_info=error)
+
+    async def _execute(self, lease: Lease) -> None:
+        kit = self.kit
+        try:
+            at = await kit.store.checkpoint(lease, kit.clock.now())
+        except LostLeaseError:
+            return
+        except StoreError as error:
+            log.error("run %s cannot be loaded: %s", lease.run_id, error)
+            return
+        said = {"run": lease.run_id, "job": lease.job}
+        log.info("run %s of %s goes on", lease.run_id, lease.job, extra={"event": "run.claimed", **said})
+        executor = Executor(kit, Progress(kit.store, lease, at), lambda: self._stop)
+        self.executors[lease.run_id] = executor
+        try:
+            state = await executor.run()
+        finally:
+            del self.executors[lease.run_id]
+        log.info("run %s of %s is %s", lease.run_id, lease.job, state, extra={"event": f"run.{state}", **said})
+
+    async def _notify(self) -> None:
+        if not any(task.get_name() == "notices" for task in self._tasks):
+            task = asyncio.create_task(self._send_notices(), name="notices")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _send_notices(self) -> None:
+        try:
+            while not self._stop and await send_notices(self.kit, self.info.id):
+                pass
+        except StoreError as error:
+            log.error("notices wait: %s", error)
+
+    # -- waiting ----------------------------------------------------------------------------------
+    async def _seconds_to_next(self) -> float:
+        longest = self.kit.settings.longest_wait_seconds
+        due = await self.kit.store.next_due()
+        if due is None:
+            return longest
+        seconds = (due - self.kit.clock.now()).total_seconds()
+        if seconds <= 0:
+            # Due but not takable now (no room, or its job is not ours): look again soon, do not spin.
+            return self.kit.settings.poll_seconds
+        return min(longest, seconds)
+
+    async def _wait(self, seconds: float, *, watch: bool) -> None:
+        """Wait until something is due, an executor ended, or (with ``watch``) the outside changed."""
+        deadline = self.kit.clock.monotonic() + seconds
+        if watch and self._seen_changes < 0:
+            self._seen_changes = await self.kit.store.changes()
+        while not self._nudge.is_set():
+            left = deadline - self.kit.clock.monotonic()
+            if left <= 0:
+                break
+            pause = asyncio.create_task(self.kit.clock.sleep(min(left, self.kit.settings.poll_seconds)))
+            nudged = asyncio.create_task(self._nudge.wait())
+            await asyncio.wait({pause, nudged}, return_when=asyncio.FIRST_COMPLETED)
+            pause.cancel()
+            nudged.cancel()
+            await asyncio.gather(pause, nudged, return_exceptions=True)
+            if watch and await self._outside_changed():
+                break
+        self._nudge.clear()
+
+    async def _outside_changed(self) -> bool:
+        changes = await self.kit.store.changes()
+        changed = changes != self._seen_changes
+        self._seen_changes = changes
+        return changed or (self.orders is not None and self.orders.stamp() != self._stamp)
+
+    async def _wind_down(self) -> None:
+        """Let executors reach their next commit; after the grace time, stop them where they are."""
+        running = [task for task in self._tasks if task.get_name() != "notices"]
+        if running:
+            await asyncio.wait(running, timeout=self.kit.settings.grace_seconds * 0.8)
+        for executor in list(self.executors.values()):
+            executor.interrupt("stop")
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self.kit.settings.grace_seconds * 0.15)

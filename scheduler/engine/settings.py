@@ -1,0 +1,33 @@
+"""The numbers that a daemon works by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scheduler.core.lease import LEASE_SECONDS, RENEW_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All in seconds unless the name says otherwise.
+
+    Args:
+        concurrency: runs at a time.
+        longest_wait_seconds: the longest time between two passes, so that a clock that was set is noticed.
+        poll_seconds: how often a change by another process, or of the crontab, is looked for.
+        most_attempts: a run that its runners did not survive this often is buried.
+    """
+
+    concurrency: int = 8
+    lease_seconds: float = LEASE_SECONDS
+    renew_seconds: float = RENEW_SECONDS
+    grace_seconds: float = 30.0
+    longest_wait_seconds: float = 30.0
+    poll_seconds: float = 0.5
+    most_attempts: int = 5
+    max_tokens: int = 16_000
+    parked_days: int = 7
+    probe_seconds: float = 3600.0
+    gate_seconds: float = 30.0
+    gate_output_bytes: int = 16_000
+    report_seconds: float = 60.0
