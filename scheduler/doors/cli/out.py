@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from scheduler.core.safe_text import safe_text
+from scheduler.core.safe_text import cells, safe_text
 
 
 def complain(message: str, help: str = "") -> None:
@@ -53,8 +53,6 @@ def table(rows: Sequence[Sequence[str]], *, gap: int = 2, width: int = 80, flexi
 
     The first row is the heading.
     """
-    from scheduler.core.cells import cells, cut
-
     clean = [[safe_text(cell) for cell in row] for row in rows]
     count = max(len(row) for row in clean)
     flexible %= count
@@ -67,3 +65,12 @@ def table(rows: Sequence[Sequence[str]], *, gap: int = 2, width: int = 80, flexi
         padded = [part + " " * (widths[i] - cells(part)) for i, part in enumerate(parts)]
         lines.append((" " * gap).join(padded).rstrip())
     return lines
+
+
+def cut(text: str, width: int) -> str:
+    """Return ``text``, shortened with an ellipsis when it is wider than ``width`` cells."""
+    if cells(text) <= width:
+        return text
+    while text and cells(text) > width - 1:
+        text = text[:-1]
+    return text + "…"
