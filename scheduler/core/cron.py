@@ -93,7 +93,7 @@ class Cron:
         return clocks.last_instant(self._calendar(), self._zone, as_utc(instant), self.rule)
 
     def _calendar(self) -> CronSlots:
-        """The slots, expanded at the first search: many commands only list, and expanding imports croniter."""
+        """The slots, expanded at the first search, because expanding imports croniter."""
         if not self._slots:
             self._slots.append(CronSlots.of(self.reading, self.fields))
         return self._slots[0]

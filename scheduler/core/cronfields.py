@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Literal
 
 from scheduler.core.hashing import stable_hash
+from scheduler.core.suggest import nearest
 
 MAX_LENGTH = 256
 MINUTE, HOUR, DAY, MONTH, WEEKDAY = range(5)
@@ -132,8 +132,8 @@ def read_expression(text: str, name: str = "job", *, fields: Literal["or", "and"
     if stripped.startswith("@"):
         expansion = ALIASES.get(stripped.lower())
         if expansion is None:
-            near = get_close_matches(stripped.lower(), ALIASES, n=1) or ["@daily"]
-            return _refuse("E07", f"{stripped} is not a known alias", f"did you mean {near[0]}?", len(text))
+            near = nearest(stripped, ALIASES) or "@daily"
+            return _refuse("E07", f"{stripped} is not a known alias", f"did you mean {near}?", len(text))
         return read_expression(expansion, name, fields=fields)
     words = list(re.finditer(r"[^ \t]+", text))
     if len(words) != len(FIELDS):
@@ -291,9 +291,9 @@ class _FieldReader:
             message = f"{field.label} {shown} is out of range {field.low}-{field.high}"
             self._problem("E02", message, self._range_help(token), start, end)
             return None
-        near = get_close_matches(token[:3], field.names, n=1) if token else []
+        near = nearest(token[:3], field.names)
         if near:
-            hint = f"did you mean {near[0].upper()}?"
+            hint = f"did you mean {near.upper()}?"
         else:
             named = f" or {field.names[0].upper()}-{field.names[-1].upper()}" if field.names else ""
             hint = f"use {field.low}-{field.high}{named}"

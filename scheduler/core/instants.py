@@ -7,10 +7,10 @@ the door, because nobody can know which clock it was read from.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from scheduler.core.suggest import nearest
 from scheduler.errors import ConfigError
 
 DAY_SECONDS = 86_400
@@ -98,6 +98,7 @@ def nearest_zones(name: str) -> list[str]:
     if wanted in known:
         return [known[wanted]]
     by_city = {key.rsplit("/", 1)[-1]: full for key, full in known.items() if "/" in key}
-    near = [by_city[city] for city in get_close_matches(wanted, by_city, n=1, cutoff=0.85)]
-    near += [known[key] for key in get_close_matches(wanted, known, n=2, cutoff=0.75)]
-    return list(dict.fromkeys(near))[:2]
+    city, full = nearest(wanted, by_city), nearest(wanted, known)
+    near = [by_city[city]] if city and city[:3] == wanted[:3] else []
+    near += [known[full]] if full else []
+    return list(dict.fromkeys(near))
