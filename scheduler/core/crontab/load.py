@@ -6,4 +6,17 @@ jobs may cost, ``explain`` says a schedule in plain words.
 
 from __future__ import annotations
 
+from scheduler.core.crontab.cost import WorstCase as WorstCase
+from scheduler.core.crontab.cost import fires_per_day as fires_per_day
+from scheduler.core.crontab.cost import worst_case as worst_case
+from scheduler.core.crontab.explain import dst_notes as dst_notes
+from scheduler.core.crontab.explain import explain as explain
 from scheduler.core.crontab.grammar import parse as parse
+from scheduler.core.crontab.lint import all_problems as all_problems
+from scheduler.core.crontab.lint import lint as lint
+from scheduler.core.crontab.look import Look as Look
+from scheduler.core.crontab.problem import ERRORS as ERRORS
+from scheduler.core.crontab.problem import WARNINGS as WARNINGS
+from scheduler.core.crontab.problem import Problem as Problem
+from scheduler.core.crontab.table import InvalidJob as InvalidJob
+from scheduler.core.crontab.table import Table as Table

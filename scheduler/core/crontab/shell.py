@@ -26,9 +26,10 @@ _PROMPT_FILE = re.compile(r"[\w./-]+\.(?:md|txt|markdown)\Z")
 
 # Names that a job could have; with bare words behind them and no prompt they are commands.
 _COMMANDS = frozenset({
-    "awk", "bash", "cat", "cd", "claude", "cp", "curl", "date", "docker", "echo", "find", "git", "grep", "gzip", "ls",
-    "make", "mkdir", "mv", "mysqldump", "node", "npm", "npx", "perl", "pg_dump", "php", "pip", "python", "python3",
-    "rm", "rsync", "ruby", "scp", "sed", "sh", "ssh", "sudo", "systemctl", "tar", "test", "touch", "uv", "wget",
+    "awk", "bash", "cat", "cd", "claude", "cp", "curl", "date", "docker", "echo", "find", "git", "grep",
+    "gzip", "ls", "make", "mkdir", "mv", "mysqldump", "node", "npm", "npx", "perl", "pg_dump", "php", "pip",
+    "python", "python3", "rm", "rsync", "ruby", "scp", "sed", "sh", "ssh", "sudo", "systemctl", "tar", "test",
+    "touch", "uv", "wget",
 })  # fmt: skip
 
 

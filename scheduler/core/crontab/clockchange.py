@@ -1,0 +1,132 @@
+"""Clock changes: which of them meet a job's fire times, and what happens then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+
+from scheduler.core.cronslots import CronSlots
+from scheduler.core.crontab.english import listed
+from scheduler.core.dst import Shift, shift_at
+from scheduler.core.instants import zone
+from scheduler.core.trigger import At, CronTrigger, Trigger
+
+_DAYS_PER_MONTH = 31
+_MOST_SLOTS_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of the clocks that meets slots of a job.
+
+    Args:
+        slots: the first few wall-clock times (naive) that do not exist, or exist twice.
+        note: what will happen, as a sentence without a full stop.
+    """
+
+    shift: Shift
+    slots: tuple[datetime, ...]
+    note: str
+
+
+def dst_notes(trigger: Trigger, now: datetime, months: int = 12, *, tz: str = "UTC") -> tuple[str, ...]:
+    """Return a sentence for each clock change in the coming months that a fixed time of the trigger meets.
+
+    Args:
+        now: an aware instant.
+        months: of 31 days each.
+        tz: the zone of an ``@at``, which does not carry its own.
+    """
+    if isinstance(trigger, At):
+        note = _at_note(trigger, tz)
+        return (note,) if note else ()
+    return tuple(change.note for change in changes(trigger, now, months))
+
+
+def changes(trigger: Trigger, now: datetime, months: int = 12) -> tuple[Change, ...]:
+    """Return the clock changes that meet slots of a cron trigger, the next one first.
+
+    A trigger whose hour begins with ``*`` has none: it runs all day long, and an hour less or more is what
+    everybody expects of it.
+    """
+    if not isinstance(trigger, CronTrigger) or trigger.tz == "UTC" or _runs_all_day(trigger):
+        return ()
+    shifts = shifts_of(trigger.tz, now.astimezone(UTC).date(), months)
+    if not shifts:
+        return ()
+    calendar = CronSlots.of(trigger.cron.reading, trigger.fields)
+    found = []
+    for shift in shifts:
+        slots = _slots_in(calendar, shift)
+        if slots and shift.instant > now:
+            found.append(Change(shift, slots, _note(trigger, shift, slots)))
+    return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def shifts_of(tz: str, start: date, months: int) -> tuple[Shift, ...]:
+    """Return the jumps of a zone's wall clock in the months from ``start`` on, corrections left out.
+
+    zoneinfo has no list of them, so the offset of each day is compared with that of the next.
+    """
+    here = zone(tz)
+    day = datetime(start.year, start.month, start.day, tzinfo=UTC)
+    found = []
+    for _ in range(months * _DAYS_PER_MONTH):
+        following = day + timedelta(days=1)
+        before, after = day.astimezone(here).utcoffset(), following.astimezone(here).utcoffset()
+        if before is not None and after is not None and before != after:
+            early, late = day, following
+            while late - early > timedelta(seconds=1):
+                middle = early + (late - early) // 2
+                if middle.astimezone(here).utcoffset() == before:
+                    early = middle
+                else:
+                    late = middle
+            edge = late.replace(microsecond=0, tzinfo=None)
+            found.append(Shift(edge.replace(tzinfo=UTC), edge + before, edge + after))
+        day = following
+    return tuple(shift for shift in found if not shift.is_correction)
+
+
+def _runs_all_day(trigger: CronTrigger) -> bool:
+    words = trigger.expr.split()
+    return trigger.expr.lower() == "@hourly" or (len(words) == 5 and words[1].startswith("*"))
+
+
+def _slots_in(calendar: CronSlots, shift: Shift) -> tuple[datetime, ...]:
+    begin, end = sorted((shift.old, shift.new))
+    found: list[datetime] = []
+    slot = calendar.first_from(begin)
+    while slot is not None and slot < end and len(found) <= _MOST_SLOTS_SHOWN:
+        found.append(slot)
+        slot = calendar.first_from(slot + timedelta(minutes=1))
+    return tuple(found)
+
+
+def _note(trigger: CronTrigger, shift: Shift, slots: tuple[datetime, ...]) -> str:
+    times = [f"{slot:%H:%M}" for slot in slots]
+    shown = listed([*times[:_MOST_SLOTS_SHOWN], "more"] if len(times) > _MOST_SLOTS_SHOWN else times)
+    rule = trigger.cron.rule
+    if shift.is_gap:
+        happens = f"runs once at {shift.new:%H:%M}" if rule == "once" else "does not run then"
+        return f"on {shift.old:%Y-%m-%d} clocks in {trigger.tz} move forward past {shown}; the job {happens}"
+    happens = "runs in both passes" if rule == "elapsed" else "runs in the first pass only"
+    verb = "come" if len(times) > 1 else "comes"
+    back = f"on {shift.new:%Y-%m-%d} clocks in {trigger.tz} move back"
+    return f"{back} and {shown} {verb} twice; the job {happens}"
+
+
+def _at_note(trigger: At, tz: str) -> str:
+    try:
+        wall = datetime.fromisoformat(trigger.text)
+    except ValueError:
+        return ""
+    shift = shift_at(wall, zone(tz)) if wall.tzinfo is None else None
+    if shift is None:
+        return ""
+    day, clock = f"{wall:%Y-%m-%d}", f"{wall:%H:%M}"
+    if shift.is_gap:
+        return f"on {day} clocks in {tz} move forward past {clock}; the job runs at {shift.new:%H:%M}"
+    return f"on {day} clocks in {tz} move back and {clock} comes twice; the job runs in the first pass"
