@@ -1,0 +1,70 @@
+"""sleep, note and finish: what the model may say, and what it is told when it says something else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from scheduler.errors import ToolFault
+from scheduler.ports.tool import Finished, Noted, SleepUntil
+from scheduler.tools.finish import FINISH
+from scheduler.tools.note import NOTE
+from scheduler.tools.sleep import SLEEP
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
+TZ = "Europe/Berlin"
+
+
+def test_sleep_understands_in_the_zone_of_the_job_and_stores_utc() -> None:
+    wanted = SLEEP.decide({"until": "tomorrow 09:00", "reason": "the review"}, NOW, TZ)
+    assert isinstance(wanted, SleepUntil)
+    assert wanted.when == datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+    assert wanted.when.tzinfo is UTC
+    assert wanted.reason == "the review"
+    assert "2026-11-21T09:00:00+01:00" in wanted.echo
+
+
+EXAMPLES = """
+45m | in 3 days | 2h30m | PT15M | 17:30 | 9am | noon | tomorrow 09:00 | friday 17:00 | next business day 9am
+| 2026-12-01 09:00 | 2026-12-01T09:00:00Z | 2026-12-01T09:00+01:00 | 2026-12-01 09:00 Europe/Berlin
+"""
+
+
+@pytest.mark.parametrize("until", [example.strip() for example in EXAMPLES.split("|")])
+def test_every_example_of_the_description_is_understood(until: str) -> None:
+    assert f'"{until}"' in SLEEP.spec.description
+    assert isinstance(SLEEP.decide({"until": until}, NOW, TZ), SleepUntil)
+
+
+@pytest.mark.parametrize(
+    ("until", "code"),
+    [
+        ("tomorrow", "ambiguous"),
+        ("2020-01-01T09:00Z", "past"),
+        ("someday", "unknown_word"),
+        ("in 900d", "too_far"),
+    ],
+)
+def test_a_refused_time_comes_with_a_code_and_a_suggestion(until: str, code: str) -> None:
+    with pytest.raises(ToolFault, match=rf'\({code}\); try "') as caught:
+        SLEEP.decide({"until": until}, NOW, TZ)
+    suggestion = caught.value.message.rpartition('try "')[2].rstrip('"')
+    assert isinstance(SLEEP.decide({"until": suggestion}, NOW, TZ), SleepUntil)
+
+
+def test_note_and_finish() -> None:
+    assert NOTE.decide({"text": "seen"}, NOW, TZ) == Noted("seen")
+    assert FINISH.decide({"summary": "ok"}, NOW, TZ) == Finished("ok", "done")
+    assert FINISH.decide({"summary": "no", "outcome": "failed"}, NOW, TZ) == Finished("no", "failed")
+
+
+def test_wrong_arguments_are_explained() -> None:
+    for control, args, problem in (
+        (SLEEP, {}, "until is missing"),
+        (SLEEP, {"until": 5}, "until must be a string"),
+        (NOTE, {"text": ""}, "text is empty"),
+        (FINISH, {"summary": "x", "outcome": "great"}, "one of done, nothing_to_do, failed"),
+    ):
+        with pytest.raises(ToolFault, match=problem):
+            control.decide(args, NOW, TZ)
