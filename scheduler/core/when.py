@@ -123,7 +123,7 @@ class _Frame:
         if meant.zone is not None:
             there = instant.astimezone(self._place(meant.zone))
             if there.utcoffset() != instant.utcoffset():
-                why = f"{instant.isoformat()} is {there.isoformat()} in {meant.zone}: the two do not agree"
+                why = f"{instant.isoformat()} is {there.isoformat()} in {meant.zone}: which one?"
                 raise Refusal("ambiguous", why, instant.isoformat(), f"{meant.day} {meant.text}")
         return instant.astimezone(UTC)
 
