@@ -1,0 +1,128 @@
+"""Whatever can go wrong in a request, as a ModelFault; the key never stands in one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from scheduler.core.safe_text import safe_text
+from scheduler.errors import FaultKind, ModelFault
+
+_BY_TYPE: Mapping[str, FaultKind] = {
+    "overloaded_error": "overloaded",
+    "api_error": "overloaded",
+    "timeout_error": "overloaded",
+    "rate_limit_error": "rate_limited",
+    "authentication_error": "auth",
+    "permission_error": "auth",
+    "billing_error": "billing",
+    "invalid_request_error": "invalid",
+    "not_found_error": "invalid",
+    "request_too_large": "invalid",
+}
+
+_BY_STATUS: Mapping[int, FaultKind] = {
+    401: "auth",
+    402: "billing",
+    403: "auth",
+    408: "overloaded",
+    409: "overloaded",
+    429: "rate_limited",
+}
+
+_LONGEST_REASON = 500
+
+
+def status_fault(
+    status: int, body: object, headers: Mapping[str, str], request_id: str | None, secret: str
+) -> ModelFault:
+    """Return the fault for an error that the API reported, in a response or inside a stream (status 200)."""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    details = error if isinstance(error, Mapping) else {}
+    reason = str(details.get("message") or "")
+    if not request_id and isinstance(body, Mapping) and isinstance(body.get("request_id"), str):
+        request_id = body["request_id"]
+    kind = _kind(status, str(details.get("type") or ""), reason)
+    where = "inside the answer" if status == 200 else str(status)
+    return ModelFault(
+        _told(f"the model API reports {details.get('type') or 'an error'} ({where}): {reason}", secret),
+        kind=kind,
+        retry_after_seconds=retry_after_seconds(headers),
+        request_id=request_id,
+    )
+
+
+def _kind(status: int, error_type: str, reason: str) -> FaultKind:
+    if error_type == "invalid_request_error" and "credit balance" in reason.lower():
+        return "billing"  # it comes as a 400, and repeating the request helps once somebody has paid
+    if error_type in _BY_TYPE:
+        return _BY_TYPE[error_type]
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status >= 500:
+        return "overloaded"
+    return "invalid" if status >= 400 else "cut"
+
+
+def fault_of(error: Exception, *, answering: bool, request_id: str | None, secret: str) -> ModelFault:
+    """Return the fault for any exception of a request.
+
+    Args:
+        answering: whether the answer had begun; before that, a ValueError or TypeError is about our request.
+    """
+    import anthropic
+
+    if isinstance(error, ModelFault):
+        return ModelFault(
+            error.message,
+            kind=error.kind,
+            retry_after_seconds=None,
+            request_id=error.request_id or request_id,
+        )
+    if isinstance(error, anthropic.APIStatusError):
+        headers = error.response.headers
+        return status_fault(error.status_code, error.body, headers, error.request_id or request_id, secret)
+    kind: FaultKind = "cut"
+    if isinstance(error, TimeoutError):
+        text = "the model API fell silent"
+    elif isinstance(error, anthropic.APIConnectionError):
+        text = f"the model API cannot be reached: {_cause(error)}"
+    elif isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        text = "the answer of the model API was garbled"
+    elif isinstance(error, ValueError | TypeError) and not answering:
+        text, kind = f"the request cannot be written as JSON: {_cause(error)}", "invalid"
+    elif isinstance(error, LookupError | TypeError | AttributeError | ValueError):
+        text, kind = f"the answer has an unknown shape: {_cause(error)}", "unknown"
+    else:  # httpx2.RemoteProtocolError and its kin come through the SDK as they are
+        text = f"the connection to the model API broke: {_cause(error)}"
+    return ModelFault(_told(text, secret), kind=kind, request_id=request_id)
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Return how long the server asks to wait; a date is measured on the server's own clock."""
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers[name]) * unit
+        except (KeyError, ValueError):
+            continue
+        if 0 <= seconds < float("inf"):
+            return seconds
+    try:
+        until, sent = (parsedate_to_datetime(headers[name]) for name in ("retry-after", "date"))
+    except (KeyError, ValueError):
+        return None
+    return max(0.0, (until.astimezone(UTC) - sent.astimezone(UTC)).total_seconds())
+
+
+def _cause(error: BaseException) -> str:
+    inner: Any = error.__cause__ or error
+    return f"{type(inner).__name__}: {inner}" if str(inner) else type(inner).__name__
+
+
+def _told(text: str, secret: str) -> str:
+    if secret:
+        text = text.replace(secret, "[key]")
+    return safe_text(text.removesuffix(": ")[:_LONGEST_REASON])

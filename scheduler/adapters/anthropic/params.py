@@ -1,0 +1,29 @@
+"""A request as the API takes it: the stored conversation untouched, with prompt caching around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scheduler.ports.model import Ask
+
+_CACHED = {"type": "ephemeral"}
+
+
+def params_of(ask: Ask) -> dict[str, Any]:
+    """Return the body of the request.
+
+    The top-level ``cache_control`` lets the API put its marker on the last block by itself, so messages are
+    sent exactly as they are stored.  The marker on the system prompt covers the tools as well (they stand
+    before it) and serves other runs of the same job.
+    """
+    params: dict[str, Any] = {
+        "model": ask.model,
+        "max_tokens": ask.max_tokens,
+        "messages": list(ask.messages),
+        "cache_control": _CACHED,
+    }
+    if ask.tools:
+        params["tools"] = list(ask.tools)
+    if ask.system.strip():  # the API refuses an empty text block
+        params["system"] = [{"type": "text", "text": ask.system, "cache_control": _CACHED}]
+    return params
