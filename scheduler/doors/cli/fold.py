@@ -1,0 +1,66 @@
+"""Folding: text of any origin in lines that fit a terminal."""
+
+from __future__ import annotations
+
+from scheduler.core.safe_text import cells, safe_text
+
+WIDTH = 80
+
+
+def fold(text: str, *, width: int = WIDTH, first: str = "", indent: str = "") -> list[str]:
+    """Return a text as lines of at most ``width`` cells, folded at blanks, hard where a word is too long.
+
+    The text is made safe first, so that an escape cannot hide in a width.  Its own line ends are kept.
+
+    Args:
+        first: put before the first line.
+        indent: put before all others.
+    """
+    lines: list[str] = []
+    for raw in text.replace("\t", "    ").split("\n"):
+        margin = indent if lines else first
+        body = safe_text(raw)
+        lead = body[: len(body) - len(body.lstrip(" "))][: width // 3]
+        line, empty = margin + lead, True
+        for word in body.split():
+            if not empty and cells(line) + 1 + cells(word) > width:
+                lines.append(line)
+                line, empty = indent + lead, True
+            room = width - cells(line) - (0 if empty else 1)
+            while cells(word) > room:
+                head = fitting(word, room)
+                lines.append(line + ("" if empty else " ") + head)
+                word = word[len(head) :]
+                line, empty = indent + lead, True
+                room = max(width - cells(line), 2)
+            line += word if empty else f" {word}"
+            empty = False
+        lines.append(line.rstrip())
+    return lines
+
+
+def fitting(text: str, width: int) -> str:
+    """Return the longest start of ``text`` that takes at most ``width`` cells, and at least one character."""
+    if text.isascii():
+        return text[: max(width, 1)]
+    used = 0
+    for index, char in enumerate(text):
+        used += cells(char)
+        if used > width:
+            return text[: max(index, 1)]
+    return text
+
+
+def cut(text: str, width: int) -> str:
+    """Return ``text`` made safe, on one line, with an ellipsis when it is wider than ``width`` cells."""
+    # A part of a huge text is enough: no character is narrower than nothing for long.
+    flat = " ".join(text[: width * 40].split()) if len(text) > width or not text.isprintable() else text
+    clean = safe_text(flat)
+    if cells(clean) <= width:
+        return clean
+    return fitting(clean, width - 1).rstrip() + "…"
+
+
+def pad(text: str, width: int) -> str:
+    """Return ``text`` filled with blanks up to ``width`` cells."""
+    return text + " " * (width - cells(text))
