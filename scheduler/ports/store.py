@@ -63,11 +63,16 @@ class Store(Protocol):
         """Return the names of active or paused jobs whose next slot has come."""
         ...
 
-    async def fire(self, job: Job, decide: Decide, now: datetime) -> list[Run]:
+    async def fire(
+        self, job: Job, decide: Decide, now: datetime, *, origin: Origin = "schedule", key: str = ""
+    ) -> list[Run]:
         """Record what ``decide`` says about the job's due slots, in one transaction with the facts it saw.
 
         Two processes that fire the same slot make one row: (job, fire time) is unique among runs that
         were not started by a person.  ``Fire.replaces`` names runs that are cancelled on the way.
+        A non-empty ``key`` (the boot of an ``@reboot`` job) is used once per job; after that ``decide`` is
+        not even asked.
+        A job that is removed, invalid, done or unknown fires nothing.
         Returns the rows made, queued and skipped.
         """
         ...

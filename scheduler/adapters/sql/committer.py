@@ -1,0 +1,192 @@
+"""The committer: one thread that writes everything, many units of work to one commit.
+
+Callers hand in units; each runs in a savepoint of its own, one commit makes all of them durable, and only
+then are they answered.  While a commit waits for the disk the next units gather: no timer is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from scheduler.adapters.sql.connection import (
+    BEGIN_READ,
+    BEGIN_WRITE,
+    as_store_error,
+    in_transaction,
+    set_begin,
+    told,
+)
+from scheduler.errors import StoreError
+from scheduler.faults import crashpoint
+
+T = TypeVar("T")
+
+MOST_UNITS = 512
+"""How many units may share one commit."""
+
+
+@dataclass(slots=True)
+class _Unit(Generic[T]):
+    work: Callable[[Connection], T]
+    writes: bool
+    after: str
+    future: Future[T] = field(default_factory=Future)
+    answer: T | None = None
+    error: BaseException | None = None
+
+
+class Committer:
+    """Owns the one writing connection of this process.
+
+    Args:
+        engine: from ``open_engine``.
+        path: the file, for messages.
+
+    Raises:
+        StoreError: the database cannot be opened.
+    """
+
+    def __init__(self, engine: Engine, path: str) -> None:
+        self.path = path
+        self.commits = 0
+        """How many transactions that wrote were committed: for tests and figures."""
+        self._queue: queue.SimpleQueue[_Unit[Any] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._closed = False
+        with told(path):
+            self._connection = engine.connect()
+            self._file = _identity(path)
+        self._thread = threading.Thread(target=self._work, name="agentcron-committer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[Connection], T], *, writes: bool = True, after: str = "") -> Future[T]:
+        """Queue a unit of work; its future is answered after the commit.
+
+        Units run in the order in which they were submitted.  A future that is cancelled before its unit
+        began takes the unit back; later it is too late, and the unit is committed unheard.
+
+        Args:
+            work: gets the connection; whatever it raises undoes this unit alone.
+            writes: false when it only reads: a batch of such units takes no write lock.
+            after: a crash point to pass when the unit is durable and nobody knows it yet.
+
+        Raises:
+            StoreError: the committer was closed.
+        """
+        unit = _Unit(work, writes, after)
+        with self._lock:
+            if self._closed:
+                raise StoreError(f"the database {self.path} is closed")
+            self._queue.put(unit)
+        return unit.future
+
+    def close(self) -> None:
+        """Finish what is queued, then close the connection.  Closing twice is harmless."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        open_ = True
+        while open_:
+            batch: list[_Unit[Any]] = []
+            unit = self._queue.get()
+            while True:
+                if unit is None:
+                    open_ = False
+                    break
+                if unit.future.set_running_or_notify_cancel():
+                    batch.append(unit)
+                if len(batch) >= MOST_UNITS:
+                    break
+                try:
+                    unit = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            if batch:
+                self._commit_batch(batch)
+        self._connection.close()
+
+    def _commit_batch(self, batch: list[_Unit[Any]]) -> None:
+        try:
+            self._run(batch)
+        except BaseException as error:
+            # Nothing of this batch was kept: whoever waits must hear it, or would wait for ever.
+            failure = as_store_error(error, self.path)
+            self._roll_back()
+            for unit in batch:
+                unit.error = unit.error or failure
+        for unit in batch:
+            if unit.error is not None:
+                unit.future.set_exception(unit.error)
+            else:
+                if unit.after:
+                    crashpoint(unit.after)
+                unit.future.set_result(unit.answer)
+
+    def _run(self, batch: list[_Unit[Any]]) -> None:
+        writes = any(unit.writes for unit in batch)
+        if writes and _identity(self.path) != self._file:
+            # Writes to a file that has no name any more would be acknowledged and lost.
+            raise StoreError(
+                f"the database {self.path} was removed or replaced while it was in use",
+                help="restart this process; a restored backup is picked up then",
+            )
+        connection = self._connection
+        set_begin(connection, BEGIN_WRITE if writes else BEGIN_READ)
+        transaction = connection.begin()
+        alone = len(batch) == 1
+        for unit in batch:
+            if not alone:
+                connection.exec_driver_sql("SAVEPOINT unit")
+            try:
+                unit.answer = unit.work(connection)
+            except BaseException as error:
+                if isinstance(error, SQLAlchemyError):
+                    unit.error = as_store_error(error, self.path)
+                else:
+                    unit.error = error
+                # A full disk rolls back the WHOLE transaction inside the driver.  Units that ran after that
+                # would each be committed by themselves: stop here, and fail every unit of the batch.
+                if alone or not in_transaction(connection):
+                    self._roll_back()
+                    if not alone:
+                        raise unit.error from error
+                    return
+                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+            if not alone:
+                connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+        transaction.commit()
+        if writes:
+            self.commits += 1
+
+    def _roll_back(self) -> None:
+        try:
+            transaction = self._connection.get_transaction()
+            if transaction is not None:
+                transaction.rollback()
+        except SQLAlchemyError:
+            # The driver refused: it has no transaction any more, which is all that was wanted.
+            pass
+        if in_transaction(self._connection):
+            self._connection.connection.driver_connection.rollback()  # type: ignore[union-attr]
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """Return what tells one file from another under the same name; zeros when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return (0, 0)
+    return (found.st_dev, found.st_ino)

@@ -1,0 +1,82 @@
+"""Bringing a database to the schema of this version, in one transaction, or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from scheduler.adapters.sql import tables
+from scheduler.adapters.sql.connection import open_engine, told
+from scheduler.adapters.sql.schema import HEAD, VERSION_TABLE, judge
+from scheduler.adapters.sql.trouble import BUSY_SECONDS, newer
+from scheduler.errors import StoreError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def upgrade(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECONDS) -> bool:
+    """Make the tables of a database file what this version needs; true when something had to be done.
+
+    The whole change is one transaction: a process that is killed in the middle leaves the old schema.
+    Two processes may call this at once; the second finds it done.
+
+    Raises:
+        StoreError: the file cannot be written, or a newer version of agentcron has migrated it.
+    """
+    name = os.path.abspath(os.fspath(path))
+    return prepare(open_engine(name, busy_seconds=busy_seconds), name)
+
+
+def prepare(engine: Engine, name: str) -> bool:
+    """Do what ``upgrade`` does, on an engine that is open already."""
+    with told(name), engine.begin() as connection:
+        revision = _revision(connection)
+        state = judge(revision)
+        if state == "newer":
+            raise newer(name, str(revision))
+        if state == "missing":
+            _create(connection, name)
+        elif state == "older":
+            run_migrations(connection)
+    return state != "current"
+
+
+def run_migrations(connection: Connection) -> None:
+    """Run the migrations that are missing, in the transaction that the connection is in."""
+    # Here and not above: a start on a current database need not import Alembic.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    if not connection.dialect.has_table(connection, VERSION_TABLE):
+        return None
+    row = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).first()
+    return None if row is None else str(row[0])
+
+
+def _create(connection: Connection, path: str) -> None:
+    """Create all tables at once, which a test compares with what the migrations make."""
+    try:
+        tables.metadata.create_all(connection, checkfirst=False)
+    except SQLAlchemyError as error:
+        if "already exists" not in str(error):
+            raise
+        raise StoreError(
+            f"{path} holds tables of another program", help="give another place with --home"
+        ) from error
+    connection.execute(
+        text(
+            f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL,"
+            f" CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num))"
+        )
+    )
+    connection.execute(text(f"INSERT INTO {VERSION_TABLE} (version_num) VALUES (:head)"), {"head": HEAD})

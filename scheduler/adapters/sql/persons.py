@@ -1,0 +1,68 @@
+"""What a person may do to a job or a run, beside waking it.  Each function is one unit of the committer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from scheduler.adapters.sql import finals
+from scheduler.adapters.sql.rows import maybe_us, plain, to_us
+from scheduler.adapters.sql.statements import cancel_now, flag_cancel
+from scheduler.core.run import Move, State, after
+from scheduler.errors import NotFoundError, RefusedError
+
+_JOB_STATE = text("SELECT state FROM jobs WHERE name = :job")
+_PAUSE = text(
+    "UPDATE jobs SET state = 'paused', paused_reason = :reason, paused_at = :now"
+    " WHERE name = :job AND state = 'active' RETURNING name"
+)
+_UNPAUSE = text(
+    "UPDATE jobs SET state = 'active', paused_reason = '', paused_at = NULL, failures = 0,"
+    " next_fire = :next_fire WHERE name = :job AND state = 'paused' RETURNING name"
+)
+_RUN_STATE = text("SELECT state FROM runs WHERE id = :id")
+
+
+def pause(connection: Connection, job: str, reason: str, now: datetime) -> bool:
+    """See ``Store.pause``."""
+    values = {"job": job, "reason": plain(reason), "now": to_us(now)}
+    if connection.execute(_PAUSE, values).first() is not None:
+        return True
+    state = _job_state(connection, job)
+    if state != "paused":
+        raise RefusedError(f"job {job} is {state}, so there is nothing to pause")
+    return False
+
+
+def unpause(connection: Connection, job: str, next_fire: datetime | None) -> bool:
+    """See ``Store.unpause``."""
+    values = {"job": job, "next_fire": maybe_us(next_fire)}
+    if connection.execute(_UNPAUSE, values).first() is not None:
+        return True
+    _job_state(connection, job)
+    return False
+
+
+def cancel(connection: Connection, run_id: str, now: datetime, reason: str) -> State:
+    """See ``Store.cancel``."""
+    row = connection.execute(_RUN_STATE, {"id": run_id}).first()
+    if row is None:
+        raise NotFoundError(f"there is no run {run_id}")
+    state = State(row[0])
+    try:
+        after(state, Move.CANCEL)
+    except RefusedError:
+        raise RefusedError(f"run {run_id} is over already: {state}") from None
+    if cancel_now(connection, run_id, now, reason):
+        finals.ended(connection, run_id, Move.CANCEL, now)
+        return State.CANCELLED
+    flag_cancel(connection, run_id, reason)
+    return State.RUNNING
+
+
+def _job_state(connection: Connection, job: str) -> str:
+    row = connection.execute(_JOB_STATE, {"job": job}).first()
+    if row is None or row[0] == "removed":
+        raise NotFoundError(f"there is no job {job}")
+    return str(row[0])

@@ -1,0 +1,44 @@
+"""Questions that the store and the plain reader both ask, as text with named parameters."""
+
+from __future__ import annotations
+
+from scheduler.adapters.sql.rows import (
+    ATTEMPT_COLUMNS,
+    CALL_COLUMNS,
+    MESSAGE_COLUMNS,
+    REQUEST_COLUMNS,
+    RUN_COLUMNS,
+    RUNNER_COLUMNS,
+    STANDING_COLUMNS,
+    WAKEUP_COLUMNS,
+    columns,
+)
+
+STANDINGS = f"SELECT {columns('j', STANDING_COLUMNS)} FROM jobs j WHERE j.state <> 'removed' ORDER BY j.name"
+RUNS = f"SELECT {columns('r', RUN_COLUMNS)} FROM runs r"
+RUN = f"{RUNS} WHERE r.id = :id"
+MESSAGES = f"SELECT {columns('m', MESSAGE_COLUMNS)} FROM messages m WHERE m.run_id = :id ORDER BY m.seq"
+CALLS = (
+    f"SELECT {columns('c', CALL_COLUMNS)} FROM calls c WHERE c.run_id = :id"
+    " ORDER BY c.message_seq, c.position"
+)
+LAST_CALLS = (
+    f"SELECT {columns('c', CALL_COLUMNS)} FROM calls c WHERE c.run_id = :id AND c.message_seq ="
+    " (SELECT max(m.seq) FROM messages m WHERE m.run_id = :id AND m.role = 'assistant') ORDER BY c.position"
+)
+REQUESTS = f"SELECT {columns('q', REQUEST_COLUMNS)} FROM requests q WHERE q.run_id = :id ORDER BY q.number"
+ATTEMPTS = f"SELECT {columns('a', ATTEMPT_COLUMNS)} FROM attempts a WHERE a.run_id = :id ORDER BY a.number"
+WAKEUPS = (
+    f"SELECT {columns('w', WAKEUP_COLUMNS)} FROM wakeups w WHERE w.run_id = :id AND w.state = 'open'"
+    " ORDER BY w.due, w.id"
+)
+RUNNERS = (
+    f"SELECT {columns('u', RUNNER_COLUMNS)} FROM runners u WHERE u.stopped_at IS NULL"
+    " ORDER BY u.started_at, u.id"
+)
+META = "SELECT key, value FROM meta"
+SPENT = (
+    "SELECT coalesce(sum(q.cost_microusd), 0) FROM requests q"
+    " WHERE q.job = :job AND q.ended_at >= :since AND q.cost_microusd > 0"
+)
+DATA_VERSION = "PRAGMA data_version"

@@ -1,0 +1,60 @@
+"""The names of schema revisions, kept apart from SQLAlchemy so that the plain reader can judge a file too."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import Literal
+
+REVISIONS = ("0001",)
+"""All revisions that this version knows, oldest first."""
+
+HEAD = REVISIONS[-1]
+
+VERSION_TABLE = "alembic_version"
+
+SchemaState = Literal["missing", "current", "older", "newer"]
+
+
+def judge(revision: str | None) -> SchemaState:
+    """Return how a stored revision stands to the ones known here; None means that there is none yet."""
+    if revision is None:
+        return "missing"
+    if revision == HEAD:
+        return "current"
+    return "older" if revision in REVISIONS else "newer"
+
+
+def stored_revision(connection: sqlite3.Connection) -> str | None:
+    """Return the revision written in an open database, or None when it has no tables of ours.
+
+    Raises:
+        sqlite3.Error: the file cannot be read.
+    """
+    found = connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (VERSION_TABLE,)
+    ).fetchone()
+    if found is None:
+        return None
+    row = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()
+    return None if row is None else str(row[0])
+
+
+def schema_state(path: str | os.PathLike[str]) -> SchemaState:
+    """Return the state of a database file without changing or creating it.
+
+    Raises:
+        StoreError: the file is there and cannot be read.
+    """
+    from scheduler.adapters.sql.trouble import explain, read_only
+
+    if not os.path.exists(path):
+        return "missing"
+    try:
+        connection = read_only(path)
+        try:
+            return judge(stored_revision(connection))
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise explain(error, os.fspath(path)) from error

@@ -1,0 +1,114 @@
+"""SQL in words: the small pieces that several rooms share.  All statements are built once, at import.
+
+States are written out, never bound: a bound value would hide the partial indexes from the planner.
+The sets of states come from the table of moves, which is the only authority on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, TextClause, bindparam, insert, text
+
+from scheduler.adapters.sql import tables
+from scheduler.adapters.sql.rows import plain, to_us
+from scheduler.adapters.sql.tables import one_of
+from scheduler.core.run import LIVE, Move, State, transition
+
+INSERT_RUN = insert(tables.runs)
+INSERT_PIN = insert(tables.pins)
+INSERT_MESSAGE = insert(tables.messages)
+INSERT_CALL = insert(tables.calls)
+INSERT_REQUEST = insert(tables.requests)
+INSERT_ATTEMPT = insert(tables.attempts)
+INSERT_WAKEUP = insert(tables.wakeups)
+INSERT_NOTICE = insert(tables.outbox)
+INSERT_RUNNER = insert(tables.runners)
+INSERT_JOB = insert(tables.jobs)
+
+
+def states(given: Iterable[State], column: str = "state") -> str:
+    """Return the SQL that a column is one of the states."""
+    names = sorted(str(state) for state in given)
+    return f"{column} = '{names[0]}'" if len(names) == 1 else one_of(column, names)
+
+
+def sources(move: Move, column: str = "state") -> str:
+    """Return the SQL that a run may make this move now."""
+    return states(transition(move).sources, column)
+
+
+def live(column: str = "state") -> str:
+    """Return the SQL that a run is not final."""
+    return states(LIVE, column)
+
+
+def many(name: str) -> BindParameter[Any]:
+    """Return a parameter that takes a list, for ``IN :name``."""
+    return bindparam(name, expanding=True)
+
+
+_CLOSE_ATTEMPTS = text(
+    "UPDATE attempts SET released_at = :now, ended_as = :ended_as"
+    " WHERE run_id IN :ids AND released_at IS NULL"
+).bindparams(many("ids"))
+
+_LOSE_REQUESTS = text(
+    "UPDATE requests SET state = 'lost', ended_at = :now"
+    " WHERE run_id IN :ids AND state = 'sent' RETURNING run_id"
+).bindparams(many("ids"))
+
+_COUNT_LOST = text("UPDATE runs SET unknown_cost_requests = unknown_cost_requests + 1 WHERE id = :id")
+
+_DROP_WAKEUPS = text(
+    "UPDATE wakeups SET state = 'dropped', closed_at = :now WHERE run_id IN :ids AND state = 'open'"
+).bindparams(many("ids"))
+
+
+def close_attempts(connection: Connection, run_ids: Sequence[str], now: datetime, ended_as: str) -> None:
+    """Write the end of the attempts that these runs have open."""
+    connection.execute(_CLOSE_ATTEMPTS, {"ids": run_ids, "now": to_us(now), "ended_as": ended_as})
+
+
+def lose_requests(connection: Connection, run_ids: Sequence[str], now: datetime) -> None:
+    """Mark requests that nobody waits for any more as lost: they may have been billed, nobody knows."""
+    rows = connection.execute(_LOSE_REQUESTS, {"ids": run_ids, "now": to_us(now)}).all()
+    if rows:
+        connection.execute(_COUNT_LOST, [{"id": row[0]} for row in rows])
+
+
+def drop_wakeups(connection: Connection, run_ids: Sequence[str], now: datetime) -> None:
+    """Drop whatever these runs wait for."""
+    connection.execute(_DROP_WAKEUPS, {"ids": run_ids, "now": to_us(now)})
+
+
+def _cancel_sql(where: str) -> TextClause:
+    return text(
+        "UPDATE runs SET state = 'cancelled', ended_at = :now, lease_expires_at = NULL, wake_at = NULL,"
+        " waiting_for = '', reason = :reason, reason_code = 'cancelled', cancel_requested = false"
+        f" WHERE id = :id AND {where} RETURNING id"
+    )
+
+
+# A running run is told by its flag and ends at its next step; any other one ends here.
+_CANCEL_QUIET = _cancel_sql(states(transition(Move.CANCEL).sources - {State.RUNNING}))
+_FLAG = text(
+    "UPDATE runs SET cancel_requested = true, reason = :reason, reason_code = 'cancelled'"
+    f" WHERE id = :id AND {states([State.RUNNING])} RETURNING id"
+)
+
+
+def cancel_now(connection: Connection, run_id: str, now: datetime, reason: str) -> bool:
+    """Cancel a run that is live and not running; false when it is neither."""
+    values = {"id": run_id, "now": to_us(now), "reason": plain(reason)}
+    if connection.execute(_CANCEL_QUIET, values).first() is None:
+        return False
+    drop_wakeups(connection, [run_id], now)
+    return True
+
+
+def flag_cancel(connection: Connection, run_id: str, reason: str) -> bool:
+    """Ask a running run to end at its next step; false when it is not running."""
+    return connection.execute(_FLAG, {"id": run_id, "reason": plain(reason)}).first() is not None

@@ -1,0 +1,254 @@
+"""The fenced write of one step, and the checkpoint that it leaves.  Each function is one unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, TextClause, text
+
+from scheduler.adapters.sql import finals, queries, rows
+from scheduler.adapters.sql.rows import maybe_us, plain, to_us
+from scheduler.adapters.sql.statements import (
+    INSERT_CALL,
+    INSERT_MESSAGE,
+    INSERT_NOTICE,
+    INSERT_REQUEST,
+    INSERT_WAKEUP,
+    cancel_now,
+    close_attempts,
+    drop_wakeups,
+    lose_requests,
+    sources,
+)
+from scheduler.core.budget import day_start
+from scheduler.core.checkpoint import CallResult, Checkpoint, Step
+from scheduler.core.conversation import CLOSED_CALLS, Request
+from scheduler.core.lease import Lease
+from scheduler.core.run import FINAL, Move, transition
+from scheduler.errors import LostLeaseError
+
+_MINE = "id = :id AND epoch = :epoch AND state = 'running'"
+
+_SUMS = (
+    "steps = steps + :steps, claim_steps = claim_steps + :steps, last_seq = last_seq + :messages,"
+    " cost_microusd = cost_microusd + :cost"
+)
+
+_GO_ON = text(f"UPDATE runs SET {_SUMS} WHERE {_MINE} RETURNING job, last_seq, cancel_requested")
+
+
+def _moving(move: Move) -> TextClause:
+    """Return the fenced UPDATE of a step that gives the lease back."""
+    target = transition(move).target
+    end = "ended_at = :now" if target in FINAL else "slept_since = :now"
+    return text(
+        f"UPDATE runs SET {_SUMS}, state = '{target}', lease_expires_at = NULL, {end}, free_claim = :free,"
+        " reason = :reason, reason_code = :code, waiting_for = :waiting_for, wake_at = :wake_at,"
+        " outcome = :outcome, summary = :summary"
+        f" WHERE {_MINE} AND {sources(move)} RETURNING job, last_seq, cancel_requested"
+    )
+
+
+_FROM_RUNNING = (
+    *(Move.SUSPEND, Move.FINISH, Move.FAIL, Move.BACK_OFF),
+    *(Move.RELEASE, Move.PARK, Move.QUIET, Move.CANCEL),
+)
+_MOVE = {move: _moving(move) for move in _FROM_RUNNING}
+
+_FRAME = text("UPDATE pins SET frame = :frame WHERE run_id = :id")
+_TOLD = text("UPDATE runs SET woken = NULL WHERE id = :id")
+
+# A closed call is never opened or answered again: its effect may have happened once already.
+_OPEN = "run_id = :run_id AND id = :id AND state IN ('planned', 'started', 'waiting') RETURNING id"
+_BEGIN_CALL = text(f"UPDATE calls SET state = :state, started_at = :now WHERE {_OPEN}")
+_END_CALL = text(
+    "UPDATE calls SET state = :state, result = :result, provenance = :provenance, ended_at = :now"
+    f" WHERE {_OPEN}"
+)
+
+_CLOSE_REQUEST = text(
+    "UPDATE requests SET state = :state, ended_at = :ended_at, request_id = :request_id,"
+    " stop_reason = :stop_reason, input_tokens = :input_tokens, output_tokens = :output_tokens,"
+    " cache_read_tokens = :cache_read_tokens, cache_write_tokens = :cache_write_tokens,"
+    " cost_microusd = :cost_microusd, error = :error"
+    " WHERE run_id = :run_id AND number = :number AND state = 'sent' RETURNING number"
+)
+
+
+def commit(connection: Connection, lease: Lease, step: Step) -> None:
+    """See ``Store.commit``.
+
+    Raises:
+        LostLeaseError: the epoch has moved on, or the run no longer runs.
+        ValueError: the step does not fit what is stored; a mistake of the caller, and nothing was written.
+    """
+    job, last_seq, cancel_asked = _fence(connection, lease, step)
+    run_id = lease.run_id
+    if step.messages:
+        expected = range(last_seq - len(step.messages) + 1, last_seq + 1)
+        if [message.seq for message in step.messages] != list(expected):
+            raise ValueError(f"messages of run {run_id} must be numbered {list(expected)}")
+        connection.execute(INSERT_MESSAGE, [rows.message_values(run_id, m) for m in step.messages])
+    if step.frame is not None:
+        connection.execute(_FRAME, {"id": run_id, "frame": rows.frame_text(step.frame)})
+    if step.told:
+        connection.execute(_TOLD, {"id": run_id})
+    if step.planned:
+        connection.execute(INSERT_CALL, [rows.call_values(run_id, call) for call in step.planned])
+    _advance_calls(connection, run_id, step)
+    if step.opened is not None:
+        connection.execute(INSERT_REQUEST, rows.request_values(run_id, job, step.opened))
+    if step.closed is not None:
+        _close_request(connection, run_id, job, step.closed)
+    if step.notices:
+        connection.execute(INSERT_NOTICE, _notices(run_id, job, step))
+    if step.move is not None:
+        _let_go(connection, lease, step, step.move, cancel_asked)
+
+
+def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, bool]:
+    values: dict[str, Any] = {
+        "id": lease.run_id,
+        "epoch": lease.epoch,
+        "steps": int(step.new_step),
+        "messages": len(step.messages),
+        "cost": (step.closed.cost_microusd or 0) if step.closed else 0,
+    }
+    statement = _GO_ON
+    if step.move is not None:
+        if step.move not in _MOVE:
+            raise ValueError(f"a step cannot {step.move.value}")
+        statement = _MOVE[step.move]
+        values |= {
+            "now": to_us(step.at),
+            "free": not step.keep_attempt,
+            "reason": plain(step.reason),
+            "code": step.reason_code,
+            "waiting_for": plain(step.waiting_for),
+            "wake_at": maybe_us(min((wakeup.due for wakeup in step.wakeups), default=None)),
+            "outcome": step.outcome,
+            "summary": plain(step.summary),
+        }
+    row = connection.execute(statement, values).first()
+    if row is None:
+        raise LostLeaseError(
+            f"run {lease.run_id} is not held by {lease.runner} any more (epoch {lease.epoch} is over)"
+        )
+    return row[0], row[1], bool(row[2])
+
+
+def _advance_calls(connection: Connection, run_id: str, step: Step) -> None:
+    now = to_us(step.at)
+    for state, call_ids in (("started", step.started), ("waiting", step.waiting)):
+        for call_id in call_ids:
+            values = {"run_id": run_id, "id": call_id, "state": state, "now": now}
+            _must_hit(connection, _BEGIN_CALL, values, "call")
+    for result in step.results:
+        _must_hit(connection, _END_CALL, _result(run_id, result, now), "call")
+
+
+def _result(run_id: str, result: CallResult, now: int) -> dict[str, Any]:
+    if result.state not in CLOSED_CALLS:
+        raise ValueError(f"a result cannot leave call {result.call_id} {result.state}")
+    return {
+        "run_id": run_id,
+        "id": result.call_id,
+        "state": result.state.value,
+        "result": rows.result_text(result.content),
+        "provenance": plain(result.provenance),
+        "now": now,
+    }
+
+
+def _close_request(connection: Connection, run_id: str, job: str, request: Request) -> None:
+    values = rows.request_values(run_id, job, request)
+    _must_hit(connection, _CLOSE_REQUEST, {**values, "id": request.number}, "request")
+
+
+def _must_hit(connection: Connection, statement: TextClause, values: dict[str, Any], what: str) -> None:
+    if connection.execute(statement, values).first() is None:
+        raise ValueError(f"run {values['run_id']} has no open {what} {values['id']}")
+
+
+def _notices(run_id: str, job: str, step: Step) -> list[dict[str, Any]]:
+    now = to_us(step.at)
+    return [
+        {
+            "run_id": run_id,
+            "job": job,
+            "kind": notice.kind,
+            "target": plain(notice.target),
+            "body": plain(notice.body),
+            "created_at": now,
+            "state": "waiting",
+            "due_at": now,
+            "tries": 0,
+            "runner": "",
+            "sent_at": None,
+            "error": "",
+        }
+        for notice in step.notices
+    ]
+
+
+def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel_asked: bool) -> None:
+    """Do what belongs to the lease's release: in the same transaction, or a crash would lose the wake-up."""
+    ids: Sequence[str] = [lease.run_id]
+    close_attempts(connection, ids, step.at, move.value)
+    lose_requests(connection, ids, step.at)
+    drop_wakeups(connection, ids, step.at)
+    if transition(move).target in FINAL:
+        finals.ended(connection, lease.run_id, move, step.at)
+        return
+    if cancel_asked:
+        # Somebody asked while this step was being made: a run that sleeps would never look at its flag.
+        cancel_now(connection, lease.run_id, step.at, "cancelled")
+        finals.ended(connection, lease.run_id, Move.CANCEL, step.at)
+        return
+    if step.wakeups:
+        waits = [
+            {
+                "run_id": lease.run_id,
+                "kind": wakeup.kind.value,
+                "due": to_us(wakeup.due),
+                "state": "open",
+                "closed_at": None,
+            }
+            for wakeup in step.wakeups
+        ]
+        connection.execute(INSERT_WAKEUP, waits)
+
+
+_RUN = text(
+    f"SELECT {rows.columns('r', rows.RUN_COLUMNS)}, r.woken, r.claim_steps, p.spec, p.frame"
+    " FROM runs r JOIN pins p ON p.run_id = r.id"
+    " WHERE r.id = :id AND r.epoch = :epoch AND r.state = 'running'"
+)
+_MESSAGES = text(queries.MESSAGES)
+_LAST_CALLS = text(queries.LAST_CALLS)
+_REQUESTS = text("SELECT count(*) FROM requests WHERE run_id = :id")
+_SPENT = text(queries.SPENT)
+
+
+def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoint:
+    """See ``Store.checkpoint``."""
+    values = {"id": lease.run_id, "epoch": lease.epoch}
+    row = connection.execute(_RUN, values).first()
+    if row is None:
+        raise LostLeaseError(f"run {lease.run_id} is not held by {lease.runner} any more")
+    *run_columns, woken, claim_steps, spec, frame = row
+    run, job = rows.run_from(run_columns), rows.job_from(spec)
+    since = to_us(day_start(now, job.tz))
+    return Checkpoint(
+        run=run,
+        job=job,
+        frame=rows.frame_from(frame),
+        messages=tuple(map(rows.message_from, connection.execute(_MESSAGES, values))),
+        calls=tuple(map(rows.call_from, connection.execute(_LAST_CALLS, values))),
+        woken=rows.woken_from(woken),
+        requests=connection.execute(_REQUESTS, values).scalar_one(),
+        steps=claim_steps,
+        spent_day_microusd=int(connection.execute(_SPENT, {"job": run.job, "since": since}).scalar_one()),
+    )

@@ -1,0 +1,202 @@
+"""The store on SQLite: every method is one unit of work for the committer, and answered after its commit."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from scheduler.adapters.sql import claims, fires, looks, orders, outbox, persons, points, steps, wakes
+from scheduler.adapters.sql.committer import Committer
+from scheduler.adapters.sql.connection import open_engine
+from scheduler.adapters.sql.migrate import prepare
+from scheduler.adapters.sql.trouble import BUSY_SECONDS
+from scheduler.core.checkpoint import Checkpoint, Step
+from scheduler.core.job import Job
+from scheduler.core.lease import Lease
+from scheduler.core.run import Origin, Run, State
+from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
+from scheduler.faults import crashpoint
+from scheduler.ports.store import Decide, Pending, Rescued
+
+T = TypeVar("T")
+
+
+class SqlStore:
+    """Implements `scheduler.ports.store.Store` on a SQLite file; see there for what each method promises.
+
+    The file is created, or brought to this version's schema, when the store is opened.
+    A method whose task is cancelled may still have written: its unit is taken back only if it had not begun.
+    Units run in the order of the calls, so whatever is called next sees either outcome.
+
+    Args:
+        path: the database file.
+        new_id: makes fresh run ids.
+        busy_seconds: how long to wait for another process that writes.
+
+    Raises:
+        StoreError: the file cannot be opened, or is newer than this version.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        new_id: Callable[[], str],
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> None:
+        name = os.path.abspath(os.fspath(path))
+        engine = open_engine(name, busy_seconds=busy_seconds)
+        prepare(engine, name)
+        self._new_id = new_id
+        self._committer = Committer(engine, name)
+
+    async def _write(self, point: str, work: Callable[[Connection], T]) -> T:
+        def unit(connection: Connection) -> T:
+            answer = work(connection)
+            crashpoint(points.inside(point))
+            return answer
+
+        return await asyncio.wrap_future(self._committer.submit(unit, after=points.behind(point)))
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        return await asyncio.wrap_future(self._committer.submit(work, writes=False))
+
+    # -- the crontab ------------------------------------------------------------------------------
+    async def load_orders(self, given: StandingOrders, now: datetime) -> LoadReport:
+        """Make the stored jobs match a crontab."""
+        stored = await self._read(orders.stored_jobs)
+        # Outside the transaction: ten thousand cron searches take seconds, and others want to write.
+        slots = await asyncio.to_thread(orders.first_slots, given.jobs, stored, now)
+        return await self._write(points.LOAD, lambda c: orders.write(c, given, slots, now))
+
+    async def standings(self) -> list[Standing]:
+        """Return all jobs but the removed ones, by name."""
+        return await self._read(looks.standings)
+
+    async def due_jobs(self, now: datetime) -> list[str]:
+        """Return the names of jobs whose next slot has come."""
+        return await self._read(lambda c: looks.due_jobs(c, now))
+
+    async def fire(
+        self, job: Job, decide: Decide, now: datetime, *, origin: Origin = "schedule", key: str = ""
+    ) -> list[Run]:
+        """Record what ``decide`` says about the job's due slots."""
+        return await self._write(
+            points.FIRE, lambda c: fires.fire(c, job, decide, now, origin, key, self._new_id)
+        )
+
+    async def fire_by(self, job: Job, origin: Origin, now: datetime, key: str = "") -> Run | None:
+        """Queue a run now, leaving the cadence alone."""
+        return await self._write(points.FIRE, lambda c: fires.fire_by(c, job, origin, now, key, self._new_id))
+
+    async def pause(self, job: str, reason: str, now: datetime) -> bool:
+        """Pause a job."""
+        return await self._write(points.PERSON, lambda c: persons.pause(c, job, reason, now))
+
+    async def unpause(self, job: str, now: datetime, next_fire: datetime | None) -> bool:  # noqa: ARG002
+        """Let a job fire again from ``next_fire`` on, so that ``now`` is not needed here."""
+        return await self._write(points.PERSON, lambda c: persons.unpause(c, job, next_fire))
+
+    # -- runs -------------------------------------------------------------------------------------
+    async def wake_due(self, now: datetime, limit: int) -> list[str]:
+        """Queue the runs whose earliest wake-up is due."""
+        return await self._write(points.WAKE, lambda c: wakes.wake_due(c, now, limit))
+
+    async def rescue(self, now: datetime, dead_runners: Sequence[str], most_attempts: int) -> list[Rescued]:
+        """Take back runs whose lease ran out or whose runner is dead."""
+        return await self._write(points.RESCUE, lambda c: claims.rescue(c, now, dead_runners, most_attempts))
+
+    async def claim(
+        self,
+        runner: str,
+        now: datetime,
+        *,
+        limit: int,
+        lease_seconds: float,
+        only: Sequence[str] | None = None,
+    ) -> list[Lease]:
+        """Take up to ``limit`` queued runs, fairly."""
+        return await self._write(
+            points.CLAIM, lambda c: claims.claim(c, runner, now, limit, lease_seconds, only)
+        )
+
+    async def renew(self, leases: Sequence[Lease], now: datetime, lease_seconds: float) -> set[str]:
+        """Extend leases; return the run ids whose lease is lost."""
+        return await self._write(points.RENEW, lambda c: claims.renew(c, leases, now, lease_seconds))
+
+    async def checkpoint(self, lease: Lease, now: datetime) -> Checkpoint:
+        """Load all that is needed to go on with a claimed run."""
+        return await self._read(lambda c: steps.checkpoint(c, lease, now))
+
+    async def commit(self, lease: Lease, step: Step) -> None:
+        """Write one step, if the lease's epoch is still the run's."""
+        await self._write(points.step_point(step), lambda c: steps.commit(c, lease, step))
+
+    async def cancel_asked(self, run_ids: Sequence[str]) -> set[str]:
+        """Return those of the running runs that a person wants cancelled."""
+        return await self._read(lambda c: looks.cancel_asked(c, run_ids))
+
+    async def cancel(self, run_id: str, now: datetime, reason: str) -> State:
+        """Cancel a run: at once when it is not running, else by a flag."""
+        return await self._write(points.PERSON, lambda c: persons.cancel(c, run_id, now, reason))
+
+    async def resume(self, run_id: str, now: datetime, text: str) -> State:
+        """Wake a resting run now, or go on with a failed or cancelled one."""
+        return await self._write(points.PERSON, lambda c: wakes.resume(c, run_id, now, text))
+
+    async def run(self, run_id: str) -> Run | None:
+        """Return one run."""
+        return await self._read(lambda c: looks.run(c, run_id))
+
+    async def next_due(self) -> datetime | None:
+        """Return the earliest instant at which something will be due."""
+        return await self._read(looks.next_due)
+
+    async def unsettled(self) -> int:
+        """Count the runs that are queued or running."""
+        return await self._read(looks.unsettled)
+
+    # -- the outbox -------------------------------------------------------------------------------
+    async def take_notices(self, runner: str, now: datetime, limit: int) -> list[Pending]:
+        """Take notices that are due to be sent."""
+        return await self._write(points.OUTBOX, lambda c: outbox.take_notices(c, runner, now, limit))
+
+    async def settle_notice(
+        self, notice_id: int, now: datetime, error: str, retry_at: datetime | None
+    ) -> None:
+        """Record what became of a notice."""
+        await self._write(points.SETTLED, lambda c: outbox.settle_notice(c, notice_id, now, error, retry_at))
+
+    # -- processes --------------------------------------------------------------------------------
+    async def enter(self, runner: RunnerInfo) -> None:
+        """Record that a runner is at work."""
+        await self._write(points.RUNNER, lambda c: outbox.enter(c, runner))
+
+    async def seen(self, runner: str, now: datetime) -> None:
+        """Record that it still is."""
+        await self._write(points.RUNNER, lambda c: outbox.seen(c, runner, now))
+
+    async def leave(self, runner: str, now: datetime) -> None:
+        """Record that it ended in order."""
+        await self._write(points.RUNNER, lambda c: outbox.leave(c, runner, now))
+
+    async def runners(self) -> list[RunnerInfo]:
+        """Return the runners that have not left."""
+        return await self._read(looks.runners)
+
+    async def changes(self) -> int:
+        """Return a number that changes when another process has written."""
+        return await self._read(looks.changes)
+
+    async def meta(self) -> Mapping[str, str]:
+        """Return what is known about the loaded crontab."""
+        return await self._read(looks.meta)
+
+    async def close(self) -> None:
+        """Finish queued writes and close."""
+        await asyncio.to_thread(self._committer.close)

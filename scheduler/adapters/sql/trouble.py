@@ -1,0 +1,112 @@
+"""What went wrong with the database, said once and with a way out.  No SQLAlchemy here."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from urllib.parse import quote
+
+from scheduler.errors import StoreError
+
+BUSY_SECONDS = 10.0
+"""How long a statement waits for another process before it gives up."""
+
+# Primary result codes of SQLite (the low byte of sqlite_errorcode).
+_BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
+
+
+def read_only(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    """Open a database file that exists for reading only.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
+    address = f"file:{quote(os.path.abspath(os.fspath(path)))}?mode=ro"
+    return sqlite3.connect(
+        address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+    )
+
+
+def explain(error: BaseException, path: str) -> StoreError:
+    """Return the StoreError that tells a person what a driver's error means.
+
+    Args:
+        error: an error of the driver (``sqlite3.Error``) or of the system (``OSError``).
+        path: the database file.
+    """
+    if isinstance(error, OSError):
+        return _of_system(error, path)
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in (_BUSY, _LOCKED):
+        return StoreError(
+            f"the database {path} is locked by another process",
+            help="a backup, a migration or a stopped process may hold it; it is tried again",
+        )
+    if code == _FULL:
+        return StoreError(
+            f"the disk that holds the database {path} is full",
+            help="free some space; no work was begun that could not be recorded",
+        )
+    if code == _READONLY:
+        return StoreError(
+            f"the database {path} cannot be written: the file, its directory or its disk is read-only",
+            help="make them writable for this user, or give another place with --home",
+        )
+    if code == _NOTADB:
+        return StoreError(
+            f"{path} is not an agentcron database",
+            help="give another place with --home; the file is left as it is",
+        )
+    if code == _CORRUPT:
+        return StoreError(
+            f"the database {path} is damaged",
+            help="stop all agentcron processes, keep a copy of the file, and restore a backup",
+        )
+    if code == _CANTOPEN:
+        return _cannot_open(path)
+    if code == _IOERR:
+        return StoreError(
+            f"the disk failed while the database {path} was read or written",
+            help="look at the system's log and at the free space; nothing is lost that was acknowledged",
+        )
+    return StoreError(f"the database {path} failed: {error}", help="run agentcron doctor")
+
+
+def newer(path: str, revision: str) -> StoreError:
+    """Return the error for a database that a later version of agentcron has migrated."""
+    return StoreError(
+        f"the database {path} was written by a newer agentcron (schema {revision})",
+        help="upgrade agentcron, or give another place with --home",
+    )
+
+
+def no_tables(path: str) -> StoreError:
+    """Return the error for a file that is a database, and not one of ours (or not yet)."""
+    return StoreError(f"there is no agentcron database at {path}", help="start it with: agentcron up")
+
+
+def _cannot_open(path: str) -> StoreError:
+    directory = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(directory):
+        return StoreError(
+            f"the directory {directory} of the database does not exist",
+            help=f"create it: mkdir -p {directory}",
+        )
+    if os.path.isdir(path):
+        return StoreError(
+            f"{path} is a directory, and the database should be a file there",
+            help="move it away, or give another place with --home",
+        )
+    if not os.path.exists(path):
+        return no_tables(path)
+    return StoreError(f"the database {path} cannot be opened", help="look at its permissions")
+
+
+def _of_system(error: OSError, path: str) -> StoreError:
+    if isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError)):
+        return _cannot_open(path)
+    reason = (error.strerror or type(error).__name__).lower()
+    return StoreError(
+        f"the database {path} cannot be opened: {reason}",
+        help="look at the permissions of the file and of its directory",
+    )

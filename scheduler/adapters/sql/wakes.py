@@ -1,0 +1,127 @@
+"""Wake-ups that came due, and runs that a person wakes.  Each function is one unit of the committer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from scheduler.adapters.sql import finals
+from scheduler.adapters.sql.rows import from_us, maybe_from_us, plain, to_us, woken_from, woken_text
+from scheduler.adapters.sql.statements import drop_wakeups, many, sources
+from scheduler.core.run import Move, State, after, transition
+from scheduler.core.wakeup import Waking, Woken
+from scheduler.errors import NotFoundError, RefusedError
+
+# At one instant a deadline comes last: whoever can still wake the run wins.
+_DUE = text(
+    "SELECT w.id, w.run_id, w.kind, w.due, r.state, r.slept_since, r.woken, r.reason"
+    " FROM wakeups w JOIN runs r ON r.id = w.run_id"
+    " WHERE w.state = 'open' AND w.due <= :now ORDER BY w.due, w.kind = 'deadline', w.id LIMIT :limit"
+)
+
+_WIN = text("UPDATE wakeups SET state = 'won', closed_at = :now WHERE id IN :won").bindparams(many("won"))
+
+_WAKE = text(
+    "UPDATE runs SET state = 'queued', woken = :woken, free_claim = :free, wake_at = NULL, waiting_for = '',"
+    f" reason = '', reason_code = '' WHERE id = :id AND {sources(Move.WAKE)}"
+)
+
+_EXPIRE = text(
+    "UPDATE runs SET state = 'failed', ended_at = :now, wake_at = NULL, waiting_for = '', reason = :reason,"
+    f" reason_code = 'deadline' WHERE id = :id AND {sources(Move.EXPIRE)}"
+)
+
+_STATE = text("SELECT state, slept_since, woken, wake_at FROM runs WHERE id = :id")
+
+_RETRY = text(
+    "UPDATE runs SET state = 'queued', woken = :woken, free_claim = false, attempts = 0, ended_at = NULL,"
+    " outcome = NULL, summary = '', cancel_requested = false, reason = '', reason_code = '',"
+    f" not_before = NULL WHERE id = :id AND {sources(Move.RETRY)}"
+)
+
+_RESTED = frozenset({State.SLEEPING, State.PARKED})
+"""States whose end costs no attempt: nothing went wrong.  A back-off does cost one."""
+
+
+def wake_due(connection: Connection, now: datetime, limit: int) -> list[str]:
+    """See ``Store.wake_due``."""
+    instant = to_us(now)
+    won: dict[str, int] = {}
+    wakes: list[dict[str, object]] = []
+    expired: list[tuple[str, str]] = []
+    for number, run_id, kind, due, state, since, woken, reason in connection.execute(
+        _DUE, {"now": instant, "limit": limit}
+    ).all():
+        if run_id in won:
+            continue
+        won[run_id] = number
+        source, waking = State(state), Waking(kind)
+        if waking is Waking.DEADLINE and source in transition(Move.EXPIRE).sources:
+            expired.append((run_id, reason))
+        elif source in transition(Move.WAKE).sources:
+            told = Woken(waking, now, from_us(due), maybe_from_us(since))
+            wakes.append(
+                {
+                    "id": run_id,
+                    "woken": woken_text(_keep_untold(woken_from(woken), told)),
+                    "free": source in _RESTED,
+                }
+            )
+    if not won:
+        return []
+    connection.execute(_WIN, {"won": list(won.values()), "now": instant})
+    drop_wakeups(connection, list(won), now)
+    if wakes:
+        connection.execute(_WAKE, wakes)
+    for run_id, reason in expired:
+        text_ = "nobody came before the deadline" + (f"; it was parked: {reason}" if reason else "")
+        connection.execute(_EXPIRE, {"id": run_id, "now": instant, "reason": text_})
+        finals.ended(connection, run_id, Move.EXPIRE, now)
+    return list(won)
+
+
+def _keep_untold(untold: Woken | None, woken: Woken) -> Woken:
+    """Return what the agent must be told: an earlier wake that it never heard of is not forgotten.
+
+    A run that was woken from its sleep and then had to back off is still one whose sleep is over.
+    """
+    if untold is None or woken.kind in (Waking.TIME, Waking.PERSON):
+        return woken
+    return replace(untold, at=woken.at)
+
+
+def resume(connection: Connection, run_id: str, now: datetime, words: str) -> State:
+    """See ``Store.resume``."""
+    row = connection.execute(_STATE, {"id": run_id}).first()
+    if row is None:
+        raise NotFoundError(f"there is no run {run_id}")
+    state, since, woken, wake_at = State(row[0]), maybe_from_us(row[1]), woken_from(row[2]), row[3]
+    retry = state in transition(Move.RETRY).sources
+    try:
+        after(state, Move.RETRY if retry else Move.WAKE)
+    except RefusedError:
+        raise _cannot_resume(run_id, state) from None
+    told = Woken(
+        Waking.PERSON,
+        now,
+        maybe_from_us(wake_at) or (woken.planned if woken else None),
+        since or (woken.slept_since if woken else None),
+        plain(words),
+    )
+    values = {"id": run_id, "woken": woken_text(told)}
+    if retry:
+        connection.execute(_RETRY, values)
+    else:
+        connection.execute(_WAKE, {**values, "free": state in _RESTED})
+    drop_wakeups(connection, [run_id], now)
+    return state
+
+
+def _cannot_resume(run_id: str, state: State) -> RefusedError:
+    if state in (State.QUEUED, State.RUNNING):
+        return RefusedError(f"run {run_id} is {state} already", help=f"see it with: agentcron show {run_id}")
+    return RefusedError(
+        f"run {run_id} {'has ' if state is State.SUCCEEDED else 'was '}{state}; it cannot go on"
+    )
