@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from importlib import resources
 from typing import Literal
 
 from scheduler.core import turn
-from scheduler.core.checkpoint import CallResult, Step
+from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import CallState, Request
 from scheduler.core.budget import next_local_day
 from scheduler.core.retry import BackOff, after_fault
@@ -83,7 +84,10 @@ class Executor:
         return self.progress.at.run.state
 
     async def _loop(self) -> None:
-        self._tools = self.kit.tools_for(self.progress.at.job)
+        job = self.progress.at.job
+        self._tools = self.kit.tools_for(job)
+        if job.workdir is not None:
+            os.makedirs(job.workdir, mode=0o700, exist_ok=True)
         while self.progress.at.run.state is State.RUNNING:
             if await self.kit.store.cancel_asked([self.run_id]):
                 self._interrupted = "cancel"
@@ -127,6 +131,23 @@ class Executor:
                 await self._fail(code, reason)
             case turn.Park():
                 await self._park(step)
+        self._say(at, self.progress.at)
+
+    def _say(self, before: Checkpoint, now: Checkpoint) -> None:
+        """Log one line for a step, so that a daemon's output shows what its agents do."""
+        if len(now.messages) == len(before.messages) or now.last is None or now.last.role != "assistant":
+            return
+        calls = ", ".join(call.name for call in now.calls) or "no tool"
+        spent = turn.usd(now.run.cost_microusd)
+        log.info(
+            "run %s of %s: step %d, calls %s; %s so far",
+            self.run_id,
+            now.job.name,
+            now.run.steps,
+            calls,
+            spent,
+            extra={"event": "run.step", "run": self.run_id, "job": now.job.name},
+        )
 
     def _is_control(self, name: str) -> bool:
         return isinstance(self._tools.get(name), ControlTool)
@@ -241,6 +262,8 @@ class Executor:
             await endings[self._interrupted](self.kit.clock.now())
         elif isinstance(error, AgentcronError):
             await self._fail("config", error.message)
+        elif isinstance(error, OSError):
+            await self._fail("system", f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
         elif error is not None:
             log.error("run %s: internal error", self.run_id, exc_info=error)
             await self._fail("internal", f"internal error: {type(error).__name__}: {error}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from scheduler.core.job import Job
 from scheduler.core.lease import Lease
 from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
+from scheduler.core.trigger import Reboot
 from scheduler.engine.commits import Progress
 from scheduler.engine.executor import Executor
 from scheduler.engine.kit import Kit
@@ -30,6 +31,7 @@ class Runner:
     Args:
         only: when given, only these runs are claimed.
         on_load: hears what each load of the crontab changed.
+        boot_id: names the time since the machine came up; ``@reboot`` jobs fire once for each.
     """
 
     kit: Kit
@@ -38,6 +40,7 @@ class Runner:
     orders: Orders | None = None
     only: list[str] | None = None
     on_load: Callable[[StandingOrders, LoadReport], None] = lambda orders, report: None
+    boot_id: str = ""
     jobs: dict[str, Job] = field(default_factory=dict)
     executors: dict[str, Executor] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -77,13 +80,21 @@ class Runner:
             await asyncio.gather(keeper, return_exceptions=True)
             await self._leave()
 
-    async def once(self) -> None:
-        """One pass: fire, wake, rescue, and run what can be claimed until it is final or asleep."""
+    async def once(self, *, due: bool = True) -> Pass:
+        """One pass: fire, wake, rescue, and run what can be claimed until it is final or asleep.
+
+        Args:
+            due: false looks at nothing that is due, and only claims.
+        """
         await self.kit.store.enter(self.info)
         keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.executors))
         try:
             await self._load_if_changed()
-            await self._pass()
+            done = Pass()
+            if due:
+                done = await self._pass()
+            else:
+                await self._claim()
             while self._tasks and not self._stop:
                 self._nudge.clear()
                 await self._nudge.wait()
@@ -91,6 +102,7 @@ class Runner:
             await self._wind_down()
             while await send_notices(self.kit, self.info.id):
                 pass
+            return done
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
@@ -120,6 +132,12 @@ class Runner:
         report = await self.kit.store.load_orders(orders, now)
         self.jobs = {job.name: job for job in orders.jobs}
         self.on_load(orders, report)
+        if self.boot_id:
+            # Only the daemon's own start counts as one: a line added later waits for the next.
+            boot, self.boot_id = self.boot_id, ""
+            for job in orders.jobs:
+                if isinstance(job.trigger, Reboot) and job.enabled:
+                    await self.kit.store.fire_by(job, "reboot", now, key=f"{job.name}@{boot}")
 
     # -- work -------------------------------------------------------------------------------------
     async def _pass(self) -> Pass:
@@ -148,7 +166,7 @@ class Runner:
         self._tasks.discard(task)
         self._nudge.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("an executor broke", exc_info=error)
+            log.error("%s broke", task.get_name(), exc_info=error)
 
     async def _execute(self, lease: Lease) -> None:
         kit = self.kit
@@ -173,7 +191,7 @@ class Runner:
         if not any(task.get_name() == "notices" for task in self._tasks):
             task = asyncio.create_task(self._send_notices(), name="notices")
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._executed)
 
     async def _send_notices(self) -> None:
         try:

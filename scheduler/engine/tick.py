@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 
-from scheduler.core.firing import decide
+from scheduler.core.firing import Decision, FireFacts, decide
 from scheduler.core.job import Job
 from scheduler.core.run import Run, State
 from scheduler.engine.kit import Kit
@@ -65,12 +67,14 @@ async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, fleet_spre
         if job is None:
             continue
         crashpoint("W0")
-        runs = await store.fire(
-            job, lambda facts, job=job: decide(job, facts, now, fleet_spread_seconds), now
-        )
+        runs = await store.fire(job, partial(_decide, job, now, fleet_spread_seconds), now)
         for run in runs:
             _say_fired(done, run)
     return done
+
+
+def _decide(job: Job, now: datetime, fleet_spread_seconds: int, facts: FireFacts) -> Decision:
+    return decide(job, facts, now, fleet_spread_seconds)
 
 
 def _say_fired(done: Pass, run: Run) -> None:

@@ -1,0 +1,62 @@
+# One command each, on a machine with Python 3.11+ and make:
+#   make demo    an agent that sleeps, is killed, and goes on (no key needed)
+#   make test    all tests
+#   make check   format, lint, types, layers, tests: the gate
+#   make bench   side-by-side benchmarks
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= auto
+
+.PHONY: demo test check format lint types layers install install-dev bench clean
+
+demo: $(VENV)/.installed
+	$(BIN)/agentcron demo
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+check: lint types layers test
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+layers: $(VENV)/.installed-dev
+	$(BIN)/lint-imports --no-cache
+
+# Debian's python3 may come without ensurepip (package python3-venv): then the outer pip fills the venv,
+# and where there is no pip either, say which package is missing.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: $(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 \
+	  || { rm -rf $(VENV); $(PYTHON) -m venv --without-pip $(VENV) \
+	       && $(PYTHON) -m pip --version >/dev/null 2>&1; } \
+	  || { rm -rf $(VENV); echo "error: $(PYTHON) has neither ensurepip nor pip;" \
+	       "install the package python3-venv (Debian, Ubuntu), then run make again"; exit 1; }
+
+# The venv's own pip, or the outer one working on it.
+PIP = $$( [ -x $(BIN)/pip ] && echo "$(BIN)/python -m pip" || echo "$(PYTHON) -m pip --python $(BIN)/python" )
+PIP_OPTIONS = --quiet --disable-pip-version-check -c constraints.txt
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing into $(VENV) ..."
+	@$(PIP) install $(PIP_OPTIONS) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing into $(VENV), with the tools for tests ..."
+	@$(PIP) install $(PIP_OPTIONS) -e '.[dev]'
+	@touch $(VENV)/.installed $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,189 @@
+"""The crontab on the disk: what its reader asks about files, and how a change of it is noticed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+from dataclasses import replace
+from datetime import datetime
+
+from scheduler.adapters.system import local_zone
+from scheduler.config import Config
+from scheduler.core.crontab.load import parse
+from scheduler.core.crontab.table import Table
+from scheduler.core.job import Job
+from scheduler.core.standing import BrokenJob, StandingOrders
+from scheduler.errors import CannotWorkError, ConfigError, NotFoundError
+
+MOST_CRONTAB_BYTES = 4_000_000
+MOST_PROMPT_BYTES = 1_000_000
+
+REHEARSAL = "rehearsal:"
+
+
+class FileLook:
+    """Answers the crontab's questions about the files around it."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._base = config.crontab.parent
+        self.prompts: set[str] = set()
+
+    def absolute(self, path: str) -> str:
+        """Return a path as it is meant: from the crontab's folder, ``~`` expanded."""
+        return os.path.normpath(os.path.join(self._base, os.path.expanduser(path)))
+
+    def read_prompt(self, path: str) -> str:
+        """Return the text of a prompt file that lies in the crontab's folder or below it."""
+        full = self.absolute(path)
+        # Remembered also when it is missing: its appearance must be noticed.
+        self.prompts.add(full)
+        real, root = os.path.realpath(full), os.path.realpath(self._base)
+        if os.path.commonpath([real, root]) != root:
+            raise ConfigError(
+                f"prompt file {path} lies outside the crontab's folder",
+                code="E12",
+                help=f"keep it below {self._base}",
+            )
+        try:
+            with open(real, "rb") as file:
+                data = file.read(MOST_PROMPT_BYTES + 1)
+        except FileNotFoundError:
+            raise ConfigError(
+                f"prompt file {path} does not exist", code="E12", help="create it, or quote the prompt in place"
+            ) from None
+        except OSError as error:
+            raise ConfigError(f"prompt file {path} cannot be read: {error.strerror}", code="E12") from error
+        if len(data) > MOST_PROMPT_BYTES:
+            raise ConfigError(f"prompt file {path} is larger than {MOST_PROMPT_BYTES} bytes", code="E12")
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise ConfigError(f"prompt file {path} is not UTF-8 text", code="E12") from None
+
+    def gate_problem(self, command: str) -> str | None:
+        """Return why the first word of a command cannot be executed, or None."""
+        try:
+            words = shlex.split(command)
+        except ValueError:
+            return "its quotes are not closed"
+        if not words:
+            return "it is empty"
+        program = os.path.expanduser(words[0])
+        if "/" not in program:
+            return None if shutil.which(program) else f"{program} is not on PATH"
+        full = self.absolute(program)
+        if not os.path.isfile(full):
+            return f"{program} does not exist"
+        return None if os.access(full, os.X_OK) else f"{program} is not executable (chmod +x)"
+
+    def workdir_problem(self, workdir: str, prompt_file: str | None, gate: str | None) -> str | None:
+        """Return why an agent must not work there: it could edit what the daemon executes or obeys."""
+        real = os.path.realpath(workdir)
+        home, work = os.path.realpath(self._config.home), os.path.realpath(self._config.work)
+        guarded = {
+            "the database": str(self._config.database),
+            "the crontab": str(self._config.crontab),
+            "its prompt file": prompt_file,
+            "its gate": _program(gate),
+        }
+        for what, path in guarded.items():
+            if path and _is_within(os.path.realpath(path), real):
+                return f"it contains {what}, which an agent must not be able to edit"
+        if _is_within(real, home) and not _is_within(real, work):
+            return f"it lies beside the database; inside the home only {self._config.work} is for agents"
+        return None
+
+
+def _program(gate: str | None) -> str | None:
+    words = shlex.split(gate) if gate else []
+    return words[0] if words and "/" in words[0] else None
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def read_text(config: Config) -> str:
+    """Return the crontab's text.
+
+    Raises:
+        NotFoundError: there is none.
+        CannotWorkError: it cannot be read.
+        ConfigError: it is no text.
+    """
+    path = config.crontab
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MOST_CRONTAB_BYTES + 1)
+    except FileNotFoundError:
+        raise NotFoundError(f"there is no crontab at {path}", help="write a starter with: agentcron init") from None
+    except OSError as error:
+        raise CannotWorkError(f"the crontab {path} cannot be read: {error.strerror}") from error
+    if len(data) > MOST_CRONTAB_BYTES:
+        raise ConfigError(f"the crontab {path} is larger than {MOST_CRONTAB_BYTES} bytes")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path.name}:{line}: the crontab is not UTF-8 text", help="save it as UTF-8") from None
+
+
+def digest(text: str) -> str:
+    """Return a name for the content of a crontab, so that a reader sees whether the loaded one is current."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def read_table(config: Config, now: datetime) -> Table:
+    """Read and parse the crontab.  Raises as ``read_text`` does."""
+    return parse(
+        read_text(config), file=config.crontab.name, look=FileLook(config), now=now, default_tz=local_zone()
+    )
+
+
+def complete(config: Config, job: Job) -> Job:
+    """Return the job with its paths settled: the workdir, and a rehearsal's script."""
+    workdir = job.workdir or str(config.work / job.name)
+    model = job.model
+    if model.startswith(REHEARSAL):
+        script = os.path.expanduser(model.removeprefix(REHEARSAL))
+        model = REHEARSAL + os.path.normpath(os.path.join(config.crontab.parent, script))
+    return replace(job, workdir=workdir, model=model)
+
+
+class CrontabFile:
+    """The orders port on a file."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._watched: tuple[str, ...] = ()
+
+    def stamp(self) -> str:
+        """Return a text that changes with the crontab or a prompt file: time, size and inode of each."""
+        return "|".join(_stat(path) for path in (str(self._config.crontab), *self._watched))
+
+    def read(self, now: datetime) -> StandingOrders:
+        """Read everything that can be read; broken jobs are named beside the good ones."""
+        text = read_text(self._config)
+        look = FileLook(self._config)
+        table = parse(text, file=self._config.crontab.name, look=look, now=now, default_tz=local_zone())
+        self._watched = tuple(sorted(look.prompts))
+        return StandingOrders(
+            jobs=tuple(complete(self._config, job) for job in table.jobs),
+            broken=tuple(BrokenJob(bad.name or f"line {bad.line}", bad.problem) for bad in table.invalid),
+            digest=digest(text),
+            file=str(self._config.crontab),
+            problems=tuple(problem.render() for problem in table.errors),
+        )
+
+
+def _stat(path: str) -> str:
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        return f"{error.errno}"
+    return f"{found.st_mtime_ns}.{found.st_size}.{found.st_ino}"
+
+

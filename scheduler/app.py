@@ -1,0 +1,147 @@
+"""The composition root: the only place that picks adapters and puts them together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from scheduler.adapters.crontab_file import CrontabFile
+from scheduler.adapters.presence import FilePresence
+from scheduler.adapters.rehearsal import RehearsalModel, is_rehearsal
+from scheduler.adapters.sql.store import SqlStore
+from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
+from scheduler.config import Config
+from scheduler.core.job import Job
+from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
+from scheduler.engine.kit import Kit, Toolbox
+from scheduler.engine.runner import Runner
+from scheduler.engine.settings import Settings
+from scheduler.errors import CannotWorkError
+from scheduler.ports.model import Model
+from scheduler.tools.registry import tools_for
+
+KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+
+
+class Models:
+    """The models of this process, made when first asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Model] = {}
+
+    def __call__(self, name: str) -> Model:
+        """Return the model that answers to ``name``.
+
+        Raises:
+            CannotWorkError: there is no key for it.
+            ConfigError: a rehearsal's script is wrong.
+        """
+        provider = "rehearsal" if is_rehearsal(name) else "anthropic"
+        if provider not in self._made:
+            self._made[provider] = self._make(name)
+        return self._made[provider]
+
+    def _make(self, name: str) -> Model:
+        if is_rehearsal(name):
+            return RehearsalModel()
+        from scheduler.adapters.anthropic.model import AnthropicModel
+
+        return AnthropicModel()
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        for model in self._made.values():
+            await model.close()
+
+
+def without_key(jobs: Iterable[Job]) -> list[str]:
+    """Return the names of the enabled jobs that need a key of the API, when there is none."""
+    if any(os.environ.get(name) for name in KEY_VARIABLES):
+        return []
+    return [job.name for job in jobs if job.enabled and not is_rehearsal(job.model)]
+
+
+def require_key(jobs: Iterable[Job]) -> None:
+    """Refuse to begin work that would stop at its first request.
+
+    Raises:
+        CannotWorkError: there is no key, and jobs need one.
+    """
+    names = without_key(jobs)
+    if names:
+        need = "1 job needs" if len(names) == 1 else f"{len(names)} jobs need"
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        raise CannotWorkError(
+            f"ANTHROPIC_API_KEY is not set; {need} it ({shown})",
+            help="export ANTHROPIC_API_KEY=..., or try without a key: agentcron demo",
+        )
+
+
+def job_tools(job: Job) -> Toolbox:
+    """Return the tools of a job."""
+    return tools_for(job.tools)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One process at work on one home."""
+
+    config: Config
+    kit: Kit
+    presence: FilePresence
+
+    def runner(
+        self,
+        kind: Literal["daemon", "tick", "wait"],
+        *,
+        with_crontab: bool = True,
+        only: list[str] | None = None,
+        on_load: Callable[[StandingOrders, LoadReport], None] | None = None,
+    ) -> Runner:
+        """Return a runner whose presence is known from now on; ``release`` ends that."""
+        name = SystemEntropy().new_id()
+        now = self.kit.clock.now()
+        info = RunnerInfo(
+            id=name,
+            kind=kind,
+            host=self.presence.host,
+            pid=os.getpid(),
+            started_at=now,
+            seen_at=now,
+            crontab=str(self.config.crontab),
+            lock_path=self.presence.hold(name),
+        )
+        return Runner(
+            kit=self.kit,
+            info=info,
+            presence=self.presence,
+            orders=CrontabFile(self.config) if with_crontab else None,
+            only=only,
+            on_load=on_load or (lambda orders, report: None),
+            boot_id=boot_id() if kind == "daemon" else "",
+        )
+
+
+@asynccontextmanager
+async def open_app(config: Config, settings: Settings | None = None) -> AsyncIterator[App]:
+    """Open the database (creating or refusing it) and yield the parts, closed at the end.
+
+    Raises:
+        CannotWorkError: the home cannot be made.
+        StoreError: the database cannot be used.
+    """
+    config.make_home()
+    store = SqlStore.open(config.database, new_id=SystemEntropy().new_id)
+    models = Models()
+    try:
+        yield App(
+            config,
+            Kit(store, SystemClock(), models, job_tools, settings or Settings()),
+            FilePresence(config.runners),
+        )
+    finally:
+        await models.close()
+        await store.close()

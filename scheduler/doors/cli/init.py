@@ -1,0 +1,41 @@
+"""``agentcron init``: write the starter crontab."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+
+import click
+
+from scheduler.config import Config
+from scheduler.doors.cli.out import say
+from scheduler.errors import CannotWorkError, RefusedError
+
+
+def starter() -> str:
+    """Return the text of the starter crontab."""
+    return resources.files("scheduler.doors.cli").joinpath("crontab.example").read_text(encoding="utf-8")
+
+
+@click.command("init", epilog="Example:  agentcron init")
+@click.pass_obj
+def init_command(config: Config) -> int:
+    """Write a starter crontab.  Nothing in it fires by itself."""
+    config.make_home()
+    path = config.crontab
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # O_EXCL: a crontab that is there already is never overwritten, not even in a race.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise RefusedError(
+            f"there is a crontab already: {path}", help="open it with: agentcron edit"
+        ) from None
+    except OSError as error:
+        raise CannotWorkError(f"cannot write {path}: {error.strerror}") from error
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(starter())
+    say(f"wrote {path}: no job in it fires by itself")
+    say("next:  agentcron edit     (write your first job)")
+    say("then:  agentcron up       (run it; needs ANTHROPIC_API_KEY)")
+    return 0

@@ -1,0 +1,60 @@
+"""Logs: one line for each state change, as text for people or as JSON for machines, on stderr."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+from scheduler.core.instants import to_iso
+from scheduler.core.safe_text import safe_text
+
+_FIELDS = ("event", "run", "job")
+
+
+class TextLines(logging.Formatter):
+    """``09:00:00 job digest fired run k7q2m4xa``."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(message)s", datefmt="%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one safe line, the trace of a fault below it."""
+        line = super().format(record)
+        if record.levelno >= logging.WARNING:
+            stamp, _, rest = line.partition(" ")
+            line = f"{stamp} {record.levelname.lower()}: {rest}"
+        return safe_text(line, multiline=True)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: ``time``, ``level``, ``event``, ``run``, ``job``, ``message``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line."""
+        from datetime import UTC, datetime
+
+        entry = {
+            "time": to_iso(datetime.fromtimestamp(record.created, UTC)),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        entry |= {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
+        if record.exc_info:
+            entry["trace"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=True)
+
+
+def start_logging(form: str, *, quiet: bool = False) -> None:
+    """Send the log to stderr.
+
+    Args:
+        form: ``text`` or ``json``.
+        quiet: warnings only.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines() if form == "json" else TextLines())
+    log = logging.getLogger("agentcron")
+    log.handlers[:] = [handler]
+    log.setLevel(logging.WARNING if quiet else logging.INFO)
+    log.propagate = False

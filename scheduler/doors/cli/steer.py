@@ -1,0 +1,149 @@
+"""``resume``, ``cancel``, ``pause``, ``unpause``: what a person may ask of runs and jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import click
+
+from scheduler.config import Config
+from scheduler.core.firing import first_fire
+from scheduler.core.run import Run, State
+from scheduler.doors.cli.jobs import find_job, read_orders
+from scheduler.doors.cli.out import hint, say
+from scheduler.doors.cli.params import JOB, RUN
+from scheduler.errors import NotFoundError, RefusedError
+
+T = TypeVar("T")
+
+
+def _with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
+    from scheduler.app import open_app
+
+    async def opened() -> T:
+        async with open_app(config) as app:
+            return await work(app)
+
+    return asyncio.run(opened())
+
+
+def _find_run(config: Config, prefix: str) -> Run:
+    from scheduler.adapters.sql.reader import Reader
+
+    if not config.database.exists():
+        raise NotFoundError(f'no run "{prefix}": nothing has run yet', help="fire a job with: agentcron run JOB")
+    with Reader.open(config.database) as reader:
+        return reader.run(prefix)
+
+
+async def _say_if_nobody(app: Any) -> None:
+    living = await app.kit.store.runners()
+    dead = app.presence.dead(living)
+    if not any(info.kind == "daemon" and info.id not in dead for info in living):
+        hint("nobody is running; it waits. Start: agentcron up")
+
+
+@click.command("resume", epilog='Example:  agentcron resume k7q2 --message "The key is renewed, go on."')
+@click.argument("run", type=RUN)
+@click.option("--message", "-m", default="", help="What the agent is told.")
+@click.option("--budget", type=click.FloatRange(min=0, min_open=True), help="A new cap for the run, in dollars.")
+@click.pass_obj
+def resume_command(config: Config, run: str, message: str, budget: float | None) -> int:
+    """Wake a sleeping RUN now, or go on with a parked, failed or cancelled one.
+
+    A run that stopped at its budget goes on with a higher --budget only.
+    """
+    found = _find_run(config, run)
+    _refuse_in_vain(found, budget)
+
+    async def work(app: Any) -> None:
+        store, now = app.kit.store, app.kit.clock.now()
+        if budget is not None:
+            await store.raise_budget(found.id, round(budget * 1_000_000))
+        was = await store.resume(found.id, now, message)
+        say(f"run {found.id} of {found.job} was {was}; it is queued and goes on")
+        say(f"look: agentcron show {found.id}")
+        await _say_if_nobody(app)
+
+    _with_app(config, work)
+    return 0
+
+
+def _refuse_in_vain(run: Run, budget: float | None) -> None:
+    """Refuse a resume that would park the run again at once, and say what it waits for."""
+    if run.state is not State.PARKED:
+        return
+    if run.reason_code in ("budget", "budget-day") and budget is None:
+        raise RefusedError(
+            f"run {run.id} is parked: {run.reason}",
+            help=f"give it more: agentcron resume {run.id} --budget {run.cost_microusd / 1_000_000 + 1:.2f}",
+        )
+    if run.reason_code == "context":
+        raise RefusedError(
+            f"run {run.id} is parked: {run.reason}", help=f"start afresh: agentcron run {run.job}"
+        )
+
+
+@click.command("cancel", epilog="Example:  agentcron cancel k7q2")
+@click.argument("run", type=RUN)
+@click.pass_obj
+def cancel_command(config: Config, run: str) -> int:
+    """Cancel RUN; a running one stops at once, between two records, and can be resumed."""
+    found = _find_run(config, run)
+
+    async def work(app: Any) -> None:
+        state = await app.kit.store.cancel(found.id, app.kit.clock.now(), "cancelled by a person")
+        if state is State.CANCELLED:
+            say(f"run {found.id} of {found.job} is cancelled")
+        else:
+            say(f"run {found.id} of {found.job} is asked to stop")
+        say(f"look: agentcron show {found.id}    go on after all: agentcron resume {found.id}")
+
+    _with_app(config, work)
+    return 0
+
+
+@click.command("pause", epilog="Example:  agentcron pause morning-brief")
+@click.argument("job", type=JOB)
+@click.pass_obj
+def pause_command(config: Config, job: str) -> int:
+    """Let JOB fire no more until it is unpaused; its live runs go on."""
+    orders = read_orders(config)
+    found = find_job(orders, job)
+
+    async def work(app: Any) -> None:
+        now = app.kit.clock.now()
+        await app.kit.store.load_orders(orders, now)
+        if await app.kit.store.pause(found.name, "paused by a person", now):
+            say(f"job {found.name} is paused")
+        else:
+            say(f"job {found.name} was paused already")
+        say(f"let it fire again: agentcron unpause {found.name}")
+
+    _with_app(config, work)
+    return 0
+
+
+@click.command("unpause", epilog="Example:  agentcron unpause morning-brief")
+@click.argument("job", type=JOB)
+@click.pass_obj
+def unpause_command(config: Config, job: str) -> int:
+    """Let a paused JOB fire again, from its next slot on; nothing missed is made up."""
+    orders = read_orders(config)
+    found = find_job(orders, job)
+
+    async def work(app: Any) -> None:
+        now = app.kit.clock.now()
+        await app.kit.store.load_orders(orders, now)
+        next_fire = first_fire(found.trigger, now)
+        if await app.kit.store.unpause(found.name, now, next_fire):
+            say(f"job {found.name} fires again")
+        else:
+            say(f"job {found.name} was not paused")
+        say(f"when: agentcron next {found.name}")
+        await _say_if_nobody(app)
+
+    _with_app(config, work)
+    return 0

@@ -1,0 +1,84 @@
+"""``agentcron up``: the daemon, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+
+import click
+
+from scheduler.config import Config
+from scheduler.core.standing import LoadReport, StandingOrders
+from scheduler.doors.cli.logs import start_logging
+from scheduler.doors.cli.out import hint, say
+
+log = logging.getLogger("agentcron")
+
+
+@click.command(
+    "up", epilog="Example:  agentcron up            (stop with Ctrl-C; changes of the crontab are noticed)"
+)
+@click.option("--concurrency", type=click.IntRange(1, 512), default=8, help="Runs at a time [8].")
+@click.option("--grace", type=click.FloatRange(1, 3600), default=30.0, help="Seconds to end in [30].")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Log lines [text].")
+@click.pass_obj
+def up_command(config: Config, concurrency: int, grace: float, log_format: str) -> int:
+    """Run the daemon in the foreground.
+
+    It fires jobs, runs agents, wakes sleepers, and notices a changed crontab within two seconds.  Several
+    may run on one home: nothing runs twice.  SIGTERM and Ctrl-C end it in good order, SIGHUP reloads.
+    """
+    start_logging(log_format)
+    return asyncio.run(_serve(config, concurrency, grace))
+
+
+async def _serve(config: Config, concurrency: int, grace: float) -> int:
+    from scheduler.adapters.crontab_file import CrontabFile
+    from scheduler.adapters.system import now
+    from scheduler.app import open_app, require_key
+    from scheduler.engine.settings import Settings
+
+    orders = CrontabFile(config).read(now())
+    require_key(orders.jobs)
+    async with open_app(config, Settings(concurrency=concurrency, grace_seconds=grace)) as app:
+        runner = app.runner("daemon", on_load=_say_loaded)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _asked_to_stop, runner.stop)
+        loop.add_signal_handler(signal.SIGHUP, runner.reload)
+        try:
+            say(f"agentcron is up (pid {runner.info.pid}), home {config.home}. Look: agentcron list")
+            await runner.serve()
+        finally:
+            app.presence.drop(runner.info.id)
+    log.info("down", extra={"event": "daemon.down"})
+    return 0
+
+
+def _asked_to_stop(stop: Callable[[], None]) -> None:
+    log.info("stopping: no new work, running steps are finished or handed back", extra={"event": "daemon.stop"})
+    stop()
+
+
+def _say_loaded(orders: StandingOrders, report: LoadReport) -> None:
+    """Say what a load of the crontab changed: problems first, then what came, changed and went."""
+    for problem in orders.problems:
+        hint(problem)
+    broken = f", {len(orders.broken)} invalid" if orders.broken else ""
+    log.info(
+        "crontab loaded: %d jobs%s", len(orders.jobs), broken, extra={"event": "crontab.loaded"}
+    )
+    for what, names in (("added", report.added), ("changed", report.changed), ("removed", report.removed)):
+        if names:
+            shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+            log.info("%s: %s", what, shown, extra={"event": f"crontab.{what}"})
+    for job, runs in report.orphans:
+        log.warning(
+            "job %s is removed; its live runs go on to their end: %s",
+            job,
+            ", ".join(runs),
+            extra={"event": "crontab.orphans", "job": job},
+        )
+

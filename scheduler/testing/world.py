@@ -1,0 +1,176 @@
+"""A world in a folder: a real store, real tools, a rehearsal, and a clock that jumps to what is due next.
+
+::
+
+    async with open_world(tmp_path) as world:
+        world.script("nap", script().sleep("3d", "waiting for the weekend").finish("Rested."))
+        await world.load('@manual  nap  "Take a nap."  model=rehearsal:nap.jsonl')
+        run = await world.fire("nap")
+        await world.settle()            # until every run is final or waits for something
+        await world.jump()              # the clock jumps three days, the run goes on
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from scheduler.adapters.crontab_file import CrontabFile
+from scheduler.adapters.rehearsal import RehearsalModel
+from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.store import SqlStore
+from scheduler.adapters.system import SystemEntropy
+from scheduler.app import job_tools
+from scheduler.config import Config, load
+from scheduler.core.job import Job
+from scheduler.core.run import Run
+from scheduler.core.standing import RunnerInfo, StandingOrders
+from scheduler.engine.commits import Progress
+from scheduler.engine.executor import Executor
+from scheduler.engine.kit import Kit
+from scheduler.engine.settings import Settings
+from scheduler.engine.tick import Pass, tick
+from scheduler.ports.model import Ask, Model, Reply
+from scheduler.ports.tool import AnyTool
+from scheduler.testing.clock import FakeClock
+from scheduler.testing.rehearsal import ScriptBuilder
+
+
+class NobodyDies:
+    """A presence that knows of no dead runner, until it is told."""
+
+    def __init__(self) -> None:
+        self.fallen: set[str] = set()
+
+    def dead(self, runners: Sequence[RunnerInfo]) -> list[str]:
+        """Return the ids that were put into ``fallen``."""
+        return [info.id for info in runners if info.id in self.fallen]
+
+
+class ListeningModel:
+    """Passes requests on to another model and keeps them."""
+
+    def __init__(self, inner: Model) -> None:
+        self.inner = inner
+        self.asks: list[Ask] = []
+
+    async def ask(self, ask: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
+        """Keep the request, and let the inner model answer."""
+        self.asks.append(replace(ask, messages=list(ask.messages)))
+        return await self.inner.ask(ask, on_text=on_text)
+
+    async def close(self) -> None:
+        """Close the inner model."""
+        await self.inner.close()
+
+
+@dataclass(slots=True)
+class World:
+    """One home with its store, clock, model and jobs."""
+
+    config: Config
+    store: SqlStore
+    clock: FakeClock
+    model: ListeningModel
+    kit: Kit
+    presence: NobodyDies = field(default_factory=NobodyDies)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    runner: str = "runner-1"
+
+    def script(self, name: str, lines: ScriptBuilder) -> None:
+        """Write a rehearsal's script beside the crontab; a job names it as ``model=rehearsal:NAME.jsonl``."""
+        lines.write(self.config.crontab.parent / f"{name}.jsonl")
+
+    async def load(self, crontab: str) -> StandingOrders:
+        """Write the crontab and load it, as a daemon does."""
+        self.config.crontab.write_text(crontab, encoding="utf-8")
+        orders = CrontabFile(self.config).read(self.clock.now())
+        assert not orders.problems, "\n".join(orders.problems)
+        await self.store.load_orders(orders, self.clock.now())
+        self.jobs = {job.name: job for job in orders.jobs}
+        return orders
+
+    async def fire(self, job: str) -> str:
+        """Fire a job by hand; return the run's id."""
+        run = await self.store.fire_by(self.jobs[job], "person", self.clock.now())
+        assert run is not None
+        return run.id
+
+    async def tick(self) -> Pass:
+        """Do one pass over what is due."""
+        return await tick(self.kit, self.jobs, self.presence)
+
+    async def settle(self) -> None:
+        """Tick, claim and execute until nothing can be done at this instant."""
+        while True:
+            await self.tick()
+            leases = await self.store.claim(
+                self.runner, self.clock.now(), limit=16, lease_seconds=self.kit.settings.lease_seconds
+            )
+            if not leases:
+                return
+            executors = []
+            for lease in leases:
+                at = await self.store.checkpoint(lease, self.clock.now())
+                executors.append(Executor(self.kit, Progress(self.store, lease, at)))
+            await asyncio.gather(*(executor.run() for executor in executors))
+
+    async def jump(self) -> None:
+        """Move the clock to the next instant at which anything is due, and settle."""
+        due = await self.store.next_due()
+        assert due is not None, "nothing will ever be due"
+        if due > self.clock.now():
+            self.clock.jump_to(due)
+        await self.settle()
+
+    async def run(self, run_id: str) -> Run:
+        """Return a run as it is stored."""
+        run = await self.store.run(run_id)
+        assert run is not None, f"no run {run_id}"
+        return run
+
+    def reader(self) -> Reader:
+        """Return a reader of the same database, to be used in a ``with`` statement."""
+        return Reader.open(self.config.database)
+
+    @property
+    def workdir(self) -> Path:
+        """Where jobs work that name no workdir: one folder for each job."""
+        return self.config.work
+
+
+@asynccontextmanager
+async def open_world(
+    folder: Path,
+    *,
+    model: Model | None = None,
+    tools: Mapping[str, AnyTool] | None = None,
+    settings: Settings | None = None,
+    clock: FakeClock | None = None,
+) -> AsyncIterator[World]:
+    """Make a world in ``folder``.
+
+    Args:
+        model: what answers instead of rehearsals.
+        tools: more tools for every job, by name.
+    """
+    config = load(str(folder))
+    config.make_home()
+    store = SqlStore.open(config.database, new_id=SystemEntropy().new_id)
+    listening = ListeningModel(model or RehearsalModel())
+    extra = dict(tools or {})
+    time = clock or FakeClock()
+    kit = Kit(
+        store=store,
+        clock=time,
+        model_for=lambda name: listening,
+        tools_for=lambda job: {**job_tools(job), **extra},
+        settings=settings or Settings(),
+    )
+    try:
+        yield World(config, store, time, listening, kit)
+    finally:
+        await store.close()

@@ -1,0 +1,1 @@
+"""What several test rooms share: processes, fakes, a plug-in."""

@@ -1,0 +1,97 @@
+"""A process that has imported everything and forks on demand: a real process in milliseconds, not seconds.
+
+Crash tests start hundreds of processes.  Each is a real one, with its own pid, killed by a real SIGKILL;
+only the imports are shared.  The zygote itself never starts a thread, so forking it is safe.
+
+Protocol, one JSON object a line on stdin and stdout::
+
+    {"op": "start", "argv": [...], "env": {...}, "cwd": "...", "stdout": "...", "stderr": "..."}  ->  {"pid": 4711}
+    {"op": "poll", "pid": 4711}                              ->  {"status": null}  or  {"status": -9}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+
+def preload() -> None:
+    """Import what a daemon imports, so that its forks need not."""
+    import importlib
+
+    for name in (
+        "scheduler.app",
+        "scheduler.doors.cli.up",
+        "scheduler.doors.cli.run",
+        "scheduler.doors.cli.steer",
+        "scheduler.doors.cli.tick",
+        "scheduler.tools.files",
+        "scheduler.adapters.anthropic.model",
+        "scheduler.adapters.sql.reader",
+        "anthropic",
+        "croniter",
+        "genai_prices",
+    ):
+        importlib.import_module(name)
+
+
+def start(order: dict[str, Any]) -> int:
+    """Fork a child that becomes ``agentcron ARGV``; return its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setsid()
+        os.chdir(order["cwd"])
+        for number, name in ((1, order["stdout"]), (2, order["stderr"])):
+            handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            os.dup2(handle, number)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        sys.stdin = open(0, closefd=False)
+        os.environ.clear()
+        os.environ.update(order["env"])
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.argv = ["agentcron", *order["argv"]]
+        for path in reversed(order["env"].get("PYTHONPATH", "").split(os.pathsep)):
+            if path and path not in sys.path:
+                sys.path.insert(0, path)
+        from scheduler.doors.cli.main import _status
+
+        status = _status(order["argv"])
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(70)
+
+
+def main() -> None:
+    """Serve orders until stdin ends."""
+    preload()
+    print(json.dumps({"ready": os.getpid()}), flush=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        if order["op"] == "start":
+            print(json.dumps({"pid": start(order)}), flush=True)
+            continue
+        try:
+            pid, status = os.waitpid(order["pid"], os.WNOHANG)
+        except ChildProcessError:
+            print(json.dumps({"status": None, "unknown": True}), flush=True)
+            continue
+        code = None if pid == 0 else os.waitstatus_to_exitcode(status)
+        print(json.dumps({"status": code}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

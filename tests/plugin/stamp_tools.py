@@ -1,0 +1,67 @@
+"""A plug-in for tests: tools whose effect is a line in a file, so that effects can be counted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from scheduler import tool
+from scheduler.faults import crashpoint
+from scheduler.ports.tool import Args, Probe, ToolContext
+
+SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+SAFE = {"reads_private": False, "reads_untrusted": False, "external": True}
+
+
+def _stamps(context: ToolContext) -> Path:
+    return Path(context.workdir) / "stamps"
+
+
+def _stamp(args: Args, context: ToolContext) -> str:
+    line = f"{args['text']} {context.key}\n"
+    handle = os.open(_stamps(context), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(handle, line.encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    crashpoint("effect")
+    return f"stamped {args['text']}"
+
+
+@tool(name="stamp", description="Stamp a text; not repeatable.", schema=SCHEMA, effect="opaque", **SAFE)
+async def STAMP(args: Args, context: ToolContext) -> str:  # noqa: N802
+    """Leave a line; nobody can tell afterwards whose it is."""
+    return _stamp(args, context)
+
+
+@tool(name="keyed_stamp", description="Stamp once per key.", schema=SCHEMA, effect="keyed", **SAFE)
+async def KEYED(args: Args, context: ToolContext) -> str:  # noqa: N802
+    """Leave a line unless one with the same key is there."""
+    stamps = _stamps(context)
+    if stamps.exists() and context.key in stamps.read_text():
+        return "stamped already"
+    return _stamp(args, context)
+
+
+async def _look(args: Args, context: ToolContext) -> Probe:
+    stamps = _stamps(context)
+    found = stamps.exists() and context.key in stamps.read_text()
+    return "happened" if found else "did_not_happen"
+
+
+@tool(
+    name="probed_stamp", description="Stamp; can be verified.", schema=SCHEMA, effect="probe", probe=_look, **SAFE
+)
+async def PROBED(args: Args, context: ToolContext) -> str:  # noqa: N802
+    """Leave a line; the probe finds it by its key."""
+    return _stamp(args, context)
+
+
+@tool(name="hang", description="Hang for an hour.", schema=SCHEMA, effect="opaque", **SAFE)
+async def HANG(args: Args, context: ToolContext) -> str:  # noqa: N802
+    """Stamp, then never return."""
+    _stamp(args, context)
+    await asyncio.sleep(3600)
+    return "woke up"
