@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,9 @@ from scheduler.core.job import Budget, Job
 from scheduler.errors import AgentcronError, ConfigError
 
 MAX_PROMPT_CHARS = 200_000
+
+_FIRST_WORD = re.compile(r"""(?:"([^"]*)"|'([^']*)'|([^\s"']+))(\s.*)?\Z""", re.DOTALL)
+_NEEDS_QUOTES = re.compile(r"[^\w@%+=:,./-]", re.ASCII)
 
 # Read on the way, and not simply copied into the Job.
 _SPECIAL = frozenset({"budget", "tz", "dst", "fields", "gate", "workdir"})
@@ -185,9 +189,7 @@ class Builder:
             found["prompt_file"] = look.absolute(line.target.value)
         gate = sources.get("gate")
         if gate is not None:
-            first, blank, rest = gate.strip().partition(" ")
-            # A bare word is a program on PATH, as in a shell; with a slash it is a file of this folder.
-            found["gate"] = gate = f"{look.absolute(first) if '/' in first else first}{blank}{rest}"
+            found["gate"] = gate = absolute_command(gate, look)
             if problem := look.gate_problem(gate):
                 self._report.error("E13", sources.span("gate", line.name_span), f"gate: {problem}")
         workdir = sources.get("workdir")
@@ -196,3 +198,20 @@ class Builder:
             if problem := look.workdir_problem(workdir, found.get("prompt_file"), gate):
                 self._report.error("E11", sources.span("workdir", line.name_span), f"workdir: {problem}")
         return found
+
+
+def absolute_command(command: str, look: Look) -> str:
+    """Return a command line with its program as an absolute path, quoted as a shell would need it.
+
+    A bare word stays: it is a program on PATH, as in a shell.  With a slash it is a file, and a relative
+    one starts at the crontab's folder, wherever the daemon was started.
+    """
+    match = _FIRST_WORD.match(command.strip())
+    if match is None:  # an unclosed quote: whoever looks at the gate will say so
+        return command
+    program, rest = match[1] or match[2] or match[3] or "", match[4] or ""
+    if "/" in program:
+        program = look.absolute(program)
+    if not program or _NEEDS_QUOTES.search(program):
+        program = "'" + program.replace("'", "'\"'\"'") + "'"
+    return program + rest

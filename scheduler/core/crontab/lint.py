@@ -69,7 +69,8 @@ def _of_one(job: Job, place: Place, now: datetime) -> Iterator[Found]:
         yield from _missing_days(trigger, place)
     if isinstance(trigger, CronTrigger | At) and "dst" not in place.said:
         for note in dst_notes(trigger, now, tz=job.tz):
-            yield "W03", place.fields[min(HOUR, len(place.fields) - 1)], note, _CLOCK_HINT
+            span = place.fields[min(HOUR, len(place.fields) - 1)]
+            yield "W03", span, note, "take another time" if isinstance(trigger, At) else _CLOCK_HINT
     yield from _over_budget(job, place, now)
 
 
@@ -121,12 +122,14 @@ def _over_budget(job: Job, place: Place, now: datetime) -> Iterator[Found]:
     if not job.enabled or ceil(runs) * budget.run_usd <= budget.day_usd:
         return
     total, paid = ceil(runs) * budget.run_usd, floor(budget.day_usd / budget.run_usd + 1e-9)
+    cents = floor(budget.day_usd / ceil(runs) * 100 + 1e-9)
+    hint = f', or write budget="{cents / 100:.2f}/run {budget.day_usd:g}/day"' if cents else ""
     yield (
         "W04",
         place.name,
         f"{ceil(runs)} runs/day at ${budget.run_usd:.2f}/run may cost ${total:.2f}/day; "
         f"the cap of ${budget.day_usd:.2f}/day pays for {paid}",
-        f'less often, or for example budget="{budget.day_usd / ceil(runs):.2f}/run {budget.day_usd:g}/day"',
+        f"run it less often{hint}",
     )
 
 

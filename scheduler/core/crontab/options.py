@@ -52,7 +52,7 @@ OPTIONS: tuple[Option, ...] = (
         "budget", "budget", values.budget, f"{DEFAULT_BUDGET_RUN_USD:.2f}/run {DEFAULT_BUDGET_DAY_USD:g}/day",
         "spending caps in US dollars; either may be left out", "BUDGET",
     ),
-    Option("tz", "tz", values.time_zone, "UTC", "the time zone of the schedule", "CRON_TZ"),
+    Option("tz", "tz", values.time_zone, "the machine's", "the time zone of the schedule", "CRON_TZ"),
     Option(
         "dst", "dst", values.one_of("once", "elapsed", "skip"), "by the schedule",
         "at clock changes: fixed times run `once`, wildcards by `elapsed` time; or `skip`", "DST",

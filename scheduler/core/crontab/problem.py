@@ -71,7 +71,7 @@ class Problem:
         """The problem in one line, without its place."""
         return safe_text(f"{self.code} {self.message}")
 
-    def as_text(self) -> str:
+    def render(self) -> str:
         """Return the problem as a person reads it: the place, the line with a caret, the help.
 
         ::
@@ -93,7 +93,7 @@ class Problem:
             shown.extend(f"        {safe_text(line)}" for line in rest)
         return "\n".join(shown)
 
-    def as_json(self) -> dict[str, str | int]:
+    def to_json(self) -> dict[str, str | int]:
         """Return the problem as ``--format json`` prints it."""
         return {
             "file": self.file,

@@ -144,7 +144,8 @@ class _Scanner:
                 "E09", self.at, rest.end() if rest else self.at + 1, "text right behind a closing quote",
                 'a " inside a prompt is written \\"; on indented lines it needs no escape',
             )  # fmt: skip
-            self.at = rest.end() if rest else self.at
+            # What follows is most probably the rest of the prompt: more errors would only hide this one.
+            self.at = len(self.text)
         return _ESCAPE.sub(lambda escape: self._unescaped(escape, start + 1), match[1])
 
     def _unescaped(self, escape: re.Match[str], base: int) -> str:

@@ -12,7 +12,7 @@ from scheduler.core.job import Budget
 from scheduler.core.suggest import did_you_mean
 from scheduler.errors import ConfigError
 
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}\Z")
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@~-]{0,255}\Z")
 _TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
 _MONEY = re.compile(r"\$?(\d{1,6}(?:\.\d{1,4})?)/(run|day)\Z")
 _COUNT = re.compile(r"\d{1,9}\Z")
