@@ -134,7 +134,7 @@ async def open_app(config: Config, settings: Settings | None = None) -> AsyncIte
         StoreError: the database cannot be used.
     """
     config.make_home()
-    store = SqlStore(config.database, new_id=SystemEntropy().new_id)
+    store = SqlStore.open(config.database, new_id=SystemEntropy().new_id)
     models = Models()
     try:
         yield App(

@@ -159,7 +159,7 @@ async def open_world(
     """
     config = load(str(folder))
     config.make_home()
-    store = SqlStore(config.database, new_id=SystemEntropy().new_id)
+    store = SqlStore.open(config.database, new_id=SystemEntropy().new_id)
     listening = ListeningModel(model or RehearsalModel())
     extra = dict(tools or {})
     time = clock or FakeClock()

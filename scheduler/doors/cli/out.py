@@ -23,7 +23,7 @@ def complain(message: str, help: str = "") -> None:
 
 def hint(text: str) -> None:
     """Print what a person should know beside the answer, to stderr, so that pipes stay clean."""
-    click.echo(safe_text(text), err=True)
+    click.echo(safe_text(text, multiline=True), err=True)
 
 
 def say(text: str = "") -> None:
