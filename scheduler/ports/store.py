@@ -78,7 +78,7 @@ class Store(Protocol):
         ...
 
     async def fire_by(self, job: Job, origin: Origin, now: datetime, key: str = "") -> Run | None:
-        """Queue a run now, leaving the cadence alone; the same non-empty ``key`` gives one run only (None)."""
+        """Queue a run now, leaving the cadence alone; a non-empty ``key`` gives one run only (then None)."""
         ...
 
     async def pause(self, job: str, reason: str, now: datetime) -> bool:
@@ -91,7 +91,10 @@ class Store(Protocol):
 
     # -- runs -------------------------------------------------------------------------------------
     async def wake_due(self, now: datetime, limit: int) -> list[str]:
-        """Queue the runs whose earliest wake-up is due (or fail them when it was their deadline)."""
+        """Queue the runs whose earliest wake-up is due (or fail them when it was their deadline).
+
+        Looks at no more than ``limit`` wake-ups.
+        """
         ...
 
     async def rescue(self, now: datetime, dead_runners: Sequence[str], most_attempts: int) -> list[Rescued]:
@@ -158,6 +161,14 @@ class Store(Protocol):
         """
         ...
 
+    async def raise_budget(self, run_id: str, run_microusd: int) -> None:
+        """Give a run a new cap, in millionths of a dollar; one parked at the day's cap gets room there too.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        ...
+
     async def run(self, run_id: str) -> Run | None:
         """Return one run."""
         ...
@@ -175,7 +186,9 @@ class Store(Protocol):
         """Take notices that are due to be sent; one taken by a process that died is taken again."""
         ...
 
-    async def settle_notice(self, notice_id: int, now: datetime, error: str, retry_at: datetime | None) -> None:
+    async def settle_notice(
+        self, notice_id: int, now: datetime, error: str, retry_at: datetime | None
+    ) -> None:
         """Record that a notice was sent (no error), will be tried again, or was given up."""
         ...
 
@@ -201,7 +214,7 @@ class Store(Protocol):
         ...
 
     async def meta(self) -> Mapping[str, str]:
-        """Return what is known about the loaded crontab: ``file``, ``digest``, ``loaded_at``, ``problems``."""
+        """Return what is known of the crontab: ``file``, ``digest``, ``loaded_at``, ``problems`` (JSON)."""
         ...
 
     async def close(self) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, text
 
 from scheduler.adapters.sql import finals
-from scheduler.adapters.sql.rows import maybe_us, plain, to_us
+from scheduler.adapters.sql.rows import job_from, job_text, maybe_us, plain, to_us
 from scheduler.adapters.sql.statements import cancel_now, flag_cancel
+from scheduler.core.job import Budget
 from scheduler.core.run import Move, State, after
 from scheduler.errors import NotFoundError, RefusedError
 
@@ -22,6 +24,11 @@ _UNPAUSE = text(
     " next_fire = :next_fire WHERE name = :job AND state = 'paused' RETURNING name"
 )
 _RUN_STATE = text("SELECT state FROM runs WHERE id = :id")
+_PINNED = text(
+    "SELECT p.spec, r.cost_microusd, r.reason_code FROM runs r JOIN pins p ON p.run_id = r.id"
+    " WHERE r.id = :id"
+)
+_PIN = text("UPDATE pins SET spec = :spec WHERE run_id = :id")
 
 
 def pause(connection: Connection, job: str, reason: str, now: datetime) -> bool:
@@ -59,6 +66,21 @@ def cancel(connection: Connection, run_id: str, now: datetime, reason: str) -> S
         return State.CANCELLED
     flag_cancel(connection, run_id, reason)
     return State.RUNNING
+
+
+def raise_budget(connection: Connection, run_id: str, run_microusd: int) -> None:
+    """See ``Store.raise_budget``.  Only the pinned job of this run changes."""
+    row = connection.execute(_PINNED, {"id": run_id}).first()
+    if row is None:
+        raise NotFoundError(f"there is no run {run_id}")
+    spec, cost_microusd, reason_code = row
+    job = job_from(spec)
+    day_usd = job.budget.day_usd
+    if reason_code == "budget-day":
+        # The day's cap is used up: without room beside it the run would be parked again at once.
+        day_usd += max(0, run_microusd - cost_microusd) / 1_000_000
+    budget = Budget(run_usd=run_microusd / 1_000_000, day_usd=day_usd, default=False)
+    connection.execute(_PIN, {"id": run_id, "spec": job_text(replace(job, budget=budget))})
 
 
 def _job_state(connection: Connection, job: str) -> str:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from scheduler.core.checkpoint import Step
 from scheduler.core.run import Move
 
-STEP_POINTS = ("W2", "W3", "W6", "W8", "W11", "W12", "W13", "W14", "step")
-"""The windows of a step, by what it contains; ``step`` is one that contains nothing of the kind."""
+STEP_POINTS = ("W2", "opened", "W6", "W8", "W11", "W12", "W13", "W14", "step")
+"""The windows of a step, by what it contains; ``step`` is one that contains nothing of the kind.
+
+``opened`` is a request on record, just before the engine's own W3.
+"""
 
 CLAIM, FIRE, WAKE, RESCUE, OUTBOX = "W1", "fire", "wake", "rescue", "outbox"
 LOAD, PERSON, RUNNER, RENEW, SETTLED = "load", "person", "runner", "renew", "W15"
@@ -50,4 +53,4 @@ def step_point(step: Step) -> str:
         return "W12" if any(block.get("type") == "tool_result" for block in blocks) else "W2"
     if step.results:
         return "W11"
-    return "W3" if step.opened else "step"
+    return "opened" if step.opened else "step"

@@ -60,7 +60,7 @@ _LOSE_REQUESTS = text(
     " WHERE run_id IN :ids AND state = 'sent' RETURNING run_id"
 ).bindparams(many("ids"))
 
-_COUNT_LOST = text("UPDATE runs SET unknown_cost_requests = unknown_cost_requests + 1 WHERE id = :id")
+COUNT_LOST = text("UPDATE runs SET unknown_cost_requests = unknown_cost_requests + 1 WHERE id = :id")
 
 _DROP_WAKEUPS = text(
     "UPDATE wakeups SET state = 'dropped', closed_at = :now WHERE run_id IN :ids AND state = 'open'"
@@ -76,7 +76,7 @@ def lose_requests(connection: Connection, run_ids: Sequence[str], now: datetime)
     """Mark requests that nobody waits for any more as lost: they may have been billed, nobody knows."""
     rows = connection.execute(_LOSE_REQUESTS, {"ids": run_ids, "now": to_us(now)}).all()
     if rows:
-        connection.execute(_COUNT_LOST, [{"id": row[0]} for row in rows])
+        connection.execute(COUNT_LOST, [{"id": row[0]} for row in rows])
 
 
 def drop_wakeups(connection: Connection, run_ids: Sequence[str], now: datetime) -> None:

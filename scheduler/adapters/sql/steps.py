@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, TextClause, text
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, TextClause, text
 from scheduler.adapters.sql import finals, queries, rows
 from scheduler.adapters.sql.rows import maybe_us, plain, to_us
 from scheduler.adapters.sql.statements import (
+    COUNT_LOST,
     INSERT_CALL,
     INSERT_MESSAGE,
     INSERT_NOTICE,
@@ -165,6 +167,8 @@ def _result(run_id: str, result: CallResult, now: int) -> dict[str, Any]:
 def _close_request(connection: Connection, run_id: str, job: str, request: Request) -> None:
     values = rows.request_values(run_id, job, request)
     _must_hit(connection, _CLOSE_REQUEST, {**values, "id": request.number}, "request")
+    if request.state == "lost":
+        connection.execute(COUNT_LOST, {"id": run_id})
 
 
 def _must_hit(connection: Connection, statement: TextClause, values: dict[str, Any], what: str) -> None:
@@ -229,6 +233,11 @@ _RUN = text(
 _MESSAGES = text(queries.MESSAGES)
 _LAST_CALLS = text(queries.LAST_CALLS)
 _REQUESTS = text("SELECT count(*) FROM requests WHERE run_id = :id")
+_FAILED_SINCE = text(
+    "SELECT attempt FROM requests WHERE run_id = :id AND state = 'failed' AND number >"
+    " (SELECT coalesce(max(number), 0) FROM requests WHERE run_id = :id AND state = 'answered')"
+    " ORDER BY number"
+)
 _SPENT = text(queries.SPENT)
 
 
@@ -241,6 +250,8 @@ def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoin
     *run_columns, woken, claim_steps, spec, frame = row
     run, job = rows.run_from(run_columns), rows.job_from(spec)
     since = to_us(day_start(now, job.tz))
+    # Failures of one attempt count once: they were blips that its own retries did not get over.
+    failed = [attempt for attempt, _ in groupby(connection.execute(_FAILED_SINCE, values).scalars())]
     return Checkpoint(
         run=run,
         job=job,
@@ -248,6 +259,8 @@ def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoin
         messages=tuple(map(rows.message_from, connection.execute(_MESSAGES, values))),
         calls=tuple(map(rows.call_from, connection.execute(_LAST_CALLS, values))),
         woken=rows.woken_from(woken),
+        failures=len(failed),
+        failed_attempt=failed[-1] if failed else 0,
         requests=connection.execute(_REQUESTS, values).scalar_one(),
         steps=claim_steps,
         spent_day_microusd=int(connection.execute(_SPENT, {"job": run.job, "since": since}).scalar_one()),

@@ -29,31 +29,40 @@ T = TypeVar("T")
 class SqlStore:
     """Implements `scheduler.ports.store.Store` on a SQLite file; see there for what each method promises.
 
-    The file is created, or brought to this version's schema, when the store is opened.
     A method whose task is cancelled may still have written: its unit is taken back only if it had not begun.
     Units run in the order of the calls, so whatever is called next sees either outcome.
 
     Args:
-        path: the database file.
+        committer: the thread that writes; the store closes it.
         new_id: makes fresh run ids.
-        busy_seconds: how long to wait for another process that writes.
-
-    Raises:
-        StoreError: the file cannot be opened, or is newer than this version.
     """
 
-    def __init__(
-        self,
+    def __init__(self, committer: Committer, new_id: Callable[[], str]) -> None:
+        self._committer = committer
+        self._new_id = new_id
+
+    @classmethod
+    def open(
+        cls,
         path: str | os.PathLike[str],
         *,
         new_id: Callable[[], str],
         busy_seconds: float = BUSY_SECONDS,
-    ) -> None:
+    ) -> SqlStore:
+        """Open a database file; make it, or bring it to this version's schema, where that is needed.
+
+        Args:
+            path: the database file.
+            new_id: makes fresh run ids.
+            busy_seconds: how long to wait for another process that writes.
+
+        Raises:
+            StoreError: the file cannot be opened, or is newer than this version.
+        """
         name = os.path.abspath(os.fspath(path))
         engine = open_engine(name, busy_seconds=busy_seconds)
         prepare(engine, name)
-        self._new_id = new_id
-        self._committer = Committer(engine, name)
+        return cls(Committer(engine, name), new_id)
 
     async def _write(self, point: str, work: Callable[[Connection], T]) -> T:
         def unit(connection: Connection) -> T:
@@ -148,6 +157,10 @@ class SqlStore:
     async def resume(self, run_id: str, now: datetime, text: str) -> State:
         """Wake a resting run now, or go on with a failed or cancelled one."""
         return await self._write(points.PERSON, lambda c: wakes.resume(c, run_id, now, text))
+
+    async def raise_budget(self, run_id: str, run_microusd: int) -> None:
+        """Give a run a new cap, by a person's word."""
+        await self._write(points.PERSON, lambda c: persons.raise_budget(c, run_id, run_microusd))
 
     async def run(self, run_id: str) -> Run | None:
         """Return one run."""

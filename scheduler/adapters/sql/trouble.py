@@ -80,6 +80,13 @@ def newer(path: str, revision: str) -> StoreError:
     )
 
 
+def older(path: str) -> StoreError:
+    """Return the error for a database that an earlier version made and nobody has upgraded yet."""
+    return StoreError(
+        f"the database {path} is from an older agentcron", help="upgrade it by starting: agentcron up"
+    )
+
+
 def no_tables(path: str) -> StoreError:
     """Return the error for a file that is a database, and not one of ours (or not yet)."""
     return StoreError(f"there is no agentcron database at {path}", help="start it with: agentcron up")

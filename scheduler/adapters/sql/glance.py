@@ -1,0 +1,101 @@
+"""What the command line asks beside the plain reader: cheap answers about many rows at once.
+
+Read-only like the reader, and without SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from scheduler.adapters.sql import rows
+from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.rows import from_us, to_us
+from scheduler.core.job import Job
+from scheduler.core.run import LIVE, State
+from scheduler.core.standing import RunnerInfo
+
+_LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
+
+_LAST_ENDS = (
+    "SELECT r.job, r.id, r.state, r.ended_at, r.reason FROM jobs j JOIN runs r ON r.id ="
+    " (SELECT e.id FROM runs e WHERE e.job = j.name AND e.ended_at IS NOT NULL"
+    " ORDER BY e.ended_at DESC, e.id DESC LIMIT 1) WHERE j.state <> 'removed'"
+)
+# CROSS JOIN keeps SQLite from reading all calls first.
+_UNKNOWN = (
+    "SELECT c.run_id, c.name, c.effect FROM runs r CROSS JOIN calls c ON c.run_id = r.id"
+    f" WHERE c.state = 'unknown' AND r.state IN ({_LIVE}) ORDER BY c.run_id, c.message_seq, c.position"
+)
+_UNKNOWN_OF_ONE = (
+    "SELECT c.run_id, c.name, c.effect FROM calls c WHERE c.state = 'unknown' AND c.run_id = :id"
+    " ORDER BY c.message_seq, c.position"
+)
+_DAEMONS = (
+    f"SELECT {rows.columns('u', rows.RUNNER_COLUMNS)} FROM runners u WHERE u.kind = 'daemon'"
+    " AND u.started_at <= :until AND (u.stopped_at IS NULL OR u.stopped_at >= :since)"
+    " ORDER BY u.started_at, u.id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LastEnd:
+    """How the run of a job that ended last did end."""
+
+    id: str
+    state: State
+    ended_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCall:
+    """A call whose outcome nobody knows."""
+
+    run_id: str
+    name: str
+    effect: str
+
+
+class Glance(Reader):
+    """The reader, and a few questions that only the command line has."""
+
+    def last_ends(self) -> dict[str, LastEnd]:
+        """Return for each job how its last run ended, skipped ones too; without the rest of the row."""
+        return dict(self._all(_LAST_ENDS, {}, _last_end))
+
+    def unknown_calls(self, ended: Sequence[str] = ()) -> list[UnknownCall]:
+        """Return the calls of unknown outcome of all runs that are not over, and of those in ``ended``."""
+        found = self._all(_UNKNOWN, {}, lambda row: UnknownCall(*row))
+        for run_id in ended:
+            found += self._all(_UNKNOWN_OF_ONE, {"id": run_id}, lambda row: UnknownCall(*row))
+        return found
+
+    def runners_of(self) -> dict[str, str]:
+        """Return for each running run who has it."""
+        return dict(self._all("SELECT r.id, r.runner FROM runs r WHERE r.state = 'running'", {}, tuple))
+
+    def daemons(self, since: datetime, until: datetime) -> list[RunnerInfo]:
+        """Return the daemons that were up at some time between two instants, as far as they said so."""
+        values = {"since": to_us(since), "until": to_us(until)}
+        return self._all(_DAEMONS, values, rows.runner_from)
+
+    def job(self, name: str) -> Job | None:
+        """Return a job as it was loaded; None when it is unknown, or never was valid."""
+        found = self._all("SELECT spec FROM jobs WHERE name = :name", {"name": name}, tuple)
+        return rows.job_from(found[0][0]) if found and found[0][0] is not None else None
+
+    def revision(self) -> str:
+        """Return the revision of the schema."""
+        return str(self._all("SELECT version_num FROM alembic_version", {}, tuple)[0][0])
+
+    def pragma(self, name: str) -> str:
+        """Return the first value of a PRAGMA, such as ``quick_check(1)``."""
+        found = self._all(f"PRAGMA {name}", {}, tuple)
+        return str(found[0][0]) if found else ""
+
+
+def _last_end(row: rows.Row) -> tuple[str, LastEnd]:
+    job, run_id, state, ended_at, reason = row
+    return job, LastEnd(run_id, State(state), from_us(ended_at), reason)

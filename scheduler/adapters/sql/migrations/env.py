@@ -1,0 +1,16 @@
+"""How Alembic runs here: on a connection that is in a transaction already, which somebody else commits."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from scheduler.adapters.sql.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    # SQLite can undo DDL; Alembic does not think so unless it is told, and would commit after each one.
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+context.run_migrations()
