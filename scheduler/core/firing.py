@@ -188,7 +188,12 @@ class _Due:
         if last is None:
             return []
         row = self._standing_for(Fire(last, "skip", "misfire"), None)
-        return [replace(row, detail=f"{_slots(row)}, {self._age(last)} ago, were missed; {why}")]
+        many = (
+            f"{_count(row.missed + 1)} slots were missed, the last one"
+            if row.missed
+            else "the slot was missed"
+        )
+        return [replace(row, detail=f"{many} {self._age(last)} ago; {why}")]
 
     def fires(self) -> list[Fire]:
         """The slots that are made up for, then the one that is on time, oldest first."""
@@ -278,10 +283,6 @@ def _busy(facts: FireFacts) -> str:
     if facts.parked:
         return f"run {facts.parked[0]} is parked and waits for a person"
     return f"run {facts.live_runs[0]} is not finished"
-
-
-def _slots(row: Fire) -> str:
-    return "the slot" if not row.missed else f"{_count(row.missed + 1)} slots, the last one"
 
 
 def _count(number: int) -> str:

@@ -119,7 +119,7 @@ class _Frame:
             raise Refusal("unknown_word", error.message, *near) from None
 
     def _with_offset(self, meant: OnClock, instant: datetime) -> datetime:
-        """An instant with an offset; a zone beside it must agree, for otherwise one of the two is a mistake."""
+        """An instant with an offset; a zone beside it must agree, else one of the two is a mistake."""
         if meant.zone is not None:
             there = instant.astimezone(self._place(meant.zone))
             if there.utcoffset() != instant.utcoffset():
