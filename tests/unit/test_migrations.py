@@ -1,0 +1,125 @@
+"""The schema: made at once or by migrations, it is the same, and a newer one is left alone."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scheduler.adapters.sql import tables
+from scheduler.adapters.sql.connection import open_engine
+from scheduler.adapters.sql.migrate import run_migrations, upgrade
+from scheduler.adapters.sql.schema import HEAD, judge, schema_state
+from scheduler.errors import StoreError
+
+
+def _shape(path: Path) -> dict[str, object]:
+    """Return tables with their columns, checks and foreign keys, and indexes as SQL."""
+    connection = sqlite3.connect(path)
+    shape: dict[str, object] = {}
+    for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name"):
+        if kind == "table":
+            shape[name] = (
+                connection.execute(f"PRAGMA table_info({name})").fetchall(),
+                connection.execute(f"PRAGMA foreign_key_list({name})").fetchall(),
+                sorted(part.strip(" ,\n\t") for part in sql.splitlines() if "CHECK" in part),
+            )
+        else:
+            shape[name] = None if sql is None else " ".join(sql.split())
+    connection.close()
+    return shape
+
+
+def test_migrations_make_what_the_tables_say(tmp_path: Path) -> None:
+    at_once, step_by_step = tmp_path / "a.db", tmp_path / "b.db"
+    upgrade(at_once)
+    engine = open_engine(step_by_step)
+    with engine.begin() as connection:
+        run_migrations(connection)
+    assert _shape(step_by_step) == _shape(at_once)
+    assert schema_state(step_by_step) == "current"
+
+
+def test_a_killed_migration_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    connection = open_engine(path).connect()
+    transaction = connection.begin()
+    run_migrations(connection)
+    transaction.rollback()  # what SQLite does with the journal of a process that died
+    connection.close()
+    assert _shape(path) == {}
+    assert schema_state(path) == "missing"
+
+
+def test_all_tables_of_the_metadata_are_made(tmp_path: Path) -> None:
+    upgrade(tmp_path / "a.db")
+    made = sqlite3.connect(tmp_path / "a.db")
+    names = {row[0] for row in made.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    made.close()
+    assert names == {*tables.metadata.tables, "alembic_version"}
+
+
+def test_upgrade_says_whether_it_did_anything(tmp_path: Path) -> None:
+    assert upgrade(tmp_path / "a.db") is True
+    assert upgrade(tmp_path / "a.db") is False
+
+
+def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    upgrade(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    assert schema_state(path) == "newer"
+    with pytest.raises(StoreError, match="newer agentcron") as caught:
+        upgrade(path)
+    assert str(path) in caught.value.message
+    assert "upgrade agentcron" in caught.value.help
+
+
+def test_the_tables_of_another_program_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE jobs (id INTEGER)")
+    connection.close()
+    with pytest.raises(StoreError, match="another program"):
+        upgrade(path)
+    assert list(_shape(path)) == ["jobs"]
+
+
+@pytest.mark.parametrize(
+    "revision, state",
+    [(None, "missing"), (HEAD, "current"), ("9999", "newer")],
+)
+def test_judging_a_revision(revision: str | None, state: str) -> None:
+    assert judge(revision) == state
+
+
+def test_a_file_that_is_not_there_is_missing_and_not_made(tmp_path: Path) -> None:
+    assert schema_state(tmp_path / "a.db") == "missing"
+    assert not (tmp_path / "a.db").exists()
+
+
+def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    upgrade(tmp_path / "a.db")
+    assert (tmp_path / "a.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_start_on_a_current_database_does_not_import_alembic(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom scheduler.adapters.sql.migrate import upgrade\n"
+        "upgrade(sys.argv[1])\nassert 'alembic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.db")], check=True)
+
+
+@pytest.mark.process
+def test_processes_that_create_one_database_at_once_agree(tmp_path: Path) -> None:
+    code = "import sys\nfrom scheduler.adapters.sql.migrate import upgrade\nupgrade(sys.argv[1])"
+    path = tmp_path / "a.db"
+    together = [subprocess.Popen([sys.executable, "-c", code, str(path)]) for _ in range(4)]
+    assert [process.wait() for process in together] == [0, 0, 0, 0]
+    assert schema_state(path) == "current"
