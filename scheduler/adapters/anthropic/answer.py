@@ -27,6 +27,8 @@ STOP_REASONS = frozenset(
     }
 )
 
+NOTHING_SAID = "[no text]"
+
 _USAGE_NAMES = {
     "input_tokens": "input_tokens",
     "output_tokens": "output_tokens",
@@ -90,7 +92,9 @@ class Answer:
             ModelFault: the input of a tool call is not JSON although the model says that it is whole.
         """
         whole = (self._whole(index, self._blocks[index]) for index in sorted(self._blocks))
-        return tuple(block for block in whole if not _is_blank(block))
+        kept = tuple(block for block in whole if not _is_blank(block))
+        # It happens that the model says nothing; the API refuses to get an empty message back.
+        return kept or ({"type": "text", "text": NOTHING_SAID},)
 
     def usage(self) -> Usage:
         """Return the tokens counted so far."""

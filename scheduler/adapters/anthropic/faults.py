@@ -123,6 +123,6 @@ def _cause(error: BaseException) -> str:
 
 
 def _told(text: str, secret: str) -> str:
-    if secret:
+    if len(secret) >= 8:  # a shorter one is a stand-in, and would garble the text
         text = text.replace(secret, "[key]")
     return safe_text(text.removesuffix(": ")[:_LONGEST_REASON])
