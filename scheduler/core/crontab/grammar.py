@@ -24,6 +24,8 @@ from scheduler.core.crontab.source import split_lines
 from scheduler.core.crontab.table import InvalidJob, Place, Table
 from scheduler.core.job import Job
 
+_SHOWN_CHARS = 90
+
 
 def parse(text: str, *, file: str, look: Look, now: datetime, default_tz: str = "UTC") -> Table:
     """Read a crontab; never raises on any text.
@@ -103,8 +105,9 @@ class _Reader:
         first = self._taken.setdefault(line.name.casefold(), line.name_span.line)
         if first == line.name_span.line:
             return True
+        text = self._report.line(first).strip()
+        shown = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + " …"
         self._report.error(
-            "E08", line.name_span, f'the name "{line.name}" is taken by line {first}',
-            f"line {first}: {self._report.line(first).strip()}",
+            "E08", line.name_span, f'the name "{line.name}" is taken by line {first}', f"line {first}: {shown}"
         )  # fmt: skip
         return False

@@ -8,10 +8,10 @@ from typing import Protocol
 class Look(Protocol):
     """Looks at the files that a crontab names; relative paths start at the crontab's own folder."""
 
-    def absolute(self, path: str) -> str:
+    def absolute(self, path: str, /) -> str:
         """Return ``path`` as an absolute path, normalised, without asking whether it exists."""
 
-    def read_prompt(self, path: str) -> str:
+    def read_prompt(self, path: str, /) -> str:
         """Return the text of a prompt file.
 
         Raises:
@@ -19,7 +19,7 @@ class Look(Protocol):
                 message says which, the help how to mend it.
         """
 
-    def gate_problem(self, command: str) -> str | None:
+    def gate_problem(self, command: str, /) -> str | None:
         """Return why the gate cannot be executed, in one sentence, or None when it can.
 
         Args:
@@ -27,7 +27,7 @@ class Look(Protocol):
                 else a program to be found on PATH.
         """
 
-    def workdir_problem(self, workdir: str, prompt_file: str | None, gate: str | None) -> str | None:
+    def workdir_problem(self, workdir: str, prompt_file: str | None, gate: str | None, /) -> str | None:
         """Return why an agent must not work in this folder, in one sentence, or None when it may.
 
         A folder that contains, or lies beside, the database, the crontab, a prompt file, a gate or the

@@ -18,9 +18,9 @@ PIECES = st.sampled_from(
     [
         "0 9 * * *", "@daily", "@every 5m", "@at 2026-12-01T09:00", "@manual", "*/7 H 31 2 MON", "0 9 * *",
         "name", "other", '"prompt"', '"open', "'single'", "@jobs/a.md", "@none.md",
-        "tz=Asia/Tokyo", "tz=Nowhere", 'gate="x y"', "budget=1/run", "budget=x", "retries=2", "nokey=1", "\\", "#", "# c",
-        "MODEL = x", "CRON_TZ=?", "env.A=b", "claude -p", "/bin/x", "    ", "\t", "\n", "\r\n", "\n  text", "\0", "\ufeff", "\u202e",
-        "東", "--",
+        "tz=Asia/Tokyo", "tz=Nowhere", 'gate="x y"', "budget=1/run", "budget=x", "retries=2", "nokey=1",
+        "MODEL = x", "CRON_TZ=?", "env.A=b", "claude -p", "/bin/x", "\\", "#", "# c", "    ", "--", "東",
+        "\t", "\n", "\r\n", "\n  text", "\0", "\ufeff", "\u202e",
     ]
 )  # fmt: skip
 TEXTS = st.one_of(
