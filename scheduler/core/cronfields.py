@@ -10,9 +10,9 @@ names become numbers, wrapped ranges and ``H`` become lists. Day rules that are 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeVar
 
 from scheduler.core.hashing import stable_hash
 from scheduler.core.suggest import nearest
@@ -48,6 +48,9 @@ class FieldProblem:
 @dataclass(frozen=True, slots=True)
 class FieldNote(FieldProblem):
     """Something legal that other crons read otherwise (``W06``); placed like a problem."""
+
+
+_P = TypeVar("_P", bound=FieldProblem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +128,7 @@ def read_expression(text: str, name: str = "job", *, fields: Literal["or", "and"
     ``name`` is the job's, for ``H``. ``fields="and"`` makes more dates impossible.
     """
     if len(text) > MAX_LENGTH:
-        return _refuse(
-            "E01", f"the expression is longer than {MAX_LENGTH} characters", "shorten it", len(text)
-        )
+        return _refuse("E01", f"the expression exceeds {MAX_LENGTH} characters", "shorten it", len(text))
     stripped = text.strip(" \t")
     if stripped.startswith("@"):
         expansion = ALIASES.get(stripped.lower())
@@ -163,7 +164,7 @@ def _read_words(words: list[tuple[int, str]], name: str, fields: Literal["or", "
         problems = [_moved(p, start) for p in _impossible(parts[DAY], parts[MONTH], len(word))]
     return Reading(
         problems=tuple(problems),
-        notes=tuple(FieldNote(n.code, n.message, n.help, n.start, n.end) for n in notes),
+        notes=tuple(notes),
         fields=tuple(part.text for part in parts),
         day_rules=parts[DAY].rules,
         weekday_rules=parts[WEEKDAY].rules,
@@ -171,8 +172,8 @@ def _read_words(words: list[tuple[int, str]], name: str, fields: Literal["or", "
     )
 
 
-def _moved(problem: FieldProblem, by: int) -> FieldProblem:
-    return FieldProblem(problem.code, problem.message, problem.help, problem.start + by, problem.end + by)
+def _moved(problem: _P, by: int) -> _P:
+    return replace(problem, start=problem.start + by, end=problem.end + by)
 
 
 def _impossible(day: _Part, month: _Part, width: int) -> list[FieldProblem]:
@@ -203,7 +204,7 @@ class _Part:
     pieces: tuple[tuple[int, int, int], ...]
     rules: tuple[DayRule, ...]
     problems: tuple[FieldProblem, ...]
-    notes: tuple[FieldProblem, ...]
+    notes: tuple[FieldNote, ...]
 
 
 @lru_cache(maxsize=4096)
@@ -230,7 +231,7 @@ class _FieldReader:
         self.pieces: list[tuple[int, int, int]] = []
         self.rules: list[DayRule] = []
         self.problems: list[FieldProblem] = []
-        self.notes: list[FieldProblem] = []
+        self.notes: list[FieldNote] = []
 
     def read(self, element: str, start: int, *, alone: bool) -> None:
         """Read one element that begins at offset ``start`` of the field."""
@@ -256,7 +257,7 @@ class _FieldReader:
         self.problems.append(FieldProblem(code, message, hint, start, end))
 
     def _note(self, message: str, hint: str, start: int, end: int) -> None:
-        self.notes.append(FieldProblem("W06", message, hint, start, end))
+        self.notes.append(FieldNote("W06", message, hint, start, end))
 
     def _step(self, text: str, start: int, end: int) -> int | None:
         """The number after the slash; None when it is wrong."""

@@ -49,11 +49,12 @@ def from_iso(text: str) -> datetime:
     """
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(
-            f"{text!r} is not an ISO instant", code="E11", help="write it as 2026-12-01T09:00:00Z"
-        ) from None
-    return as_utc(instant)
+        return as_utc(instant)
+    except ConfigError:
+        raise
+    except (ValueError, OverflowError):
+        hint = "write it as 2026-12-01T09:00:00Z"
+        raise ConfigError(f"{text!r} is not an ISO instant", code="E11", help=hint) from None
 
 
 def describe_seconds(seconds: float) -> str:

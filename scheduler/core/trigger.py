@@ -145,13 +145,16 @@ class At:
         Raises:
             ConfigError: it is no ISO date with a time, or the zone is unknown (E11).
         """
+        place = zone(tz)
         try:
-            read = datetime.fromisoformat(text) if len(text) > len("2026-12-01") else None
-        except ValueError:
-            read = None
-        if read is None:
-            raise ConfigError(f"{text!r} is not an instant", code="E11", help="write it as 2026-12-01T09:00")
-        return cls(settle(read, zone(tz)) if read.tzinfo is None else read, text)
+            if len(text) <= len("2026-12-01"):
+                raise ValueError("a date alone would silently mean midnight")
+            read = datetime.fromisoformat(text)
+            instant = settle(read, place) if read.tzinfo is None else read.astimezone(UTC)
+        except (ValueError, OverflowError):
+            hint = "write it as 2026-12-01T09:00"
+            raise ConfigError(f"{text!r} is not an instant", code="E11", help=hint) from None
+        return cls(instant, text)
 
     def next_after(self, instant: datetime) -> datetime | None:
         """The instant itself (UTC) when it is later than the given one, else None."""

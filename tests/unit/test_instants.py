@@ -33,7 +33,9 @@ class TestIso:
         assert from_iso("2026-11-22T09:00:00Z") == from_iso("2026-11-22T10:00:00+01:00")
         assert from_iso("2026-11-22T09:00:00.250Z").microsecond == 250_000
 
-    @pytest.mark.parametrize("text", ["2026-11-22T09:00:00", "yesterday", "2026-13-01T00:00:00Z", ""])
+    @pytest.mark.parametrize(
+        "text", ["2026-11-22T09:00:00", "yesterday", "2026-13-01T00:00:00Z", "0001-01-01T00:00+14:00", ""]
+    )
     def test_from_iso_refuses(self, text: str) -> None:
         with pytest.raises(ConfigError) as caught:
             from_iso(text)
