@@ -18,6 +18,12 @@ from scheduler.core.wakeup import Waking
 RESENDABLE_STOPS = frozenset({"pause_turn", "compaction"})
 """The server wants the conversation back unchanged; no tool of ours was asked for."""
 
+LAST_WORD_STOPS = frozenset({"end_turn", "stop_sequence"})
+"""The model has said all that it wanted to."""
+
+ORDINARY_STOPS = RESENDABLE_STOPS | LAST_WORD_STOPS | {"tool_use", "max_tokens"}
+"""There is a way on from here."""
+
 CUT_SHORT = "This call was cut off at the token limit and was not run. Send it again, in smaller parts."
 
 
@@ -101,9 +107,7 @@ class Park:
     wake: Waking | None = None
 
 
-NextStep: TypeAlias = (
-    Begin | AskModel | RunCalls | Settle | Answer | Reject | Continue | Finish | Fail | Park
-)
+NextStep: TypeAlias = Begin | AskModel | RunCalls | Settle | Answer | Reject | Continue | Finish | Fail | Park
 
 
 def next_step(at: Checkpoint, limits: Limits, is_control: Callable[[str], bool]) -> NextStep:
@@ -128,7 +132,8 @@ def _with_calls(at: Checkpoint, is_control: Callable[[str], bool]) -> NextStep:
     assert at.last is not None
     still_open = [call for call in at.calls if not call.is_closed]
     if at.last.stop_reason != "tool_use" and any(call.state is CallState.PLANNED for call in still_open):
-        return Reject(tuple(still_open))
+        # Asking again after these would meet the same end; a person who resumes the run wants just that.
+        return (None if _has_news(at) else _dead_end(at)) or Reject(tuple(still_open))
     acting = [call for call in still_open if not is_control(call.name)]
     if acting:
         return RunCalls(
@@ -151,11 +156,20 @@ def _without_calls(at: Checkpoint, limits: Limits) -> NextStep:
         return Continue("person")
     if stop == "max_tokens":
         return Continue("max_tokens")
-    if stop == "refusal":
+    if stop in LAST_WORD_STOPS:
+        return Finish(at.last.text.strip(), "done")
+    return _dead_end(at) or Park("unknown-answer", "the model stopped for a tool and named none")
+
+
+def _dead_end(at: Checkpoint) -> Fail | Park | None:
+    assert at.last is not None
+    if at.last.stop_reason == "refusal":
         return Fail("refusal", "the model refused to go on")
-    if stop == "model_context_window_exceeded":
+    if at.last.stop_reason == "model_context_window_exceeded":
         return Park("context", "the conversation no longer fits into the model's context window")
-    return Finish(at.last.text.strip(), "done")
+    if at.last.stop_reason not in ORDINARY_STOPS:
+        return Park("unknown-answer", f"the model stopped for an unknown reason: {at.last.stop_reason}")
+    return None
 
 
 def _has_news(at: Checkpoint) -> bool:
