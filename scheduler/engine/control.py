@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
+from scheduler.core.arguments import wrong_arguments
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import Call, CallState
 from scheduler.core.run import Move
@@ -14,13 +16,19 @@ from scheduler.engine.kit import Kit, Toolbox
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import ControlTool, Directive, Finished, Noted, SleepUntil
 
+log = logging.getLogger("agentcron")
+
+NEWS_FIRST = "Not done: a person resumed this run meanwhile. Read what follows, then decide again."
+
 
 def settle(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call]) -> Step:
     """Return the one step that all open control calls of a message come to.
 
-    ``finish`` beats ``sleep``; of several sleeps the earliest wins; a refused call is answered with its error.
+    ``finish`` beats ``sleep``; of several sleeps the earliest wins; a refused call is answered with an error.
+    A person who resumed the run is heard before it sleeps or ends.
     """
     now = kit.clock.now()
+    has_news = at.woken is not None and at.woken.kind is Waking.PERSON
     results: list[CallResult] = []
     sleeps: list[tuple[Call, SleepUntil]] = []
     finished: Finished | None = None
@@ -34,6 +42,8 @@ def settle(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call]) -> S
         match directive:
             case Noted():
                 results.append(CallResult(call.id, CallState.DONE, "Noted."))
+            case _ if has_news:
+                results.append(CallResult(call.id, CallState.FAILED, NEWS_FIRST))
             case SleepUntil():
                 sleeps.append((call, directive))
             case Finished():
@@ -62,11 +72,16 @@ def _decide(at: Checkpoint, tools: Toolbox, call: Call) -> Directive:
     tool = tools[call.name]
     assert isinstance(tool, ControlTool)
     assert at.last is not None
-    missing = [name for name in tool.spec.schema.get("required", ()) if name not in call.args]
-    if missing:
-        raise ToolFault(f"{call.name}: missing argument {', '.join(missing)}")
-    # Read from the moment the agent spoke: "in 2h" must not mean something else after a crash.
-    return tool.decide(call.args, at.last.created_at, at.job.tz)
+    if wrong := wrong_arguments(tool.spec.schema, call.args):
+        raise ToolFault(f"{call.name}: {wrong}")
+    try:
+        # Read from the moment the agent spoke: "in 2h" must not mean something else after a crash.
+        return tool.decide(call.args, at.last.created_at, at.job.tz)
+    except ToolFault:
+        raise
+    except Exception as error:
+        log.exception("run %s: the tool %s broke", at.run.id, call.name)
+        raise ToolFault(f"{call.name} broke: {type(error).__name__}: {error}") from error
 
 
 def _finish(at: Checkpoint, finished: Finished, results: Sequence[CallResult], *, now: datetime) -> Step:
