@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from scheduler.core.arguments import wrong_arguments
+from scheduler.core.capped import MOST_OUTPUT_BYTES, capped, sendable
 from scheduler.core.checkpoint import CallResult, Step
-from scheduler.core.conversation import Call, CallState
+from scheduler.core.conversation import Block, Call, CallState
 from scheduler.core.effect import Effect
 from scheduler.engine.commits import Progress
 from scheduler.engine.kit import Kit, Toolbox
@@ -17,8 +20,8 @@ from scheduler.ports.tool import ControlTool, Tool, ToolAnswer, ToolContext
 
 log = logging.getLogger("agentcron")
 
-OUTPUT_LIMIT = 100_000
-"""Characters of a result that go to the model."""
+OUTPUT_BYTES = MOST_OUTPUT_BYTES + 1_000
+"""How much of a result goes to the model: with room for a tool's own last line about what it has cut."""
 
 INTERRUPTED = (
     "This call was interrupted: the process died while it was under way. Its outcome is unknown, and it was "
@@ -36,7 +39,6 @@ async def run_calls(
     if fresh:
         # One durable record before any effect: a call without it never happened.
         await progress.commit(Step(at=kit.clock.now(), started=tuple(call.id for call in fresh)))
-        crashpoint("W8")
     async with asyncio.TaskGroup() as group:
         for call in fresh:
             group.create_task(_do(kit, progress, tools, call))
@@ -46,7 +48,7 @@ async def run_calls(
 
 async def _do(kit: Kit, progress: Progress, tools: Toolbox, call: Call) -> None:
     state, content, label = await _outcome(progress, tools, call)
-    crashpoint("W9")
+    crashpoint("W10")
     result = CallResult(call.id, state, content, label)
     await progress.commit(Step(at=kit.clock.now(), results=(result,)))
 
@@ -54,15 +56,13 @@ async def _do(kit: Kit, progress: Progress, tools: Toolbox, call: Call) -> None:
 async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call) -> None:
     tool = tools.get(call.name)
     happened = "unknown"
-    if tool is None or isinstance(tool, ControlTool):
-        happened = "did_not_happen"
-    elif call.effect in (Effect.PURE, Effect.KEYED):
+    if tool is None or isinstance(tool, ControlTool) or call.effect in (Effect.PURE, Effect.KEYED):
         happened = "did_not_happen"
     elif call.effect is Effect.PROBE:
         try:
             async with asyncio.timeout(tool.spec.timeout_seconds):
                 happened = await tool.probe(call.args, _context(progress, call))
-        except (ToolFault, TimeoutError, OSError) as error:
+        except Exception as error:  # a plug-in may raise anything, and then nothing is known
             log.warning("run %s: the probe of %s failed: %s", progress.at.run.id, call.name, error)
     if happened == "did_not_happen":
         await _do(kit, progress, tools, call)
@@ -74,20 +74,17 @@ async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call
     await progress.commit(Step(at=kit.clock.now(), results=(result,)))
 
 
-async def _outcome(
-    progress: Progress, tools: Toolbox, call: Call
-) -> tuple[CallState, ToolAnswer, str]:
+async def _outcome(progress: Progress, tools: Toolbox, call: Call) -> tuple[CallState, ToolAnswer, str]:
     tool = tools.get(call.name)
     if tool is None or isinstance(tool, ControlTool):
         known = ", ".join(tools)
         return CallState.FAILED, f"There is no tool named {call.name!r}. There are: {known}.", "own"
     label = tool.spec.provenance
-    missing = [name for name in tool.spec.schema.get("required", ()) if name not in call.args]
-    if missing:
-        return CallState.FAILED, f"{call.name}: missing argument {', '.join(missing)}.", "own"
+    if wrong := wrong_arguments(tool.spec.schema, call.args):
+        return CallState.FAILED, clean(f"{call.name}: {wrong}"), "own"
     try:
         async with asyncio.timeout(tool.spec.timeout_seconds) as limit:
-            answer = await tool.call(call.args, _context(progress, call))
+            answer = clean(await tool.call(call.args, _context(progress, call)))
     except TimeoutError:
         if not limit.expired():
             return CallState.FAILED, f"{call.name}: timed out.", label
@@ -98,15 +95,15 @@ async def _outcome(
         # A plug-in may raise anything; the agent is told, the run goes on, and the log has the trace.
         log.exception("run %s: the tool %s broke", progress.at.run.id, call.name)
         return CallState.FAILED, clean(f"{call.name} broke: {type(error).__name__}: {error}"), label
-    return CallState.DONE, clean(answer), label
+    return CallState.DONE, answer, label
 
 
 def _timed_out(tool: Tool, call: Call) -> tuple[CallState, ToolAnswer, str]:
     seconds = f"{tool.spec.timeout_seconds:g}"
     if call.effect is Effect.PURE:
         return CallState.FAILED, f"{call.name}: stopped after {seconds} s, its limit.", "own"
-    text = f"{call.name}: stopped after {seconds} s, its limit. Its outcome is unknown; verify before you repeat it."
-    return CallState.UNKNOWN, text, "own"
+    unknown = "Its outcome is unknown; verify before you repeat it."
+    return CallState.UNKNOWN, f"{call.name}: stopped after {seconds} s, its limit. {unknown}", "own"
 
 
 def _context(progress: Progress, call: Call) -> ToolContext:
@@ -118,11 +115,21 @@ def _context(progress: Progress, call: Call) -> ToolContext:
 
 
 def clean(answer: ToolAnswer) -> ToolAnswer:
-    """Return an answer that the API can carry: lone surrogates replaced, long text cut with a note."""
-    if not isinstance(answer, str):
-        return answer
-    text = answer.encode("utf-8", "replace").decode("utf-8")
-    if len(text) <= OUTPUT_LIMIT:
-        return text
-    dropped = len(text) - OUTPUT_LIMIT
-    return f"{text[:OUTPUT_LIMIT]}\n[cut here: {dropped} more characters]"
+    """Return an answer that the API can carry: no lone surrogates, long text cut with a note.
+
+    Raises:
+        TypeError: it is neither a text nor blocks in JSON.
+    """
+    if isinstance(answer, str):
+        return capped(answer, OUTPUT_BYTES)
+    if not isinstance(answer, tuple | list) or not all(isinstance(block, Mapping) for block in answer):
+        raise TypeError(f"it returned {type(answer).__name__}, neither a text nor a tuple of blocks")
+    return tuple(_clean_block(block) for block in answer)
+
+
+def _clean_block(block: Block) -> Block:
+    text = json.dumps(dict(block), ensure_ascii=False)
+    clean_block: Block = json.loads(sendable(text))
+    if isinstance(block.get("text"), str):
+        clean_block = {**clean_block, "text": capped(block["text"], OUTPUT_BYTES)}
+    return clean_block
