@@ -13,9 +13,9 @@ from importlib import resources
 from typing import Literal
 
 from scheduler.core import turn
+from scheduler.core.budget import next_local_day
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import CallState, Request
-from scheduler.core.budget import next_local_day
 from scheduler.core.retry import BackOff, after_fault
 from scheduler.core.run import Move, State
 from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step
@@ -72,10 +72,16 @@ class Executor:
     async def run(self) -> State:
         """Go on until the run is final, sleeping, parked, retrying, or let go; return its state."""
         self._work = asyncio.create_task(self._loop(), name=f"run {self.run_id}")
-        done, _ = await asyncio.wait({self._work}, timeout=self.progress.at.job.timeout_seconds)
-        if not done:
-            self.interrupt("timeout")
+        try:
+            done, _ = await asyncio.wait({self._work}, timeout=self.progress.at.job.timeout_seconds)
+            if not done:
+                self.interrupt("timeout")
+                await asyncio.wait({self._work})
+        except asyncio.CancelledError:
+            # The process ends and has no time for a record: the lease runs out by itself.
+            self._work.cancel()
             await asyncio.wait({self._work})
+            raise
         error = None if self._work.cancelled() else self._work.exception()
         try:
             await self._let_go(error)
@@ -98,8 +104,13 @@ class Executor:
             await self._one_step()
 
     async def _one_step(self) -> None:
-        at, kit = self.progress.at, self.kit
-        step = next_step(at, self._limits, self._is_control)
+        kit = self.kit
+        step = next_step(self.progress.at, self._limits, self._is_control)
+        if isinstance(step, Park) and step.wake is Waking.DAY:
+            # What was spent "today" was counted at the claim, and midnight may have passed since.
+            self.progress.at = await kit.store.checkpoint(self.progress.lease, kit.clock.now())
+            step = next_step(self.progress.at, self._limits, self._is_control)
+        at = self.progress.at
         commit = self.progress.commit
         match step:
             case turn.Begin():
@@ -274,12 +285,13 @@ class Executor:
         )
 
     async def _cancel(self, now: datetime) -> None:
+        asked = await self.kit.store.run(self.run_id)
         await self.progress.commit(
             Step(
                 at=now,
                 move=Move.CANCEL,
-                reason="cancelled by a person",
-                reason_code="person",
+                reason=(asked.reason if asked else "") or "cancelled by a person",
+                reason_code="cancelled",
                 closed=self._lost_request(),
             )
         )
