@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from scheduler.core.job import Job
 from scheduler.core.lease import Lease
@@ -39,7 +40,7 @@ class Runner:
     presence: Presence
     orders: Orders | None = None
     only: list[str] | None = None
-    on_load: Callable[[StandingOrders, LoadReport], None] = lambda orders, report: None
+    on_load: Callable[[StandingOrders, LoadReport], None] = lambda *_: None
     boot_id: str = ""
     jobs: dict[str, Job] = field(default_factory=dict)
     executors: dict[str, Executor] = field(default_factory=dict)
@@ -67,6 +68,9 @@ class Runner:
         try:
             while not self._stop:
                 try:
+                    if self._seen_changes < 0:
+                        # Before the first look at the tables, or a write just after it would go unnoticed.
+                        self._seen_changes = await self.kit.store.changes()
                     await self._load_if_changed()
                     await self._pass()
                 except StoreError as error:
@@ -93,12 +97,13 @@ class Runner:
             done = Pass()
             if due:
                 done = await self._pass()
-            else:
-                await self._claim()
-            while self._tasks and not self._stop:
+            while not self._stop:
+                # Cleared before the look: what ends during it makes room, or frees its job's next run.
                 self._nudge.clear()
-                await self._nudge.wait()
                 await self._claim()
+                if not self._tasks and not self._nudge.is_set():
+                    break
+                await self._nudge.wait()
             await self._wind_down()
             while await send_notices(self.kit, self.info.id):
                 pass
@@ -129,15 +134,22 @@ class Runner:
             # The last good table stays; jobs do not vanish because a file cannot be read just now.
             log.error("the crontab was not loaded: %s; the last good one stays", error.message)
             return
+        try:
+            await self._load(orders, now)
+        except StoreError:
+            self._reload = True
+            raise
+
+    async def _load(self, orders: StandingOrders, now: datetime) -> None:
         report = await self.kit.store.load_orders(orders, now)
         self.jobs = {job.name: job for job in orders.jobs}
-        self.on_load(orders, report)
         if self.boot_id:
             # Only the daemon's own start counts as one: a line added later waits for the next.
-            boot, self.boot_id = self.boot_id, ""
             for job in orders.jobs:
                 if isinstance(job.trigger, Reboot) and job.enabled:
-                    await self.kit.store.fire_by(job, "reboot", now, key=f"{job.name}@{boot}")
+                    await self.kit.store.fire_by(job, "reboot", now, key=f"{job.name}@{self.boot_id}")
+            self.boot_id = ""
+        self.on_load(orders, report)
 
     # -- work -------------------------------------------------------------------------------------
     async def _pass(self) -> Pass:
@@ -185,7 +197,8 @@ class Runner:
             state = await executor.run()
         finally:
             del self.executors[lease.run_id]
-        log.info("run %s of %s is %s", lease.run_id, lease.job, state, extra={"event": f"run.{state}", **said})
+        said["event"] = f"run.{state}"
+        log.info("run %s of %s is %s", lease.run_id, lease.job, state, extra=said)
 
     async def _notify(self) -> None:
         if not any(task.get_name() == "notices" for task in self._tasks):
@@ -215,8 +228,6 @@ class Runner:
     async def _wait(self, seconds: float, *, watch: bool) -> None:
         """Wait until something is due, an executor ended, or (with ``watch``) the outside changed."""
         deadline = self.kit.clock.monotonic() + seconds
-        if watch and self._seen_changes < 0:
-            self._seen_changes = await self.kit.store.changes()
         while not self._nudge.is_set():
             left = deadline - self.kit.clock.monotonic()
             if left <= 0:
