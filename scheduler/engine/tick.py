@@ -12,6 +12,7 @@ from scheduler.core.firing import Decision, FireFacts, decide
 from scheduler.core.job import Job
 from scheduler.core.run import Run, State
 from scheduler.engine.kit import Kit
+from scheduler.errors import StoreError
 from scheduler.faults import crashpoint
 from scheduler.ports.presence import Presence
 from scheduler.ports.store import Rescued
@@ -67,7 +68,14 @@ async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, fleet_spre
         if job is None:
             continue
         crashpoint("W0")
-        runs = await store.fire(job, partial(_decide, job, now, fleet_spread_seconds), now)
+        try:
+            runs = await store.fire(job, partial(_decide, job, now, fleet_spread_seconds), now)
+        except StoreError:
+            raise
+        except Exception:
+            # One schedule that cannot be computed must not keep the others from firing.
+            log.exception("job %s could not be fired", name, extra={"event": "job.broken", "job": name})
+            continue
         for run in runs:
             _say_fired(done, run)
     return done
@@ -80,9 +88,9 @@ def _decide(job: Job, now: datetime, fleet_spread_seconds: int, facts: FireFacts
 def _say_fired(done: Pass, run: Run) -> None:
     if run.state is State.SKIPPED:
         done.skipped.append(run)
-        log.info(
-            "job %s skipped: %s", run.job, run.reason, extra={"event": "run.skipped", "run": run.id, "job": run.job}
-        )
+        said = {"event": "run.skipped", "run": run.id, "job": run.job}
+        log.info("job %s skipped: %s", run.job, run.reason, extra=said)
     else:
         done.fired.append(run)
-        log.info("job %s fired run %s", run.job, run.id, extra={"event": "run.fired", "run": run.id, "job": run.job})
+        said = {"event": "run.fired", "run": run.id, "job": run.job}
+        log.info("job %s fired run %s", run.job, run.id, extra=said)
