@@ -41,8 +41,8 @@ async def ask_gate(at: Checkpoint, settings: Settings) -> GateAnswer:
     if result.exit_code == 0:
         return GateAnswer("open", output)
     if result.exit_code == 1:
-        return GateAnswer("shut", reason="the gate said no" + (f": {output.splitlines()[-1]}" if output else ""))
+        why = f": {output.splitlines()[-1]}" if output else ""
+        return GateAnswer("shut", reason=f"the gate said no{why}")
     error = result.stderr.strip().splitlines()
     said = f": {error[-1]}" if error else ""
     return GateAnswer("broken", reason=f"the gate ended with status {result.exit_code}{said}")
-

@@ -72,9 +72,7 @@ def _wait(state: RetryCallState) -> float:
     return blip_seconds(error, state.attempt_number)
 
 
-async def _commit_reply(
-    kit: Kit, progress: Progress, tools: Toolbox, opened: Request, reply: Reply
-) -> None:
+async def _commit_reply(kit: Kit, progress: Progress, tools: Toolbox, opened: Request, reply: Reply) -> None:
     now = kit.clock.now()
     at = progress.at
     seq = len(at.messages) + 1
@@ -99,9 +97,7 @@ async def _commit_reply(
         _plan(at.run.id, seq, position, block, tools)
         for position, block in enumerate(b for b in reply.content if b.get("type") == "tool_use")
     )
-    await progress.commit(
-        Step(at=now, messages=(message,), planned=planned, closed=answered, new_step=True)
-    )
+    await progress.commit(Step(at=now, messages=(message,), planned=planned, closed=answered, new_step=True))
 
 
 def _plan(run_id: str, seq: int, position: int, block: object, tools: Toolbox) -> Call:
