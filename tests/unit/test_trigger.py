@@ -109,7 +109,8 @@ class TestAt:
         assert At.parse(text, "Europe/Berlin").instant == instant
 
     @pytest.mark.parametrize(
-        "text", ["2026-12-01", "tomorrow", "", "2026-02-30T09:00", "0001-01-01T00:00", "12/01/2026 09:00"]
+        "text",
+        ["2026-12-01", "tomorrow", "", "2026-02-30T09:00", "0001-01-01T00:00+14:00", "12/01/2026 09:00"],
     )
     def test_refusals(self, text: str) -> None:
         with pytest.raises(ConfigError) as caught:
