@@ -29,10 +29,10 @@ class Folder:
             raise NotFoundError(f"prompt file {path} does not exist", help="create it")
         return "---\nbudget: 0.20/run\n---\nLook at the new issues and label them."
 
-    def gate_problem(self, command: str) -> str | None:
+    def gate_problem(self, _command: str) -> str | None:
         return None
 
-    def workdir_problem(self, workdir: str, prompt_file: str | None, gate: str | None) -> str | None:
+    def workdir_problem(self, _workdir: str, _prompt_file: str | None, _gate: str | None) -> str | None:
         return None
 
 
@@ -129,7 +129,8 @@ def test_lint_says_what_is_legal_and_probably_not_meant() -> None:
     assert table.ok
     assert [warning.message for warning in all_problems(table, SUNDAY)] == [
         "on 2027-03-28 clocks in Europe/Berlin move forward past 02:30; the job runs once at 03:00",
-        "on 2027-10-31 clocks in Europe/Berlin move back and 02:30 comes twice; the job runs in the first pass only",
+        "on 2027-10-31 clocks in Europe/Berlin move back and 02:30 comes twice; "
+        "the job runs in the first pass only",
     ]
 
 
@@ -140,6 +141,5 @@ def test_the_worst_day_is_known_beforehand() -> None:
         '@manual    hello  "Hello"   budget="1.00/run 5/day"'
     )
 
-    assert (
-        worst_case(table.jobs, SUNDAY).describe() == "3 jobs, 25 runs/day, at most $3.10/day by your budgets"
-    )
+    worst = worst_case(table.jobs, SUNDAY)
+    assert worst.describe() == "3 jobs, 25 runs/day, at most $3.10/day by your budgets"

@@ -79,7 +79,7 @@ class Builder:
     def build(
         self, line: JobLine, lines: JobLines, line_settings: Settings, defaults: Defaults
     ) -> tuple[Job, frozenset[str]] | None:
-        """Return the job and the options that it says itself, or None when it has an error.
+        """Return the job and the options that somebody gave it, or None when it has an error.
 
         Raises:
             CannotBuildError: its prompt file, or a default that it needs, has an error.
@@ -118,7 +118,7 @@ class Builder:
             line=lines.head.line,
             **values,
         )
-        return job, frozenset(line_settings.values) | frozenset(settings.values)
+        return job, frozenset(option.name for option in OPTIONS if sources.get(option.name) is not None)
 
     def _prompt(self, line: JobLine, lines: JobLines) -> tuple[Prompt | None, str]:
         """Return the prompt, and what is wrong in its file; errors E12 and E14 go to the report."""

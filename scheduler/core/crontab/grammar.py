@@ -108,6 +108,7 @@ class _Reader:
         text = self._report.line(first).strip()
         shown = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + " …"
         self._report.error(
-            "E08", line.name_span, f'the name "{line.name}" is taken by line {first}', f"line {first}: {shown}"
+            "E08", line.name_span, f'the name "{line.name}" is taken by line {first}',
+            f"line {first}: {shown}",
         )  # fmt: skip
         return False

@@ -26,6 +26,7 @@ _SURELY_FIELD = re.compile(r"[\d*?]")
 # These take what follows as their argument: one word at least, and further ones that begin with a digit,
 # since a job's name never does (`@every 1h 30m`, `@at 2026-12-01 09:00`).
 _WITH_ARGUMENT = frozenset({"@every", "@at", "@event"})
+_AT_WORD = re.compile(r"@[A-Za-z]+\Z")
 _TEXT_FILE = re.compile(r"[\w./-]+\.(?:md|txt|markdown)\Z")
 
 
@@ -67,7 +68,9 @@ def read_job_line(head: Joined, report: Report, *, has_block: bool) -> JobLine:
         return JobLine((), (), None, head.span(0, 1), None, (), False)
     for flaw in flaws:
         report.error(flaw.code, head.span(flaw.start, flaw.end), flaw.message, flaw.help)
-    name, name_span, rest = _name(head, schedule, rest, report, quiet=cron and count != FIELD_COUNT)
+    # When the schedule cannot be made out, nobody knows where the name should stand.
+    hopeless = count != FIELD_COUNT if cron else not _AT_WORD.match(tokens[0].text)
+    name, name_span, rest = _name(head, schedule, rest, report, quiet=hopeless)
     targets = [token for token in rest if token.kind in ("string", "file")]
     _report_strays(head, name, [t for t in rest if t.kind == "word"], bool(targets) or has_block, report)
     for token in targets[1:]:
@@ -184,9 +187,9 @@ def _report_strays(
     if any(word.text == "=" or word.text.endswith("=") for word in words):
         report.error("E10", span, "an option is written key=value", "without blanks around the =")
     elif has_prompt:
+        example = f", for example {name}-{first.text}" if NAME.match(f"{name}-{first.text}") else ""
         report.error(
-            "E08", span, f'"{text}" is neither an option nor part of a name',
-            f"a name is one word, for example {name}-{first.text}"[:120],
+            "E08", span, f'"{text}" is neither an option nor part of a name', f"a name is one word{example}"
         )  # fmt: skip
     elif _TEXT_FILE.match(text):
         report.error("E14", span, "a prompt file is written with an @ in front", f"write @{text}")

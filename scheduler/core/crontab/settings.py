@@ -116,7 +116,7 @@ def _unknown_default(key: str) -> tuple[str, str]:
     upper = key.upper().replace("-", "_")
     if upper in BY_UPPER:
         return f'no default "{key}"', f"did you mean {upper}?"
-    if key in BY_NAME:
-        return f'no default "{key}"', f"{key}= is said by each job on its own line"
+    if (lower := key.lower().replace("_", "-")) in BY_NAME:
+        return f'no default "{key}"', f"{lower}= is said by each job on its own line"
     near = did_you_mean(key, BY_UPPER)
     return f'no default "{key}"', near or f"the defaults are {', '.join(BY_UPPER)} and env.X"

@@ -30,7 +30,7 @@ class Place:
     Args:
         source: the text of the line that the spans are on.
         fields: the five schedule fields, or the one span of an ``@`` schedule.
-        said: the options that the job's line or prompt file gives itself.
+        said: the options that its line, its prompt file or a default gives the job.
     """
 
     source: str

@@ -147,6 +147,8 @@ def test_saying_what_one_means_silences_a_warning(read: Read, now: datetime) -> 
         '0 9 13 * FRI a "Hi" fields=and',
         '0 9 */2 * MON a "Hi" fields=or',
         '30 2 * * * a "Hi" tz=Europe/Berlin dst=once',
+        'DST = once\nCRON_TZ = Europe/Berlin\n30 2 * * * a "Hi"',
+        'FIELDS = or\n0 9 13 * FRI a "Hi"',
     ):
         assert lint(read(line), now) == ()
 
