@@ -11,7 +11,7 @@ from scheduler.errors import StoreError
 
 log = logging.getLogger("agentcron")
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.5
 
 
 async def keep_leases(kit: Kit, runner: str, executors: Mapping[str, Executor]) -> None:

@@ -23,7 +23,7 @@ async def send_notices(kit: Kit, runner: str) -> int:
     for notice in pending:
         error = await _send(kit, notice)
         # A crash here sends the notice once more, with the same id: the receiver can tell.
-        crashpoint("W15")
+        crashpoint("sent")
         now = kit.clock.now()
         retry_at = None
         if error and notice.tries < MOST_TRIES:

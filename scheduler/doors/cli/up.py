@@ -22,19 +22,25 @@ log = logging.getLogger("agentcron")
 )
 @click.option("--concurrency", type=click.IntRange(1, 512), default=8, help="Runs at a time [8].")
 @click.option("--grace", type=click.FloatRange(1, 3600), default=30.0, help="Seconds to end in [30].")
+@click.option(
+    "--lease",
+    type=click.FloatRange(2, 3600),
+    default=30.0,
+    help="Seconds until another daemon takes over from one that hangs [30].",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Log lines [text].")
 @click.pass_obj
-def up_command(config: Config, concurrency: int, grace: float, log_format: str) -> int:
+def up_command(config: Config, concurrency: int, grace: float, lease: float, log_format: str) -> int:
     """Run the daemon in the foreground.
 
     It fires jobs, runs agents, wakes sleepers, and notices a changed crontab within two seconds.  Several
     may run on one home: nothing runs twice.  SIGTERM and Ctrl-C end it in good order, SIGHUP reloads.
     """
     start_logging(log_format)
-    return asyncio.run(_serve(config, concurrency, grace))
+    return asyncio.run(_serve(config, concurrency, grace, lease))
 
 
-async def _serve(config: Config, concurrency: int, grace: float) -> int:
+async def _serve(config: Config, concurrency: int, grace: float, lease: float) -> int:
     from scheduler.adapters.crontab_file import CrontabFile
     from scheduler.adapters.system import now
     from scheduler.app import open_app, require_key
@@ -42,7 +48,10 @@ async def _serve(config: Config, concurrency: int, grace: float) -> int:
 
     orders = CrontabFile(config).read(now())
     require_key(orders.jobs)
-    async with open_app(config, Settings(concurrency=concurrency, grace_seconds=grace)) as app:
+    settings = Settings(
+        concurrency=concurrency, grace_seconds=grace, lease_seconds=lease, renew_seconds=lease / 3
+    )
+    async with open_app(config, settings) as app:
         runner = app.runner("daemon", on_load=_say_loaded)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
