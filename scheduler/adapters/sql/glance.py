@@ -5,6 +5,7 @@ Read-only like the reader, and without SQLAlchemy.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,6 +61,13 @@ class UnknownCall:
 
 class Glance(Reader):
     """The reader, and a few questions that only the command line has."""
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Glance:
+        """Open a database that exists.  Raises as ``Reader.open`` does."""
+        found = super().open(path)
+        assert isinstance(found, Glance), "the reader opens what it is called on"
+        return found
 
     def last_ends(self) -> dict[str, LastEnd]:
         """Return for each job how its last run ended, skipped ones too; without the rest of the row."""

@@ -174,10 +174,10 @@ class Reader:
             {"prefix": prefix, "end": prefix + "\U0010ffff", "limit": _MOST_SHOWN + 1},
             rows.run_from,
         )
-        if len(found) == 1 or (found and found[0].id == prefix):
-            return found[0]
         if not prefix or not found:
             raise self._no_run(prefix)
+        if len(found) == 1 or found[0].id == prefix:
+            return found[0]
         shown = ", ".join(f"{run.id} ({run.job})" for run in found[:_MOST_SHOWN])
         more = ", ..." if len(found) > _MOST_SHOWN else ""
         raise NotFoundError(f'more than one run begins with "{prefix}"', help=f"which one: {shown}{more}")

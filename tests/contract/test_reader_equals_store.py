@@ -1,0 +1,178 @@
+"""The plain reader says what the store says, in every value; and it finds things for people."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scheduler.adapters.sql.reader import Reader
+from scheduler.core.checkpoint import Step
+from scheduler.core.firing import Fire
+from scheduler.core.run import Move
+from scheduler.core.standing import BrokenJob, RunnerInfo
+from scheduler.errors import NotFoundError, StoreError
+from tests.contract.store_kit import NOON, Bench, at, make_job, message, parked, sleep
+from tests.contract.test_store_steps import LIFE
+
+
+@pytest.fixture
+async def busy(bench: Bench) -> Bench:
+    """Return a bench with a bit of everything."""
+    await bench.load(
+        make_job(),
+        make_job("off", enabled=False),
+        make_job("tired", pause_after=1),
+        broken=(BrokenJob("typo", "hour 25 is out of range"),),
+    )
+    lease = await bench.running()
+    for step in LIFE:
+        await bench.store.commit(lease, step)
+    await bench.store.commit(await bench.running(make_job("nap"), 2), sleep(3, until=90))
+    await bench.store.commit(await bench.running(make_job("stuck"), 3), parked(4))
+    await bench.end(await bench.running(make_job("tired", pause_after=1), 4), Move.FAIL, 5, reason="no")
+    late = Fire(at(3600), "skip", "misfire", "too late", missed=3, last_missed=at(1800))
+    await bench.fire_as(make_job(), late, next_fire=at(7200), now=at(4000))
+    await bench.store.enter(RunnerInfo("r1", "daemon", "host", 42, NOON, at(3), "/crontab", "/lock"))
+    return bench
+
+
+async def test_every_run_reads_the_same(busy: Bench) -> None:
+    with busy.reader() as reader:
+        runs = reader.runs(limit=100)
+        assert len(runs) == 5
+        for run in runs:
+            assert await busy.store.run(run.id) == run
+            assert reader.run(run.id) == run
+
+
+async def test_standings_runners_and_meta_read_the_same(busy: Bench) -> None:
+    with busy.reader() as reader:
+        assert reader.standings() == await busy.store.standings()
+        assert [standing.state for standing in reader.standings()] == [
+            *("active", "paused", "paused", "invalid"),
+        ]
+        assert reader.runners() == await busy.store.runners()
+        assert reader.meta() == await busy.store.meta()
+
+
+async def test_a_conversation_reads_the_same(bench: Bench) -> None:
+    lease = await bench.running()
+    for step in LIFE:
+        await bench.store.commit(lease, step)
+    stored = await bench.checkpoint(lease)
+    with bench.reader() as reader:
+        assert tuple(reader.messages(lease.run_id)) == stored.messages
+        calls = reader.calls(lease.run_id)
+        assert [call.id for call in calls] == ["t1", "t2", "t3", "t4"]
+        assert tuple(calls[3:]) == stored.calls
+        assert reader.job_of(lease.run_id) == stored.job
+        requests = reader.requests(lease.run_id)
+        assert [(request.number, request.state) for request in requests] == [
+            *((1, "failed"), (2, "answered"), (3, "answered")),
+        ]
+        assert requests[1] == LIFE[4].closed
+
+
+async def test_live_runs_are_those_that_are_not_over(busy: Bench) -> None:
+    with busy.reader() as reader:
+        assert [run.job for run in reader.live_runs()] == ["brief", "nap", "stuck"]
+
+
+async def test_the_last_run_of_each_job_is_found_at_once(busy: Bench) -> None:
+    with busy.reader() as reader:
+        last = reader.last_runs()
+        assert {job: str(run.state) for job, run in last.items()} == {"brief": "skipped", "tired": "failed"}
+        assert last["brief"] == await busy.store.run(last["brief"].id)
+
+
+async def test_runs_are_listed_newest_first_and_by_job(busy: Bench) -> None:
+    with busy.reader() as reader:
+        assert [run.job for run in reader.runs(limit=2)] == ["brief", "tired"]
+        assert [str(run.state) for run in reader.runs(job="brief")] == ["skipped", "running"]
+        assert reader.runs(job="nobody") == []
+
+
+async def test_the_runs_around_an_instant_come_in_order(bench: Bench) -> None:
+    job = make_job()
+    await bench.load(job)
+    slots = [Fire(at(hour * 3600), "skip", "misfire") for hour in range(1, 9)]
+    await bench.fire_as(job, *slots, next_fire=None)
+    with bench.reader() as reader:
+        around = reader.runs_around("brief", at(4 * 3600 + 5), limit=2)
+        assert [run.fire_time for run in around] == [at(hour * 3600) for hour in (3, 4, 5, 6)]
+        assert reader.runs_around("nobody", NOON) == []
+
+
+async def test_a_run_is_found_by_the_beginning_of_its_id(bench: Bench) -> None:
+    first = await bench.queue()
+    other = await bench.open_more("b")
+    second = await other.fire_by(make_job("other"), "person", NOON)
+    assert second is not None
+    with bench.reader() as reader:
+        assert reader.run("a") == first
+        assert reader.run("b0") == second
+
+
+async def test_an_ambiguous_beginning_names_the_runs(bench: Bench) -> None:
+    for _ in range(2):
+        await bench.queue()
+    with bench.reader() as reader, pytest.raises(NotFoundError, match="more than one") as caught:
+        reader.run("a")
+    assert "a001 (brief)" in caught.value.help
+    assert "a002 (brief)" in caught.value.help
+
+
+@pytest.mark.parametrize("prefix", ["a01", "%", "_001", ""])
+async def test_an_unknown_run_is_answered_with_a_guess(bench: Bench, prefix: str) -> None:
+    await bench.queue()
+    with bench.reader() as reader, pytest.raises(NotFoundError) as caught:
+        reader.run(prefix)
+    assert "a001" in caught.value.help
+
+
+async def test_without_any_run_it_says_how_to_get_one(bench: Bench) -> None:
+    with bench.reader() as reader, pytest.raises(NotFoundError, match="nothing has run") as caught:
+        reader.run("k7")
+    assert "agentcron run" in caught.value.help
+
+
+async def test_a_reader_notices_that_somebody_wrote(bench: Bench) -> None:
+    with bench.reader() as reader:
+        before = reader.data_version()
+        assert reader.data_version() == before
+        await bench.queue()
+        assert reader.data_version() != before
+
+
+async def test_a_steady_reader_sees_one_moment(bench: Bench) -> None:
+    lease = await bench.running()
+    with bench.reader() as reader:
+        with reader.steady():
+            assert reader.messages(lease.run_id) == []
+            await bench.store.commit(lease, Step(at=at(1), messages=(message(1, "new"),)))
+            assert reader.messages(lease.run_id) == []
+        assert len(reader.messages(lease.run_id)) == 1
+
+
+async def test_a_reader_cannot_write(bench: Bench) -> None:
+    with bench.reader() as reader, pytest.raises(StoreError, match="read-only"):
+        reader._all("DELETE FROM runs", {}, tuple)
+
+
+def test_a_missing_database_is_said_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no agentcron database") as caught:
+        Reader.open(tmp_path / "a.db")
+    assert "agentcron up" in caught.value.help
+    assert not (tmp_path / "a.db").exists()
+
+
+def test_the_reader_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, scheduler.adapters.sql.reader\n"
+        "heavy = {'sqlalchemy', 'sqlmodel', 'croniter', 'alembic', 'anthropic', 'asyncio', 'pydantic'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
