@@ -26,7 +26,7 @@ from scheduler.adapters.system import SystemEntropy
 from scheduler.app import job_tools
 from scheduler.config import Config, load
 from scheduler.core.job import Job
-from scheduler.core.run import Run
+from scheduler.core.run import Run, State
 from scheduler.core.standing import RunnerInfo, StandingOrders
 from scheduler.engine.commits import Progress
 from scheduler.engine.executor import Executor
@@ -67,6 +67,19 @@ class ListeningModel:
         await self.inner.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """An executor that works beside the test."""
+
+    executor: Executor
+    task: asyncio.Task[State]
+
+    async def kill(self) -> None:
+        """End it as ``kill -9`` would: it writes nothing more, and its lease stays until it runs out."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
 @dataclass(slots=True)
 class World:
     """One home with its store, clock, model and jobs."""
@@ -79,6 +92,7 @@ class World:
     presence: NobodyDies = field(default_factory=NobodyDies)
     jobs: dict[str, Job] = field(default_factory=dict)
     runner: str = "runner-1"
+    stopping: bool = False
 
     def script(self, name: str, lines: ScriptBuilder) -> None:
         """Write a rehearsal's script beside the crontab; a job names it as ``model=rehearsal:NAME.jsonl``."""
@@ -107,16 +121,27 @@ class World:
         """Tick, claim and execute until nothing can be done at this instant."""
         while True:
             await self.tick()
-            leases = await self.store.claim(
-                self.runner, self.clock.now(), limit=16, lease_seconds=self.kit.settings.lease_seconds
-            )
-            if not leases:
+            underway = await self.begin()
+            if not underway:
                 return
-            executors = []
-            for lease in leases:
-                at = await self.store.checkpoint(lease, self.clock.now())
-                executors.append(Executor(self.kit, Progress(self.store, lease, at)))
-            await asyncio.gather(*(executor.run() for executor in executors))
+            await asyncio.gather(*(each.task for each in underway))
+
+    async def begin(self) -> list[Underway]:
+        """Claim what can be claimed, and let it run beside the caller."""
+        leases = await self.store.claim(
+            self.runner, self.clock.now(), limit=16, lease_seconds=self.kit.settings.lease_seconds
+        )
+        underway = []
+        for lease in leases:
+            at = await self.store.checkpoint(lease, self.clock.now())
+            executor = Executor(self.kit, Progress(self.store, lease, at), lambda: self.stopping)
+            underway.append(Underway(executor, asyncio.create_task(executor.run())))
+        return underway
+
+    async def take_over(self) -> None:
+        """Let the leases of dead executors run out, and settle."""
+        self.clock.advance(self.kit.settings.lease_seconds)
+        await self.settle()
 
     async def jump(self) -> None:
         """Move the clock to the next instant at which anything is due, and settle."""
@@ -166,7 +191,7 @@ async def open_world(
     kit = Kit(
         store=store,
         clock=time,
-        model_for=lambda name: listening,
+        model_for=lambda _: listening,
         tools_for=lambda job: {**job_tools(job), **extra},
         settings=settings or Settings(),
     )
