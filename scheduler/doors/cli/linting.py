@@ -16,6 +16,7 @@ from scheduler.core.job import Job
 from scheduler.errors import AgentcronError
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
+_KEY_VARIABLES = (KEY_VARIABLE, "ANTHROPIC_AUTH_TOKEN")  # those of scheduler.app, which is too heavy here
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def lint_crontab(config: Config, now: datetime) -> Linted:
 
 def keyless_jobs(jobs: tuple[Job, ...]) -> tuple[str, ...]:
     """Return the enabled jobs that need a key of the API, when there is none."""
-    if os.environ.get(KEY_VARIABLE):
+    if any(os.environ.get(name) for name in _KEY_VARIABLES):
         return ()
     return tuple(job.name for job in jobs if job.enabled and not job.model.startswith(crontab_file.REHEARSAL))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
@@ -18,7 +19,13 @@ _NAME = re.compile(
 )
 
 
-class _Stored(click.ParamType[str]):
+if TYPE_CHECKING:
+    _Text = click.ParamType[str]
+else:  # the class became generic in some version of click
+    _Text = click.ParamType
+
+
+class _Stored(_Text):
     """A name that is stored somewhere; any text is taken, and a failing look-up completes to nothing."""
 
     def __init__(self, name: str, look_up: Callable[[Config], Iterable[tuple[str, str]]]) -> None:

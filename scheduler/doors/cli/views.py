@@ -1,0 +1,237 @@
+"""What list, next, why and doctor look at: facts of the database and the crontab as plain values.
+
+The database is read as it is.  Where there is none, or the crontab is not the one that was loaded, the
+crontab is parsed, and ``hints`` say so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from scheduler.config import Config
+from scheduler.core.run import Run, State
+from scheduler.core.standing import RunnerInfo, Standing, StandingOrders
+from scheduler.errors import AgentcronError, NotFoundError
+
+if TYPE_CHECKING:
+    from scheduler.adapters.sql.glance import Glance, LastEnd, UnknownCall
+    from scheduler.core.job import Job
+
+NOBODY = "nobody is running; due jobs wait. Start: agentcron up"
+
+# A daemon on another host shows no lock here; it is believed to be alive while it is heard of.
+_SILENT_FOR = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known at one moment.
+
+    Args:
+        standings: the jobs, by name; as the crontab has them where it was changed since it was loaded.
+        runs: those that are not final.
+        daemon: the living daemon that came up last.
+        orphans: ids of runs that are said to be running and whose runner is dead.
+        orders: the crontab, when it had to be parsed.
+        hints: what to tell a person beside the answer.
+    """
+
+    now: datetime
+    standings: Sequence[Standing]
+    runs: Sequence[Run] = ()
+    ends: dict[str, LastEnd] = field(default_factory=dict)
+    unknown: Sequence[UnknownCall] = ()
+    daemon: RunnerInfo | None = None
+    orphans: frozenset[str] = frozenset()
+    orders: StandingOrders | None = None
+    from_database: bool = False
+    hints: tuple[str, ...] = ()
+
+    def is_overdue(self, standing: Standing) -> bool:
+        """Whether a job's slot has come, with nobody there to fire it."""
+        due = standing.next_fire
+        return due is not None and due <= self.now and standing.state == "active" and self.daemon is None
+
+
+def open_glance(config: Config) -> Glance | None:
+    """Open the database, or return None when nothing was ever written there.
+
+    Raises:
+        StoreError: it is there and cannot be read.
+    """
+    if not config.database.exists():
+        return None
+    from scheduler.adapters.sql.glance import Glance
+
+    return Glance.open(config.database)
+
+
+def gather(config: Config, now: datetime) -> Facts:
+    """Read the database, and the crontab where it says more.
+
+    Raises:
+        StoreError: the database is there and cannot be read.
+        NotFoundError, CannotWorkError, ConfigError: there is no database, and the crontab cannot be read.
+    """
+    glance = open_glance(config)
+    if glance is None:
+        orders = read_orders(config, now)
+        return Facts(now, standings_of(orders, now), orders=orders, hints=(_NO_DATABASE,))
+    with glance, glance.steady():
+        ends, meta = glance.last_ends(), glance.meta()
+        standings, runs = glance.standings(), glance.live_runs()
+        unknown = glance.unknown_calls([end.id for end in ends.values() if end.state is State.FAILED])
+        daemon, orphans = _processes(config, glance, runs, now)
+    facts = Facts(now, standings, runs, ends, unknown, daemon, orphans, from_database=True)
+    return _with_crontab(facts, config, meta)
+
+
+_NO_DATABASE = "nothing has run yet: there is no database; these are the jobs of the crontab"
+
+
+def read_orders(config: Config, now: datetime) -> StandingOrders:
+    """Parse the crontab."""
+    from scheduler.adapters.crontab_file import CrontabFile
+
+    return CrontabFile(config).read(now)
+
+
+def standings_of(orders: StandingOrders, now: datetime) -> list[Standing]:
+    """Return the jobs of a crontab as they would stand if it were loaded now."""
+    from scheduler.core.firing import first_fire
+
+    found = [
+        Standing(
+            job.name,
+            job.trigger.describe(),
+            job.tz,
+            "active" if job.enabled else "paused",
+            now,
+            first_fire(job.trigger, now) if job.enabled else None,
+            paused_reason="" if job.enabled else "enabled=no in the crontab",
+        )
+        for job in orders.jobs
+    ]
+    found += [Standing(bad.name, "", "UTC", "invalid", now, problem=bad.problem) for bad in orders.broken]
+    return sorted(found, key=lambda standing: standing.name)
+
+
+def live_daemon(runners: Iterable[RunnerInfo], dead: Iterable[str], now: datetime) -> RunnerInfo | None:
+    """Return the daemon that came up last and lives, as far as can be seen from here."""
+    fallen = set(dead)
+    living = [
+        info
+        for info in runners
+        if info.kind == "daemon" and info.id not in fallen and _is_heard_of(info, now)
+    ]
+    return max(living, key=lambda info: info.started_at, default=None)
+
+
+def dead_runners(config: Config, runners: Sequence[RunnerInfo]) -> list[str]:
+    """Return the ids of those runners of this host that are dead."""
+    if not runners:
+        return []
+    from scheduler.adapters.presence import FilePresence
+
+    return FilePresence(config.runners).dead(runners)
+
+
+def _is_heard_of(info: RunnerInfo, now: datetime) -> bool:
+    if info.lock_path and _is_here(info.host):
+        return True
+    return now - info.seen_at < _SILENT_FOR
+
+
+def _is_here(host: str) -> bool:
+    import socket
+
+    return host == socket.gethostname()
+
+
+def _processes(
+    config: Config, glance: Glance, runs: Sequence[Run], now: datetime
+) -> tuple[RunnerInfo | None, frozenset[str]]:
+    runners = glance.runners()
+    dead = dead_runners(config, runners)
+    daemon = live_daemon(runners, dead, now)
+    if not any(run.state is State.RUNNING for run in runs):
+        return daemon, frozenset()
+    living = {info.id for info in runners} - set(dead)
+    return daemon, frozenset(run for run, runner in glance.runners_of().items() if runner not in living)
+
+
+def _with_crontab(facts: Facts, config: Config, meta: dict[str, str]) -> Facts:
+    """Return the facts with the crontab's own word where it was changed since it was loaded."""
+    loaded = meta.get("digest", "")
+    try:
+        if loaded and loaded == _digest(config):
+            return facts
+        orders = read_orders(config, facts.now)
+    except NotFoundError as error:
+        return replace(facts, hints=(f"{error.message}; shown is what was loaded last",))
+    except (AgentcronError, OSError) as error:
+        return replace(
+            facts, hints=(f"the crontab cannot be read now ({error}); shown is what was loaded last",)
+        )
+    if loaded == orders.digest:
+        return facts
+    known = {standing.name: standing for standing in facts.standings}
+    standings = [_merged(new, known.get(new.name)) for new in standings_of(orders, facts.now)]
+    if not loaded:
+        hint = "the crontab was not loaded yet; its jobs are shown as they stand there"
+    else:
+        who = "the daemon loads it within seconds" if facts.daemon else "load it: agentcron up"
+        hint = f"the crontab has changed since it was loaded; shown as it stands now ({who})"
+    gone = sorted(known.keys() - {standing.name for standing in standings})
+    if gone:
+        hint += f"; no longer in it: {', '.join(gone[:5])}" + (", ..." if len(gone) > 5 else "")
+    return replace(facts, standings=standings, orders=orders, hints=(hint,))
+
+
+def _merged(new: Standing, old: Standing | None) -> Standing:
+    """What the database knows about an unchanged job is better: its slot, its pause, its failures."""
+    if old is None or new.state == "invalid" or old.state == "invalid":
+        return new
+    if (old.schedule, old.zone) == (new.schedule, new.zone) and new.state == "active":
+        return old
+    return replace(new, failures=old.failures, state=old.state if old.state == "paused" else new.state)
+
+
+def _digest(config: Config) -> str:
+    """Return what `scheduler.adapters.crontab_file.digest` says, without importing the parser."""
+    with open(config.crontab, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()[:16]
+
+
+@contextmanager
+def job_reader(config: Config, facts: Facts) -> Iterator[Callable[[str], Job | None]]:
+    """Give a function that returns a valid job by its name, from the crontab or else from the database."""
+    if facts.orders is not None:
+        yield {job.name: job for job in facts.orders.jobs}.get
+        return
+    glance = open_glance(config)
+    assert glance is not None, "without a database the crontab was parsed"
+    with glance:
+        yield glance.job
+
+
+def find_standing(facts: Facts, name: str) -> Standing:
+    """Return a job by its name.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    for standing in facts.standings:
+        if standing.name == name:
+            return standing
+    from scheduler.core.suggest import did_you_mean
+
+    near = did_you_mean(name, [standing.name for standing in facts.standings])
+    count = len(facts.standings)
+    shown = f"`agentcron list` shows {'all ' if count > 1 else ''}{count}" if count else "there are no jobs"
+    raise NotFoundError(f'no job named "{name}"', help=f"{near} {shown}".strip())
