@@ -1,0 +1,107 @@
+"""The verb ``db``: where the database is, which schema it has, and bringing it up to date."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from scheduler.config import Config
+from scheduler.doors.cli import out
+from scheduler.errors import CannotWorkError, NotFoundError
+
+
+@click.group("db", short_help="Look after the database.")
+def db_command() -> None:
+    """Look after the database.
+
+    Example:  agentcron db status
+    """
+
+
+@db_command.command("path", short_help="Print where it is.")
+@click.pass_obj
+def path_command(config: Config) -> None:
+    """Print the path of the database, whether it is there or not.
+
+    Example:  sqlite3 "$(agentcron db path)" ".backup copy.db"
+    """
+    out.say(str(config.database))
+
+
+@db_command.command("status", short_help="Say which schema it has.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def status_command(config: Config, as_json: bool) -> int:
+    """Say which schema the database has; exit 1 when it is not this version's.
+
+    Example:  agentcron db status --json
+    """
+    found = database_status(config)
+    if as_json:
+        out.print_json(found)
+    else:
+        out.say(f"database  {found['path']}")
+        out.say(
+            f"schema    {found['revision'] or 'none'} ({found['state']}; this version has {found['head']})"
+        )
+        if found["size_bytes"] is not None:
+            out.say(f"size      {found['size_bytes']:,} bytes")
+        if found["state"] == "older":
+            out.say("upgrade it: agentcron db upgrade")
+        if found["state"] == "newer":
+            out.say("it needs a newer agentcron")
+        if found["state"] == "missing":
+            out.say("start it with: agentcron up")
+    return 0 if found["state"] == "current" else 1
+
+
+@db_command.command("upgrade", short_help="Bring it to this version's schema.")
+@click.pass_obj
+def upgrade_command(config: Config) -> None:
+    """Bring the database to the schema of this version, in one transaction.
+
+    A daemon does this at its start too.
+
+    Example:  agentcron db upgrade
+    """
+    if not config.database.exists():
+        raise NotFoundError(f"there is no database at {config.database}", help="start it with: agentcron up")
+    from scheduler.adapters.sql.migrate import upgrade
+
+    changed = upgrade(config.database)
+    out.say("the database was upgraded" if changed else "the database is up to date")
+
+
+def database_status(config: Config) -> dict[str, Any]:
+    """Return where the database is, its size and its schema, without changing it.
+
+    Raises:
+        StoreError: it is there and cannot be read.
+    """
+    import sqlite3
+
+    from scheduler.adapters.sql.schema import HEAD, judge, stored_revision
+    from scheduler.adapters.sql.trouble import explain, read_only
+
+    path = config.database
+    revision, size = None, None
+    if path.exists():
+        try:
+            size = path.stat().st_size
+            connection = read_only(path)
+            try:
+                revision = stored_revision(connection)
+            finally:
+                connection.close()
+        except OSError as error:
+            raise CannotWorkError(f"the database {path} cannot be read: {error.strerror}") from error
+        except sqlite3.Error as error:
+            raise explain(error, str(path)) from error
+    return {
+        "path": str(path),
+        "state": judge(revision),
+        "revision": revision,
+        "head": HEAD,
+        "size_bytes": size,
+    }
