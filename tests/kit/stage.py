@@ -62,6 +62,13 @@ async def hang(_: Args) -> ToolAnswer:
     raise AssertionError("unreachable")
 
 
+async def until(look: Callable[[], object], seconds: float = 20.0) -> None:
+    """Let other tasks work until ``look`` gives something true."""
+    async with asyncio.timeout(seconds):
+        while not look():  # noqa: ASYNC110  (what is waited for is in the database)
+            await asyncio.sleep(0.005)
+
+
 @dataclass
 class Stage:
     """The world of one job, and its model."""
