@@ -1,16 +1,59 @@
-"""Fixtures for every test."""
+"""Fixtures for every test; those that start processes import what they need when they are used."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-# The kits beside this file are imported as `tests.<kit>`, under every way of starting pytest.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+if TYPE_CHECKING:
+    from tests.fake_messages_api import FakeMessagesAPI
+    from tests.kit.processes import Installation, Zygote
+    from tests.kit.scene import Scene
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """The process that forks our processes."""
+    from tests.kit.processes import Zygote
+
+    process = Zygote()
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def place(zygote: Zygote, tmp_path: Path) -> Iterator[Installation]:
+    """An empty home; every process started on it is ended."""
+    from tests.kit.processes import Installation
+
+    installation = Installation(zygote, tmp_path / "home")
+    yield installation
+    installation.close()
+
+
+@pytest.fixture
+def api() -> Iterator[FakeMessagesAPI]:
+    """A loopback Messages API."""
+    from tests.fake_messages_api import FakeMessagesAPI
+
+    with FakeMessagesAPI() as server:
+        yield server
+
+
+@pytest.fixture
+def scene(place: Installation, api: FakeMessagesAPI) -> Scene:
+    """A home whose job talks to the loopback API."""
+    from tests.kit.scene import Scene
+
+    place.environment |= {"ANTHROPIC_API_KEY": "test-key", "ANTHROPIC_BASE_URL": api.url}
+    made = Scene(place, api)
+    made.write()
+    return made
