@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from scheduler.adapters.sql import rows
 from scheduler.adapters.sql.reader import Reader
@@ -40,14 +41,23 @@ _DAEMONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LastEnd:
-    """How the run of a job that ended last did end."""
+class LastEnd(NamedTuple):
+    """How the run of a job that ended last did end; a bare row, because there may be ten thousand."""
 
     id: str
-    state: State
-    ended_at: datetime
+    state: str
+    ended_us: int
     reason: str
+
+    @property
+    def ended_at(self) -> datetime:
+        """When it ended (aware UTC)."""
+        return from_us(self.ended_us)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it failed."""
+        return self.state == State.FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +115,4 @@ class Glance(Reader):
 
 
 def _last_end(row: rows.Row) -> tuple[str, LastEnd]:
-    job, run_id, state, ended_at, reason = row
-    return job, LastEnd(run_id, State(state), from_us(ended_at), reason)
+    return row[0], LastEnd(*row[1:])

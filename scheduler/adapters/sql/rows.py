@@ -26,6 +26,8 @@ Row = Sequence[Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
+_STATES = {state.value: state for state in State}
+
 RUN_COLUMNS = tuple(f.name for f in fields(Run))
 MESSAGE_COLUMNS = ("seq", "role", "content", "provenance", "created_at", "stop_reason")
 CALL_COLUMNS = tuple(f.name for f in fields(Call))
@@ -56,14 +58,15 @@ def maybe_us(instant: datetime | None) -> int | None:
     return None if instant is None else (instant - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=4096)
 def from_us(number: int) -> datetime:
-    """Return the aware UTC instant that ``to_us`` stored."""
+    """Return the aware UTC instant that ``to_us`` stored; kept, because many rows share one."""
     return _EPOCH + timedelta(microseconds=number)
 
 
 def maybe_from_us(number: int | None) -> datetime | None:
     """Return ``from_us`` of a number, or None."""
-    return None if number is None else _EPOCH + timedelta(microseconds=number)
+    return None if number is None else from_us(number)
 
 
 def dump(value: Any) -> str:
@@ -96,13 +99,17 @@ def columns(table: str, names: Iterable[str]) -> str:
 
 def run_from(row: Row) -> Run:
     """Return the run of a row of RUN_COLUMNS."""
-    run_id, job, state, origin, fire_time, created_at, epoch, attempts, *rest = row
-    not_before, started_at, ended_at, wake_at, waiting_for, reason, code, outcome, summary, *counts = rest
-    missed, last_missed, cancel_requested, steps, cost_microusd, unknown_cost_requests = counts
+    # fmt: off
+    (
+        run_id, job, state, origin, fire_time, created_at, epoch, attempts, not_before, started_at, ended_at,
+        wake_at, waiting_for, reason, code, outcome, summary, missed, last_missed, cancel_requested, steps,
+        cost_microusd, unknown_cost_requests,
+    ) = row
+    # fmt: on
     return Run(
         run_id,
         job,
-        State(state),
+        _STATES[state],
         origin,
         from_us(fire_time),
         from_us(created_at),

@@ -108,8 +108,8 @@ class RunRow(Table, table=True):
             **_where("state = 'queued'"),
         ),
         Index("runs_held", "not_before", **_where("state = 'queued' AND not_before IS NOT NULL")),
-        Index("runs_lease", "lease_expires_at", **_where("state = 'running'")),
-        Index("runs_ended", "job", "ended_at", **_where("ended_at IS NOT NULL")),
+        Index("runs_lease", "lease_expires_at", "job", **_where("state = 'running'")),
+        Index("runs_ended", "job", "ended_at", "id", **_where("ended_at IS NOT NULL")),
         Index("runs_recent", "fire_time", "id"),
     )
     id: str = _text(primary_key=True)

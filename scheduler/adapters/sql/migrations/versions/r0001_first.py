@@ -137,7 +137,7 @@ def _runs_indexes() -> None:
     op.create_index(
         "runs_ended",
         "runs",
-        ["job", "ended_at"],
+        ["job", "ended_at", "id"],
         unique=False,
         sqlite_where=sa.text("ended_at IS NOT NULL"),
         postgresql_where=sa.text("ended_at IS NOT NULL"),
@@ -162,7 +162,7 @@ def _runs_indexes() -> None:
     op.create_index(
         "runs_lease",
         "runs",
-        ["lease_expires_at"],
+        ["lease_expires_at", "job"],
         unique=False,
         sqlite_where=sa.text("state = 'running'"),
         postgresql_where=sa.text("state = 'running'"),
@@ -329,7 +329,7 @@ def _requests() -> None:
     op.create_index(
         "requests_cost",
         "requests",
-        ["job", "ended_at"],
+        ["job", "ended_at", "id"],
         unique=False,
         sqlite_where=sa.text("cost_microusd > 0"),
         postgresql_where=sa.text("cost_microusd > 0"),

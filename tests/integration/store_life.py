@@ -1,0 +1,138 @@
+"""A run's whole life in one store, to be killed at every crash point; prints what each kill left behind.
+
+Run as a program with an empty folder: for each point it forks, arms the point, lives, dies, and looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+import sqlite3
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from scheduler.adapters.sql.points import CRASH_POINTS
+from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.store import SqlStore
+from scheduler.core.checkpoint import CallResult, Notice, Step
+from scheduler.core.conversation import Call, CallState, Message, Request
+from scheduler.core.effect import Effect
+from scheduler.core.firing import Decision, Fire
+from scheduler.core.job import Job
+from scheduler.core.run import LIVE, Move
+from scheduler.core.standing import RunnerInfo, StandingOrders
+from scheduler.core.trigger import Every
+from scheduler.core.wakeup import WakeUp, Waking
+from scheduler.faults import VARIABLE
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+JOB = Job("brief", Every("1h", name="brief"), "Say hello.")
+
+
+def _at(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def _open(path: Path) -> SqlStore:
+    ids = itertools.count(1)
+    return SqlStore.open(path, new_id=lambda: f"a{next(ids):03}")
+
+
+def _message(seq: int, kind: str) -> Message:
+    role: Any = "assistant" if kind == "tool_use" else "user"
+    return Message(seq, role, ({"type": kind, "text": "x"},), "own", NOON)
+
+
+def life() -> list[Step]:
+    """Return the steps of an agent that calls one tool and then sleeps."""
+    call = Call("t1", 2, 0, "shell", {}, Effect.OPAQUE, "k1")
+    closed = Request(1, 1, "m", _at(3), "answered", _at(4))
+    return [
+        Step(at=_at(2), messages=(_message(1, "text"),)),
+        Step(at=_at(3), opened=Request(1, 1, "m", _at(3))),
+        Step(at=_at(4), messages=(_message(2, "tool_use"),), planned=(call,), closed=closed, new_step=True),
+        Step(at=_at(5), started=("t1",)),
+        Step(at=_at(6), results=(CallResult("t1", CallState.DONE, "ok"),)),
+        Step(at=_at(7), messages=(_message(3, "tool_result"),)),
+        Step(at=_at(8), told=True),
+        Step(at=_at(9), move=Move.SUSPEND, wakeups=(WakeUp(Waking.TIME, _at(100)),)),
+    ]
+
+
+async def live(path: Path) -> None:
+    """Pass every crash point at least once."""
+    store = _open(path)
+    await store.load_orders(StandingOrders((JOB,)), NOON)
+    await store.enter(RunnerInfo("r1", "daemon", "host", 1, NOON, NOON))
+    await store.fire(JOB, lambda _: Decision((Fire(_at(1), "fire"),), _at(3600)), _at(1))
+    [lease] = await store.claim("r1", _at(1), limit=1, lease_seconds=30)
+    await store.renew([lease], _at(2), 30)
+    for step in life():
+        await store.commit(lease, step)
+    await store.wake_due(_at(100), 9)
+    await store.claim("r1", _at(101), limit=1, lease_seconds=30)
+    await store.rescue(_at(200), [], 9)
+    [lease] = await store.claim("r1", _at(201), limit=1, lease_seconds=30)
+    notices = (Notice("report", "mail", "done"),)
+    await store.commit(lease, Step(at=_at(202), move=Move.FINISH, notices=notices))
+    [pending] = await store.take_notices("r1", _at(203), 9)
+    await store.settle_notice(pending.id, _at(204), "", None)
+    await store.pause("brief", "by a person", _at(205))
+    await store.close()
+
+
+async def recover(path: Path) -> None:
+    """Do what the next daemon does, until nothing is left to do."""
+    store = _open(path)
+    now = _at(1000)
+    await store.load_orders(StandingOrders((JOB,)), now)
+    await store.fire(JOB, lambda _: Decision((Fire(_at(1), "fire"),), _at(3600)), now)
+    await store.rescue(now, ["r1"], 9)
+    await store.wake_due(now, 9)
+    for lease in await store.claim("r2", now, limit=9, lease_seconds=30):
+        await store.checkpoint(lease, now)
+        await store.commit(lease, Step(at=now, move=Move.FINISH))
+    await store.close()
+
+
+def look(path: Path, point: str) -> dict[str, Any]:
+    """Return what the point left, before and after the recovery."""
+    connection = sqlite3.connect(path)
+    [sound] = connection.execute("PRAGMA integrity_check").fetchone()
+    connection.close()
+    asyncio.run(recover(path))
+    with Reader.open(path) as reader:
+        runs = reader.runs(limit=100)
+        calls = [call.state.value for run in runs for call in reader.calls(run.id)]
+        return {
+            "point": point,
+            "sound": sound,
+            "runs": len(runs),
+            "live": sum(run.state in LIVE for run in runs),
+            "states": [run.state.value for run in runs],
+            "messages": sum(len(reader.messages(run.id)) for run in runs),
+            "calls": calls,
+        }
+
+
+def main(folder: Path) -> None:
+    """Kill one child at each point and print one JSON line for it."""
+    for number, point in enumerate(CRASH_POINTS):
+        path = folder / f"{number}.db"
+        child = os.fork()
+        if child == 0:
+            os.environ[VARIABLE] = point
+            asyncio.run(live(path))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        print(json.dumps({"killed": killed, **look(path, point)}), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
