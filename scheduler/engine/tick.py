@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from scheduler.ports.store import Rescued
 log = logging.getLogger("agentcron")
 
 WAKE_BATCH = 500
+FIRE_BATCH = 200
+MOST_SPREAD_SECONDS = 600
+"""Over how long the late fires of all jobs are spread after a long stop; forty at once cost a fortune."""
 
 
 @dataclass(slots=True)
@@ -37,10 +41,11 @@ class Pass:
         return not (self.fired or self.skipped or self.woken or self.rescued)
 
 
-async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, fleet_spread_seconds: int = 0) -> Pass:
+async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence) -> Pass:
     """Take back what dead runners held, wake what is due, fire what is due.
 
     A job that is not in ``jobs`` (another daemon's crontab, or one that is broken now) is left alone.
+    When more jobs are due than can run at a time, those that are late start spread over some minutes.
     """
     store, done = kit.store, Pass()
     now = kit.clock.now()
@@ -63,22 +68,27 @@ async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, fleet_spre
             break
     for run_id in done.woken:
         log.info("run %s woke", run_id, extra={"event": "run.woke", "run": run_id})
-    for name in await store.due_jobs(now):
-        job = jobs.get(name)
-        if job is None:
-            continue
-        crashpoint("W0")
-        try:
-            runs = await store.fire(job, partial(_decide, job, now, fleet_spread_seconds), now)
-        except StoreError:
-            raise
-        except Exception:
-            # One schedule that cannot be computed must not keep the others from firing.
-            log.exception("job %s could not be fired", name, extra={"event": "job.broken", "job": name})
-            continue
-        for run in runs:
-            _say_fired(done, run)
+    due = [jobs[name] for name in await store.due_jobs(now) if name in jobs]
+    spread = 0 if len(due) <= kit.settings.concurrency else min(MOST_SPREAD_SECONDS, 5 * len(due))
+    for begin in range(0, len(due), FIRE_BATCH):
+        # Side by side, so that they share a commit.
+        batch_of_jobs = due[begin : begin + FIRE_BATCH]
+        for runs in await asyncio.gather(*(_fire(kit, job, now, spread) for job in batch_of_jobs)):
+            for run in runs:
+                _say_fired(done, run)
     return done
+
+
+async def _fire(kit: Kit, job: Job, now: datetime, spread: int) -> list[Run]:
+    crashpoint("W0")
+    try:
+        return await kit.store.fire(job, partial(_decide, job, now, spread), now)
+    except StoreError:
+        raise
+    except Exception:
+        # One schedule that cannot be computed must not keep the others from firing.
+        log.exception("job %s could not be fired", job.name, extra={"event": "job.broken", "job": job.name})
+        return []
 
 
 def _decide(job: Job, now: datetime, fleet_spread_seconds: int, facts: FireFacts) -> Decision:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import click
@@ -34,11 +35,11 @@ INBOX = """\
 - The disk of the backup host is 91 % full.
 """
 
-PROMPT = (
-    f"Read inbox.md. Write what matters into notes.md, one line each. Then sleep for {SLEEP_SECONDS} s. "
-    "After you wake, write report.md with the three points in order of urgency and a line that says when you "
-    "slept. Then finish."
-)
+PROMPT = f"""\
+Read inbox.md and write what matters into notes.md, one line each.
+Then sleep for {SLEEP_SECONDS} s. After you wake, write report.md: the three points
+in order of urgency. Then finish.
+"""
 
 
 class DemoFailedError(AgentcronError):
@@ -157,10 +158,10 @@ def _set_up(stage: Stage, live: bool) -> None:
         (stage.home / "demo.jsonl").write_text(script, encoding="utf-8")
         model = "  model=rehearsal:demo.jsonl"
     due = (stage.now() + timedelta(seconds=3)).replace(microsecond=0)
-    line = f'@at {due:%Y-%m-%dT%H:%M:%SZ}  {JOB}{model}\n    {PROMPT}\n'
-    (stage.home / "crontab").write_text(line, encoding="utf-8")
+    text = f"@at {due:%Y-%m-%dT%H:%M:%SZ}  {JOB}{model}\n" + indent(PROMPT, "    ")
+    (stage.home / "crontab").write_text(text, encoding="utf-8")
     stage.tell(f"wrote {stage.home}/crontab:")
-    say("\n".join("            " + part for part in line.rstrip().splitlines()))
+    say(indent(text.rstrip(), " " * 10))
 
 
 def _play(stage: Stage) -> None:
