@@ -329,7 +329,7 @@ def _requests() -> None:
     op.create_index(
         "requests_cost",
         "requests",
-        ["job", "ended_at", "id"],
+        ["job", "ended_at"],
         unique=False,
         sqlite_where=sa.text("cost_microusd > 0"),
         postgresql_where=sa.text("cost_microusd > 0"),
