@@ -227,7 +227,8 @@ def _crontab(config: Config, clock: Wall) -> Findings:
         warned = f", warnings: {linted.warnings} (agentcron check)" if linted.warnings else ""
         yield Finding("ok", "crontab", f"{_counted(linted.table.jobs, 'job')}{warned}")
     if linted.keyless:
-        text = f"{KEY_VARIABLE} is not set; needed by {_counted(linted.keyless, 'job')} ({_named(linted.keyless)})"
+        whose = f"{_counted(linted.keyless, 'job')} ({_named(linted.keyless)})"
+        text = f"{KEY_VARIABLE} is not set; needed by {whose}"
         yield Finding("problem", "key", text, f"export {KEY_VARIABLE}=..., or try: agentcron demo")
     elif linted.table.jobs:
         yield Finding("ok", "key", "set, or not needed by any job")

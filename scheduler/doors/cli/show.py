@@ -170,7 +170,8 @@ def _foot(story: Story, clock: Wall, *, nobody: bool) -> list[str]:
             text = f"open call: {call.name} ({call.effect}); {DOUBT[call.effect]}"
         lines += fold(text, indent="  ")
     lines += fold(_spent(story), indent="  ")
-    lines += fold(_next(run, story, clock, nobody=nobody), indent="  ")
+    for line in _next(run, story, clock, nobody=nobody):
+        lines += fold(line, indent="  ")
     return lines
 
 
@@ -187,40 +188,36 @@ def _spent(story: Story) -> str:
     return text
 
 
-def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> str:
+def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
+    """Return what comes by itself, then what to type."""
     resume = f"agentcron resume {run.id}"
-    up = f" {NOBODY[0].upper()}{NOBODY[1:]}" if nobody else ""
-    wakes = clock.both(run.wake_at) if run.wake_at else ""
+    wakes = clock.both(run.wake_at) if run.wake_at else "when somebody resumes it"
+    waits = [NOBODY] if nobody else []
     match run.state:
-        case State.SLEEPING:
-            return f"wakes {wakes}. Sooner: {resume}{'.' + up if up else ''}"
-        case State.RETRYING:
-            return f"tries again {wakes}. Sooner: {resume}{'.' + up if up else ''}"
+        case State.SLEEPING | State.RETRYING:
+            verb = "wakes" if run.state is State.SLEEPING else "tries again"
+            return [f"{verb} {wakes}", *waits, f"sooner: {resume}"]
+        case State.PARKED if run.reason_code == "context":
+            return [f"it cannot go on; start afresh: agentcron run {run.job}"]
         case State.PARKED:
             if run.reason_code in ("budget", "budget-day"):
                 resume += f" --budget {run.cost_microusd / 1_000_000 + 1:.2f}"
-            if run.reason_code == "context":
-                return f"it cannot go on; start afresh: agentcron run {run.job}"
-            until = f" By itself: {wakes}." if wakes else ""
-            return f"go on: {resume}.{until}"
+            return [*([f"by itself: {wakes}"] if run.wake_at else []), f"go on: {resume}"]
         case State.QUEUED:
-            return (
-                f"it is taken up next.{up}"
-                if nobody
-                else f"it is taken up next. Cancel: agentcron cancel {run.id}"
-            )
+            return waits or ["it is taken up next", f"cancel: agentcron cancel {run.id}"]
         case State.RUNNING if story.orphan:
-            return (
-                "a daemon takes it up where it was: agentcron up" if nobody else "the daemon takes it up now"
-            )
+            return [
+                f"{'a' if nobody else 'the'} daemon takes it up where it was"
+                + (": agentcron up" if nobody else "")
+            ]
         case State.RUNNING:
-            return f"it is at work. Cancel: agentcron cancel {run.id}"
+            return [f"cancel: agentcron cancel {run.id}"]
         case State.FAILED | State.CANCELLED:
-            return f"go on from the last step: {resume}"
+            return [f"go on from the last step: {resume}"]
         case State.SKIPPED:
-            return f"why: agentcron why {run.job}"
+            return [f"why: agentcron why {run.job}"]
         case _:
-            return f"fire it again: agentcron run {run.job}"
+            return [f"fire it again: agentcron run {run.job}"]
 
 
 def _counted(number: int, noun: str) -> str:

@@ -85,7 +85,7 @@ def gather(config: Config, now: datetime) -> Facts:
     with glance, glance.steady():
         ends, meta = glance.last_ends(), glance.meta()
         standings, runs = glance.standings(), glance.live_runs()
-        unknown = glance.unknown_calls([end.id for end in ends.values() if end.state is State.FAILED])
+        unknown = glance.unknown_calls([end.id for end in ends.values() if end.failed])
         daemon, orphans = _processes(config, glance, runs, now)
     facts = Facts(now, standings, runs, ends, unknown, daemon, orphans, from_database=True)
     return _with_crontab(facts, config, meta)

@@ -172,7 +172,7 @@ def _lines(case: Case, verdict: Verdict, around: _Around) -> list[str]:
         lines += _row(
             "budget", f"{usd(around.spent_microusd)} of ${job.budget.day_usd:.2f} spent since {begin}"
         )
-    return lines
+    return [*lines, "", *todo] if todo else lines
 
 
 def _what_became(case: Case, slot: datetime) -> str:
