@@ -25,12 +25,14 @@ from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
 from scheduler.app import job_tools
 from scheduler.config import Config, load
+from scheduler.core.conversation import Message
 from scheduler.core.job import Job
 from scheduler.core.run import Run, State
 from scheduler.core.standing import RunnerInfo, StandingOrders
 from scheduler.engine.commits import Progress
 from scheduler.engine.executor import Executor
 from scheduler.engine.kit import Kit
+from scheduler.engine.reporter import send_notices
 from scheduler.engine.settings import Settings
 from scheduler.engine.tick import Pass, tick
 from scheduler.ports.model import Ask, Model, Reply
@@ -51,16 +53,24 @@ class NobodyDies:
 
 
 class ListeningModel:
-    """Passes requests on to another model and keeps them."""
+    """Passes requests on to another model and keeps them.
 
-    def __init__(self, inner: Model) -> None:
+    Args:
+        price_usd: what every answer costs, or None for what the inner model says.
+    """
+
+    def __init__(self, inner: Model, price_usd: float | None = None) -> None:
         self.inner = inner
+        self.price_usd = price_usd
         self.asks: list[Ask] = []
 
     async def ask(self, ask: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
         """Keep the request, and let the inner model answer."""
         self.asks.append(replace(ask, messages=list(ask.messages)))
-        return await self.inner.ask(ask, on_text=on_text)
+        reply = await self.inner.ask(ask, on_text=on_text)
+        if self.price_usd is not None:
+            reply = replace(reply, cost_microusd=round(self.price_usd * 1_000_000))
+        return reply
 
     async def close(self) -> None:
         """Close the inner model."""
@@ -151,6 +161,43 @@ class World:
             self.clock.jump_to(due)
         await self.settle()
 
+    async def play(self, job: str) -> Run:
+        """Fire a job by hand, settle, and return the run."""
+        run_id = await self.fire(job)
+        await self.settle()
+        return await self.run(run_id)
+
+    async def resume(self, run_id: str, text: str = "") -> Run:
+        """Let a run go on at once, as ``agentcron resume`` does; settle, and return it."""
+        await self.store.resume(run_id, self.clock.now(), text)
+        await self.settle()
+        return await self.run(run_id)
+
+    async def cancel(self, run_id: str, reason: str = "cancelled by a person") -> Run:
+        """Cancel a run, as ``agentcron cancel`` does; settle, and return it."""
+        await self.store.cancel(run_id, self.clock.now(), reason)
+        await self.settle()
+        return await self.run(run_id)
+
+    async def send_reports(self) -> int:
+        """Send the reports that are due; return how many."""
+        return await send_notices(self.kit, self.runner)
+
+    def runs(self, job: str | None = None) -> list[Run]:
+        """Return all runs, the oldest first."""
+        with self.reader() as reader:
+            return reader.runs(job, limit=1_000)[::-1]
+
+    def messages(self, run_id: str) -> list[Message]:
+        """Return the conversation of a run."""
+        with self.reader() as reader:
+            return reader.messages(run_id)
+
+    def told(self, run_id: str) -> str:
+        """Return the last thing that the agent of a run was told, as text."""
+        last = [message for message in self.messages(run_id) if message.role == "user"][-1]
+        return "\n".join(str(block.get("text") or block.get("content", "")) for block in last.content)
+
     async def run(self, run_id: str) -> Run:
         """Return a run as it is stored."""
         run = await self.store.run(run_id)
@@ -175,17 +222,19 @@ async def open_world(
     tools: Mapping[str, AnyTool] | None = None,
     settings: Settings | None = None,
     clock: FakeClock | None = None,
+    price_usd: float | None = None,
 ) -> AsyncIterator[World]:
     """Make a world in ``folder``.
 
     Args:
         model: what answers instead of rehearsals.
         tools: more tools for every job, by name.
+        price_usd: what every answer of the model costs; rehearsals are free.
     """
     config = load(str(folder))
     config.make_home()
     store = SqlStore.open(config.database, new_id=SystemEntropy().new_id)
-    listening = ListeningModel(model or RehearsalModel())
+    listening = ListeningModel(model or RehearsalModel(), price_usd)
     extra = dict(tools or {})
     time = clock or FakeClock()
     kit = Kit(
