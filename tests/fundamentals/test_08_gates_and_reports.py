@@ -41,12 +41,12 @@ async def test_a_shut_gate_costs_nothing(tmp_path: Path) -> None:
 async def test_a_broken_gate_is_a_failure_not_a_no(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         world.script("ci", script().finish("Fixed."))
-        await world.load('@manual  ci  "Mend CI."  model=rehearsal:ci.jsonl  gate="exit 2"')
+        await world.load('@manual  ci  "Mend CI."  model=rehearsal:ci.jsonl  gate="test one -lt two"')
 
         run = await world.play("ci")
 
         assert run.state is State.FAILED
-        assert run.reason == "the gate ended with status 2"
+        assert run.reason.startswith("the gate ended with status 2: ")
 
 
 async def test_a_gate_runs_in_the_jobs_folder_with_the_jobs_variables(tmp_path: Path) -> None:
