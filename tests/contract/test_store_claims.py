@@ -173,6 +173,13 @@ async def test_a_run_that_killed_too_many_runners_is_buried(bench: Bench) -> Non
     assert [standing.failures for standing in await bench.store.standings()] == [1]
 
 
+async def test_a_request_that_was_out_when_its_run_was_buried_is_lost(bench: Bench) -> None:
+    lease = await bench.running()
+    await bench.store.commit(lease, Step(at=at(1), opened=sent()))
+    await rescue(bench, 60, most=1)
+    assert (await bench.run(lease.run_id)).unknown_cost_requests == 1
+
+
 async def test_a_run_to_be_cancelled_is_not_begun_again_by_a_rescue(bench: Bench) -> None:
     lease = await bench.running()
     await bench.store.cancel(lease.run_id, at(1), "enough")

@@ -356,3 +356,20 @@ async def test_a_one_shot_run_by_hand_before_its_time_still_has_its_slot(bench: 
     await bench.end(await bench.running(ONCE), Move.FINISH)
     assert (await standing(bench, "once")).state == "active"
     assert await bench.store.due_jobs(at(60)) == ["once"]
+
+
+async def test_a_one_shot_that_was_moved_has_a_slot_again(bench: Bench) -> None:
+    await once_running(bench)
+    [lease] = await bench.claim(61)
+    await bench.end(lease, Move.FINISH, 62)
+    moved = Job("once", At(at(600)), "Only once.")
+    await bench.load(moved, now=at(70))
+    assert (await standing(bench, "once")).state == "active"
+    await bench.end(await bench.running(moved, 80), Move.FINISH, 81)
+    assert (await standing(bench, "once")).state == "active"
+    [run] = await bench.fire(moved, at(600))
+    [lease] = await bench.claim(601)
+    await bench.end(lease, Move.FAIL, 602, reason="no key")
+    # The run of the first slot says nothing about the second one, which did nothing.
+    assert (await standing(bench, "once")).state == "active"
+    assert (await bench.run(run.id)).state is State.FAILED

@@ -132,8 +132,6 @@ def _take(
     instant, until = to_us(now), to_us(expires)
     taken = {"ids": ids, "runner": runner, "now": instant, "expires": until}
     rows = {row[0]: row for row in connection.execute(_CLAIM, taken)}
-    # Requests that an earlier runner had out when it died.
-    lose_requests(connection, ids, now)
     leases = [
         Lease(run_id, rows[run_id][1], rows[run_id][2], runner, from_us(until))
         for run_id in ids
@@ -184,6 +182,7 @@ def rescue(
             continue
         ids = [rescued.run_id for rescued in taken]
         close_attempts(connection, ids, now, move.value)
+        # A request that was out when the runner died may have been billed; nobody will ever know.
         lose_requests(connection, ids, now)
         if target is not State.QUEUED:
             for run_id in ids:
