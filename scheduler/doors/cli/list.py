@@ -143,7 +143,9 @@ def text_lines(facts: Facts, clock: Wall, over: Sequence[Run] = ()) -> list[str]
     lines = [daemon_line(facts, clock)]
     attention = _attention(facts, clock)
     if attention:
-        lines += ["", "needs attention", *attention[:_MOST_ATTENTION]]
+        title = "needs attention"
+        lines += ["", click.style(title, fg="red", bold=True) if out.has_colour() else title]
+        lines += attention[:_MOST_ATTENTION]
         if len(attention) > _MOST_ATTENTION:
             lines.append(f"  and {len(attention) - _MOST_ATTENTION} more: agentcron list --json")
     if facts.runs:

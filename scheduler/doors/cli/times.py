@@ -40,10 +40,13 @@ class Wall:
         return f"{here.year}-{here.month:02}-{here.day:02} {clock}"
 
     def short(self, instant: datetime) -> str:
-        """Return the clock alone for today (``09:00``), with the weekday within six days, else all of it."""
+        """Return the clock alone for today (``09:00``), with the weekday within six days, else all of it.
+
+        A slot that lies on a second of its own, as those of ``@every`` do, is shown with it.
+        """
         here = instant.astimezone(self.zone)
         away = (here.date() - self.now.astimezone(self.zone).date()).days
-        clock = f"{here.hour:02}:{here.minute:02}"
+        clock = f"{here.hour:02}:{here.minute:02}" + (f":{here.second:02}" if has_own_second(instant) else "")
         if away == 0:
             return clock
         return f"{_WEEKDAYS[here.weekday()]} {clock}" if abs(away) < 7 else self(instant)
@@ -54,7 +57,7 @@ class Wall:
 
     def both(self, instant: datetime) -> str:
         """Return the time and how far away it is."""
-        return f"{self(instant)} ({self.away(instant)})"
+        return f"{self(instant, seconds=has_own_second(instant))} ({self.away(instant)})"
 
     def read(self, text: str, what: str = "WHEN") -> datetime:
         """Return the instant (UTC) that a person means by ``text``.
@@ -137,6 +140,11 @@ def local_zone() -> str:
     except AgentcronError:
         return "UTC"
     return "UTC" if name in _UTC_NAMES else name
+
+
+def has_own_second(instant: datetime) -> bool:
+    """Whether an instant was planned for a second that is not the minute's first; clock readings are not."""
+    return instant.second != 0 and instant.microsecond == 0
 
 
 def span(seconds: float) -> str:

@@ -91,8 +91,11 @@ def judge(case: Case, when: datetime | None) -> Verdict:
 
 
 def slot_at(job: Job, when: datetime) -> datetime | None:
-    """Return the slot in the minute of an instant, or None."""
+    """Return the slot in the minute of an instant: the last one until then, else the first one, or None."""
     minute = when.replace(second=0, microsecond=0)
+    last = job.trigger.before(when)
+    if last is not None and last >= minute:
+        return last
     slot = job.trigger.next_after(minute - _MOMENT)
     return slot if slot is not None and slot < minute + _MINUTE else None
 

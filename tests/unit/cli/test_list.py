@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from scheduler.config import load
 from scheduler.doors.cli import views
+from scheduler.doors.cli.list import text_lines
+from scheduler.doors.cli.times import wall
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.world import World
 from tests.unit.cli import scenes
 from tests.unit.cli.conftest import Build, Call
+
+
+class Terminal(io.StringIO):
+    """A stdout that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
 
 NOBODY = "nobody is running; due jobs wait. Start: agentcron up"
 
@@ -166,14 +181,21 @@ def test_hostile_words_never_reach_the_terminal(call: Call, build: Build) -> Non
         assert not set(out) & {"\x1b", "\x07", "\u202e"}, args
 
 
-def test_no_colour_in_a_pipe(call: Call, build: Build) -> None:
+def test_colour_on_a_terminal_only(
+    call: Call, build: Build, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     build(scenes.busy)
     assert "\x1b" not in call("list").out
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    facts = views.gather(load(str(home)), scenes.START)
+    assert any("\x1b[31m" in line for line in text_lines(facts, wall()))
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not any("\x1b" in line for line in text_lines(facts, wall()))
 
 
 def test_the_digest_is_the_one_that_the_loader_writes(home: Path, build: Build) -> None:
     from scheduler.adapters.crontab_file import digest
-    from scheduler.config import load
 
     (home / "crontab").write_text("# Grüße\n@manual x 'y'\n", encoding="utf-8")
     assert views._digest(load(str(home))) == digest("# Grüße\n@manual x 'y'\n")

@@ -175,6 +175,15 @@ def test_without_a_database(call: Call, home: Path) -> None:
     assert call("why", "often").fits().status == 0
 
 
+def test_slots_on_seconds_of_their_own(call: Call, home: Path, clock: FakeClock) -> None:
+    (home / "crontab").write_text('@every 20s quick "x" tz=UTC\n')
+    values = json.loads(call("why", "quick", "2026-11-20T09:00:59Z", "--json").out)
+    later = json.loads(call("why", "quick", "2026-11-20T09:00:00Z", "--json").out)
+    assert values["slot"] != later["slot"], "the last slot until then, and the first one of the minute"
+    seconds = values["slot"][-3:-1]
+    assert f":{seconds}" in values["sentence"]
+
+
 def test_an_invalid_job_says_its_error(call: Call, home: Path) -> None:
     (home / "crontab").write_text('0 25 * * * bad "x"\n')
     answer = call("why", "bad").fits()
