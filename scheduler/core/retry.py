@@ -66,7 +66,7 @@ def after_fault(fault: ModelFault, failures: int, retries: int) -> AfterFault:
     what = fault.message
     if fault.kind in TRANSIENT:
         if failures > retries:
-            return Fail("model", f"{what} ({failures} attempts in a row)")
+            return Fail("model", what if failures == 1 else f"{what} ({failures} attempts in a row)")
         return BackOff(backoff_seconds(failures, fault.retry_after_seconds), what)
     if fault.kind == "auth":
         return Park("auth", f"the API refuses the key: {what}", Waking.PROBE)

@@ -1,0 +1,131 @@
+"""One turn: for every kind of checkpoint, the one thing to do next."""
+
+from __future__ import annotations
+
+import pytest
+
+from scheduler.core.checkpoint import Checkpoint
+from scheduler.core.conversation import CallState
+from scheduler.core.turn import (
+    Answer,
+    AskModel,
+    Begin,
+    Continue,
+    Fail,
+    Finish,
+    Limits,
+    NextStep,
+    Park,
+    Reject,
+    RunCalls,
+    Settle,
+    next_step,
+    usd,
+)
+from scheduler.core.wakeup import Waking
+from tests.kit.checkpoints import LIMITS, NEWS, TIME, assistant, at, call, is_control, user
+
+PLANNED, STARTED, WAITING = CallState.PLANNED, CallState.STARTED, CallState.WAITING
+DONE, FAILED, UNKNOWN = CallState.DONE, CallState.FAILED, CallState.UNKNOWN
+
+LOOK, SLEEP, NOTE = call("look"), call("sleep", position=1), call("note", position=2)
+BEGUN = call("look", STARTED)
+ASLEEP = call("sleep", WAITING, 1)
+CLOSED = call("look", DONE)
+ASKED, RESULTS = assistant("tool_use"), user(3, "results")
+BUDGET = Park("budget", "the run has spent $0.50 of its $0.50")
+DAY = Park("budget-day", "the job has spent $5.00 of today's $5.00", Waking.DAY)
+CONTEXT = Park("context", "the conversation no longer fits into the model's context window")
+REFUSED = Fail("refusal", "the model refused to go on")
+UNKNOWN_STOP = Park("unknown-answer", "the model stopped for an unknown reason: soon")
+NO_TOOL = Park("unknown-answer", "the model stopped for a tool and named none")
+
+CASES: dict[str, tuple[Checkpoint, NextStep]] = {
+    "nothing yet": (at(), Begin()),
+    "nothing yet, but a person spoke": (at(woken=NEWS), Begin()),
+    "the prompt": (at(user()), AskModel()),
+    "the prompt, and a person spoke": (at(user(), woken=NEWS), Continue("person")),
+    "the prompt, after a probe": (at(user(), woken=TIME), AskModel()),
+    "results": (at(user(), ASKED, RESULTS, calls=(CLOSED,)), AskModel()),
+    # how the model stopped
+    "end_turn": (at(user(), assistant("end_turn", " Done. ")), Finish("Done.", "done")),
+    "stop_sequence": (at(user(), assistant("stop_sequence", "x")), Finish("x", "done")),
+    "max_tokens": (at(user(), assistant("max_tokens", "On")), Continue("max_tokens")),
+    "pause_turn": (at(user(), assistant("pause_turn")), AskModel()),
+    "compaction": (at(user(), assistant("compaction")), AskModel()),
+    "refusal": (at(user(), assistant("refusal")), REFUSED),
+    "context": (at(user(), assistant("model_context_window_exceeded")), CONTEXT),
+    "tool_use without a tool": (at(user(), assistant("tool_use")), NO_TOOL),
+    "an unknown stop": (at(user(), assistant("soon")), UNKNOWN_STOP),
+    # ... with a call that was cut
+    "max_tokens in a call": (at(user(), assistant("max_tokens"), calls=(LOOK, SLEEP)), Reject((LOOK, SLEEP))),
+    "pause_turn with a call": (at(user(), assistant("pause_turn"), calls=(LOOK,)), Reject((LOOK,))),
+    "refusal in a call": (at(user(), assistant("refusal"), calls=(LOOK,)), REFUSED),
+    "context in a call": (at(user(), assistant("model_context_window_exceeded"), calls=(LOOK,)), CONTEXT),
+    "an unknown stop in a call": (at(user(), assistant("soon"), calls=(LOOK,)), UNKNOWN_STOP),
+    "refusal in a call, resumed": (
+        at(user(), assistant("refusal"), calls=(LOOK,), woken=NEWS),
+        Reject((LOOK,)),
+    ),
+    "cut calls that are closed": (
+        at(user(), assistant("max_tokens"), calls=(call("look", FAILED),)),
+        Answer(()),
+    ),
+    # resumed after an end
+    "an end, resumed": (at(user(), assistant("end_turn"), woken=NEWS), Continue("person")),
+    "a refusal, resumed": (at(user(), assistant("refusal"), woken=NEWS), Continue("person")),
+    "context, resumed": (
+        at(user(), assistant("model_context_window_exceeded"), woken=NEWS),
+        Continue("person"),
+    ),
+    # calls
+    "fresh calls before a sleep": (at(user(), ASKED, calls=(LOOK, SLEEP, NOTE)), RunCalls((LOOK,), ())),
+    "a doubtful call": (at(user(), ASKED, calls=(BEGUN, SLEEP)), RunCalls((), (BEGUN,))),
+    "one done, one not": (
+        at(user(), ASKED, calls=(CLOSED, call("find", PLANNED, 3))),
+        RunCalls((call("find", PLANNED, 3),), ()),
+    ),
+    "only control calls": (at(user(), ASKED, calls=(CLOSED, SLEEP, NOTE)), Settle((SLEEP, NOTE))),
+    "a doubtful call that was cut": (
+        at(user(), assistant("max_tokens"), calls=(BEGUN,)),
+        RunCalls((), (BEGUN,)),
+    ),
+    "all closed": (at(user(), ASKED, calls=(CLOSED, call("find", UNKNOWN, 1))), Answer(())),
+    "a sleep that is over": (at(user(), ASKED, calls=(CLOSED, ASLEEP), woken=TIME), Answer((ASLEEP,))),
+    "a sleep that a person ended": (at(user(), ASKED, calls=(ASLEEP,), woken=NEWS), Answer((ASLEEP,))),
+    # money and steps
+    "the budget is used up": (at(user(), cost=500_000), BUDGET),
+    "one microdollar is left": (at(user(), cost=499_999), AskModel()),
+    "the day is used up": (at(user(), spent_day_microusd=5_000_000), DAY),
+    "both are used up": (at(user(), cost=500_000, spent_day_microusd=5_000_000), BUDGET),
+    "no step is left": (at(user(), steps=50), Fail("max-steps", "the attempt has made 50 steps, its limit")),
+    "one step is left": (at(user(), steps=49), AskModel()),
+    "a paused turn over the budget": (at(user(), assistant("pause_turn"), cost=500_000), BUDGET),
+    "an end over the budget": (at(user(), assistant("end_turn", "x"), cost=500_000), Finish("x", "done")),
+    "calls over the budget": (at(user(), ASKED, calls=(LOOK,), cost=500_000), RunCalls((LOOK,), ())),
+    "a person over the budget": (at(user(), cost=500_000, woken=NEWS), Continue("person")),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_next_step(name: str) -> None:
+    checkpoint, expected = CASES[name]
+    assert next_step(checkpoint, LIMITS, is_control) == expected
+
+
+def test_the_decision_hangs_on_nothing_but_its_arguments() -> None:
+    for checkpoint, _ in CASES.values():
+        assert next_step(checkpoint, LIMITS, is_control) == next_step(checkpoint, LIMITS, is_control)
+
+
+def test_limits_of_nothing_stop_at_once() -> None:
+    assert isinstance(next_step(at(user()), Limits(50, 0, 1), is_control), Park)
+    assert isinstance(next_step(at(user()), Limits(0, 1, 1), is_control), Fail)
+
+
+@pytest.mark.parametrize(
+    ("microusd", "text"),
+    [(0, "$0.00"), (5, "$0.0000"), (1_234, "$0.0012"), (10_000, "$0.01"), (1_500_000, "$1.50")],
+)
+def test_money_is_written_as_people_do(microusd: int, text: str) -> None:
+    assert usd(microusd) == text

@@ -1,0 +1,92 @@
+"""What a run is told about itself when it begins, wakes or is resumed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from scheduler.core.turn import Limits
+from scheduler.core.wakenote import begin_note, local, resume_note, wake_note
+from scheduler.core.wakeup import Waking, Woken
+from tests.kit.checkpoints import LIMITS, START, at
+
+HOUR = timedelta(hours=1)
+MEANS = (
+    "Budget left: $0.50 for this run, $5.00 for this job today. "
+    "No user is present: nobody reads your questions."
+)
+SIGNED = "This note was written by the scheduler that runs you. Go on with your job."
+
+
+def test_an_instant_is_shown_as_the_owner_reads_it() -> None:
+    assert local(START, "America/New_York") == "2026-11-23T04:00:00-05:00 (America/New_York)"
+
+
+def test_a_planned_run_is_told_its_fire_time() -> None:
+    assert begin_note(at(), LIMITS, START) == (
+        "Run abcd2345 of job job. It is 2026-11-23T10:00:00+01:00 (Europe/Berlin). "
+        f"It was planned for 2026-11-23T10:00:00+01:00 (Europe/Berlin). {MEANS}"
+    )
+
+
+def test_a_late_run_is_told_how_late_and_a_punctual_one_is_not() -> None:
+    late = begin_note(at(), LIMITS, START + timedelta(minutes=90))
+    assert "It starts 1h30m late." in late
+    assert "late" not in begin_note(at(), LIMITS, START + timedelta(seconds=59))
+
+
+def test_a_run_is_told_what_else_it_stands_for() -> None:
+    checkpoint = at()
+    checkpoint = replace(checkpoint, run=replace(checkpoint.run, missed=4))
+    assert "It also stands for 4 earlier fires that were missed." in begin_note(checkpoint, LIMITS, START)
+
+
+def test_who_started_it_is_said() -> None:
+    checkpoint = at()
+    by_hand = replace(checkpoint, run=replace(checkpoint.run, origin="person"))
+    at_boot = replace(checkpoint, run=replace(checkpoint.run, origin="reboot"))
+    assert "A person started it by hand" in begin_note(by_hand, LIMITS, START + HOUR)
+    assert "planned" not in begin_note(by_hand, LIMITS, START + HOUR)
+    assert "because the machine came up" in begin_note(at_boot, LIMITS, START)
+
+
+def test_a_wake_note_says_why_when_and_what_is_left() -> None:
+    woken = Woken(Waking.TIME, START, planned=START, slept_since=START - 2 * HOUR)
+    assert wake_note(at(), woken, LIMITS, START) == (
+        "You are awake. It is 2026-11-23T10:00:00+01:00 (Europe/Berlin). You slept 2h. "
+        "The time you had asked for has come: 2026-11-23T10:00:00+01:00 (Europe/Berlin). "
+        f"{MEANS} {SIGNED}"
+    )
+
+
+def test_a_late_wake_is_confessed() -> None:
+    woken = Woken(Waking.TIME, START, planned=START - 3 * HOUR, slept_since=START - 4 * HOUR)
+    assert "That was 3h ago; nothing ran in between." in wake_note(at(), woken, LIMITS, START)
+
+
+def test_a_person_who_wakes_is_named_and_quoted() -> None:
+    woken = Woken(Waking.PERSON, START, START + HOUR, START - HOUR, "Go.")
+    note = wake_note(at(), woken, LIMITS, START)
+    assert "A person woke you before your time." in note
+    assert "You had planned to wake at 2026-11-23T11:00:00+01:00 (Europe/Berlin)." in note
+    assert "They say: Go." in note
+    assert "has come" not in note
+
+
+def test_a_clock_that_went_back_gives_no_negative_sleep() -> None:
+    woken = Woken(Waking.TIME, START, planned=START, slept_since=START + HOUR)
+    assert "You slept 0s." in wake_note(at(), woken, LIMITS, START)
+
+
+def test_a_resume_note_says_who_and_quotes_if_anything_was_said() -> None:
+    quiet = resume_note(at(), Woken(Waking.PERSON, START), LIMITS, START)
+    assert quiet.startswith("A person resumed this run. It is 2026-11-23T10:00:00+01:00")
+    assert "They say" not in quiet
+    assert "They say: More." in resume_note(at(), Woken(Waking.PERSON, START, text="More."), LIMITS, START)
+
+
+def test_what_is_left_is_never_negative_and_the_day_limits_the_run() -> None:
+    over = at(cost=900_000, spent_day_microusd=900_000)
+    assert "Budget left: $0.00 for this run, $4.10 for this job today." in begin_note(over, LIMITS, START)
+    tight = Limits(50, 500_000, 200_000)
+    assert "Budget left: $0.20 for this run, $0.20 for this job today." in begin_note(at(), tight, START)
