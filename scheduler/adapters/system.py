@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
 import random
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -26,6 +25,9 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait; cancellable."""
+        # Here, because readers of the command line come by for `now` and must not pay 30 ms for asyncio.
+        import asyncio
+
         await asyncio.sleep(seconds)
 
 
@@ -52,16 +54,23 @@ def pause(seconds: float) -> None:
 
 
 def local_zone() -> str:
-    """Return the IANA name of this machine's zone, or ``UTC`` when it has none."""
+    """Return the IANA name of this machine's zone (TZ first, as everywhere), or ``UTC`` when it has none."""
+    named = os.environ.get("TZ", "").removeprefix(":")
+    if named and Path("/usr/share/zoneinfo", named).is_file():
+        return _plain_utc(named)
     link = Path("/etc/localtime")
     if link.is_symlink():
         _, found, name = str(link.resolve()).partition("zoneinfo/")
         if found:
-            return name
+            return _plain_utc(name)
     timezone = Path("/etc/timezone")
     if timezone.is_file():
-        return timezone.read_text(encoding="ascii", errors="replace").strip() or "UTC"
+        return _plain_utc(timezone.read_text(encoding="ascii", errors="replace").strip())
     return "UTC"
+
+
+def _plain_utc(name: str) -> str:
+    return "UTC" if name in ("", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Universal") else name
 
 
 def boot_id() -> str:
@@ -70,6 +79,8 @@ def boot_id() -> str:
     if linux.is_file():
         return linux.read_text(encoding="ascii").strip()
     if sys.platform == "darwin":
+        import subprocess
+
         out = subprocess.run(
             ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, check=False
         )

@@ -6,9 +6,11 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from io import TextIOWrapper
+from typing import Any, TextIO
 
 import click
+from click.shell_completion import CompletionItem
 
 from scheduler.config import CRONTAB_VARIABLE, HOME_VARIABLE, load
 from scheduler.doors.cli.out import complain
@@ -38,17 +40,19 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "help": ("topics", "Keep", "Explain a topic: sleep, misfire, dst, budget, effects."),
 }
 
+DEBUG_VARIABLE = "AGENTCRON_DEBUG"
+
 SECTIONS = ("Start", "Run", "Look", "Steer", "Keep")
 
 
 class Verbs(click.Group):
     """A group that knows its verbs by name and imports only the one that is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         """Return the verbs in the order of the help page."""
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         """Import one verb."""
         if cmd_name not in VERBS:
             return None
@@ -60,7 +64,8 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb, or say which one was probably meant."""
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
+        known = ctx.resilient_parsing or not args or args[0] in VERBS or args[0].startswith("-")
+        if not known:
             from scheduler.core.suggest import did_you_mean
 
             near = did_you_mean(args[0], VERBS)
@@ -69,11 +74,21 @@ class Verbs(click.Group):
             )
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's
+        """Complete a verb, without importing any."""
+        return [
+            CompletionItem(verb, help=text)
+            for verb, (_, _, text) in VERBS.items()
+            if verb.startswith(incomplete)
+        ]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the verbs by section, without importing any."""
         for section in SECTIONS:
             with formatter.section(section):
-                formatter.write_dl([(verb, text) for verb, (_, part, text) in VERBS.items() if part == section])
+                formatter.write_dl(
+                    [(verb, text) for verb, (_, part, text) in VERBS.items() if part == section]
+                )
 
 
 @click.group(
@@ -99,32 +114,74 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _status(argv: Sequence[str] | None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that knows no `…` gets an escape, not a fault.
+            stream.reconfigure(errors="backslashreplace")
     try:
         answer: Any = cli.main(
             args=None if argv is None else list(argv), prog_name="agentcron", standalone_mode=False
         )
-        sys.stdout.flush()
-    except AgentcronError as error:
-        complain(error.message, error.help)
-        return error.exit_status
-    except click.exceptions.Exit as error:
-        return int(error.exit_code)
-    except click.UsageError as error:
-        hint = f"`{error.ctx.command_path} --help` shows how" if error.ctx else ""
-        complain(error.format_message().rstrip("."), hint)
-        return 2
-    except click.Abort:
-        complain("interrupted", "")
-        return 130
-    except KeyboardInterrupt:
-        complain("interrupted", "")
-        return 130
-    except BrokenPipeError:
-        # The reader of our output went away (`agentcron list | head`): not a fault of anybody.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        place = f" {error.filename}" if error.filename else ""
-        complain(f"the system refused:{place} {error.strerror or error}", "")
-        return 5
+        if sys.stdout:  # None when it was closed for us (`>&-`)
+            sys.stdout.flush()
+    except BaseException as error:
+        try:
+            return _failed(first_of(error))
+        except BrokenPipeError:
+            _close(sys.stderr)
+            return 5
     return int(answer or 0)
+
+
+def first_of(error: BaseException) -> BaseException:
+    """Return the first error of a group, or the error itself: a person is told one thing."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _failed(error: BaseException) -> int:
+    """Tell a person what went wrong and return the exit status."""
+    match error:
+        case AgentcronError():
+            complain(error.message, error.help)
+            return error.exit_status
+        case click.exceptions.Exit():
+            return int(error.exit_code)
+        case click.exceptions.NoArgsIsHelpError():
+            click.echo(error.message, err=True)
+            return 2
+        case click.UsageError():
+            hint = f"`{error.ctx.command_path} --help` shows how" if error.ctx else ""
+            complain(error.format_message().rstrip("."), hint)
+            return 2
+        case click.Abort() | KeyboardInterrupt():
+            complain("interrupted", "")
+            return 130
+        case BrokenPipeError():
+            # The reader of our output went away (`agentcron list | head`): not a fault of anybody.
+            _close(sys.stdout)
+            return 0
+        case OSError():
+            # What could not be written is given up, or Python's own end would try, and complain, again.
+            _close(sys.stdout)
+            place = f" {error.filename}" if error.filename else ""
+            complain(f"the system refused:{place} {error.strerror or error}", "")
+            return 5
+        case Exception() if not os.environ.get(DEBUG_VARIABLE):
+            complain(
+                f"a fault in agentcron itself: {type(error).__name__}: {error}",
+                f"please report it; {DEBUG_VARIABLE}=1 shows where it happened",
+            )
+            return 5
+        case _:
+            raise error
+
+
+def _close(stream: TextIO | None) -> None:
+    """Let a stream that cannot be written any more swallow what is left in it."""
+    if stream is None:
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
