@@ -12,6 +12,7 @@ from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.rehearsal import RehearsalModel, is_rehearsal
 from scheduler.adapters.sql.store import SqlStore
+from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.config import Config
 from scheduler.core.job import Job
@@ -93,6 +94,12 @@ class App:
     kit: Kit
     presence: FilePresence
 
+    async def has_daemon(self) -> bool:
+        """Whether a daemon lives that would take up what is queued."""
+        known = await self.kit.store.runners()
+        dead = self.presence.dead(known)
+        return any(info.kind == "daemon" and info.id not in dead for info in known)
+
     def runner(
         self,
         kind: Literal["daemon", "tick", "wait"],
@@ -120,21 +127,26 @@ class App:
             presence=self.presence,
             orders=CrontabFile(self.config) if with_crontab else None,
             only=only,
-            on_load=on_load or (lambda orders, report: None),
+            on_load=on_load or (lambda *_: None),
             boot_id=boot_id() if kind == "daemon" else "",
         )
 
 
 @asynccontextmanager
-async def open_app(config: Config, settings: Settings | None = None) -> AsyncIterator[App]:
+async def open_app(
+    config: Config, settings: Settings | None = None, *, busy_seconds: float = BUSY_SECONDS
+) -> AsyncIterator[App]:
     """Open the database (creating or refusing it) and yield the parts, closed at the end.
+
+    Args:
+        busy_seconds: how long to wait for another process that holds the database.
 
     Raises:
         CannotWorkError: the home cannot be made.
         StoreError: the database cannot be used.
     """
     config.make_home()
-    store = SqlStore.open(config.database, new_id=SystemEntropy().new_id)
+    store = SqlStore.open(config.database, new_id=SystemEntropy().new_id, busy_seconds=busy_seconds)
     models = Models()
     try:
         yield App(

@@ -50,9 +50,14 @@ class Config:
         """
         try:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError:
+            raise CannotWorkError(
+                f"the home {self.home} is a file, and should be a directory",
+                help=f"move it away, or choose another place with --home or {HOME_VARIABLE}",
+            ) from None
         except OSError as error:
             raise CannotWorkError(
-                f"cannot create the home {self.home}: {error.strerror}",
+                f"cannot create the home {self.home}: {(error.strerror or 'refused').lower()}",
                 help=f"choose another place with --home or {HOME_VARIABLE}",
             ) from error
 

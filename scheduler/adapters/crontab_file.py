@@ -52,7 +52,9 @@ class FileLook:
                 data = file.read(MOST_PROMPT_BYTES + 1)
         except FileNotFoundError:
             raise ConfigError(
-                f"prompt file {path} does not exist", code="E12", help="create it, or quote the prompt in place"
+                f"prompt file {path} does not exist",
+                code="E12",
+                help="create it, or quote the prompt in place",
             ) from None
         except OSError as error:
             raise ConfigError(f"prompt file {path} cannot be read: {error.strerror}", code="E12") from error
@@ -119,16 +121,24 @@ def read_text(config: Config) -> str:
         with open(path, "rb") as file:
             data = file.read(MOST_CRONTAB_BYTES + 1)
     except FileNotFoundError:
-        raise NotFoundError(f"there is no crontab at {path}", help="write a starter with: agentcron init") from None
+        raise NotFoundError(
+            f"there is no crontab at {path}", help="write a starter with: agentcron init"
+        ) from None
     except OSError as error:
-        raise CannotWorkError(f"the crontab {path} cannot be read: {error.strerror}") from error
+        reason = (error.strerror or "refused").lower()
+        place = "the place that --crontab, AGENTCRON_CRONTAB, --home or AGENTCRON_HOME names"
+        raise CannotWorkError(
+            f"the crontab {path} cannot be read: {reason}", help=f"look at {place}"
+        ) from error
     if len(data) > MOST_CRONTAB_BYTES:
         raise ConfigError(f"the crontab {path} is larger than {MOST_CRONTAB_BYTES} bytes")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{path.name}:{line}: the crontab is not UTF-8 text", help="save it as UTF-8") from None
+        raise ConfigError(
+            f"{path.name}:{line}: the crontab is not UTF-8 text", help="save it as UTF-8"
+        ) from None
 
 
 def digest(text: str) -> str:
@@ -138,9 +148,12 @@ def digest(text: str) -> str:
 
 def read_table(config: Config, now: datetime) -> Table:
     """Read and parse the crontab.  Raises as ``read_text`` does."""
-    return parse(
-        read_text(config), file=config.crontab.name, look=FileLook(config), now=now, default_tz=local_zone()
-    )
+    return parse_text(config, read_text(config), now)
+
+
+def parse_text(config: Config, text: str, now: datetime) -> Table:
+    """Parse a text as if it stood in the crontab."""
+    return parse(text, file=config.crontab.name, look=FileLook(config), now=now, default_tz=local_zone())
 
 
 def complete(config: Config, job: Job) -> Job:
@@ -185,5 +198,3 @@ def _stat(path: str) -> str:
     except OSError as error:
         return f"{error.errno}"
     return f"{found.st_mtime_ns}.{found.st_size}.{found.st_ino}"
-
-

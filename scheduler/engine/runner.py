@@ -56,6 +56,17 @@ class Runner:
         self._stop = True
         self._nudge.set()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether ``stop`` was called."""
+        return self._stop
+
+    def hurry(self) -> None:
+        """Stop without waiting for what is under way: it is cut off and handed back."""
+        self.stop()
+        for executor in list(self.executors.values()):
+            executor.interrupt("stop")
+
     def reload(self) -> None:
         """Read the crontab again, changed or not."""
         self._reload = True

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from scheduler.adapters.sql import queries, rows
 from scheduler.adapters.sql.rows import Row, to_us
 from scheduler.adapters.sql.schema import judge, stored_revision
-from scheduler.adapters.sql.trouble import explain, newer, no_tables, older, read_only
+from scheduler.adapters.sql.trouble import LOOK_SECONDS, explain, newer, no_tables, older, read_only
 from scheduler.core.budget import day_start
 from scheduler.core.conversation import Attempt, Call, Message, Request
 from scheduler.core.job import Job
@@ -64,7 +64,7 @@ class Reader:
         """
         name = os.path.abspath(os.fspath(path))
         try:
-            connection = read_only(name)
+            connection = read_only(name, busy_seconds=LOOK_SECONDS)
         except sqlite3.Error as error:
             raise explain(error, name) from error
         try:

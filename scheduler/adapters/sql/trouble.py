@@ -11,6 +11,9 @@ from scheduler.errors import StoreError
 BUSY_SECONDS = 10.0
 """How long a statement waits for another process before it gives up."""
 
+LOOK_SECONDS = 3.0
+"""The same for somebody who only looks, and sits at a terminal meanwhile."""
+
 # Primary result codes of SQLite (the low byte of sqlite_errorcode).
 _BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
 
@@ -40,7 +43,7 @@ def explain(error: BaseException, path: str) -> StoreError:
     if code in (_BUSY, _LOCKED):
         return StoreError(
             f"the database {path} is locked by another process",
-            help="a backup, a migration or a stopped process may hold it; it is tried again",
+            help="a backup, a migration or a stopped process may hold it; try again when it has ended",
         )
     if code == _FULL:
         return StoreError(
@@ -63,6 +66,8 @@ def explain(error: BaseException, path: str) -> StoreError:
             help="stop all agentcron processes, keep a copy of the file, and restore a backup",
         )
     if code == _CANTOPEN:
+        return _cannot_open(path)
+    if code == _IOERR and os.path.isdir(path):
         return _cannot_open(path)
     if code == _IOERR:
         return StoreError(
@@ -87,9 +92,13 @@ def older(path: str) -> StoreError:
     )
 
 
+class NoTablesError(StoreError):
+    """A file is a database, and not one of ours, or not yet: a first start may be at it just now."""
+
+
 def no_tables(path: str) -> StoreError:
     """Return the error for a file that is a database, and not one of ours (or not yet)."""
-    return StoreError(f"there is no agentcron database at {path}", help="start it with: agentcron up")
+    return NoTablesError(f"there is no agentcron database at {path}", help="start it with: agentcron up")
 
 
 def _cannot_open(path: str) -> StoreError:

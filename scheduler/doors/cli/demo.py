@@ -106,9 +106,13 @@ class Stage:
             if run is not None:
                 return run
             if daemon.poll() is not None:
-                raise DemoFailedError(f"the daemon ended while the demo waited for {what}", help=self._log_tail())
+                raise DemoFailedError(
+                    f"the daemon ended while the demo waited for {what}", help=self._log_tail()
+                )
             self.pause(0.05)
-        raise DemoFailedError(f"{what} did not happen within {self.patience_seconds:.0f} s", help=self._log_tail())
+        raise DemoFailedError(
+            f"{what} did not happen within {self.patience_seconds:.0f} s", help=self._log_tail()
+        )
 
     def _log_tail(self) -> str:
         lines = (self.home / "daemon.log").read_text(errors="replace").splitlines()
@@ -132,13 +136,17 @@ def demo_command(live: bool) -> int:
     from scheduler.adapters.system import now, pause
 
     if live and not os.environ.get("ANTHROPIC_API_KEY"):
-        raise CannotWorkError("ANTHROPIC_API_KEY is not set", help="export it, or drop --live: agentcron demo")
+        raise CannotWorkError(
+            "ANTHROPIC_API_KEY is not set", help="export it, or drop --live: agentcron demo"
+        )
     if live:
         say("Live: the answers come from Claude and cost a few cents.")
     else:
         say("A rehearsal: the model's answers are read from a script. Daemon, store, clock, tools are real.")
     home = Path(tempfile.mkdtemp(prefix="agentcron-demo-"))
     stage = Stage(home, now, pause, LIVE_PATIENCE_SECONDS if live else PATIENCE_SECONDS, began=now())
+    # Whoever ends the demo ends its daemons too: they are in no terminal that would.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         _set_up(stage, live)
         _play(stage)
@@ -166,13 +174,21 @@ def _set_up(stage: Stage, live: bool) -> None:
 
 def _play(stage: Stage) -> None:
     from scheduler.adapters.sql.reader import Reader
+    from scheduler.adapters.sql.trouble import NoTablesError
 
     def find(*states: State) -> Run | None:
         if not (stage.home / "agentcron.db").exists():
             return None
-        with Reader.open(stage.home / "agentcron.db") as reader:
-            runs = reader.runs(job=JOB, limit=1)
-        if runs and runs[0].state in (State.FAILED, State.CANCELLED, State.SKIPPED) and runs[0].state not in states:
+        try:
+            with Reader.open(stage.home / "agentcron.db") as reader:
+                runs = reader.runs(job=JOB, limit=1)
+        except NoTablesError:
+            return None  # the daemon is at it
+        if (
+            runs
+            and runs[0].state in (State.FAILED, State.CANCELLED, State.SKIPPED)
+            and runs[0].state not in states
+        ):
             raise DemoFailedError(f"the run is {runs[0].state}: {runs[0].reason}")
         return runs[0] if runs and runs[0].state in states else None
 

@@ -2,60 +2,89 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import click
 
-from scheduler.core.conversation import Message
+from scheduler.core.conversation import Block, Message
 from scheduler.core.run import State
 from scheduler.core.safe_text import safe_text
-from scheduler.doors.cli.out import cut, say
+from scheduler.doors.cli.fold import WIDTH, cut, fold
 
 POLL_SECONDS = 0.2
+_ALIVE_EVERY = 10
+"""Polls between two looks whether anybody is there who would move the run on."""
 
 _OVER = frozenset(State) - {State.QUEUED, State.RUNNING}
 
 
-async def follow(app: Any, run_id: str, *, show: bool) -> None:
-    """Return when the run is final, asleep, parked or backing off; print its messages with ``show``."""
+async def follow(
+    app: Any, run_id: str, *, show: bool, alive: Callable[[], Awaitable[bool]] | None = None
+) -> None:
+    """Return when the run is final, asleep, parked or backing off; print its messages with ``show``.
+
+    Args:
+        alive: asked now and then; when it says no, nobody will move the run on, and following ends.
+    """
     from scheduler.adapters.sql.reader import Reader
 
-    seen, began = 0, app.kit.clock.monotonic()
-    with Reader.open(app.config.database) as reader:
-        while True:
-            run = reader.run(run_id)
-            if show:
-                for message in reader.messages(run_id)[seen:]:
-                    seen = message.seq
-                    _progress("")
-                    _print(message)
-            if run.state in _OVER:
-                _progress("")
-                return
-            if show:
+    seen, polls, began = 0, 0, app.kit.clock.monotonic()
+    try:
+        with Reader.open(app.config.database) as reader:
+            while True:
+                run = reader.run(run_id)
+                if show:
+                    for message in reader.messages(run_id)[seen:]:
+                        seen = message.seq
+                        progress("")
+                        _print(message)
+                polls += 1
+                if run.state in _OVER or (alive and polls % _ALIVE_EVERY == 0 and not await alive()):
+                    return
                 waited = app.kit.clock.monotonic() - began
-                _progress(f"{run.state}, step {run.steps + 1}, {waited:.0f} s ...")
-            await app.kit.clock.sleep(POLL_SECONDS)
+                progress(f"{run.state}, step {run.steps + 1}, {waited:.0f} s ...")
+                await app.kit.clock.sleep(POLL_SECONDS)
+    finally:
+        progress("")
 
 
-def _progress(text: str) -> None:
+def progress(text: str) -> None:
     """Rewrite the one live line of a terminal; a pipe gets whole lines only."""
     if sys.stderr.isatty():
         click.echo(f"\r\x1b[K{safe_text(text)}", err=True, nl=False)
 
 
 def _print(message: Message) -> None:
+    for line in _lines(message):
+        click.echo(line)
+
+
+def _lines(message: Message) -> Iterator[str]:
     for block in message.content:
         kind = block.get("type")
         if kind == "text" and message.role == "assistant":
-            say(f"agent: {block['text']}")
+            # Indented, so that no line of the agent's can pass for one of ours.
+            yield from fold(str(block["text"]).strip("\n"), first="agent:  ", indent="        ")
         elif kind == "text":
-            say(cut(f"told:  {str(block['text']).splitlines()[0] if block['text'] else ''}", 100))
+            yield "told:   " + cut(_first_line(block["text"]), WIDTH - 8)
         elif kind == "tool_use":
-            say(cut(f"call:  {block.get('name')} {block.get('input')}", 100))
+            yield "call:   " + cut(_asked(block), WIDTH - 8)
         elif kind == "tool_result":
-            said = block.get("content")
-            text = said if isinstance(said, str) else "(content)"
-            mark = "error: " if block.get("is_error") else "answer:"
-            say(cut(f"{mark} {text.splitlines()[0] if text else ''}", 100))
+            mark = "error:  " if block.get("is_error") else "answer: "
+            yield mark + cut(_first_line(block.get("content")), WIDTH - 8)
+
+
+def _asked(block: Block) -> str:
+    given = dict(block.get("input") or {})
+    args = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in given.items())
+    return f"{block.get('name')}({args})"
+
+
+def _first_line(text: object) -> str:
+    if not isinstance(text, str):
+        return "(content)"
+    lines = text.strip().splitlines()
+    return (lines[0] + (" ..." if len(lines) > 1 else "")) if lines else ""

@@ -8,6 +8,9 @@ from scheduler.core.standing import StandingOrders
 from scheduler.core.suggest import did_you_mean
 from scheduler.errors import NotFoundError, RefusedError
 
+PATIENCE_SECONDS = 3.0
+"""How long a verb that is no daemon waits for a locked database: somebody sits at the terminal."""
+
 
 def read_orders(config: Config) -> StandingOrders:
     """Read the crontab.  Raises as ``CrontabFile.read`` does."""
@@ -29,10 +32,17 @@ def find_job(orders: StandingOrders, name: str) -> Job:
             return job
     for broken in orders.broken:
         if broken.name == name:
-            raise RefusedError(f"job {name} cannot run: {broken.problem}", help="mend it with: agentcron edit")
+            raise RefusedError(
+                f"job {name} cannot run: {broken.problem}", help="mend it with: agentcron edit"
+            )
+    if not orders.jobs and not orders.broken:
+        raise NotFoundError(
+            f'no job named "{name}": the crontab is empty', help="write one with: agentcron edit"
+        )
     names = [job.name for job in orders.jobs] + [bad.name for bad in orders.broken]
     near = did_you_mean(name, names)
     count = f"all {len(names)}" if len(names) > 1 else "what there is"
     raise NotFoundError(
-        f'no job named "{name}"', help=" ".join(part for part in (near, f"`agentcron list` shows {count}") if part)
+        f'no job named "{name}"',
+        help=" ".join(part for part in (near, f"`agentcron list` shows {count}") if part),
     )

@@ -44,7 +44,12 @@ def lint_crontab(config: Config, now: datetime) -> Linted:
     Raises:
         NotFoundError, CannotWorkError, ConfigError: it cannot be read at all.
     """
-    table = crontab_file.read_table(config, now)
+    return lint_text(config, crontab_file.read_text(config), now)
+
+
+def lint_text(config: Config, text: str, now: datetime) -> Linted:
+    """Collect the problems that a text would have as the crontab."""
+    table = crontab_file.parse_text(config, text, now)
     problems = sorted((*all_problems(table, now), *_of_tools(table), *_of_rehearsals(table, config)))
     return Linted(table, tuple(problems), keyless_jobs(table.jobs))
 

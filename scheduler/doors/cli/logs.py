@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from typing import TextIO
 
 from scheduler.core.instants import to_iso
 from scheduler.core.safe_text import safe_text
@@ -45,6 +46,15 @@ class JsonLines(logging.Formatter):
         return json.dumps(entry, ensure_ascii=True)
 
 
+class _Lines(logging.StreamHandler[TextIO]):
+    """Writes lines to stderr, over the live line of progress where a terminal shows one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = super().format(record)
+        return f"\r\x1b[K{line}" if self.stream.isatty() else line
+
+
 def start_logging(form: str, *, quiet: bool = False) -> None:
     """Send the log to stderr.
 
@@ -52,7 +62,7 @@ def start_logging(form: str, *, quiet: bool = False) -> None:
         form: ``text`` or ``json``.
         quiet: warnings only.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Lines(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     log = logging.getLogger("agentcron")
     log.handlers[:] = [handler]

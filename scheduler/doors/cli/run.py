@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Coroutine
 from typing import Any
 
 import click
@@ -13,10 +14,16 @@ from scheduler.core.job import Job
 from scheduler.core.run import Run, State
 from scheduler.core.standing import StandingOrders
 from scheduler.core.turn import usd
+from scheduler.doors.cli.fold import fold
 from scheduler.doors.cli.follow import follow
-from scheduler.doors.cli.jobs import find_job, read_orders
+from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, iso, print_json, say
 from scheduler.doors.cli.params import JOB
+
+_INTERRUPTED = 130
+
+_GRACE_SECONDS = 6.0
+"""Somebody sits at the terminal: what is under way when he stops it is cut off sooner than a daemon's."""
 
 
 @click.command("run", epilog="Example:  agentcron run morning-brief --wait")
@@ -27,7 +34,8 @@ from scheduler.doors.cli.params import JOB
 def run_command(config: Config, job: str, wait: bool, as_json: bool) -> int:
     """Fire JOB now; its schedule stays as it is.
 
-    A daemon takes the run up.  Without one it stays queued; with --wait it is run right here.
+    A daemon takes the run up.  Without one it stays queued; with --wait it is run right here.  The exit
+    status with --wait: 0 done, skipped by its gate, or asleep; 1 failed, or it waits for something else.
     """
     orders = read_orders(config)
     found = find_job(orders, job)
@@ -36,12 +44,12 @@ def run_command(config: Config, job: str, wait: bool, as_json: bool) -> int:
 
 async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool, as_json: bool) -> int:
     from scheduler.app import open_app, require_key
+    from scheduler.engine.settings import Settings
 
-    async with open_app(config) as app:
+    settings = Settings(grace_seconds=_GRACE_SECONDS)
+    async with open_app(config, settings, busy_seconds=PATIENCE_SECONDS) as app:
         store, now = app.kit.store, app.kit.clock.now()
-        living = await store.runners()
-        dead = app.presence.dead(living)
-        daemon = any(info.kind == "daemon" and info.id not in dead for info in living)
+        daemon = await app.has_daemon()
         if not daemon:
             # A daemon has checked its own key; without one, work that must fail is not begun.
             require_key([job])
@@ -52,30 +60,60 @@ async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool,
             _say_queued(run, daemon, as_json)
             return 0
         if daemon:
-            await follow(app, run.id, show=not as_json)
+            stopped = await _until_stopped(follow(app, run.id, show=not as_json, alive=app.has_daemon))
         else:
-            await _run_here(app, run, show=not as_json)
+            stopped = await _run_here(app, run, show=not as_json)
         ended = await store.run(run.id)
+        daemon = await app.has_daemon()
     assert ended is not None
-    return _say_ended(ended, as_json)
+    status = _say_ended(ended, as_json, daemon)
+    return _INTERRUPTED if stopped and ended.state in (State.QUEUED, State.RUNNING) else status
 
 
-async def _run_here(app: Any, run: Run, *, show: bool) -> None:
-    """Be the runner of this one run until it is over or asleep."""
+async def _until_stopped(following: Coroutine[Any, Any, None]) -> bool:
+    """Follow until that ends, or until a signal says to stop looking; return whether one did."""
+    task = asyncio.create_task(following)
+    _on_signals(task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        return True
+    return False
+
+
+async def _run_here(app: Any, run: Run, *, show: bool) -> bool:
+    """Be the runner of this one run until it is over or asleep; return whether a signal stopped it."""
     runner = app.runner("wait", with_crontab=False, only=[run.id])
+    signals: list[bool] = []
+
+    def stop() -> None:
+        signals.append(True)
+        runner.stop()
+        if len(signals) > 1:
+            runner.hurry()
+
+    _on_signals(stop)
+    following = asyncio.create_task(follow(app, run.id, show=show))
+    try:
+        await runner.once(due=False)
+        # Whatever became of the run, there is nobody left who would move it on.
+        state = await app.kit.store.run(run.id)
+        if state is not None and state.state in (State.QUEUED, State.RUNNING):
+            following.cancel()
+        await asyncio.wait({following})
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        app.presence.drop(runner.info.id)
+    if not following.cancelled() and (error := following.exception()):
+        raise error
+    return bool(signals)
+
+
+def _on_signals(stop: Any) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, runner.stop)
-    try:
-        async with asyncio.TaskGroup() as group:
-            following = group.create_task(follow(app, run.id, show=show))
-            await runner.once(due=False)
-            # Whatever became of the run, there is nobody left who would move it on.
-            state = await app.kit.store.run(run.id)
-            if state is not None and state.state in (State.QUEUED, State.RUNNING):
-                following.cancel()
-    finally:
-        app.presence.drop(runner.info.id)
+        loop.add_signal_handler(number, stop)
 
 
 def _say_queued(run: Run, daemon: bool, as_json: bool) -> None:
@@ -88,7 +126,7 @@ def _say_queued(run: Run, daemon: bool, as_json: bool) -> None:
         hint("nobody is running; the run waits. Start: agentcron up   (or fire with --wait)")
 
 
-def _say_ended(run: Run, as_json: bool) -> int:
+def _say_ended(run: Run, as_json: bool, daemon: bool) -> int:
     status = 0 if run.state in (State.SUCCEEDED, State.SLEEPING, State.SKIPPED) else 1
     if as_json:
         print_json(
@@ -105,14 +143,27 @@ def _say_ended(run: Run, as_json: bool) -> int:
         )
         return status
     why = f": {run.reason}" if run.reason else ""
-    say(f"run {run.id} of {run.job} is {run.state}{why} ({usd(run.cost_microusd)})")
-    if run.state in (State.SLEEPING, State.RETRYING, State.PARKED):
-        woken = f" until {run.wake_at.astimezone().isoformat(timespec='seconds')}" if run.wake_at else ""
-        say(f"it waits{woken}. Needed then: agentcron up. Sooner: agentcron resume {run.id}")
-    elif run.state in (State.QUEUED, State.RUNNING):
-        say("it was let go; a daemon goes on with it. Start: agentcron up")
-    elif run.state in (State.FAILED, State.CANCELLED):
-        say(f"look: agentcron show {run.id}    go on: agentcron resume {run.id}")
-    else:
-        say(f"look: agentcron show {run.id}")
+    lines = fold(f"run {run.id} of {run.job} is {run.state} ({usd(run.cost_microusd)}){why}", indent="  ")
+    if run.summary:
+        lines += fold(f"summary: {run.summary}", first="  ", indent="  ")
+    for line in (*lines, *fold(_next(run, daemon), indent="  ")):
+        click.echo(line)
     return status
+
+
+def _next(run: Run, daemon: bool) -> str:
+    """Say what comes next, and what to type for it."""
+    from scheduler.doors.cli.times import wall
+
+    if run.state in (State.SLEEPING, State.RETRYING, State.PARKED):
+        verb = {State.SLEEPING: "it wakes", State.RETRYING: "it tries again"}.get(run.state, "it waits until")
+        until = f"{verb} {wall().both(run.wake_at)}" if run.wake_at else "it waits"
+        needed = "" if daemon else " Needed then: agentcron up."
+        return f"{until}.{needed} Sooner: agentcron resume {run.id}"
+    if run.state in (State.QUEUED, State.RUNNING):
+        if daemon:
+            return f"it goes on without this terminal. Look: agentcron show {run.id}"
+        return "it was let go; a daemon goes on with it. Start: agentcron up"
+    if run.state in (State.FAILED, State.CANCELLED):
+        return f"look: agentcron show {run.id}    go on: agentcron resume {run.id}"
+    return f"look: agentcron show {run.id}"

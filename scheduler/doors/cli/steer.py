@@ -11,7 +11,8 @@ import click
 from scheduler.config import Config
 from scheduler.core.firing import first_fire
 from scheduler.core.run import Run, State
-from scheduler.doors.cli.jobs import find_job, read_orders
+from scheduler.core.turn import usd
+from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, say
 from scheduler.doors.cli.params import JOB, RUN
 from scheduler.errors import NotFoundError, RefusedError
@@ -23,32 +24,35 @@ def _with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
     from scheduler.app import open_app
 
     async def opened() -> T:
-        async with open_app(config) as app:
+        async with open_app(config, busy_seconds=PATIENCE_SECONDS) as app:
             return await work(app)
 
     return asyncio.run(opened())
 
 
 def _find_run(config: Config, prefix: str) -> Run:
-    from scheduler.adapters.sql.reader import Reader
+    from scheduler.doors.cli.views import open_glance
 
-    if not config.database.exists():
-        raise NotFoundError(f'no run "{prefix}": nothing has run yet', help="fire a job with: agentcron run JOB")
-    with Reader.open(config.database) as reader:
-        return reader.run(prefix)
+    glance = open_glance(config)
+    if glance is None:
+        raise NotFoundError(
+            f'no run "{prefix}": nothing has run yet', help="fire a job with: agentcron run JOB"
+        )
+    with glance:
+        return glance.run(prefix)
 
 
 async def _say_if_nobody(app: Any) -> None:
-    living = await app.kit.store.runners()
-    dead = app.presence.dead(living)
-    if not any(info.kind == "daemon" and info.id not in dead for info in living):
+    if not await app.has_daemon():
         hint("nobody is running; it waits. Start: agentcron up")
 
 
 @click.command("resume", epilog='Example:  agentcron resume k7q2 --message "The key is renewed, go on."')
 @click.argument("run", type=RUN)
 @click.option("--message", "-m", default="", help="What the agent is told.")
-@click.option("--budget", type=click.FloatRange(min=0, min_open=True), help="A new cap for the run, in dollars.")
+@click.option(
+    "--budget", type=click.FloatRange(min=0, min_open=True), help="A new cap for the run, in dollars."
+)
 @click.pass_obj
 def resume_command(config: Config, run: str, message: str, budget: float | None) -> int:
     """Wake a sleeping RUN now, or go on with a parked, failed or cancelled one.
@@ -73,17 +77,26 @@ def resume_command(config: Config, run: str, message: str, budget: float | None)
 
 def _refuse_in_vain(run: Run, budget: float | None) -> None:
     """Refuse a resume that would park the run again at once, and say what it waits for."""
+    if budget is not None and budget * 1_000_000 <= run.cost_microusd:
+        raise RefusedError(
+            f"run {run.id} has spent {usd(run.cost_microusd)}; a budget of ${budget:.2f} stops it at once",
+            help=f"give it more: agentcron resume {run.id} --budget {_more(run)}",
+        )
     if run.state is not State.PARKED:
         return
     if run.reason_code in ("budget", "budget-day") and budget is None:
         raise RefusedError(
             f"run {run.id} is parked: {run.reason}",
-            help=f"give it more: agentcron resume {run.id} --budget {run.cost_microusd / 1_000_000 + 1:.2f}",
+            help=f"give it more: agentcron resume {run.id} --budget {_more(run)}",
         )
     if run.reason_code == "context":
         raise RefusedError(
             f"run {run.id} is parked: {run.reason}", help=f"start afresh: agentcron run {run.job}"
         )
+
+
+def _more(run: Run) -> str:
+    return f"{run.cost_microusd / 1_000_000 + 1:.2f}"
 
 
 @click.command("cancel", epilog="Example:  agentcron cancel k7q2")
@@ -143,7 +156,8 @@ def unpause_command(config: Config, job: str) -> int:
         else:
             say(f"job {found.name} was not paused")
         say(f"when: agentcron next {found.name}")
-        await _say_if_nobody(app)
+        if not await app.has_daemon():
+            hint("nobody is running, so nothing fires. Start: agentcron up")
 
     _with_app(config, work)
     return 0

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from scheduler.config import Config
+from scheduler.core.crontab.english import counted
 from scheduler.core.standing import LoadReport, StandingOrders
+from scheduler.doors.cli.linting import keyless_jobs
 from scheduler.doors.cli.logs import start_logging
 from scheduler.doors.cli.out import hint, say
+
+if TYPE_CHECKING:
+    from scheduler.engine.runner import Runner
 
 log = logging.getLogger("agentcron")
 
@@ -52,13 +59,20 @@ async def _serve(config: Config, concurrency: int, grace: float, lease: float) -
         concurrency=concurrency, grace_seconds=grace, lease_seconds=lease, renew_seconds=lease / 3
     )
     async with open_app(config, settings) as app:
-        runner = app.runner("daemon", on_load=_say_loaded)
+        greeting = [f"agentcron is up (pid {os.getpid()}), home {config.home}. Look: agentcron list"]
+
+        def loaded(orders: StandingOrders, report: LoadReport) -> None:
+            # Only now it is sure that the database takes what is written.
+            if greeting:
+                say(greeting.pop())
+            _say_loaded(orders, report)
+
+        runner = app.runner("daemon", on_load=loaded)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _asked_to_stop, runner.stop)
+            loop.add_signal_handler(number, _asked_to_stop, runner)
         loop.add_signal_handler(signal.SIGHUP, runner.reload)
         try:
-            say(f"agentcron is up (pid {runner.info.pid}), home {config.home}. Look: agentcron list")
             await runner.serve()
         finally:
             app.presence.drop(runner.info.id)
@@ -66,9 +80,15 @@ async def _serve(config: Config, concurrency: int, grace: float, lease: float) -
     return 0
 
 
-def _asked_to_stop(stop: Callable[[], None]) -> None:
-    log.info("stopping: no new work, running steps are finished or handed back", extra={"event": "daemon.stop"})
-    stop()
+def _asked_to_stop(runner: Runner) -> None:
+    if runner.is_stopping:
+        log.info("stopping at once: what is under way is cut off", extra={"event": "daemon.stop"})
+        runner.hurry()
+        return
+    log.info(
+        "stopping: no new work, running steps are finished or handed back", extra={"event": "daemon.stop"}
+    )
+    runner.stop()
 
 
 def _say_loaded(orders: StandingOrders, report: LoadReport) -> None:
@@ -77,12 +97,18 @@ def _say_loaded(orders: StandingOrders, report: LoadReport) -> None:
         hint(problem)
     broken = f", {len(orders.broken)} invalid" if orders.broken else ""
     log.info(
-        "crontab loaded: %d jobs%s", len(orders.jobs), broken, extra={"event": "crontab.loaded"}
+        "crontab loaded: %s%s", counted(len(orders.jobs), "job"), broken, extra={"event": "crontab.loaded"}
     )
     for what, names in (("added", report.added), ("changed", report.changed), ("removed", report.removed)):
         if names:
-            shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-            log.info("%s: %s", what, shown, extra={"event": f"crontab.{what}"})
+            log.info("%s: %s", what, _shown(names), extra={"event": f"crontab.{what}"})
+    keyless = keyless_jobs(orders.jobs)
+    if keyless:
+        log.warning(
+            "ANTHROPIC_API_KEY is not set; these jobs will stop at their first step: %s",
+            _shown(keyless),
+            extra={"event": "crontab.no_key"},
+        )
     for job, runs in report.orphans:
         log.warning(
             "job %s is removed; its live runs go on to their end: %s",
@@ -91,3 +117,6 @@ def _say_loaded(orders: StandingOrders, report: LoadReport) -> None:
             extra={"event": "crontab.orphans", "job": job},
         )
 
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
