@@ -1,10 +1,11 @@
-"""The main job against a Messages API that we did not write (llmock): sleep, kill -9, resume, and its faults."""
+"""The main job against a Messages API that we did not write (llmock): sleep, kill -9, resume, faults."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -87,7 +88,7 @@ def test_an_agent_reads_sleeps_is_killed_and_goes_on_where_it_was(
     assert (place.home / "work" / "job" / "report.md").read_text() == "One letter came."
     sent = [body["messages"] for body in bodies(llmock)]
     assert len(sent) == 4, "the API saw each request once"
-    for earlier, later in zip(sent, sent[1:], strict=False):
+    for earlier, later in pairwise(sent):
         assert later[: len(earlier)] == earlier
     with Reader.open(place.database) as reader:
         requests = reader.requests(done.id)
@@ -120,7 +121,9 @@ def test_f45_a_long_retry_after_becomes_a_wake_up_that_no_process_waits_for(
         assert reader.run(run.id).summary == "At last."
 
 
-def test_f46_overload_backs_off_and_is_over_when_it_is_over(place: Installation, llmock: LLMockServer) -> None:
+def test_f46_overload_backs_off_and_is_over_when_it_is_over(
+    place: Installation, llmock: LLMockServer
+) -> None:
     llmock.state.scenarios.add(Fail(status=529, times=3))
     llmock.state.scenarios.add(call("finish", summary="Through.", outcome="done"))
     due_now(place)
@@ -129,7 +132,7 @@ def test_f46_overload_backs_off_and_is_over_when_it_is_over(place: Installation,
     with Reader.open(place.database) as reader:
         requests = reader.requests(run.id)
     assert [request.state for request in requests] == ["failed"] * 3
-    gaps = [(b.started_at - a.started_at).total_seconds() for a, b in zip(requests, requests[1:], strict=False)]
+    gaps = [(b.started_at - a.started_at).total_seconds() for a, b in pairwise(requests)]
     assert gaps[0] >= 0.9
     assert gaps[1] > gaps[0] * 1.5, "the waits grow"
     assert 25 < (run.wake_at - requests[-1].started_at).total_seconds() < 40
@@ -138,7 +141,9 @@ def test_f46_overload_backs_off_and_is_over_when_it_is_over(place: Installation,
 
 
 def test_f47_a_stream_cut_in_a_tool_use_runs_no_tool(place: Installation, llmock: LLMockServer) -> None:
-    llmock.state.scenarios.add(call("write", file_path="cut.md", content="must not be written by half an order"))
+    llmock.state.scenarios.add(
+        call("write", file_path="cut.md", content="must not be written by half an order")
+    )
     llmock.state.scenarios.add(StreamFault(kind="disconnect", after_chunks=3))
     due_now(place)
     daemon = place.start("up")

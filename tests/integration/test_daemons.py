@@ -49,7 +49,9 @@ def test_f17_sigterm_in_a_model_call_hands_the_run_back(scene: Scene) -> None:
 
 def test_f17_a_step_that_ends_within_the_grace_time_is_kept(scene: Scene) -> None:
     scene.write(prompt="Answer soon.")
-    scene.api.script("Answer soon.", answer("Soon.", calls=[("note", {"text": "x"})], delay_seconds=1.5), FINISH)
+    scene.api.script(
+        "Answer soon.", answer("Soon.", calls=[("note", {"text": "x"})], delay_seconds=1.5), FINISH
+    )
     first = scene.place.start("up", "--grace", "20")
     until(lambda: scene.api.requests, 30, "the request")
     stop(first, 20)
@@ -81,7 +83,7 @@ def test_f18_a_child_of_a_killed_daemon_dies_with_it(place: Installation) -> Non
     pidfile = place.home / "gate.pid"
     place.crontab(
         f'@at {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}  gated  "x"  model=rehearsal:none.jsonl'
-        f'  gate="sh -c \'echo $$ > {pidfile}; sleep 300 & sleep 300\'"\n'
+        f"  gate=\"sh -c 'echo $$ > {pidfile}; sleep 300 & sleep 300'\"\n"
     )
     daemon = place.start("up")
     pid = until(lambda: pidfile.exists() and pidfile.read_text().strip(), 30, "the gate")

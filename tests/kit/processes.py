@@ -121,7 +121,9 @@ def until(
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s in vain for {what if isinstance(what, str) else what()}")
+            raise AssertionError(
+                f"waited {seconds} s in vain for {what if isinstance(what, str) else what()}"
+            )
         time.sleep(0.02)
 
 

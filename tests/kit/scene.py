@@ -99,7 +99,9 @@ class Scene:
     def stamps(self) -> Counter[str]:
         """How often each stamp was made."""
         path = self.workdir / "stamps"
-        return Counter(line.split()[0] for line in path.read_text().splitlines()) if path.exists() else Counter()
+        return (
+            Counter(line.split()[0] for line in path.read_text().splitlines()) if path.exists() else Counter()
+        )
 
     def check(self) -> Run:
         """Assert what must hold after any crash, however often, once the run is over; return the run."""

@@ -11,7 +11,6 @@ from scheduler.faults import crashpoint
 from scheduler.ports.tool import Args, Probe, ToolContext
 
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
-SAFE = {"reads_private": False, "reads_untrusted": False, "external": True}
 
 
 def _stamps(context: ToolContext) -> Path:
@@ -30,14 +29,30 @@ def _stamp(args: Args, context: ToolContext) -> str:
     return f"stamped {args['text']}"
 
 
-@tool(name="stamp", description="Stamp a text; not repeatable.", schema=SCHEMA, effect="opaque", **SAFE)
-async def STAMP(args: Args, context: ToolContext) -> str:  # noqa: N802
+@tool(
+    name="stamp",
+    description="Stamp a text; not repeatable.",
+    schema=SCHEMA,
+    effect="opaque",
+    reads_private=False,
+    reads_untrusted=False,
+    external=True,
+)
+async def STAMP(args: Args, context: ToolContext) -> str:
     """Leave a line; nobody can tell afterwards whose it is."""
     return _stamp(args, context)
 
 
-@tool(name="keyed_stamp", description="Stamp once per key.", schema=SCHEMA, effect="keyed", **SAFE)
-async def KEYED(args: Args, context: ToolContext) -> str:  # noqa: N802
+@tool(
+    name="keyed_stamp",
+    description="Stamp once per key.",
+    schema=SCHEMA,
+    effect="keyed",
+    reads_private=False,
+    reads_untrusted=False,
+    external=True,
+)
+async def KEYED(args: Args, context: ToolContext) -> str:
     """Leave a line unless one with the same key is there."""
     stamps = _stamps(context)
     if stamps.exists() and context.key in stamps.read_text():
@@ -52,15 +67,30 @@ async def _look(args: Args, context: ToolContext) -> Probe:
 
 
 @tool(
-    name="probed_stamp", description="Stamp; can be verified.", schema=SCHEMA, effect="probe", probe=_look, **SAFE
+    name="probed_stamp",
+    description="Stamp; can be verified.",
+    schema=SCHEMA,
+    effect="probe",
+    probe=_look,
+    reads_private=False,
+    reads_untrusted=False,
+    external=True,
 )
-async def PROBED(args: Args, context: ToolContext) -> str:  # noqa: N802
+async def PROBED(args: Args, context: ToolContext) -> str:
     """Leave a line; the probe finds it by its key."""
     return _stamp(args, context)
 
 
-@tool(name="hang", description="Hang for an hour.", schema=SCHEMA, effect="opaque", **SAFE)
-async def HANG(args: Args, context: ToolContext) -> str:  # noqa: N802
+@tool(
+    name="hang",
+    description="Hang for an hour.",
+    schema=SCHEMA,
+    effect="opaque",
+    reads_private=False,
+    reads_untrusted=False,
+    external=True,
+)
+async def HANG(args: Args, context: ToolContext) -> str:
     """Stamp, then never return."""
     _stamp(args, context)
     await asyncio.sleep(3600)
