@@ -1,8 +1,8 @@
 """SIGKILL at every crash point, a new daemon, and nothing lost or doubled.
 
-Each test kills a real daemon at one named point of a run that reads, stamps (opaque, keyed, probed), sleeps and
-finishes, then lets a second daemon end the run, and checks the invariants in the store, in the files that the
-effects left, and in the request log of the API.
+Each test kills a real daemon at one named point of a run that reads, stamps (opaque, keyed, probed), sleeps
+and finishes, then lets a second daemon end the run, and checks the invariants in the store, in the files
+that the effects left, and in the request log of the API.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def test_a_run_survives_a_kill_at_the_second_visit_of(scene: Scene, point: str) 
 
 
 def test_a_run_survives_with_two_of_three_parallel_calls_done(scene: Scene) -> None:
-    # F12: results 1 and 2 belong to the first message, 3 to 5 to the parallel one; note has no commit of its own.
+    # F12: results 1 and 2 belong to the first message, 3 to 5 to the parallel one.
     kill_at(scene, "W11:4")
     finish(scene)
     scene.check()

@@ -1,4 +1,4 @@
-"""A scene for crash tests: one job whose run touches every kind of call, an API that answers it, and the checks."""
+"""A scene for crash tests: a job that makes every kind of call, an API that answers it, and the checks."""
 
 from __future__ import annotations
 

@@ -5,8 +5,10 @@ only the imports are shared.  The zygote itself never starts a thread, so forkin
 
 Protocol, one JSON object a line on stdin and stdout::
 
-    {"op": "start", "argv": [...], "env": {...}, "cwd": "...", "stdout": "...", "stderr": "..."}  ->  {"pid": 4711}
-    {"op": "poll", "pid": 4711}                              ->  {"status": null}  or  {"status": -9}
+    {"op": "start", "argv": [...], "env": {...}, "cwd": "...", "stdout": "...", "stderr": "..."}
+    {"pid": 4711}
+    {"op": "poll", "pid": 4711}
+    {"status": null}                                    or, once it has ended, {"status": -9}
 """
 
 from __future__ import annotations
