@@ -1,0 +1,133 @@
+"""The generated pages: ``python -m tests.house.generate`` writes them, a test compares them.
+
+``docs/lifecycle.md`` comes from the table of moves, ``docs/map.md`` from the first line of every module.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scheduler.core.run import FINAL, TRANSITIONS, State
+from tests.house.tree import FLOORS, ROOT, first_line, python_files
+
+WINDOWS: dict[str, tuple[str, str]] = {
+    "W0": ("a due slot was seen", "nothing is written; the next pass sees it again"),
+    "W1": ("the claim is committed", "the lease runs out, or its runner is found dead: rescued"),
+    "W2": ("the first message is stored", "the run goes on from it"),
+    "W3": ("the request is on record and not sent yet", "counted as lost, asked again"),
+    "W4": ("the request is under way", "counted as lost: it may have been billed; asked again"),
+    "W5": ("the answer has come and is not stored", "counted as lost; asked again, new call ids"),
+    "W6": ("the answer and its planned calls are stored", "the calls are begun"),
+    "W7": ("the decision about a call is stored", "part of W8 as long as every declared tool is allowed"),
+    "W8": ("the calls are stored as started", "nobody knows whether they happened: the effect class decides"),
+    "W9": ("the effect has happened", "as W8"),
+    "W10": ("the result is in memory", "as W8"),
+    "W11": ("the result is stored", "it is not asked for again"),
+    "W12": ("the message with all results is stored", "the next request is made"),
+    "W13": ("the sleep and its wake-up are stored", "the run sleeps; nothing is asked before it is due"),
+    "W14": ("the end is stored and the lease is free", "the report waits in the outbox"),
+    "W15": ("the report was sent and that is not stored", "it is sent once more, with the same id"),
+}
+"""The crash windows of one turn: what has happened, and what another process finds and does."""
+
+NOTES: dict[State, str] = {
+    State.QUEUED: "It waits for a runner with room, for its jitter, or for an earlier run of its job.",
+    State.RUNNING: "One runner holds its lease; every write names the epoch.",
+    State.SLEEPING: "Rows in the database, nothing else. A wake-up or a person ends it; no attempt is used.",
+    State.PARKED: "It needs a person, a key, or another day. After seven days it fails, and stays resumable.",
+    State.RETRYING: "The API was overloaded or asked for a wait. A durable wake-up brings it back.",
+    State.SUCCEEDED: "The agent has finished.",
+    State.FAILED: "A permanent error, or out of retries. `agentcron resume` goes on from the last step.",
+    State.CANCELLED: "By a person, or replaced by a newer run. It can be resumed.",
+    State.SKIPPED: "A slot that became no run, with its reason.",
+}
+
+_HEAD = "<!-- written by `python -m tests.house.generate`; do not edit -->\n"
+
+
+def lifecycle() -> str:
+    """Return ``docs/lifecycle.md``."""
+    lines = [
+        "# The life of a run",
+        "",
+        _HEAD,
+        "```mermaid",
+        "stateDiagram-v2",
+        *_diagram(),
+        "```",
+        "",
+        "## States",
+        "",
+        "| state | |",
+        "|---|---|",
+    ]
+    for state in State:
+        name = f"**{state}**" if state in FINAL else str(state)
+        lines.append(f"| {name} | {NOTES[state]} |")
+    lines += [
+        "",
+        "States in bold are final: nothing moves them but a person.",
+        "",
+        "## Moves",
+        "",
+        "| from | move | to | by | |",
+        "|---|---|---|---|---|",
+    ]
+    for move in TRANSITIONS:
+        sources = ", ".join(state for state in State if state in move.sources) or "(none)"
+        lines.append(
+            f"| {sources} | {move.move.replace('_', ' ')} | {move.target} | {move.by} | {move.note} |"
+        )
+    lines += [
+        "",
+        "## Crash windows",
+        "",
+        "A process may die between any two of these. The tests kill one at each.",
+        "",
+        "| window | what has happened | what the next process does |",
+        "|---|---|---|",
+        *(f"| {name} | {done} | {then} |" for name, (done, then) in WINDOWS.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _diagram() -> list[str]:
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for line in TRANSITIONS:
+        for source in [str(state) for state in State if state in line.sources] or ["[*]"]:
+            arrows.setdefault((source, str(line.target)), []).append(line.move.replace("_", " "))
+    return [f"    {source} --> {target}: {', '.join(moves)}" for (source, target), moves in arrows.items()]
+
+
+def the_map() -> str:
+    """Return ``docs/map.md``."""
+    lines = ["# The map", "", _HEAD, "Every module in one line. Imports point down this page.", ""]
+    modules = python_files("scheduler")
+    for floor in FLOORS:
+        of_floor = [name for name in modules if name.split("/")[1].removesuffix(".py") == floor]
+        lines += [f"## {floor}", ""]
+        for name in sorted(of_floor, key=lambda name: (Path(name).name != "__init__.py", name)):
+            lines.append(f"- `{_shown(name, floor)}` {first_line(name)}")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _shown(name: str, floor: str) -> str:
+    short = name.removeprefix("scheduler/").removeprefix(f"{floor}/")
+    folder, _, file = short.rpartition("/")
+    if file == "__init__.py":
+        return f"{folder or floor}/"
+    return short
+
+
+PAGES = {"docs/lifecycle.md": lifecycle, "docs/map.md": the_map}
+
+
+def main() -> None:
+    """Write all generated pages."""
+    for name, make in PAGES.items():
+        (ROOT / name).write_text(make(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Generated pages are what their sources say."""
+
+from __future__ import annotations
+
+import pytest
+
+from scheduler.core.run import State
+from tests.house.generate import NOTES, PAGES
+from tests.house.tree import FLOORS, ROOT, first_line, python_files
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_generated_page_is_up_to_date(name: str) -> None:
+    page = ROOT / name
+    assert page.is_file(), f"{name} is missing; write it: python -m tests.house.generate"
+    assert page.read_text(encoding="utf-8") == PAGES[name](), f"{name} is old: python -m tests.house.generate"
+
+
+def test_every_module_says_in_one_line_what_it_is() -> None:
+    for name in python_files("scheduler", "tests"):
+        if (ROOT / name).read_text(encoding="utf-8").strip():
+            assert first_line(name).endswith((".", "?", ":", "!")), f"{name}: {first_line(name)!r}"
+
+
+def test_every_module_stands_on_a_floor_and_every_state_is_explained() -> None:
+    floors = {name.split("/")[1].removesuffix(".py") for name in python_files("scheduler")}
+    assert floors - {"__init__", "__main__"} == set(FLOORS)
+    assert list(NOTES) == list(State)

@@ -1,0 +1,84 @@
+"""Small files, small functions, and imports that point down (those are checked by lint-imports)."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+
+import pytest
+
+from tests.house.tree import FLOORS, ROOT, functions, parsed, python_files
+
+MOST_FILE_LINES = 400
+MOST_FUNCTION_LINES = 60
+
+LONG_FILES: dict[str, int] = {"tests/contract/test_store_claims.py": 502}
+"""Files that are longer, with their length: this list may only shrink."""
+
+LONG_FUNCTIONS: dict[str, int] = {}
+"""Functions that are longer, as ``file:name``: this list may only shrink."""
+
+FILES = python_files("scheduler", "tests")
+
+
+def lines_of(name: str) -> int:
+    """Count the lines of a file."""
+    return len((ROOT / name).read_text(encoding="utf-8").splitlines())
+
+
+def test_no_file_is_longer_than_400_lines() -> None:
+    grown = {
+        name: length for name in FILES if (length := lines_of(name)) > LONG_FILES.get(name, MOST_FILE_LINES)
+    }
+    assert not grown, "give a part of it a file of its own"
+
+
+def test_no_function_is_longer_than_60_lines() -> None:
+    grown = {
+        f"{name}:{function}": length
+        for name in FILES
+        for function, length in functions(name)
+        if length > LONG_FUNCTIONS.get(f"{name}:{function}", MOST_FUNCTION_LINES)
+    }
+    assert not grown, "it does more than one thing"
+
+
+def test_the_lists_of_exceptions_only_shrink() -> None:
+    for name in LONG_FILES:
+        if (ROOT / name).is_file():
+            assert lines_of(name) > MOST_FILE_LINES, f"take {name} off the list"
+    found = {f"{name}:{function}": length for name in FILES for function, length in functions(name)}
+    for name in LONG_FUNCTIONS:
+        assert found.get(name, 0) > MOST_FUNCTION_LINES, f"take {name} off the list"
+
+
+def test_the_import_contract_names_every_floor() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract for contract in contracts if contract["type"] == "layers")
+    named = {floor for layer in layers["layers"] for floor in layer.split(" | ")}
+    assert named == set(FLOORS)
+    assert layers["exhaustive"] is True
+
+
+@pytest.mark.parametrize("floor", ["core", "ports"])
+def test_the_pure_floors_never_read_the_clock(floor: str) -> None:
+    for name in python_files("scheduler"):
+        if not name.startswith(f"scheduler/{floor}/"):
+            continue
+        for node in ast.walk(parsed(name)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                said = f"{node.value.id}.{node.attr}"
+                assert said not in ("datetime.now", "datetime.utcnow", "date.today", "time.time"), name
+
+
+def test_there_is_one_async_loop_and_no_thread_beside_the_committers() -> None:
+    threads = [
+        name
+        for name in python_files("scheduler")
+        if any(
+            isinstance(node, ast.Import) and any(alias.name == "threading" for alias in node.names)
+            for node in ast.walk(parsed(name))
+        )
+    ]
+    assert all(name.startswith("scheduler/adapters/sql/") for name in threads)
