@@ -9,6 +9,8 @@ Protocol, one JSON object a line on stdin and stdout::
     {"pid": 4711}
     {"op": "poll", "pid": 4711}
     {"status": null}                                    or, once it has ended, {"status": -9}
+
+``stdin`` (a file or a terminal) and ``uid`` (a user to become) may stand in a start, too.
 """
 
 from __future__ import annotations
@@ -51,14 +53,16 @@ def start(order: dict[str, Any]) -> int:
         for number, name in ((1, order["stdout"]), (2, order["stderr"])):
             handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             os.dup2(handle, number)
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
-        sys.stdin = open(0, closefd=False)
+        os.dup2(os.open(order.get("stdin", os.devnull), os.O_RDONLY), 0)
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - for the life of the process
         os.environ.clear()
         os.environ.update(order["env"])
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if "uid" in order:
+            os.setgid(order["uid"])
+            os.setuid(order["uid"])
         sys.argv = ["agentcron", *order["argv"]]
         for path in reversed(order["env"].get("PYTHONPATH", "").split(os.pathsep)):
             if path and path not in sys.path:

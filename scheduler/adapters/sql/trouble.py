@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from scheduler.errors import StoreError
 
-BUSY_SECONDS = 10.0
+BUSY_SECONDS = 5.0
 """How long a statement waits for another process before it gives up."""
 
 LOOK_SECONDS = 3.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -15,9 +16,11 @@ from scheduler.core.turn import usd
 from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, say
 from scheduler.doors.cli.params import JOB, RUN
-from scheduler.errors import NotFoundError, RefusedError
+from scheduler.errors import NotFoundError, RefusedError, UsageError
 
 T = TypeVar("T")
+
+_MOST_BUDGET_USD = 1_000_000
 
 
 def _with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
@@ -66,7 +69,8 @@ def resume_command(config: Config, run: str, message: str, budget: float | None)
         store, now = app.kit.store, app.kit.clock.now()
         if budget is not None:
             await store.raise_budget(found.id, round(budget * 1_000_000))
-        was = await store.resume(found.id, now, message)
+        with _helpful(f"fire it again: agentcron run {found.job}" if found.is_final else _look(found)):
+            was = await store.resume(found.id, now, message)
         say(f"run {found.id} of {found.job} was {was}; it is queued and goes on")
         say(f"look: agentcron show {found.id}")
         await _say_if_nobody(app)
@@ -75,8 +79,23 @@ def resume_command(config: Config, run: str, message: str, budget: float | None)
     return 0
 
 
+@contextmanager
+def _helpful(help: str) -> Iterator[None]:
+    """Add a way out to a refusal of the store, which knows of no command line."""
+    try:
+        yield
+    except RefusedError as error:
+        raise RefusedError(error.message, help=error.help or help) from error
+
+
+def _look(run: Run) -> str:
+    return f"look: agentcron show {run.id}"
+
+
 def _refuse_in_vain(run: Run, budget: float | None) -> None:
     """Refuse a resume that would park the run again at once, and say what it waits for."""
+    if budget is not None and not budget < _MOST_BUDGET_USD:
+        raise UsageError(f"--budget: {budget} is not a sum of money", help="for example: --budget 2.50")
     if budget is not None and budget * 1_000_000 <= run.cost_microusd:
         raise RefusedError(
             f"run {run.id} has spent {usd(run.cost_microusd)}; a budget of ${budget:.2f} stops it at once",
@@ -107,7 +126,8 @@ def cancel_command(config: Config, run: str) -> int:
     found = _find_run(config, run)
 
     async def work(app: Any) -> None:
-        state = await app.kit.store.cancel(found.id, app.kit.clock.now(), "cancelled by a person")
+        with _helpful(_look(found)):
+            state = await app.kit.store.cancel(found.id, app.kit.clock.now(), "cancelled by a person")
         if state is State.CANCELLED:
             say(f"run {found.id} of {found.job} is cancelled")
         else:

@@ -67,8 +67,12 @@ def open_glance(config: Config) -> Glance | None:
     if not config.database.exists():
         return None
     from scheduler.adapters.sql.glance import Glance
+    from scheduler.adapters.sql.trouble import NoTablesError
 
-    return Glance.open(config.database)
+    try:
+        return Glance.open(config.database)
+    except NoTablesError:
+        return None  # a first start is at it just now, or died there
 
 
 def gather(config: Config, now: datetime) -> Facts:
@@ -169,15 +173,11 @@ def _with_crontab(facts: Facts, config: Config, meta: dict[str, str]) -> Facts:
     """Return the facts with the crontab's own word where it was changed since it was loaded."""
     loaded = meta.get("digest", "")
     try:
-        if loaded and loaded == _digest(config):
+        if loaded and _digest(config) == loaded:
             return facts
         orders = read_orders(config, facts.now)
-    except NotFoundError as error:
+    except AgentcronError as error:
         return replace(facts, hints=(f"{error.message}; shown is what was loaded last",))
-    except (AgentcronError, OSError) as error:
-        return replace(
-            facts, hints=(f"the crontab cannot be read now ({error}); shown is what was loaded last",)
-        )
     if loaded == orders.digest:
         return facts
     known = {standing.name: standing for standing in facts.standings}
@@ -204,8 +204,11 @@ def _merged(new: Standing, old: Standing | None) -> Standing:
 
 def _digest(config: Config) -> str:
     """Return what `scheduler.adapters.crontab_file.digest` says, without importing the parser."""
-    with open(config.crontab, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()[:16]
+    try:
+        with open(config.crontab, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()[:16]
+    except OSError:
+        return ""  # the parser says what is wrong with it
 
 
 @contextmanager
