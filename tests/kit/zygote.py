@@ -54,7 +54,10 @@ def start(order: dict[str, Any]) -> int:
             handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             os.dup2(handle, number)
         os.dup2(os.open(order.get("stdin", os.devnull), os.O_RDONLY), 0)
+        # New ones: the old ones remember what kind of file the zygote had there.
         sys.stdin = open(0, closefd=False)  # noqa: SIM115 - for the life of the process
+        sys.stdout = open(1, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
+        sys.stderr = open(2, "w", buffering=1, closefd=False, encoding="utf-8")  # noqa: SIM115
         os.environ.clear()
         os.environ.update(order["env"])
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
