@@ -9,7 +9,7 @@ import shutil
 from dataclasses import replace
 from datetime import datetime
 
-from scheduler.adapters.system import local_zone
+from scheduler.adapters.system import local_zone, pause
 from scheduler.config import Config
 from scheduler.core.crontab.load import parse
 from scheduler.core.crontab.table import Table
@@ -19,6 +19,7 @@ from scheduler.errors import CannotWorkError, ConfigError, NotFoundError
 
 MOST_CRONTAB_BYTES = 4_000_000
 MOST_PROMPT_BYTES = 1_000_000
+_EMPTY_SECONDS = 0.3
 
 REHEARSAL = "rehearsal:"
 
@@ -118,8 +119,11 @@ def read_text(config: Config) -> str:
     """
     path = config.crontab
     try:
-        with open(path, "rb") as file:
-            data = file.read(MOST_CRONTAB_BYTES + 1)
+        data = path.read_bytes() if path.stat().st_size <= MOST_CRONTAB_BYTES else None
+        if data == b"":
+            # Some editors empty the file before they write it: no job shall be removed for that.
+            pause(_EMPTY_SECONDS)
+            data = path.read_bytes()
     except FileNotFoundError:
         raise NotFoundError(
             f"there is no crontab at {path}", help="write a starter with: agentcron init"
@@ -130,7 +134,7 @@ def read_text(config: Config) -> str:
         raise CannotWorkError(
             f"the crontab {path} cannot be read: {reason}", help=f"look at {place}"
         ) from error
-    if len(data) > MOST_CRONTAB_BYTES:
+    if data is None:
         raise ConfigError(f"the crontab {path} is larger than {MOST_CRONTAB_BYTES} bytes")
     try:
         return data.decode("utf-8")

@@ -24,6 +24,12 @@ from scheduler.ports.presence import Presence
 
 log = logging.getLogger("agentcron")
 
+SETTLE_SECONDS = 0.25
+"""A changed crontab is read when it has stayed the same for this long."""
+
+LONGEST_SETTLE_SECONDS = 1.0
+"""A prompt file that never comes to rest does not keep the crontab from being read."""
+
 
 @dataclass(slots=True)
 class Runner:
@@ -50,6 +56,9 @@ class Runner:
     _reload: bool = True
     _stamp: str = ""
     _seen_changes: int = -1
+    _fresh_stamp: str = ""
+    _fresh_since: float = 0.0
+    _changed_since: float = 0.0
 
     def stop(self) -> None:
         """Take no more work; let go of what is under way within the grace time."""
@@ -135,7 +144,7 @@ class Runner:
         if self.orders is None:
             return
         stamp = self.orders.stamp()
-        if not self._reload and stamp == self._stamp:
+        if not self._reload and (stamp == self._stamp or not self._is_settled(stamp)):
             return
         now = self.kit.clock.now()
         self._reload, self._stamp = False, stamp
@@ -150,6 +159,18 @@ class Runner:
         except StoreError:
             self._reload = True
             raise
+
+    def _is_settled(self, stamp: str) -> bool:
+        """Whether a change is over: an editor that empties the file first must not remove every job."""
+        now = self.kit.clock.monotonic()
+        if stamp != self._fresh_stamp:
+            self._fresh_stamp, self._fresh_since = stamp, now
+            self._changed_since = self._changed_since or now
+        settled = now - self._fresh_since >= SETTLE_SECONDS
+        if settled or now - self._changed_since >= LONGEST_SETTLE_SECONDS:
+            self._fresh_stamp, self._changed_since = "", 0.0
+            return True
+        return False
 
     async def _load(self, orders: StandingOrders, now: datetime) -> None:
         report = await self.kit.store.load_orders(orders, now)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from scheduler.core.safe_text import cells, safe_text
 
 WIDTH = 80
+
+# A command that is broken over two lines cannot be typed as it stands.
+_COMMAND = re.compile(r"\bagentcron [a-z]+( [\w.-]+)?")
+_JOINT = "\x01"  # no safe text holds it
 
 
 def fold(text: str, *, width: int = WIDTH, first: str = "", indent: str = "") -> list[str]:
@@ -19,7 +25,7 @@ def fold(text: str, *, width: int = WIDTH, first: str = "", indent: str = "") ->
     lines: list[str] = []
     for raw in text.replace("\t", "    ").split("\n"):
         margin = indent if lines else first
-        body = safe_text(raw)
+        body = _COMMAND.sub(_joined, safe_text(raw))
         lead = body[: len(body) - len(body.lstrip(" "))][: width // 3]
         line, empty = margin + lead, True
         for word in body.split():
@@ -36,7 +42,11 @@ def fold(text: str, *, width: int = WIDTH, first: str = "", indent: str = "") ->
             line += word if empty else f" {word}"
             empty = False
         lines.append(line.rstrip())
-    return lines
+    return [line.replace(_JOINT, " ") for line in lines]
+
+
+def _joined(command: re.Match[str]) -> str:
+    return command[0].replace(" ", _JOINT)
 
 
 def fitting(text: str, width: int) -> str:

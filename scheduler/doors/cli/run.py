@@ -146,7 +146,7 @@ def _say_ended(run: Run, as_json: bool, daemon: bool) -> int:
     lines = fold(f"run {run.id} of {run.job} is {run.state} ({usd(run.cost_microusd)}){why}", indent="  ")
     if run.summary:
         lines += fold(f"summary: {run.summary}", first="  ", indent="  ")
-    for line in (*lines, *fold(_next(run, daemon), indent="  ")):
+    for line in (*lines, *fold(_next(run, daemon))):
         click.echo(line)
     return status
 
@@ -159,7 +159,7 @@ def _next(run: Run, daemon: bool) -> str:
         verb = {State.SLEEPING: "it wakes", State.RETRYING: "it tries again"}.get(run.state, "it waits until")
         until = f"{verb} {wall().both(run.wake_at)}" if run.wake_at else "it waits"
         needed = "" if daemon else " Needed then: agentcron up."
-        return f"{until}.{needed} Sooner: agentcron resume {run.id}"
+        return f"{until}.{needed}\nsooner: agentcron resume {run.id}"
     if run.state in (State.QUEUED, State.RUNNING):
         if daemon:
             return f"it goes on without this terminal. Look: agentcron show {run.id}"
