@@ -129,20 +129,19 @@ def decide(job: Job, facts: FireFacts, now: datetime, fleet_spread_seconds: int 
     return Decision(tuple(rows), following)
 
 
-def reboot_fire(
-    job: Job, facts: FireFacts, now: datetime, *, boot_id: str, boot_time: datetime, seen: bool
-) -> Fire | None:
-    """The fire of an ``@reboot`` job, once per boot id; None when this boot was ``seen`` or the job is off.
+def decide_reboot(job: Job, now: datetime, facts: FireFacts) -> Decision:
+    """What to do about an ``@reboot`` job when the daemon starts; the store asks once per boot.
 
-    The fire time is the instant of the boot, however much later the daemon starts: ``window`` does not apply.
+    The fire time is now, however long ago the machine came up: ``window`` does not apply.
     """
-    if seen or not (job.enabled and facts.enabled):
-        return None
+    now = as_utc(now)
+    if not (job.enabled and facts.enabled):
+        return Decision((), facts.next_fire)
     if facts.paused_reason is not None:
-        return Fire(as_utc(boot_time), "skip", "paused", f"the job is paused: {facts.paused_reason}")
-    start = as_utc(now) + timedelta(seconds=_jitter(job)) if job.jitter_seconds else None
-    fire = Fire(as_utc(boot_time), "fire", detail=f"boot {boot_id}", not_before=start, serial=_serial(job))
-    return _against_live([fire], job, facts)[0]
+        return Decision((Fire(now, "skip", "paused", f"the job is paused: {facts.paused_reason}"),), None)
+    start = now + timedelta(seconds=_jitter(job)) if job.jitter_seconds else None
+    fire = Fire(now, "fire", not_before=start, serial=_serial(job))
+    return Decision(tuple(_against_live([fire], job, facts)), None)
 
 
 def _jitter(job: Job) -> int:

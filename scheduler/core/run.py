@@ -140,7 +140,8 @@ class Run:
     ``reason`` says in one sentence why the run is skipped, parked, retrying, failed or cancelled, and
     ``reason_code`` says it in one word (misfire, overlap, paused, gate, budget, auth, ...).
     ``wake_at`` is the earliest open wake-up, ``waiting_for`` says in words what is waited for.
-    ``attempts`` counts claims that were used up; waking from a sleep or a handed-back claim is free.
+    ``attempts`` counts the claims since the last sleep: the first, and one for every crash.  A claim that was
+    handed back, or that follows a back-off or a parking, is free.
     """
 
     id: str

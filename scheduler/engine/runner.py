@@ -7,7 +7,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
+from scheduler.core.firing import decide_reboot
 from scheduler.core.job import Job
 from scheduler.core.lease import Lease
 from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
@@ -178,8 +180,9 @@ class Runner:
         if self.boot_id:
             # Only the daemon's own start counts as one: a line added later waits for the next.
             for job in orders.jobs:
-                if isinstance(job.trigger, Reboot) and job.enabled:
-                    await self.kit.store.fire_by(job, "reboot", now, key=f"{job.name}@{self.boot_id}")
+                if isinstance(job.trigger, Reboot):
+                    decide = partial(decide_reboot, job, now)
+                    await self.kit.store.fire(job, decide, now, origin="reboot", key=self.boot_id)
             self.boot_id = ""
         self.on_load(orders, report)
 

@@ -216,17 +216,20 @@ async def test_a_woken_run_knows_why_until_the_agent_was_told(bench: Bench) -> N
     assert (await bench.checkpoint(lease)).woken is None
 
 
-async def test_waking_from_a_sleep_uses_no_attempt_but_a_back_off_does(bench: Bench) -> None:
+async def test_attempts_count_anew_after_a_sleep_and_a_back_off_is_free(bench: Bench) -> None:
     lease = await bench.running()
-    await bench.store.commit(lease, sleep(1, until=10))
-    await wake(bench, 10)
-    [lease] = await bench.claim(11)
-    assert (await bench.run(lease.run_id)).attempts == 1
-    retry = WakeUp(Waking.RETRY, at(20))
-    await bench.end(lease, Move.BACK_OFF, 12, wakeups=(retry,), reason="overloaded")
-    await wake(bench, 20)
-    [lease] = await bench.claim(21)
+    await rescue(bench, 60)
+    [lease] = await bench.claim(61)
     assert (await bench.run(lease.run_id)).attempts == 2
+    await bench.store.commit(lease, sleep(62, until=70))
+    await wake(bench, 70)
+    [lease] = await bench.claim(71)
+    assert (await bench.run(lease.run_id)).attempts == 1
+    retry = WakeUp(Waking.RETRY, at(80))
+    await bench.end(lease, Move.BACK_OFF, 72, wakeups=(retry,), reason="overloaded")
+    await wake(bench, 80)
+    [lease] = await bench.claim(81)
+    assert (await bench.run(lease.run_id)).attempts == 1
 
 
 async def test_a_claim_after_a_crash_uses_an_attempt_even_behind_a_sleep(bench: Bench) -> None:

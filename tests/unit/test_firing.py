@@ -19,8 +19,8 @@ from scheduler.core.firing import (
     Fire,
     FireFacts,
     decide,
+    decide_reboot,
     first_fire,
-    reboot_fire,
 )
 from scheduler.core.job import CatchUp, Job, Overlap
 from scheduler.core.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
@@ -289,18 +289,15 @@ class TestPaused:
 
 
 class TestReboot:
-    """Once per boot."""
+    """At the daemon's start; that it is asked once per boot is the store's part."""
 
-    BOOT = NINE - HOUR
+    def fire(self, **more: Any) -> Fire | None:
+        decision = decide_reboot(job(Reboot()), NINE, facts(None, **more))
+        assert decision.next_fire is None
+        return decision.fires[0] if decision.fires else None
 
-    def fire(self, seen: bool = False, **more: Any) -> Fire | None:
-        return reboot_fire(
-            job(Reboot()), facts(None, **more), NINE, boot_id="abc", boot_time=self.BOOT, seen=seen
-        )
-
-    def test_once_per_boot(self) -> None:
-        assert self.fire() == Fire(self.BOOT, "fire", detail="boot abc")
-        assert self.fire(seen=True) is None
+    def test_it_fires_now(self) -> None:
+        assert self.fire() == Fire(NINE, "fire")
 
     def test_it_obeys_pause_and_overlap_and_the_switch(self) -> None:
         paused, busy = self.fire(paused_reason="by a person"), self.fire(live_runs=("r_1",))

@@ -45,6 +45,9 @@ def _moving(move: Move) -> TextClause:
     """Return the fenced UPDATE of a step that gives the lease back."""
     target = transition(move).target
     end = "ended_at = :now" if target in FINAL else "slept_since = :now"
+    if move is Move.SUSPEND:
+        # Who reaches a sleep has made it: crashes of the months before are not held against the run.
+        end += ", attempts = 0"
     return text(
         f"UPDATE runs SET {_SUMS}, state = '{target}', lease_expires_at = NULL, {end}, free_claim = :free,"
         " reason = :reason, reason_code = :code, waiting_for = :waiting_for, wake_at = :wake_at,"

@@ -41,8 +41,8 @@ _RETRY = text(
     f" not_before = NULL WHERE id = :id AND {sources(Move.RETRY)}"
 )
 
-_RESTED = frozenset({State.SLEEPING, State.PARKED})
-"""States whose end costs no attempt: nothing went wrong.  A back-off does cost one."""
+_FREE = frozenset({State.PARKED, State.RETRYING})
+"""States whose end costs no attempt: attempts count crashes.  After a sleep the count begins anew."""
 
 
 def wake_due(connection: Connection, now: datetime, limit: int) -> list[str]:
@@ -66,7 +66,7 @@ def wake_due(connection: Connection, now: datetime, limit: int) -> list[str]:
                 {
                     "id": run_id,
                     "woken": woken_text(_keep_untold(woken_from(woken), told)),
-                    "free": source in _RESTED,
+                    "free": source in _FREE,
                 }
             )
     if not won:
@@ -114,7 +114,7 @@ def resume(connection: Connection, run_id: str, now: datetime, words: str) -> St
     if retry:
         connection.execute(_RETRY, values)
     else:
-        connection.execute(_WAKE, {**values, "free": state in _RESTED})
+        connection.execute(_WAKE, {**values, "free": state in _FREE})
     drop_wakeups(connection, [run_id], now)
     return state
 
