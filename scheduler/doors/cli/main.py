@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Any, TextIO
@@ -117,7 +118,8 @@ def _status(argv: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A terminal that knows no `…` gets an escape, not a fault.
-            stream.reconfigure(errors="backslashreplace")
+            with suppress(OSError):
+                stream.reconfigure(errors="backslashreplace")
     try:
         answer: Any = cli.main(
             args=None if argv is None else list(argv), prog_name="agentcron", standalone_mode=False
@@ -148,6 +150,12 @@ def _failed(error: BaseException) -> int:
             return error.exit_status
         case click.exceptions.Exit():
             return int(error.exit_code)
+        case SystemExit() if not isinstance(sys.stdout, TextIOWrapper):
+            # click's own ending after a BrokenPipeError, with a wrapper in place of stdout: see below.
+            _close(sys.stdout)
+            return 0
+        case SystemExit() if isinstance(error.code, int):
+            return error.code
         case click.exceptions.NoArgsIsHelpError():
             click.echo(error.message, err=True)
             return 2
