@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: demo test check format lint types layers install install-dev bench clean
+.PHONY: docs demo test check format lint types layers install install-dev bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/agentcron demo
@@ -60,3 +60,7 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.house.generate
+	$(BIN)/python -m tests.kit.transcript

@@ -130,7 +130,7 @@ class _Teller:
 
     def _heading(self, at: datetime, who: str) -> Iterator[str]:
         yield ""
-        yield f"{self._wall(at)}  {who}"
+        yield f"{self._wall(at, seconds=True)}  {who}"
 
     def _said(self, blocks: Sequence[Block]) -> Iterator[str]:
         for block in blocks:

@@ -21,8 +21,8 @@ def test_a_sleeping_run_reads_like_a_chat(call: Call, build: Build) -> None:
         "  fired by hand for Fri 20 Nov 09:00 (Europe/Berlin)",
         "  began Fri 20 Nov 09:00; worked 0s, 1 step, 1 sleep",
     ]
-    assert "Fri 20 Nov 09:00  owner\n  Review the pull request\n" in answer.out
-    assert "Fri 20 Nov 09:00  agent\n  Not reviewed yet.\n" in answer.out
+    assert "Fri 20 Nov 09:00:00  owner\n  Review the pull request\n" in answer.out
+    assert "Fri 20 Nov 09:00:00  agent\n  Not reviewed yet.\n" in answer.out
     assert "~~~ sleeping since 09:00, wakes Sat 21 Nov 09:00 (in 23h 53m): waiting for ~~~" in lines
     assert lines[-3:] == [
         "wakes Sat 21 Nov 09:00 (in 23h 53m)",
@@ -42,7 +42,7 @@ def test_a_sleep_that_is_over_is_a_gap(call: Call, build: Build) -> None:
     build(scene)
     out = call("show", "run00001").fits().out
     assert "~~~ slept 1d: waiting for the reviewers ~~~" in out
-    assert "Sat 21 Nov 09:00  scheduler\n  You are awake." in out
+    assert "Sat 21 Nov 09:00:00  scheduler\n  You are awake." in out
     assert "summary: Reviewed." in out
 
 
