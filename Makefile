@@ -64,3 +64,7 @@ clean:
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.house.generate
 	$(BIN)/python -m tests.kit.transcript
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.command_line
+	$(BIN)/python -m bench.next_fire
