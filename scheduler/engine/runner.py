@@ -53,6 +53,7 @@ class Runner:
     jobs: dict[str, Job] = field(default_factory=dict)
     executors: dict[str, Executor] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _sender: asyncio.Task[None] | None = None
     _nudge: asyncio.Event = field(default_factory=asyncio.Event)
     _stop: bool = False
     _reload: bool = True
@@ -95,11 +96,10 @@ class Runner:
                         self._seen_changes = await self.kit.store.changes()
                     await self._load_if_changed()
                     await self._pass()
+                    await self._wait(await self._seconds_to_next(), watch=True)
                 except StoreError as error:
                     log.error("%s; nothing new is started until that is over", error)
                     await self._wait(self.kit.settings.poll_seconds * 4, watch=False)
-                    continue
-                await self._wait(await self._seconds_to_next(), watch=True)
             await self._wind_down()
         finally:
             keeper.cancel()
@@ -194,7 +194,8 @@ class Runner:
         return done
 
     async def _claim(self) -> None:
-        room = self.kit.settings.concurrency - len(self.executors)
+        # Tasks, not executors: a claimed run takes its room before its checkpoint is loaded.
+        room = self.kit.settings.concurrency - len(self._tasks)
         if room <= 0 or self._stop:
             return
         leases = await self.kit.store.claim(
@@ -236,10 +237,9 @@ class Runner:
         log.info("run %s of %s is %s", lease.run_id, lease.job, state, extra=said)
 
     async def _notify(self) -> None:
-        if not any(task.get_name() == "notices" for task in self._tasks):
-            task = asyncio.create_task(self._send_notices(), name="notices")
-            self._tasks.add(task)
-            task.add_done_callback(self._executed)
+        # Apart from the others: a slow report command takes no run's room, and its end is no news.
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send_notices(), name="notices")
 
     async def _send_notices(self) -> None:
         try:
@@ -285,10 +285,14 @@ class Runner:
 
     async def _wind_down(self) -> None:
         """Let executors reach their next commit; after the grace time, stop them where they are."""
-        running = [task for task in self._tasks if task.get_name() != "notices"]
-        if running:
-            await asyncio.wait(running, timeout=self.kit.settings.grace_seconds * 0.8)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self.kit.settings.grace_seconds * 0.8)
         for executor in list(self.executors.values()):
             executor.interrupt("stop")
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self.kit.settings.grace_seconds * 0.15)
+        sending = {self._sender} if self._sender is not None and not self._sender.done() else set()
+        if left := self._tasks | sending:
+            await asyncio.wait(left, timeout=self.kit.settings.grace_seconds * 0.15)
+        for sender in sending:
+            # A notice that is cut off here was taken by us: whoever finds us gone takes it again.
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
