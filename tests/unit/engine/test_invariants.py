@@ -192,6 +192,11 @@ class Lives(RuleBasedStateMachine):
         self.model.lines += [line() for line in lines]
 
     @rule()
+    def talk_much(self) -> None:
+        """The model gets talkative, and dear."""
+        self.model.lines = [call(("note", {"text": "dear"}), cost=DEAREST) for _ in range(8)]
+
+    @rule()
     def fire(self) -> None:
         """A person fires the job."""
         self.loop.run(self.world.fire("job"))
