@@ -38,6 +38,11 @@ def test_unpausing_never_backfills(town: Installation) -> None:
         assert not paused + timedelta(seconds=1) < fired < unpaused or run["state"] == "skipped", run
 
 
+def test_a_job_that_is_switched_off_is_not_unpaused(town: Installation) -> None:
+    town.crontab('0 9 * * *  off  "x"  enabled=no\n')
+    ask(town, "unpause", "off").is_error(4, "switched off in the crontab", "agentcron edit")
+
+
 def test_cancel_queued_and_sleeping(town: Installation) -> None:
     queued = town.json("run", "brief")["run"]
     asleep = town.json("run", "nap", "--wait")["run"]

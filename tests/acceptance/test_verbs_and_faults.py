@@ -163,6 +163,8 @@ def test_unknown_names(used: Installation, argv: tuple[str, ...], words: tuple[s
     "argv",
     [
         ("lst",),
+        ("--home", "", "list"),
+        ("--crontab", "", "list"),
         ("run",),
         ("run", "nap", "--wiat"),
         ("next", "-n", "many"),

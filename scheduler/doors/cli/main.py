@@ -103,6 +103,10 @@ class Verbs(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, home: str | None, crontab: str | None) -> None:
     """A cron for LLM agents that can sleep."""
+    for option, given in (("--home", home), ("--crontab", crontab)):
+        if given == "":
+            # A variable of a script that is not set must not lead to another home.
+            raise UsageError(f"{option} is empty", help="name a place, or leave the option out")
     ctx.obj = load(home, crontab)
 
 

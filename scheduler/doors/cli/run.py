@@ -165,5 +165,5 @@ def _next(run: Run, daemon: bool) -> str:
             return f"it goes on without this terminal. Look: agentcron show {run.id}"
         return "it was let go; a daemon goes on with it. Start: agentcron up"
     if run.state in (State.FAILED, State.CANCELLED):
-        return f"look: agentcron show {run.id}    go on: agentcron resume {run.id}"
+        return f"look: agentcron show {run.id}\ngo on: agentcron resume {run.id}"
     return f"look: agentcron show {run.id}"

@@ -166,6 +166,11 @@ def unpause_command(config: Config, job: str) -> int:
     """Let a paused JOB fire again, from its next slot on; nothing missed is made up."""
     orders = read_orders(config)
     found = find_job(orders, job)
+    if not found.enabled:
+        raise RefusedError(
+            f"job {found.name} is switched off in the crontab (enabled=no)",
+            help="switch it on: agentcron edit",
+        )
 
     async def work(app: Any) -> None:
         now = app.kit.clock.now()
