@@ -61,6 +61,9 @@ async def scenario(folder: Path) -> Path:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 async def test_no_instant_of_a_frozen_year_reaches_the_store(tmp_path: Path) -> None:
+    # Once unfrozen: a module that is first imported in the frozen year would keep its false clock for good.
+    (tmp_path / "warm").mkdir()
+    await scenario(tmp_path / "warm")
     with freeze_time(OLD, real_asyncio=True):
         assert SystemClock().now().year == 2001, "the alarm is armed"
         database = await scenario(tmp_path)
