@@ -347,3 +347,29 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_daemon_outlives_its_terminal(place: Installation) -> None:
+    place.crontab('@manual  a  "b"  model=rehearsal:r.jsonl\n')
+    (place.home / "r.jsonl").write_text('{"text": "Done."}\n')
+    master, slave = os.openpty()
+    name = os.ttyname(slave)
+    order = {"op": "start", "argv": ["--home", str(place.home), "up"], "env": clean_environment()}
+    pid = place.zygote.ask(order | {"cwd": str(place.home), "stdin": name, "stdout": name, "stderr": name})[
+        "pid"
+    ]
+    until(lambda: place.database.exists() and place.json("list")["daemon"], 20)
+    os.close(slave)
+    os.close(master)  # the window is closed: SIGHUP, and from now on every write fails
+    place.crontab('@manual  a  "b"  model=rehearsal:r.jsonl\n61 * * * *  broken  "x"\n')
+    until(lambda: len(place.json("list")["jobs"]) == 2, 5)
+    time.sleep(1.5)
+    ask(place, "run", "a", "--wait").is_fine("is succeeded")
+    assert place.json("list")["daemon"]["pid"] == pid
+    os.kill(pid, signal.SIGTERM)
+
+    def poll() -> list[int]:
+        status = place.zygote.ask({"op": "poll", "pid": pid})["status"]
+        return [] if status is None else [status]
+
+    assert until(poll, 20, "the end of the daemon") == [0]

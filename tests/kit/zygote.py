@@ -19,6 +19,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 
@@ -73,8 +74,9 @@ def start(order: dict[str, Any]) -> int:
         from scheduler.doors.cli.main import _status
 
         status = _status(order["argv"])
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # its terminal may be gone
+                stream.flush()
         os._exit(status)
     except BaseException:
         import traceback

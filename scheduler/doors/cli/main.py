@@ -133,8 +133,8 @@ def _status(argv: Sequence[str] | None) -> int:
     except BaseException as error:
         try:
             return _failed(first_of(error))
-        except BrokenPipeError:
-            _close(sys.stderr)
+        except OSError:
+            _close(sys.stderr)  # nobody is there to be told
             return 5
     return int(answer or 0)
 

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -62,10 +63,12 @@ async def _serve(config: Config, concurrency: int, grace: float, lease: float) -
         greeting = [f"agentcron is up (pid {os.getpid()}), home {config.home}. Look: agentcron list"]
 
         def loaded(orders: StandingOrders, report: LoadReport) -> None:
-            # Only now it is sure that the database takes what is written.
-            if greeting:
-                say(greeting.pop())
-            _say_loaded(orders, report)
+            # A daemon outlives its terminal: that nobody reads any more is no reason to stop.
+            with suppress(OSError):
+                # Only now it is sure that the database takes what is written.
+                if greeting:
+                    say(greeting.pop())
+                _say_loaded(orders, report)
 
         runner = app.runner("daemon", on_load=loaded)
         loop = asyncio.get_running_loop()
