@@ -1,4 +1,4 @@
-"""The transcript in the README: produced by running the command, compared with what differs each time set aside.
+"""The README's transcript: made by running the command, compared with what differs each time set aside.
 
 ``python -m tests.kit.transcript`` writes it anew.
 """
