@@ -12,7 +12,7 @@ from tests.house.tree import FLOORS, ROOT, functions, parsed, python_files
 MOST_FILE_LINES = 400
 MOST_FUNCTION_LINES = 60
 
-LONG_FILES: dict[str, int] = {"tests/contract/test_store_claims.py": 505}
+LONG_FILES: dict[str, int] = {}
 """Files that are longer, with their length: this list may only shrink."""
 
 LONG_FUNCTIONS: dict[str, int] = {}
