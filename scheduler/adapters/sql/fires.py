@@ -153,6 +153,7 @@ def _insert(connection: Connection, run: Run, job: Job, key: str, *, serial: boo
         "cancel_requested": False,
         "steps": 0,
         "claim_steps": 0,
+        "resumed_epoch": 0,
         "last_seq": 0,
         "cost_microusd": 0,
         "unknown_cost_requests": 0,

@@ -87,7 +87,8 @@ def drop_wakeups(connection: Connection, run_ids: Sequence[str], now: datetime) 
 def _cancel_sql(where: str) -> TextClause:
     return text(
         "UPDATE runs SET state = 'cancelled', ended_at = :now, lease_expires_at = NULL, wake_at = NULL,"
-        " waiting_for = '', reason = :reason, reason_code = 'cancelled', cancel_requested = false"
+        " waiting_for = '', reason = coalesce(:reason, reason), reason_code = 'cancelled',"
+        " cancel_requested = false"
         f" WHERE id = :id AND {where} RETURNING id"
     )
 
@@ -100,9 +101,9 @@ _FLAG = text(
 )
 
 
-def cancel_now(connection: Connection, run_id: str, now: datetime, reason: str) -> bool:
-    """Cancel a run that is live and not running; false when it is neither."""
-    values = {"id": run_id, "now": to_us(now), "reason": plain(reason)}
+def cancel_now(connection: Connection, run_id: str, now: datetime, reason: str | None = None) -> bool:
+    """Cancel a run that is live and not running (None keeps its reason); false when it is neither."""
+    values = {"id": run_id, "now": to_us(now), "reason": None if reason is None else plain(reason)}
     if connection.execute(_CANCEL_QUIET, values).first() is None:
         return False
     drop_wakeups(connection, [run_id], now)

@@ -48,9 +48,11 @@ def _moving(move: Move) -> TextClause:
     if move is Move.SUSPEND:
         # Who reaches a sleep has made it: crashes of the months before are not held against the run.
         end += ", attempts = 0"
+    # Who asked for a cancel gave a reason, and a run that rests next is cancelled with it.
+    reason = ":reason" if target in FINAL else "CASE WHEN cancel_requested THEN reason ELSE :reason END"
     return text(
         f"UPDATE runs SET {_SUMS}, state = '{target}', lease_expires_at = NULL, {end}, free_claim = :free,"
-        " reason = :reason, reason_code = :code, waiting_for = :waiting_for, wake_at = :wake_at,"
+        f" reason = {reason}, reason_code = :code, waiting_for = :waiting_for, wake_at = :wake_at,"
         " outcome = :outcome, summary = :summary"
         f" WHERE {_MINE} AND {sources(move)} RETURNING job, last_seq, cancel_requested"
     )
@@ -211,7 +213,7 @@ def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel
         return
     if cancel_asked:
         # Somebody asked while this step was being made: a run that sleeps would never look at its flag.
-        cancel_now(connection, lease.run_id, step.at, "cancelled")
+        cancel_now(connection, lease.run_id, step.at)
         finals.ended(connection, lease.run_id, Move.CANCEL, step.at)
         return
     if step.wakeups:
@@ -237,7 +239,8 @@ _MESSAGES = text(queries.MESSAGES)
 _LAST_CALLS = text(queries.LAST_CALLS)
 _REQUESTS = text("SELECT count(*) FROM requests WHERE run_id = :id")
 _FAILED_SINCE = text(
-    "SELECT attempt FROM requests WHERE run_id = :id AND state = 'failed' AND number >"
+    "SELECT attempt FROM requests WHERE run_id = :id AND state = 'failed'"
+    " AND attempt > (SELECT resumed_epoch FROM runs WHERE id = :id) AND number >"
     " (SELECT coalesce(max(number), 0) FROM requests WHERE run_id = :id AND state = 'answered')"
     " ORDER BY number"
 )

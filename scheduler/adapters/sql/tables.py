@@ -89,6 +89,7 @@ class RunRow(Table, table=True):
     ``overlap`` is the job's; ``serial``: it waits until the job's earlier runs are final.
     ``free_claim``: the next claim uses up no attempt (woken from a sleep, or handed back).
     ``last_seq`` and ``claim_steps`` count messages of the run and steps since its claim.
+    ``resumed_epoch``: failed requests up to this epoch are forgiven, because a person said "go on".
     Large texts live in ``pins``: an UPDATE here rewrites the whole row at every step.
     """
 
@@ -141,6 +142,7 @@ class RunRow(Table, table=True):
     cancel_requested: bool = False
     steps: int = 0
     claim_steps: int = 0
+    resumed_epoch: int = 0
     last_seq: int = 0
     cost_microusd: int = _big(default=0)
     unknown_cost_requests: int = 0

@@ -25,6 +25,7 @@ _WIN = text("UPDATE wakeups SET state = 'won', closed_at = :now WHERE id IN :won
 
 _WAKE = text(
     "UPDATE runs SET state = 'queued', woken = :woken, free_claim = :free, wake_at = NULL, waiting_for = '',"
+    " resumed_epoch = CASE WHEN :by_person THEN epoch ELSE resumed_epoch END,"
     f" reason = '', reason_code = '' WHERE id = :id AND {sources(Move.WAKE)}"
 )
 
@@ -38,6 +39,7 @@ _STATE = text("SELECT state, slept_since, woken, wake_at FROM runs WHERE id = :i
 _RETRY = text(
     "UPDATE runs SET state = 'queued', woken = :woken, free_claim = false, attempts = 0, ended_at = NULL,"
     " outcome = NULL, summary = '', cancel_requested = false, reason = '', reason_code = '',"
+    " resumed_epoch = epoch,"
     f" not_before = NULL WHERE id = :id AND {sources(Move.RETRY)}"
 )
 
@@ -67,6 +69,7 @@ def wake_due(connection: Connection, now: datetime, limit: int) -> list[str]:
                     "id": run_id,
                     "woken": woken_text(_keep_untold(woken_from(woken), told)),
                     "free": source in _FREE,
+                    "by_person": False,
                 }
             )
     if not won:
@@ -114,7 +117,7 @@ def resume(connection: Connection, run_id: str, now: datetime, words: str) -> St
     if retry:
         connection.execute(_RETRY, values)
     else:
-        connection.execute(_WAKE, {**values, "free": state in _FREE})
+        connection.execute(_WAKE, {**values, "free": state in _FREE, "by_person": True})
     drop_wakeups(connection, [run_id], now)
     return state
 

@@ -115,6 +115,7 @@ def _runs() -> None:
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
         sa.Column("steps", sa.Integer(), nullable=False),
         sa.Column("claim_steps", sa.Integer(), nullable=False),
+        sa.Column("resumed_epoch", sa.Integer(), nullable=False),
         sa.Column("last_seq", sa.Integer(), nullable=False),
         sa.Column("cost_microusd", sa.BigInteger(), nullable=False),
         sa.Column("unknown_cost_requests", sa.Integer(), nullable=False),
