@@ -23,6 +23,43 @@ _EMPTY_SECONDS = 0.3
 
 REHEARSAL = "rehearsal:"
 
+# A gate is run by /bin/sh; these need no program on PATH (POSIX Shell Command Language, 2.4 and 2.14).
+_SHELL_WORDS = frozenset(
+    [
+        "!",
+        "{",
+        "(",
+        ":",
+        ".",
+        "[",
+        "case",
+        "cd",
+        "command",
+        "eval",
+        "exec",
+        "exit",
+        "export",
+        "false",
+        "for",
+        "if",
+        "read",
+        "return",
+        "set",
+        "shift",
+        "test",
+        "times",
+        "trap",
+        "true",
+        "type",
+        "ulimit",
+        "umask",
+        "unset",
+        "until",
+        "wait",
+        "while",
+    ]
+)
+
 
 class FileLook:
     """Answers the crontab's questions about the files around it."""
@@ -76,7 +113,8 @@ class FileLook:
             return "it is empty"
         program = os.path.expanduser(words[0])
         if "/" not in program:
-            return None if shutil.which(program) else f"{program} is not on PATH"
+            known = program in _SHELL_WORDS or shutil.which(program)
+            return None if known else f"{program} is not on PATH"
         full = self.absolute(program)
         if not os.path.isfile(full):
             return f"{program} does not exist"

@@ -151,7 +151,8 @@ class Runner:
         now = self.kit.clock.now()
         self._reload, self._stamp = False, stamp
         try:
-            orders = self.orders.read(now)
+            # In a thread: thousands of lines take a second, and leases want to be renewed meanwhile.
+            orders = await asyncio.to_thread(self.orders.read, now)
         except AgentcronError as error:
             # The last good table stays; jobs do not vanish because a file cannot be read just now.
             log.error("the crontab was not loaded: %s; the last good one stays", error.message)
