@@ -24,7 +24,7 @@ from scheduler.errors import CannotWorkError
 from scheduler.ports.model import Model
 from scheduler.tools.registry import tools_for
 
-KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+KEY_VARIABLE = "ANTHROPIC_API_KEY"
 
 
 class Models:
@@ -60,7 +60,7 @@ class Models:
 
 def without_key(jobs: Iterable[Job]) -> list[str]:
     """Return the names of the enabled jobs that need a key of the API, when there is none."""
-    if any(os.environ.get(name) for name in KEY_VARIABLES):
+    if os.environ.get(KEY_VARIABLE):
         return []
     return [job.name for job in jobs if job.enabled and not is_rehearsal(job.model)]
 

@@ -1,10 +1,20 @@
-"""The local day of a budget: where it begins, and when the next one does."""
+"""Budgets: the local day that one holds for, and what an answer of unknown price counts as."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 
+from scheduler.core.conversation import Usage
 from scheduler.core.instants import zone
+
+ASSUMED_USD_PER_MILLION_TOKENS = 15
+"""What a token of a model counts as whose price nobody knows: the budget becomes a cap on tokens."""
+
+
+def assumed_microusd(usage: Usage) -> int:
+    """Return what an answer of unknown price takes off the budget, in millionths of a dollar."""
+    tokens = usage.input_tokens + usage.output_tokens + usage.cache_read_tokens + usage.cache_write_tokens
+    return tokens * ASSUMED_USD_PER_MILLION_TOKENS
 
 
 def day_start(now: datetime, tz: str) -> datetime:

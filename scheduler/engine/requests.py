@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
+from scheduler.core.budget import assumed_microusd
 from scheduler.core.checkpoint import Step
 from scheduler.core.conversation import Call, CallState, Message, Request
 from scheduler.core.effect import Effect, call_key
@@ -91,7 +92,8 @@ async def _commit_reply(kit: Kit, progress: Progress, tools: Toolbox, opened: Re
         request_id=reply.request_id,
         stop_reason=reply.stop_reason,
         usage=reply.usage,
-        cost_microusd=reply.cost_microusd,
+        # Without a price a budget would hold nothing: then it caps tokens.
+        cost_microusd=assumed_microusd(reply.usage) if reply.cost_microusd is None else reply.cost_microusd,
     )
     planned = tuple(
         _plan(at.run.id, seq, position, block, tools)

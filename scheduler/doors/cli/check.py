@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from scheduler.config import Config
+from scheduler.core.budget import ASSUMED_USD_PER_MILLION_TOKENS
 from scheduler.core.crontab.cost import WorstCase, worst_case
 from scheduler.core.crontab.english import counted
 from scheduler.core.job import DEFAULT_BUDGET_DAY_USD, DEFAULT_BUDGET_RUN_USD
@@ -56,6 +57,7 @@ def _as_json(config: Config, linted: Linted, cost: WorstCase) -> dict[str, Any]:
         "usd_per_day": cost.usd_per_day,
         "default_budget_jobs": cost.default_budget_jobs,
         "jobs_without_key": list(linted.keyless),
+        "models_without_price": list(linted.unpriced),
     }
 
 
@@ -73,6 +75,11 @@ def _say(config: Config, linted: Linted, cost: WorstCase) -> None:
         _say_folded(
             f"{whose}: ${DEFAULT_BUDGET_RUN_USD:.2f}/run and ${DEFAULT_BUDGET_DAY_USD:.2f}/day apply. "
             f"To change that: BUDGET = {DEFAULT_BUDGET_RUN_USD:.2f}/run {DEFAULT_BUDGET_DAY_USD:g}/day"
+        )
+    for model in linted.unpriced:
+        _say_folded(
+            f"The price of {model} is not known: every token counts as "
+            f"${ASSUMED_USD_PER_MILLION_TOKENS} a million against the budget."
         )
     if linted.keyless:
         verb = "needs" if len(linted.keyless) == 1 else "need"

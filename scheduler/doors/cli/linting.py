@@ -9,6 +9,7 @@ from datetime import datetime
 
 from scheduler.adapters import crontab_file
 from scheduler.config import Config
+from scheduler.core.conversation import Usage
 from scheduler.core.crontab.lint import all_problems
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.table import Table
@@ -16,16 +17,18 @@ from scheduler.core.job import Job
 from scheduler.errors import AgentcronError
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
-_KEY_VARIABLES = (KEY_VARIABLE, "ANTHROPIC_AUTH_TOKEN")  # those of scheduler.app, which is too heavy here
+
+_PRICED = frozenset({"claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5"})
 
 
 @dataclass(frozen=True, slots=True)
 class Linted:
-    """A crontab that was read, everything wrong with it, and which jobs lack a key."""
+    """A crontab that was read, everything wrong with it, jobs that lack a key, models without a price."""
 
     table: Table
     problems: tuple[Problem, ...]
     keyless: tuple[str, ...]
+    unpriced: tuple[str, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -51,14 +54,25 @@ def lint_text(config: Config, text: str, now: datetime) -> Linted:
     """Collect the problems that a text would have as the crontab."""
     table = crontab_file.parse_text(config, text, now)
     problems = sorted((*all_problems(table, now), *_of_tools(table), *_of_rehearsals(table, config)))
-    return Linted(table, tuple(problems), keyless_jobs(table.jobs))
+    return Linted(table, tuple(problems), keyless_jobs(table.jobs), unpriced_models(table.jobs))
 
 
 def keyless_jobs(jobs: tuple[Job, ...]) -> tuple[str, ...]:
     """Return the enabled jobs that need a key of the API, when there is none."""
-    if any(os.environ.get(name) for name in _KEY_VARIABLES):
+    if os.environ.get(KEY_VARIABLE):
         return ()
     return tuple(job.name for job in jobs if job.enabled and not job.model.startswith(crontab_file.REHEARSAL))
+
+
+def unpriced_models(jobs: tuple[Job, ...]) -> tuple[str, ...]:
+    """Return the models whose price is not known, so that their budgets cap tokens."""
+    named = {job.model for job in jobs if not job.model.startswith(crontab_file.REHEARSAL)} - _PRICED
+    if not named:
+        return ()
+    # The table of prices takes 0.2 s to load: only where somebody names an unusual model.
+    from scheduler.adapters.anthropic.prices import price_microusd
+
+    return tuple(sorted(name for name in named if price_microusd(name, Usage()) is None))
 
 
 def _of_tools(table: Table) -> Iterator[Problem]:

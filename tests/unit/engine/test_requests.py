@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.core.budget import assumed_microusd
 from scheduler.core.run import State
 from scheduler.core.wakeup import Waking
 from scheduler.errors import CannotWorkError, FaultKind
@@ -309,11 +310,11 @@ async def test_midnight_within_an_attempt_gives_the_new_days_money(tmp_path: Pat
         assert run.summary == "On the new day."
 
 
-async def test_an_unknown_price_is_no_cost_and_is_recorded_as_unknown(tmp_path: Path) -> None:
+async def test_without_a_price_the_budget_caps_tokens(tmp_path: Path) -> None:
     async with stage(tmp_path, say("Hi.", cost=None)) as s:
         run = await s.play()
-        assert run.cost_microusd == 0
-        assert s.requests(run.id)[0].cost_microusd is None
+        usage = s.requests(run.id)[0].usage
+        assert run.cost_microusd == assumed_microusd(usage) > 0
 
 
 async def test_too_many_steps_fail_and_a_resume_gives_as_many_again(tmp_path: Path) -> None:
