@@ -128,7 +128,7 @@ class Request:
     """One call of the model: recorded before it is sent, closed when it is answered.
 
     ``lost`` means that the process died while it was out: it may have been billed, and its cost is unknown.
-    ``cost_microusd`` is None when the price of the model is not known.
+    ``cost_assumed``: nobody knows the price of the model, so every token was counted at an assumed one.
     """
 
     number: int
@@ -141,6 +141,7 @@ class Request:
     stop_reason: str | None = None
     usage: Usage = Usage()
     cost_microusd: int | None = None
+    cost_assumed: bool = False
     error: str = ""
 
 

@@ -94,6 +94,7 @@ async def _commit_reply(kit: Kit, progress: Progress, tools: Toolbox, opened: Re
         usage=reply.usage,
         # Without a price a budget would hold nothing: then it caps tokens.
         cost_microusd=assumed_microusd(reply.usage) if reply.cost_microusd is None else reply.cost_microusd,
+        cost_assumed=reply.cost_microusd is None,
     )
     planned = tuple(
         _plan(at.run.id, seq, position, block, tools)

@@ -36,7 +36,8 @@ RUNNER_COLUMNS = tuple(f.name for f in fields(RunnerInfo))
 STANDING_COLUMNS = (*(f.name for f in fields(Standing)), "enabled")
 REQUEST_COLUMNS = (
     *("number", "attempt", "model", "started_at", "state", "ended_at", "request_id", "stop_reason"),
-    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_microusd", "error"),
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_microusd"),
+    *("cost_assumed", "error"),
 )
 WAKEUP_COLUMNS = ("kind", "due")
 
@@ -219,7 +220,7 @@ def call_values(run_id: str, call: Call) -> dict[str, Any]:
 
 def request_from(row: Row) -> Request:
     """Return the request of a row of REQUEST_COLUMNS."""
-    number, attempt, model, started, state, ended, request_id, stop, *tokens, cost, error = row
+    number, attempt, model, started, state, ended, request_id, stop, *tokens, cost, assumed, error = row
     usage = Usage(*tokens)
     return Request(
         number,
@@ -232,6 +233,7 @@ def request_from(row: Row) -> Request:
         stop,
         usage,
         cost,
+        bool(assumed),
         error,
     )
 
@@ -255,6 +257,7 @@ def request_values(run_id: str, job: str, request: Request) -> dict[str, Any]:
         "cache_read_tokens": usage.cache_read_tokens,
         "cache_write_tokens": usage.cache_write_tokens,
         "cost_microusd": request.cost_microusd,
+        "cost_assumed": request.cost_assumed,
         "error": plain(request.error),
     }
 

@@ -79,7 +79,7 @@ _CLOSE_REQUEST = text(
     "UPDATE requests SET state = :state, ended_at = :ended_at, request_id = :request_id,"
     " stop_reason = :stop_reason, input_tokens = :input_tokens, output_tokens = :output_tokens,"
     " cache_read_tokens = :cache_read_tokens, cache_write_tokens = :cache_write_tokens,"
-    " cost_microusd = :cost_microusd, error = :error"
+    " cost_microusd = :cost_microusd, cost_assumed = :cost_assumed, error = :error"
     " WHERE run_id = :run_id AND number = :number AND state = 'sent' RETURNING number"
 )
 

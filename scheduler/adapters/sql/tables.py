@@ -220,6 +220,7 @@ class RequestRow(Table, table=True):
     cache_read_tokens: int = _big(default=0)
     cache_write_tokens: int = _big(default=0)
     cost_microusd: int | None = _big(default=None)
+    cost_assumed: bool = False
     error: str = _text(default="")
 
 

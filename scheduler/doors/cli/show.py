@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from scheduler.config import Config
+from scheduler.core.budget import ASSUMED_USD_PER_MILLION_TOKENS
 from scheduler.core.conversation import Attempt, Call, CallState, Request, Usage
 from scheduler.core.run import Run, State
 from scheduler.core.turn import usd
@@ -183,6 +184,11 @@ def _spent(story: Story) -> str:
     if usage.cache_read_tokens:
         text += f" ({usage.cache_read_tokens:,} from the cache)"
     text += f", {usage.output_tokens:,} out"
+    if assumed := sorted({request.model for request in story.requests if request.cost_assumed}):
+        text += (
+            f"; the price of {' and '.join(assumed)} is not known, "
+            f"${ASSUMED_USD_PER_MILLION_TOKENS} per million tokens is assumed"
+        )
     if run.unknown_cost_requests:
         text += f"; {_counted(run.unknown_cost_requests, 'request')} of unknown cost"
     return text

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 
+from scheduler.adapters.rehearsal import RehearsalModel
+from scheduler.core.conversation import Usage
 from scheduler.core.effect import Effect
+from scheduler.ports.model import Ask, Reply
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World
@@ -170,3 +175,25 @@ def test_hostile_words_of_a_model_are_escaped(call: Call, build: Build) -> None:
     ):
         out = call(*args).out
         assert not set(out) & {"\x1b", "\x07", "\u202e"}, args
+
+
+class Unpriced(RehearsalModel):
+    """A rehearsal that counts tokens, and of which nobody knows the price."""
+
+    async def ask(self, ask: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
+        reply = await super().ask(ask, on_text=on_text)
+        return replace(reply, usage=Usage(input_tokens=20_000), cost_microusd=None)
+
+
+def test_an_assumed_price_is_said(call: Call, build: Build) -> None:
+    async def scene(world: World) -> None:
+        world.model.inner = Unpriced()
+        await scenes.load(world)
+        await world.play("writer")
+
+    build(scene)
+    out = " ".join(call("show", "run00001").fits().out.split())
+    assert "spent $0.30: 1 request, 20,000 tokens in, 0 out; the price of rehearsal:" in out
+    assert "is not known, $15 per million tokens is assumed" in out
+    [attempt] = json.loads(call("show", "run00001", "--json").out)["attempts"]
+    assert [request["cost_assumed"] for request in attempt["requests"]] == [True]

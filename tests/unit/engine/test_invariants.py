@@ -12,8 +12,9 @@ import logging
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -70,16 +71,26 @@ LINES: tuple[Callable[[], Answer], ...] = (
 )
 
 
+LIFE: ContextVar[int] = ContextVar("LIFE", default=0)
+"""Which process the present task belongs to."""
+
+
 class Hook:
-    """Stops whoever passes the n-th point from now: in a request or in a tool, before or after its effect."""
+    """Stops whoever passes the n-th point from now: in a request or in a tool, before or after its effect.
+
+    Only the process that was armed last is stopped: one that stood still before goes on unhindered.
+    """
 
     def __init__(self) -> None:
+        self.life = 0
         self.left = 0
         self.reached = asyncio.Event()
         self.release = asyncio.Event()
 
     def arm(self, count: int) -> None:
         """Stop at the ``count``-th point."""
+        self.life += 1
+        LIFE.set(self.life)
         self.left, self.reached, self.release = count, asyncio.Event(), asyncio.Event()
 
     def disarm(self) -> None:
@@ -89,6 +100,8 @@ class Hook:
 
     async def pass_by(self) -> None:
         """Be a point."""
+        if LIFE.get() != self.life:
+            return
         self.left -= 1
         if self.left == 0:
             self.reached.set()
@@ -136,7 +149,11 @@ class Lives(RuleBasedStateMachine):
     def begin(self, overlap: str, catchup: str) -> None:
         """Load one job that fires every hour."""
         self.overlap = overlap
-        self.loop.run(self._begin(f"overlap={overlap} catchup={catchup}"))
+        self._run(self._begin(f"overlap={overlap} catchup={catchup}"))
+
+    def _run(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        # Nothing here waits for real time: what takes a minute waits for ever.
+        self.loop.run(asyncio.wait_for(coroutine, 60))
 
     async def _begin(self, options: str) -> None:
         self.hook = Hook()
@@ -199,24 +216,24 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def fire(self) -> None:
         """A person fires the job."""
-        self.loop.run(self.world.fire("job"))
+        self._run(self.world.fire("job"))
 
     @rule(seconds=st.sampled_from([0, 1, 31, 1200, 3600, 90_000, -5000]))
     def time_passes(self, seconds: int) -> None:
         """The clock is moved, and what can be done is done."""
         self.world.clock.advance(seconds)
-        self.loop.run(self.world.settle())
+        self._run(self.world.settle())
 
     @rule()
     def jump(self) -> None:
         """The clock jumps to the next due instant."""
-        self.loop.run(self.world.jump())
+        self._run(self.world.jump())
 
     @rule(count=st.integers(1, 9), line=st.sampled_from(LINES))
     def crash(self, count: int, line: Callable[[], Answer]) -> None:
         """The process dies at some point of its work."""
         self.model.lines.insert(0, line())
-        self.loop.run(self._crash(count))
+        self._run(self._crash(count))
 
     async def _crash(self, count: int) -> None:
         underway = await self._work_until(count)
@@ -227,7 +244,7 @@ class Lives(RuleBasedStateMachine):
     @rule(count=st.integers(1, 9), later=st.integers(1, 9))
     def stall(self, count: int, later: int) -> None:
         """The process stands still past its lease; it goes on while another one is at the same work."""
-        self.loop.run(self._stall(count, later))
+        self._run(self._stall(count, later))
 
     async def _stall(self, count: int, later: int) -> None:
         old = await self._work_until(count)
@@ -263,11 +280,11 @@ class Lives(RuleBasedStateMachine):
         store = self.world.store
         try:
             if deed == "resume":
-                self.loop.run(store.resume(run.id, now, "Go on."))
+                self._run(store.resume(run.id, now, "Go on."))
             elif deed == "cancel":
-                self.loop.run(store.cancel(run.id, now, "Enough."))
+                self._run(store.cancel(run.id, now, "Enough."))
             else:
-                self.loop.run(store.raise_budget(run.id, 2 * BUDGET))
+                self._run(store.raise_budget(run.id, 2 * BUDGET))
                 self.caps[run.id] = 2 * BUDGET
         except AgentcronError:
             return
@@ -277,10 +294,10 @@ class Lives(RuleBasedStateMachine):
         """The job is paused, or goes on."""
         now = self.world.clock.now()
         if paused:
-            self.loop.run(self.world.store.pause("job", "by a person", now))
+            self._run(self.world.store.pause("job", "by a person", now))
         else:
             following = self.world.jobs["job"].trigger.next_after(now)
-            self.loop.run(self.world.store.unpause("job", now, following))
+            self._run(self.world.store.unpause("job", now, following))
 
     # -- what holds --------------------------------------------------------------------------------
     @invariant()
@@ -314,7 +331,7 @@ class Lives(RuleBasedStateMachine):
         """I8: the faults stop, and every run comes to an end or rests."""
         try:
             if hasattr(self, "world"):
-                self.loop.run(self._end())
+                self._run(self._end())
         finally:
             self.loop.close()
             self.folder.cleanup()

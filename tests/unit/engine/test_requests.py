@@ -313,8 +313,9 @@ async def test_midnight_within_an_attempt_gives_the_new_days_money(tmp_path: Pat
 async def test_without_a_price_the_budget_caps_tokens(tmp_path: Path) -> None:
     async with stage(tmp_path, say("Hi.", cost=None)) as s:
         run = await s.play()
-        usage = s.requests(run.id)[0].usage
-        assert run.cost_microusd == assumed_microusd(usage) > 0
+        [request] = s.requests(run.id)
+        assert run.cost_microusd == request.cost_microusd == assumed_microusd(request.usage) > 0
+        assert request.cost_assumed
 
 
 async def test_too_many_steps_fail_and_a_resume_gives_as_many_again(tmp_path: Path) -> None:

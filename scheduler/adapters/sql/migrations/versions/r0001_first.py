@@ -319,6 +319,7 @@ def _requests() -> None:
         sa.Column("cache_read_tokens", sa.BigInteger(), nullable=False),
         sa.Column("cache_write_tokens", sa.BigInteger(), nullable=False),
         sa.Column("cost_microusd", sa.BigInteger(), nullable=True),
+        sa.Column("cost_assumed", sa.Boolean(), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
         sa.CheckConstraint("state IN ('answered', 'failed', 'lost', 'sent')", name="requests_state_known"),
         sa.ForeignKeyConstraint(
