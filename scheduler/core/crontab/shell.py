@@ -70,11 +70,20 @@ def rewritten(schedule: str, command: str, tokens: tuple[Token, ...]) -> str:
     command = command.removeprefix("root ").lstrip()  # the user column of /etc/crontab
     prompt = next((t.value for t in tokens if t.kind == "string" and t.value.strip()), None)
     if prompt is not None:
-        return f"{schedule}  {name}  {quoted(prompt)}"
+        return f"{schedule}  {name}  {quoted(prompt)}{_model(tokens)}"
     line = f"{schedule}  {name}  {quoted('Say what matters in this output.')}"
     if _METACHARACTERS.search(command) or "%" in command or '"' in command:
         return f"{schedule}  {name}  {quoted('Say here what the agent should do.')}"
     return f"{line}  gate={quoted(command)}"
+
+
+def _model(tokens: tuple[Token, ...]) -> str:
+    """Return the option for the model that an agent's own command line names, unless it is short for one."""
+    words = [token.text for token in tokens]
+    if "--model" not in words[:-1]:
+        return ""
+    model = words[words.index("--model") + 1]
+    return f"  model={model}" if model.startswith("claude-") and NAME_LIKE.match(model) else ""
 
 
 def _name(tokens: tuple[Token, ...]) -> str:

@@ -33,7 +33,7 @@ def explain_command(
 
     expression = " ".join(words)
     clock = wall(tz)
-    start = clock.read(after, "--after") if after is not None else clock.now
+    start = clock.read_after(after) if after is not None else clock.now
     trigger = read_trigger(expression, clock.name)
     meaning = explain(trigger, tz=clock.name)
     fires = upcoming(trigger, start, count)

@@ -61,7 +61,7 @@ def next_command(config: Config, job: str | None, count: int, after: str | None,
     Example:  agentcron next digest -n 3
     """
     clock = wall()
-    start = clock.read(after, "--after") if after is not None else clock.now
+    start = clock.read_after(after) if after is not None else clock.now
     facts = gather(config, clock.now)
     standings = _chosen(facts, job)
     runs = [run for run in facts.runs if job is None or run.job == job]

@@ -18,6 +18,7 @@ _UNITS = ((_DAY_SECONDS, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _FULL_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?\Z", re.ASCII)
 _UTC_NAMES = ("Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu")
 _DAYS_AWAY = {"today": 0, "yesterday": -1, "tomorrow": 1}
@@ -58,6 +59,14 @@ class Wall:
     def both(self, instant: datetime) -> str:
         """Return the time and how far away it is."""
         return f"{self(instant, seconds=has_own_second(instant))} ({self.away(instant)})"
+
+    def read_after(self, text: str) -> datetime:
+        """Return the instant (UTC) that ``--after`` means; a date alone is the beginning of that day.
+
+        Raises:
+            UsageError: it cannot be read.
+        """
+        return self.read(f"{text.strip()}T00:00" if _DATE.match(text.strip()) else text, "--after")
 
     def read(self, text: str, what: str = "WHEN") -> datetime:
         """Return the instant (UTC) that a person means by ``text``.

@@ -66,3 +66,8 @@ def test_a_wrong_zone_has_a_suggestion(call: Call) -> None:
     answer = call("explain", "0 9 * * *", "--tz", "Europe/Berln")
     assert (answer.status, answer.out) == (1, "")
     assert "did you mean Europe/Berlin?" in answer.err
+
+
+def test_a_date_alone_is_the_beginning_of_that_day(call: Call) -> None:
+    given = ("explain", "0 * * * *", "--tz", "UTC", "-n", "1", "--json", "--after")
+    assert json.loads(call(*given, "2027-03-26").out) == json.loads(call(*given, "2027-03-26T00:00Z").out)

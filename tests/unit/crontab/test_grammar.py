@@ -296,6 +296,8 @@ def test_a_gate_is_kept_with_its_program_absolute(gate: str, kept: str, read: Re
     [
         '0 9 * * * claude -p "Summarise PRs"',
         "0 9 * * * claude -p 'Summarise PRs' >> /tmp/log 2>&1",
+        "0 9 * * * claude --model claude-haiku-5-5 -p 'Summarise PRs'",
+        "0 9 * * * claude -p 'Summarise PRs' --model opus",
         "0 9 * * * /usr/bin/x --y",
         "*/5 * * * * root /usr/local/bin/backup.sh --all",
         "0 9 * * * cd /srv/app && ./run.sh",
@@ -314,6 +316,7 @@ def test_a_shell_command_is_rewritten_as_a_job_that_is_right(line: str, read: Re
     assert line.startswith(job.trigger.describe())
     if "Summarise" in line:
         assert (job.name, job.prompt) == ("claude", "Summarise PRs")
+        assert (job.model == "claude-haiku-5-5") is ("claude-haiku-5-5" in line)
 
 
 def test_did_you_mean_is_asked_everywhere(read: Read) -> None:
