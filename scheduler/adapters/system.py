@@ -9,6 +9,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scheduler.core.clocks import Reading
+
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -22,6 +24,18 @@ class SystemClock:
     def monotonic(self) -> float:
         """Return seconds on a clock that nobody sets."""
         return time.monotonic()
+
+    def reading(self) -> Reading:
+        """Return all clocks of this machine at one moment."""
+        awake = time.monotonic()
+        if hasattr(time, "CLOCK_BOOTTIME"):
+            boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+        elif hasattr(time, "CLOCK_UPTIME_RAW"):
+            # macOS, clock_gettime(3): CLOCK_MONOTONIC goes on through a sleep, CLOCK_UPTIME_RAW does not.
+            boot, awake = time.clock_gettime(time.CLOCK_MONOTONIC), time.clock_gettime(time.CLOCK_UPTIME_RAW)
+        else:
+            boot = awake
+        return Reading(self.now(), boot, awake)
 
     async def sleep(self, seconds: float) -> None:
         """Wait; cancellable."""

@@ -23,7 +23,7 @@ async def keep_leases(kit: Kit, runner: str, executors: Mapping[str, Executor]) 
             await _cancel_asked(kit, executors)
             if kit.clock.monotonic() - renewed < kit.settings.renew_seconds:
                 continue
-            await _renew(kit, runner, executors)
+            await renew_leases(kit, runner, executors)
         except StoreError as error:
             # The leases run on for a while; if the database stays away, the commits fail closed.
             log.error("leases not renewed: %s", error)
@@ -38,7 +38,8 @@ async def _cancel_asked(kit: Kit, executors: Mapping[str, Executor]) -> None:
                 executors[run_id].interrupt("cancel")
 
 
-async def _renew(kit: Kit, runner: str, executors: Mapping[str, Executor]) -> None:
+async def renew_leases(kit: Kit, runner: str, executors: Mapping[str, Executor]) -> None:
+    """Renew all leases now; an executor whose lease is lost is stopped in its tracks."""
     now = kit.clock.now()
     await kit.store.seen(runner, now)
     if not executors:

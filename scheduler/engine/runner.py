@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,10 +14,11 @@ from scheduler.core.job import Job
 from scheduler.core.lease import Lease
 from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.core.trigger import Reboot
+from scheduler.engine.clockwatch import Clockwatch
 from scheduler.engine.commits import Progress
 from scheduler.engine.executor import Executor
 from scheduler.engine.kit import Kit
-from scheduler.engine.leasekeeper import keep_leases
+from scheduler.engine.leasekeeper import keep_leases, renew_leases
 from scheduler.engine.reporter import send_notices
 from scheduler.engine.tick import Pass, tick
 from scheduler.errors import AgentcronError, LostLeaseError, StoreError
@@ -62,6 +63,11 @@ class Runner:
     _fresh_stamp: str = ""
     _fresh_since: float = 0.0
     _changed_since: float = 0.0
+    _trust_leases_from: float = 0.0
+    _watch: Clockwatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._watch = Clockwatch(self.kit.clock)
 
     def stop(self) -> None:
         """Take no more work; let go of what is under way within the grace time."""
@@ -86,6 +92,7 @@ class Runner:
 
     async def serve(self) -> None:
         """Work until ``stop`` is called."""
+        await self._watch.look_back(self.kit.store)
         await self.kit.store.enter(self.info)
         keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.executors))
         try:
@@ -95,6 +102,7 @@ class Runner:
                         # Before the first look at the tables, or a write just after it would go unnoticed.
                         self._seen_changes = await self.kit.store.changes()
                     await self._load_if_changed()
+                    await self._mind_the_clock()
                     await self._pass()
                     await self._wait(await self._seconds_to_next(), watch=True)
                 except StoreError as error:
@@ -112,12 +120,14 @@ class Runner:
         Args:
             due: false looks at nothing that is due, and only claims.
         """
+        await self._watch.look_back(self.kit.store)
         await self.kit.store.enter(self.info)
         keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.executors))
         try:
             await self._load_if_changed()
             done = Pass()
             if due:
+                await self._mind_the_clock()
                 done = await self._pass()
             while not self._stop:
                 # Cleared before the look: what ends during it makes room, or frees its job's next run.
@@ -187,9 +197,26 @@ class Runner:
             self.boot_id = ""
         self.on_load(orders, report)
 
+    # -- the clock --------------------------------------------------------------------------------
+    async def _mind_the_clock(self) -> None:
+        """Write down what happened to the clock, and put right what it upset, before anything is judged."""
+        if not self._watch.look():
+            return
+        # Leases ran out by the clock alone, ours and those of others: all who live renew theirs meanwhile.
+        self._trust_leases_from = self.kit.clock.monotonic() + self.kit.settings.lease_seconds
+        await renew_leases(self.kit, self.info.id, self.executors)
+        while self._watch.found:
+            jump = self._watch.found[0]
+            slots: dict[str, datetime | None] = {}
+            if jump.kind == "set_back":
+                slots = await asyncio.to_thread(_next_slots, list(self.jobs.values()), jump.at)
+            await self.kit.store.record_jump(jump, slots)
+            self._watch.found.pop(0)
+
     # -- work -------------------------------------------------------------------------------------
     async def _pass(self) -> Pass:
-        done = await tick(self.kit, self.jobs, self.presence)
+        trusted = self.kit.clock.monotonic() >= self._trust_leases_from
+        done = await tick(self.kit, self.jobs, self.presence, by_lease=trusted)
         await self._claim()
         await self._notify()
         return done
@@ -274,7 +301,7 @@ class Runner:
             pause.cancel()
             nudged.cancel()
             await asyncio.gather(pause, nudged, return_exceptions=True)
-            if watch and await self._outside_changed():
+            if watch and (self._watch.look() or await self._outside_changed()):
                 break
         self._nudge.clear()
 
@@ -297,3 +324,7 @@ class Runner:
             # A notice that is cut off here was taken by us: whoever finds us gone takes it again.
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
+
+
+def _next_slots(jobs: Sequence[Job], after: datetime) -> dict[str, datetime | None]:
+    return {job.name: job.trigger.next_after(after) for job in jobs}

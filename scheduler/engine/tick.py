@@ -41,16 +41,17 @@ class Pass:
         return not (self.fired or self.skipped or self.woken or self.rescued)
 
 
-async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence) -> Pass:
+async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, *, by_lease: bool = True) -> Pass:
     """Take back what dead runners held, wake what is due, fire what is due.
 
     A job that is not in ``jobs`` (another daemon's crontab, or one that is broken now) is left alone.
+    Without ``by_lease`` a lease that has run out is no sign of death: the clock has just jumped.
     When more jobs are due than can run at a time, those that are late start spread over some minutes.
     """
     store, done = kit.store, Pass()
     now = kit.clock.now()
     dead = presence.dead(await store.runners())
-    done.rescued = await store.rescue(now, dead, kit.settings.most_attempts)
+    done.rescued = await store.rescue(now, dead, kit.settings.most_attempts, by_lease=by_lease)
     for rescued in done.rescued:
         said = "buried" if rescued.state is State.FAILED else "rescued"
         log.warning(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from scheduler.core.clocks import Reading
+
 
 class Clock(Protocol):
     """Tells the time and waits."""
@@ -15,6 +17,10 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Return seconds on a clock that nobody sets; only differences mean anything."""
+        ...
+
+    def reading(self) -> Reading:
+        """Return all clocks of this machine at one moment."""
         ...
 
     async def sleep(self, seconds: float) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from scheduler.core.checkpoint import Checkpoint, Notice, Step
+from scheduler.core.clocks import Jump
 from scheduler.core.firing import Decision, FireFacts
 from scheduler.core.job import Job
 from scheduler.core.lease import Lease
@@ -97,8 +98,13 @@ class Store(Protocol):
         """
         ...
 
-    async def rescue(self, now: datetime, dead_runners: Sequence[str], most_attempts: int) -> list[Rescued]:
-        """Take back runs whose lease ran out or whose runner is dead; bury those with too many attempts."""
+    async def rescue(
+        self, now: datetime, dead_runners: Sequence[str], most_attempts: int, *, by_lease: bool = True
+    ) -> list[Rescued]:
+        """Take back runs whose lease ran out or whose runner is dead; bury those with too many attempts.
+
+        Without ``by_lease`` only the dead are looked at: after a jump of the clock leases prove nothing.
+        """
         ...
 
     async def claim(
@@ -207,6 +213,22 @@ class Store(Protocol):
 
     async def runners(self) -> list[RunnerInfo]:
         """Return the runners that have not left."""
+        ...
+
+    async def newest(self) -> datetime | None:
+        """Return the latest instant at which a runner is known to have lived; None in a new database.
+
+        Instants from before the clock was last set back do not count.
+        """
+        ...
+
+    async def record_jump(self, jump: Jump, slots: Mapping[str, datetime | None]) -> bool:
+        """Record that the clock was set or the machine was suspended; false when that is on record already.
+
+        After a clock that was set back, jobs wait for the slots in ``slots`` where those are earlier than
+        the stored ones (a slot that has its row is not fired again), and waits that the scheduler itself
+        had measured (back-offs, probes, jitter, reports) are as long as before.
+        """
         ...
 
     async def changes(self) -> int:

@@ -77,7 +77,7 @@ _RENEW = text(
     " RETURNING id"
 )
 
-_GONE = "(lease_expires_at <= :now OR runner IN :dead)"
+_GONE = "(lease_expires_at <= :lapsed OR runner IN :dead)"
 _RESCUE_RETURNS = " RETURNING id, job, runner"
 
 _CANCEL = text(
@@ -167,10 +167,16 @@ def renew(connection: Connection, leases: Sequence[Lease], now: datetime, lease_
 
 
 def rescue(
-    connection: Connection, now: datetime, dead_runners: Sequence[str], most_attempts: int
+    connection: Connection,
+    now: datetime,
+    dead_runners: Sequence[str],
+    most_attempts: int,
+    *,
+    by_lease: bool = True,
 ) -> list[Rescued]:
     """See ``Store.rescue``.  A run that somebody wanted cancelled is not begun again: it ends here."""
     values = {"now": to_us(now), "dead": list(dead_runners), "most": most_attempts}
+    values["lapsed"] = values["now"] if by_lease else -1
     found: list[Rescued] = []
     for statement, move in ((_CANCEL, Move.CANCEL), (_BURY, Move.BURY), (_RESCUE, Move.RESCUE)):
         target = transition(move).target

@@ -9,11 +9,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scheduler.adapters.sql import rows
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.rows import from_us, to_us
+from scheduler.core.clocks import Jump
 from scheduler.core.job import Job
 from scheduler.core.run import LIVE, State
 from scheduler.core.standing import RunnerInfo
@@ -38,6 +39,11 @@ _DAEMONS = (
     f"SELECT {rows.columns('u', rows.RUNNER_COLUMNS)} FROM runners u WHERE u.kind = 'daemon'"
     " AND u.started_at <= :until AND (u.stopped_at IS NULL OR u.stopped_at >= :since)"
     " ORDER BY u.started_at, u.id"
+)
+
+_JUMPS = (
+    "SELECT j.kind, j.before, j.at, j.size_us FROM jumps j WHERE max(j.at, j.before) >= :since"
+    " ORDER BY j.at, j.id"
 )
 
 
@@ -71,6 +77,10 @@ class UnknownCall:
 
 class Glance(Reader):
     """The reader, and a few questions that only the command line has."""
+
+    def jumps(self, since: datetime) -> list[Jump]:
+        """Return what happened to the clock from an instant on."""
+        return self._all(_JUMPS, {"since": to_us(since)}, _jump_from)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Glance:
@@ -116,3 +126,8 @@ class Glance(Reader):
 
 def _last_end(row: rows.Row) -> tuple[str, LastEnd]:
     return row[0], LastEnd(*row[1:])
+
+
+def _jump_from(row: Sequence[Any]) -> Jump:
+    kind, before, at, size_us = row
+    return Jump(kind, from_us(before), from_us(at), size_us / 1_000_000)

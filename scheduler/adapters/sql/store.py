@@ -10,12 +10,13 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from scheduler.adapters.sql import claims, fires, looks, orders, outbox, persons, points, steps, wakes
+from scheduler.adapters.sql import claims, fires, jumps, looks, orders, outbox, persons, points, steps, wakes
 from scheduler.adapters.sql.committer import Committer
 from scheduler.adapters.sql.connection import open_engine
 from scheduler.adapters.sql.migrate import prepare
 from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.core.checkpoint import Checkpoint, Step
+from scheduler.core.clocks import Jump
 from scheduler.core.job import Job
 from scheduler.core.lease import Lease
 from scheduler.core.run import Origin, Run, State
@@ -116,9 +117,13 @@ class SqlStore:
         """Queue the runs whose earliest wake-up is due."""
         return await self._write(points.WAKE, lambda c: wakes.wake_due(c, now, limit))
 
-    async def rescue(self, now: datetime, dead_runners: Sequence[str], most_attempts: int) -> list[Rescued]:
+    async def rescue(
+        self, now: datetime, dead_runners: Sequence[str], most_attempts: int, *, by_lease: bool = True
+    ) -> list[Rescued]:
         """Take back runs whose lease ran out or whose runner is dead."""
-        return await self._write(points.RESCUE, lambda c: claims.rescue(c, now, dead_runners, most_attempts))
+        return await self._write(
+            points.RESCUE, lambda c: claims.rescue(c, now, dead_runners, most_attempts, by_lease=by_lease)
+        )
 
     async def claim(
         self,
@@ -201,6 +206,14 @@ class SqlStore:
     async def runners(self) -> list[RunnerInfo]:
         """Return the runners that have not left."""
         return await self._read(looks.runners)
+
+    async def newest(self) -> datetime | None:
+        """Return the latest instant at which a runner is known to have lived."""
+        return await self._read(jumps.newest)
+
+    async def record_jump(self, jump: Jump, slots: Mapping[str, datetime | None]) -> bool:
+        """Record that the clock was set or the machine was suspended."""
+        return await self._write(points.JUMP, lambda c: jumps.record(c, jump, slots))
 
     async def changes(self) -> int:
         """Return a number that changes when another process has written."""

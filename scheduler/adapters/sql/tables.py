@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import BigInteger, CheckConstraint, Index, MetaData, Text, text
 from sqlmodel import Field, SQLModel
 
+from scheduler.core.clocks import JumpKind
 from scheduler.core.conversation import CallState
 from scheduler.core.effect import Effect
 from scheduler.core.run import State
@@ -294,6 +295,18 @@ class RunnerRow(Table, table=True):
     stopped_at: int | None = _big(default=None)
 
 
+class JumpRow(Table, table=True):
+    """The clock was set, or the machine was suspended; ``size_us`` is how far or how long."""
+
+    __tablename__ = "jumps"
+    __table_args__ = (_check("jumps", "kind", get_args(JumpKind)), Index("jumps_at", "at"))
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str = _text()
+    before: int = _big()
+    at: int = _big()
+    size_us: int = _big()
+
+
 class MetaRow(Table, table=True):
     """What is known about the loaded crontab."""
 
@@ -312,4 +325,5 @@ attempts = metadata.tables["attempts"]
 wakeups = metadata.tables["wakeups"]
 outbox = metadata.tables["outbox"]
 runners = metadata.tables["runners"]
+jumps = metadata.tables["jumps"]
 meta = metadata.tables["meta"]

@@ -12,6 +12,7 @@ from scheduler.core.run import Run, State
 from scheduler.core.standing import RunnerInfo, Standing
 from scheduler.core.trigger import CronTrigger, Manual, Reboot
 from scheduler.core.turn import usd
+from scheduler.doors.cli.absence import Absence, as_sentence
 from scheduler.doors.cli.times import Wall, span
 
 Kind = Literal[
@@ -31,10 +32,9 @@ class Case:
 
     Args:
         job: the job's line, or None when it cannot be read.
+        absence: when daemons were up around the instant, and what happened to the clock.
         runs: rows of the job around the instant, in the order of their slots.
         live: its runs that are not over.
-        daemons: the daemons that were up around the instant, as far as they said so.
-        dead: ids of those daemons that are dead.
         orphans: ids of runs whose runner is dead.
         known: whether the job was ever loaded into a database.
     """
@@ -42,10 +42,9 @@ class Case:
     standing: Standing
     job: Job | None
     clock: Wall
+    absence: Absence
     runs: Sequence[Run] = ()
     live: Sequence[Run] = ()
-    daemons: Sequence[RunnerInfo] = ()
-    dead: frozenset[str] = frozenset()
     orphans: frozenset[str] = frozenset()
     daemon: RunnerInfo | None = None
     known: bool = True
@@ -156,7 +155,7 @@ def _past(case: Case, job: Job, when: datetime | None, slot: datetime) -> Verdic
                 "overdue", f"{standing.name} is due {at}; the daemon fires it now.", (), when, slot
             )
         late = span((clock.now - slot).total_seconds())
-        sentence = f"{standing.name} has not run {at}: nobody is running{_down(case, slot)}."
+        sentence = f"{standing.name} has not run {at}: nobody is running{case.absence.down(slot)}."
         return Verdict(
             "overdue", sentence, (f"Due for {late}.", _policy(job), "Start: agentcron up"), when, slot
         )
@@ -184,7 +183,7 @@ def _row(case: Case, run: Run, when: datetime | None, slot: datetime | None) -> 
     if run.state is State.SKIPPED:
         more = [_policy(case.job)] if case.job and run.reason_code in ("misfire", "overlap") else []
         if run.reason_code == "misfire":
-            more.insert(0, f"Nobody was running{_down(case, run.fire_time)}.")
+            more.insert(0, as_sentence(case.absence.why(run.fire_time)))
         if run.reason_code == "paused":
             more.append(_unpause(case))
         return Verdict("skipped", f"{name} did not run {at}: {run.reason}.", tuple(more), when, slot, run)
@@ -195,9 +194,12 @@ def _row(case: Case, run: Run, when: datetime | None, slot: datetime | None) -> 
     )
     if run.started_at is not None and run.started_at - run.fire_time > _LATE and run.origin != "person":
         late = span((run.started_at - run.fire_time).total_seconds())
-        more.append(
-            f"It started {late} late, at {case.clock.short(run.started_at)}{_down(case, run.fire_time)}."
-        )
+        jumped = case.absence.passed_over(run.fire_time)
+        why = f": {jumped}" if jumped else case.absence.down(run.fire_time)
+        more.append(f"It started {late} late, at {case.clock.short(run.started_at)}{why}.")
+    twice = case.absence.came_twice(run.fire_time)
+    if twice and run.origin != "person":
+        more.append(as_sentence(f"{twice}: this time came twice, and its slot ran once"))
     if run.missed:
         more.append(f"It stands for {run.missed} earlier slots too.")
     more.append(f"Look: agentcron show {run.id}")
@@ -230,8 +232,8 @@ def _missed(case: Case, job: Job, when: datetime | None, slot: datetime, instead
     sentence = f"{name} did not run {_at(case, slot)}"
     if instead.reason_code == "paused":
         return Verdict("skipped", f"{sentence}: {instead.reason}.", (_unpause(case),), when, slot, instead)
-    up = _was_up(case, slot)
-    why = "slots so close together are one fire" if up else f"nobody was running{_down(case, slot)}"
+    up = case.absence.was_up(slot)
+    why = "slots so close together are one fire" if up else case.absence.why(slot)
     if instead.state is State.SKIPPED:
         after = f"Skipped with later ones: {instead.reason}."
     else:
@@ -330,29 +332,3 @@ def _by_hand(case: Case) -> str:
 
 def _same_minute(one: datetime, other: datetime) -> bool:
     return one.replace(second=0, microsecond=0) == other.replace(second=0, microsecond=0)
-
-
-def _lives(case: Case) -> list[tuple[datetime, datetime]]:
-    """When daemons were up; one that died is known to have lived until it was last heard of."""
-    return [
-        (info.started_at, info.stopped_at or (info.seen_at if info.id in case.dead else case.clock.now))
-        for info in case.daemons
-    ]
-
-
-def _was_up(case: Case, instant: datetime) -> bool:
-    return any(begin <= instant <= end for begin, end in _lives(case))
-
-
-def _down(case: Case, instant: datetime) -> str:
-    """Return `` (down 08:12 - 10:47)`` as far as it is known, or nothing."""
-    lives = _lives(case)
-    if not lives or any(begin <= instant <= end for begin, end in lives):
-        return ""
-    ends = [end for _, end in lives if end < instant]
-    begins = [begin for begin, _ in lives if begin > instant]
-    since = case.clock.short(max(ends)) if ends else ""
-    until = case.clock.short(min(begins)) if begins else ""
-    if since and until:
-        return f" (down {since} - {until})"
-    return f" (down since {since})" if since else f" (first up at {until})"

@@ -15,6 +15,7 @@ from scheduler.core.standing import Standing
 from scheduler.core.trigger import CronTrigger
 from scheduler.core.turn import usd
 from scheduler.doors.cli import out
+from scheduler.doors.cli.absence import Absence
 from scheduler.doors.cli.fold import fold
 from scheduler.doors.cli.params import JOB
 from scheduler.doors.cli.times import Wall, span, wall
@@ -73,17 +74,19 @@ def _case(
     coming = job.trigger.next_after(clock.now) if job else None
     glance = open_glance(config)
     if glance is None:
-        return Case(standing, job, clock, known=False), _Around(previous, following, coming)
+        return Case(standing, job, clock, Absence(clock), known=False), _Around(previous, following, coming)
     with glance, glance.steady():
         # A catch-up row stands behind the slots that it is for, and rows of other slots may lie between.
         runs = glance.runs_around(standing.name, about, limit=20)
         daemons = glance.daemons(about - timedelta(days=31), clock.now)
         dead = frozenset(dead_runners(config, daemons))
+        jumps = glance.jumps(about - timedelta(days=1))
         spent = glance.spent_today(standing.name, clock.now, clock.name)
     if instant is None:
         runs = [run for run in runs if run.fire_time <= clock.now]
     live = [run for run in facts.runs if run.job == standing.name]
-    case = Case(standing, job, clock, runs, live, daemons, dead, facts.orphans, facts.daemon)
+    absence = Absence(clock, daemons, dead, jumps)
+    case = Case(standing, job, clock, absence, runs, live, facts.orphans, facts.daemon)
     return case, _Around(previous, following, coming, spent)
 
 

@@ -12,6 +12,7 @@ down_revision = None
 def upgrade() -> None:
     """Make all tables."""
     _jobs()
+    _jumps()
     _meta()
     _runners()
     _runs()
@@ -55,6 +56,20 @@ def _jobs() -> None:
         sqlite_where=sa.text("next_fire IS NOT NULL"),
         postgresql_where=sa.text("next_fire IS NOT NULL"),
     )
+
+
+def _jumps() -> None:
+    op.create_table(
+        "jumps",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("before", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("size_us", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("kind IN ('set_back', 'set_forward', 'suspended')", name="jumps_kind_known"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("jumps_at", "jumps", ["at"], unique=False)
 
 
 def _meta() -> None:
