@@ -20,6 +20,7 @@ from scheduler.adapters.sql.points import CRASH_POINTS
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.checkpoint import CallResult, Notice, Step
+from scheduler.core.clocks import Jump
 from scheduler.core.conversation import Call, CallState, Message, Request
 from scheduler.core.effect import Effect
 from scheduler.core.firing import Decision, Fire
@@ -83,6 +84,7 @@ async def live(path: Path) -> None:
     [pending] = await store.take_notices("r1", _at(203), 9)
     await store.settle_notice(pending.id, _at(204), "", None)
     await store.pause("brief", "by a person", _at(205))
+    await store.record_jump(Jump("set_back", _at(206), _at(100), 106), {"brief": _at(3600)})
     await store.close()
 
 

@@ -8,9 +8,12 @@ that the effects left, and in the request log of the API.
 from __future__ import annotations
 
 import signal
+import sqlite3
+from datetime import UTC, datetime
 
 import pytest
 
+from scheduler.adapters.sql.glance import Glance
 from scheduler.adapters.sql.points import CRASH_POINTS
 from scheduler.core.conversation import CallState
 from tests.fake_messages_api import answer, fail
@@ -26,7 +29,7 @@ PLUGIN_POINTS = ("effect",)
 IN_THE_RUN = (
     *ENGINE_POINTS,
     *PLUGIN_POINTS,
-    *(p for p in CRASH_POINTS if p.split(".")[0] not in ("rescue", "person", "renew", "step")),
+    *(p for p in CRASH_POINTS if p.split(".")[0] not in ("rescue", "person", "renew", "step", "jump")),
 )
 """Points that a daemon passes while it works on the scene's job."""
 
@@ -99,6 +102,23 @@ def test_a_kill_while_renewing_leaves_the_hanging_call_unknown(scene: Scene, poi
     shown = scene.place.json("show", run.id)
     states = {call["name"]: call["state"] for call in shown["calls"]}
     assert states["hang"] == CallState.UNKNOWN
+
+
+@pytest.mark.parametrize("point", ["jump.inside", "jump"])
+def test_a_jump_of_the_clock_survives_a_kill_while_it_is_written_down(scene: Scene, point: str) -> None:
+    scene.write("@manual")
+    scene.place.do("tick")
+    with sqlite3.connect(scene.place.database) as connection:
+        connection.execute("UPDATE runners SET seen_at = seen_at + 7200000000")
+    connection.close()
+    scene.write()
+    kill_at(scene, point)
+    finish(scene)
+    scene.check()
+    glance = Glance.open(scene.place.database)
+    with glance:
+        [jump] = glance.jumps(datetime(2026, 1, 1, tzinfo=UTC))
+    assert (jump.kind, round(jump.seconds / 60)) == ("set_back", 120)
 
 
 @pytest.mark.parametrize("point", ["person.inside", "person"])

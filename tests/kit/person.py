@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from tests.kit.processes import PLUGIN, Installation, Zygote, clean_environment, until
+from tests.kit.processes import PLUGIN, Installation, Starter, clean_environment, until
 
 LIBRARIES = re.compile(
     r"sqlite3|sqlalchemy|sqlmodel|alembic|croniter|\bclick\b|pydantic|OperationalError|DatabaseError"
@@ -77,7 +77,7 @@ class Terminal:
     """A verb on a terminal of its own: what it shows, with the times, and what is typed to it."""
 
     def __init__(
-        self, zygote: Zygote, home: Path, *argv: str, pipe: Path | None = None, env: Mapping[str, str] = {}
+        self, zygote: Starter, home: Path, *argv: str, pipe: Path | None = None, env: Mapping[str, str] = {}
     ) -> None:
         self._zygote = zygote
         self._master, slave = pty.openpty()

@@ -12,12 +12,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "tests" / "plugin"
+
+
+class Starter(Protocol):
+    """Starts processes, and tells how they ended."""
+
+    def ask(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one order (see ``tests.kit.zygote``) and return its answer."""
+        ...
 
 
 class Zygote:
@@ -72,7 +80,7 @@ def clean_environment() -> dict[str, str]:
 class Process:
     """One ``agentcron`` process."""
 
-    zygote: Zygote
+    zygote: Starter
     pid: int
     stdout_path: Path
     stderr_path: Path
@@ -131,7 +139,7 @@ def until(
 class Installation:
     """A home with a crontab, and the processes that work on it."""
 
-    zygote: Zygote
+    zygote: Starter
     home: Path
     environment: dict[str, str] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)

@@ -4,101 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scheduler.adapters.crontab_file import CrontabFile
-from scheduler.adapters.system import SystemClock
-from scheduler.core.run import Run, State
-from scheduler.core.standing import LoadReport, RunnerInfo
+from scheduler.core.run import State
+from scheduler.core.standing import LoadReport
 from scheduler.engine.reporter import send_notices
-from scheduler.engine.runner import Runner
-from scheduler.engine.settings import Settings
 from scheduler.errors import StoreError
-from scheduler.testing.clock import FakeClock
-from scheduler.testing.world import World, open_world
-from tests.kit.models import FakeModel, call, finish, sleep
+from tests.kit.house import SHORT, house, serving
+from tests.kit.models import call, finish, sleep
 from tests.kit.stage import Recorder, hang, until
-
-SHORT = Settings(poll_seconds=0.02, longest_wait_seconds=5.0, grace_seconds=1.0)
-
-
-@dataclass
-class House:
-    """A home with a crontab, and the runners that work in it."""
-
-    world: World
-    model: FakeModel
-    loads: list[LoadReport] = field(default_factory=list)
-
-    def crontab(self, text: str) -> None:
-        """Write the crontab; the file's time is moved on, so that the change shows at once."""
-        path = self.world.config.crontab
-        path.write_text(text, encoding="utf-8")
-        stamp = path.stat().st_mtime_ns + 1_000_000 * (len(self.loads) + 1)
-        os.utime(path, ns=(stamp, stamp))
-
-    def runner(self, name: str = "r1", **more: Any) -> Runner:
-        """Make a runner."""
-        now = self.world.kit.clock.now()
-        return Runner(
-            kit=self.world.kit,
-            info=RunnerInfo(name, "daemon", "here", 1, now, now),
-            presence=self.world.presence,
-            orders=CrontabFile(self.world.config),
-            on_load=lambda _, report: self.loads.append(report),
-            **more,
-        )
-
-    def runs(self, job: str | None = None) -> list[Run]:
-        """Return the runs, the newest first."""
-        with self.world.reader() as reader:
-            return reader.runs(job)
-
-    def count(self, state: State) -> int:
-        """Count the runs in a state."""
-        return sum(run.state is state for run in self.runs())
-
-    async def fire(self, job: str) -> str:
-        """Fire a job as another process would."""
-        now = datetime.now(UTC)
-        orders = CrontabFile(self.world.config).read(now)
-        (found,) = (each for each in orders.jobs if each.name == job)
-        async with open_world(self.world.config.home) as other:
-            run = await other.store.fire_by(found, "person", now)
-        assert run is not None
-        return run.id
-
-
-@asynccontextmanager
-async def house(
-    folder: Path, *, recorders: tuple[Recorder, ...] = (), settings: Settings = SHORT, real: bool = True
-) -> AsyncIterator[House]:
-    """A home on the real clock, or with ``real=False`` on a fake one."""
-    model = FakeModel()
-    extra = {recorder.name: recorder.made() for recorder in recorders}
-    clock: Any = SystemClock() if real else FakeClock()
-    async with open_world(folder, model=model, tools=extra, settings=settings, clock=clock) as world:
-        yield House(world, model)
-
-
-@asynccontextmanager
-async def serving(*runners: Runner) -> AsyncIterator[None]:
-    """Let runners serve beside the test, and stop them in good order."""
-    tasks = [asyncio.create_task(runner.serve()) for runner in runners]
-    try:
-        yield
-    finally:
-        for runner in runners:
-            runner.stop()
-        await asyncio.gather(*tasks)
 
 
 async def test_a_daemon_fires_what_is_due_runs_it_and_leaves_in_order(tmp_path: Path) -> None:
@@ -222,17 +141,10 @@ async def test_no_more_runs_at_a_time_than_there_is_room_for(tmp_path: Path) -> 
         real_ask = h.model.ask
         h.model.ask = ask  # type: ignore[method-assign]
         for n in range(5):
-            await load_and_fire(h, f"j{n}")
+            await h.load_and_fire(f"j{n}")
         async with serving(h.runner()):
             await until(lambda: h.count(State.SUCCEEDED) == 5)
         assert max(at_once) == 2
-
-
-async def load_and_fire(h: House, job: str) -> str:
-    """Load the crontab if that was not done, and fire a job."""
-    if not h.world.jobs:
-        await h.world.load(h.world.config.crontab.read_text())
-    return await h.world.fire(job)
 
 
 async def test_a_stop_hands_back_what_cannot_end_in_time(tmp_path: Path) -> None:
@@ -240,7 +152,7 @@ async def test_a_stop_hands_back_what_cannot_end_in_time(tmp_path: Path) -> None
     async with house(tmp_path, recorders=(slow,), settings=replace(SHORT, grace_seconds=0.2)) as h:
         h.crontab('@manual  one  "x"\n')
         h.model.lines = [call(("slow", {}))]
-        run_id = await load_and_fire(h, "one")
+        run_id = await h.load_and_fire("one")
         async with serving(h.runner()):
             await slow.begun.wait()
         run = await h.world.run(run_id)
@@ -309,7 +221,7 @@ async def test_one_pass_also_runs_what_waited_for_another_run_of_its_job(tmp_pat
     async with house(tmp_path, real=False) as h:
         h.crontab('@manual  one  "x"  overlap=queue\n@manual  two  "x"\n')
         for job in ("one", "one", "two", "one"):
-            await load_and_fire(h, job)
+            await h.load_and_fire(job)
             h.world.clock.advance(1)
         await h.runner().once(due=False)
         assert h.count(State.SUCCEEDED) == 4
@@ -318,7 +230,7 @@ async def test_one_pass_also_runs_what_waited_for_another_run_of_its_job(tmp_pat
 async def test_a_runner_that_is_told_which_runs_are_its_own_leaves_the_others(tmp_path: Path) -> None:
     async with house(tmp_path, real=False) as h:
         h.crontab('@manual  one  "x"\n@manual  two  "x"\n')
-        mine, other = await load_and_fire(h, "one"), await load_and_fire(h, "two")
+        mine, other = await h.load_and_fire("one"), await h.load_and_fire("two")
         await h.runner(only=[mine]).once(due=False)
         assert (await h.world.run(mine)).state is State.SUCCEEDED
         assert (await h.world.run(other)).state is State.QUEUED
@@ -333,7 +245,7 @@ async def test_the_report_command_gets_the_summary_and_who_it_is_about(tmp_path:
     async with house(tmp_path, real=False) as h:
         h.crontab(f'@manual  one  "x"  report="{REPORT.format(tmp_path)}"\n')
         h.model.lines = [finish("All is well: 3 < 4.")]
-        run_id = await load_and_fire(h, "one")
+        run_id = await h.load_and_fire("one")
         await h.runner().once()
         assert (tmp_path / "said").read_text() == "All is well: 3 < 4."
         lines = (tmp_path / "env").read_text().splitlines()
@@ -349,7 +261,7 @@ async def test_a_report_that_fails_is_tried_again_later_and_at_last_given_up(
 ) -> None:
     async with house(tmp_path, real=False) as h:
         h.crontab(f'@manual  one  "x"  report="echo x >> {tmp_path}/tries; exit 1"\n')
-        await load_and_fire(h, "one")
+        await h.load_and_fire("one")
 
         async def send() -> int:
             await send_notices(h.world.kit, "r1")
@@ -367,7 +279,7 @@ async def test_a_report_that_fails_is_tried_again_later_and_at_last_given_up(
 async def test_a_notice_taken_by_a_runner_that_died_is_sent_by_another(tmp_path: Path) -> None:
     async with house(tmp_path, real=False) as h:
         h.crontab(f'@manual  one  "x"  report="{REPORT.format(tmp_path)}"\n')
-        await load_and_fire(h, "one")
+        await h.load_and_fire("one")
         await h.world.settle()
         assert len(await h.world.store.take_notices("dead", h.world.clock.now(), 9)) == 1
         assert await send_notices(h.world.kit, "r1") == 0
