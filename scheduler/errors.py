@@ -10,6 +10,7 @@
     ├── RefusedError               4   not possible in this state
     ├── CannotWorkError            5   database, disk, key or network
     │   └── StoreError             5   the database: missing, locked, full, read-only, corrupt, newer
+    │       └── ReplacedError      5   another file stands in its place
     ├── LostLeaseError             5   another runner owns this run now: write nothing else
     ├── ModelFault                 5   a call of the model that gave no usable answer
     └── ToolFault                  5   a tool's own refusal, told to the agent
@@ -95,6 +96,10 @@ class CannotWorkError(AgentcronError):
 
 class StoreError(CannotWorkError):
     """The database cannot be read or written; nothing of the failed unit was kept."""
+
+
+class ReplacedError(StoreError):
+    """Another file stands where the database was: what was read from the old one means nothing any more."""
 
 
 class LostLeaseError(AgentcronError):

@@ -57,6 +57,8 @@ class Executor:
             day_microusd=round(job.budget.day_usd * 1_000_000),
         )
         self._tools: Toolbox = {}
+        self.is_owed = False
+        """Whether the attempt ended and the database could not be told."""
 
     @property
     def run_id(self) -> str:
@@ -85,7 +87,10 @@ class Executor:
         error = None if self._work.cancelled() else self._work.exception()
         try:
             await self._let_go(error)
-        except (LostLeaseError, StoreError) as late:
+        except LostLeaseError as late:
+            log.warning("run %s: let go without a record: %s", self.run_id, late)
+        except StoreError as late:
+            self.is_owed = True
             log.warning("run %s: let go without a record: %s", self.run_id, late)
         return self.progress.at.run.state
 
@@ -257,7 +262,8 @@ class Executor:
             log.warning("run %s: the lease is lost; another runner goes on", self.run_id)
             return
         if isinstance(error, StoreError):
-            # Nothing can be recorded, so nothing more may happen; the lease runs out by itself.
+            # Nothing can be recorded, so nothing more may happen; the lease goes back when that is over.
+            self.is_owed = True
             log.error("run %s: stopped, the database cannot be written: %s", self.run_id, error)
             return
         if self.progress.at.run.state is not State.RUNNING:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from scheduler.engine.executor import Executor
 from scheduler.engine.kit import Kit
+from scheduler.engine.outage import Outage
 from scheduler.errors import StoreError
 
 log = logging.getLogger("agentcron")
@@ -17,6 +18,7 @@ LOOK_SECONDS = 0.5
 async def keep_leases(kit: Kit, runner: str, executors: Mapping[str, Executor]) -> None:
     """Renew for ever; an executor whose lease is lost is stopped in its tracks, a cancelled one too."""
     renewed = kit.clock.monotonic()
+    outage = Outage(kit.clock, "leases are not renewed meanwhile")
     while True:
         await kit.clock.sleep(LOOK_SECONDS)
         try:
@@ -26,8 +28,9 @@ async def keep_leases(kit: Kit, runner: str, executors: Mapping[str, Executor]) 
             await renew_leases(kit, runner, executors)
         except StoreError as error:
             # The leases run on for a while; if the database stays away, the commits fail closed.
-            log.error("leases not renewed: %s", error)
+            outage.hit(error)
             continue
+        outage.over()
         renewed = kit.clock.monotonic()
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from scheduler.core.checkpoint import Step
 from scheduler.core.firing import decide_reboot
 from scheduler.core.job import Job
 from scheduler.core.lease import Lease
+from scheduler.core.run import Move
 from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.core.trigger import Reboot
 from scheduler.engine.clockwatch import Clockwatch
@@ -19,9 +22,10 @@ from scheduler.engine.commits import Progress
 from scheduler.engine.executor import Executor
 from scheduler.engine.kit import Kit
 from scheduler.engine.leasekeeper import keep_leases, renew_leases
+from scheduler.engine.outage import Outage
 from scheduler.engine.reporter import send_notices
 from scheduler.engine.tick import Pass, tick
-from scheduler.errors import AgentcronError, LostLeaseError, StoreError
+from scheduler.errors import AgentcronError, LostLeaseError, ReplacedError, StoreError
 from scheduler.ports.orders import Orders
 from scheduler.ports.presence import Presence
 
@@ -64,6 +68,8 @@ class Runner:
     _fresh_since: float = 0.0
     _changed_since: float = 0.0
     _trust_leases_from: float = 0.0
+    _owed: list[Progress] = field(default_factory=list)
+    _is_replaced: bool = False
     _watch: Clockwatch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,24 +101,57 @@ class Runner:
         await self._watch.look_back(self.kit.store)
         await self.kit.store.enter(self.info)
         keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.executors))
+        outage = Outage(self.kit.clock, "nothing new is started until that is over")
         try:
             while not self._stop:
                 try:
-                    if self._seen_changes < 0:
-                        # Before the first look at the tables, or a write just after it would go unnoticed.
-                        self._seen_changes = await self.kit.store.changes()
-                    await self._load_if_changed()
-                    await self._mind_the_clock()
-                    await self._pass()
+                    await self._turn()
+                    outage.over()
                     await self._wait(await self._seconds_to_next(), watch=True)
                 except StoreError as error:
-                    log.error("%s; nothing new is started until that is over", error)
+                    outage.hit(error)
+                    self._is_replaced |= isinstance(error, ReplacedError)
                     await self._wait(self.kit.settings.poll_seconds * 4, watch=False)
             await self._wind_down()
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
             await self._leave()
+
+    async def _turn(self) -> None:
+        if self._is_replaced:
+            await self._move_over()
+        if self._seen_changes < 0:
+            # Before the first look at the tables, or a write just after it would go unnoticed.
+            self._seen_changes = await self.kit.store.changes()
+        await self._load_if_changed()
+        await self._mind_the_clock()
+        await self._hand_back()
+        await self._pass()
+
+    async def _hand_back(self) -> None:
+        """Give back the leases of attempts that ended while the database could not be told."""
+        while self._owed:
+            progress = self._owed[0]
+            step = Step(at=self.kit.clock.now(), move=Move.RELEASE, keep_attempt=False)
+            with suppress(LostLeaseError):
+                await self.kit.store.commit(progress.lease, step)
+            self._owed.pop(0)
+
+    async def _move_over(self) -> None:
+        """Take up another database that stands in the place of ours: a backup was restored."""
+        for executor in list(self.executors.values()):
+            # Their leases are of the old one, and the new one may know the same run with the same epoch.
+            executor.interrupt("lost")
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._owed.clear()
+        await self.kit.store.reopen()
+        await self._watch.look_back(self.kit.store)
+        await self.kit.store.enter(self.info)
+        self._is_replaced = False
+        log.warning("another database was put in place; going on with it", extra={"event": "store.replaced"})
+        self._reload, self._seen_changes = True, -1
 
     async def once(self, *, due: bool = True) -> Pass:
         """One pass: fire, wake, rescue, and run what can be claimed until it is final or asleep.
@@ -261,6 +300,8 @@ class Runner:
             state = await executor.run()
         finally:
             del self.executors[lease.run_id]
+            if executor.is_owed:
+                self._owed.append(executor.progress)
         said["event"] = f"run.{state}"
         log.info("run %s of %s is %s", lease.run_id, lease.job, state, extra=said)
 

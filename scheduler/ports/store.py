@@ -239,6 +239,14 @@ class Store(Protocol):
         """Return what is known of the crontab: ``file``, ``digest``, ``loaded_at``, ``problems`` (JSON)."""
         ...
 
+    async def reopen(self) -> None:
+        """Open the database anew after a ReplacedError; what was loaded before means nothing any more.
+
+        Raises:
+            StoreError: the new one cannot be used; until another call does it, the store is closed.
+        """
+        ...
+
     async def close(self) -> None:
         """Finish queued writes and close."""
         ...

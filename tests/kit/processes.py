@@ -143,6 +143,8 @@ class Installation:
     home: Path
     environment: dict[str, str] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
+    outputs: Path | None = None
+    """Where the processes' own words are kept; in the home unless a test fills its disk."""
 
     @property
     def database(self) -> Path:
@@ -158,7 +160,8 @@ class Installation:
         """Start ``agentcron ARGV`` on this home; ``crash`` arms a crash point."""
         number = len(self.processes) + 1
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        out, err = self.home / f"out.{number}", self.home / f"err.{number}"
+        folder = self.outputs or self.home
+        out, err = folder / f"out.{number}", folder / f"err.{number}"
         out.touch()
         err.touch()
         env = {**clean_environment(), "PYTHONPATH": str(PLUGIN), **self.environment, **more}

@@ -95,3 +95,20 @@ async def HANG(args: Args, context: ToolContext) -> str:
     _stamp(args, context)
     await asyncio.sleep(3600)
     return "woke up"
+
+
+@tool(
+    name="slow_stamp",
+    description="Stamp, and come back when told to.",
+    schema=SCHEMA,
+    effect="opaque",
+    reads_private=False,
+    reads_untrusted=False,
+    external=True,
+)
+async def SLOW(args: Args, context: ToolContext) -> str:
+    """Stamp, then wait until a file named "go on" lies in the workdir."""
+    said = _stamp(args, context)
+    while not (Path(context.workdir) / "go on").exists():  # noqa: ASYNC110  (another process makes it)
+        await asyncio.sleep(0.02)
+    return said

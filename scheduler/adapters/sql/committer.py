@@ -25,10 +25,12 @@ from scheduler.adapters.sql.connection import (
     set_begin,
     told,
 )
-from scheduler.errors import StoreError
+from scheduler.errors import ReplacedError, StoreError
 from scheduler.faults import crashpoint
 
 T = TypeVar("T")
+
+_NOTHING = (0, 0)
 
 MOST_UNITS = 512
 """How many units may share one commit."""
@@ -137,12 +139,8 @@ class Committer:
 
     def _run(self, batch: list[_Unit[Any]]) -> None:
         writes = any(unit.writes for unit in batch)
-        if writes and _identity(self.path) != self._file:
-            # Writes to a file that has no name any more would be acknowledged and lost.
-            raise StoreError(
-                f"the database {self.path} was removed or replaced while it was in use",
-                help="restart this process; a restored backup is picked up then",
-            )
+        if writes:
+            self._must_be_there()
         connection = self._connection
         set_begin(connection, BEGIN_WRITE if writes else BEGIN_READ)
         transaction = connection.begin()
@@ -171,6 +169,20 @@ class Committer:
         if writes:
             self.commits += 1
 
+    def _must_be_there(self) -> None:
+        """Refuse to write to a file that has no name any more: it would be acknowledged and lost."""
+        present = _identity(self.path)
+        if present == _NOTHING:
+            raise StoreError(
+                f"the database {self.path} was removed while it was in use",
+                help="put it back, or restore a backup there",
+            )
+        if present != self._file:
+            raise ReplacedError(
+                f"the database {self.path} was replaced while it was in use",
+                help="run the command again; a daemon takes up the new one by itself",
+            )
+
     def _roll_back(self) -> None:
         try:
             transaction = self._connection.get_transaction()
@@ -188,5 +200,5 @@ def _identity(path: str) -> tuple[int, int]:
     try:
         found = os.stat(path)
     except OSError:
-        return (0, 0)
+        return _NOTHING
     return (found.st_dev, found.st_ino)

@@ -34,12 +34,13 @@ class SqlStore:
     Units run in the order of the calls, so whatever is called next sees either outcome.
 
     Args:
-        committer: the thread that writes; the store closes it.
+        start: opens the database and starts the thread that writes; the store ends it.
         new_id: makes fresh run ids.
     """
 
-    def __init__(self, committer: Committer, new_id: Callable[[], str]) -> None:
-        self._committer = committer
+    def __init__(self, start: Callable[[], Committer], new_id: Callable[[], str]) -> None:
+        self._start = start
+        self._committer = start()
         self._new_id = new_id
 
     @classmethod
@@ -61,9 +62,13 @@ class SqlStore:
             StoreError: the file cannot be opened, or is newer than this version.
         """
         name = os.path.abspath(os.fspath(path))
-        engine = open_engine(name, busy_seconds=busy_seconds)
-        prepare(engine, name)
-        return cls(Committer(engine, name), new_id)
+
+        def start() -> Committer:
+            engine = open_engine(name, busy_seconds=busy_seconds)
+            prepare(engine, name)
+            return Committer(engine, name)
+
+        return cls(start, new_id)
 
     async def _write(self, point: str, work: Callable[[Connection], T]) -> T:
         def unit(connection: Connection) -> T:
@@ -222,6 +227,12 @@ class SqlStore:
     async def meta(self) -> Mapping[str, str]:
         """Return what is known about the loaded crontab."""
         return await self._read(looks.meta)
+
+    async def reopen(self) -> None:
+        """Open the database anew: another file stands in its place."""
+        # First, because its last act is to remove the old write-ahead log, which is no part of the new file.
+        await asyncio.to_thread(self._committer.close)
+        self._committer = await asyncio.to_thread(self._start)
 
     async def close(self) -> None:
         """Finish queued writes and close."""
