@@ -22,7 +22,7 @@ from tests.kit.scene import Scene
 
 pytestmark = pytest.mark.process
 
-ENGINE_POINTS = ("W0", "W3", "W4", "W5", "W10", "sent")
+ENGINE_POINTS = ("schema", "W0", "W3", "W4", "W5", "W10", "sent")
 
 PLUGIN_POINTS = ("effect",)
 

@@ -16,10 +16,13 @@ import pytest
 
 from scheduler.adapters.sql.reader import Reader
 from scheduler.core.run import Run, State
-from tests.fake_messages_api import FakeMessagesAPI, answer
+from scheduler.errors import StoreError
+from tests.fake_messages_api import FakeMessagesAPI, answer, verify_pairing
 from tests.kit.disk import Disk, small_disk
+from tests.kit.needs import library
 from tests.kit.processes import Installation, Process, Zygote, until
 from tests.kit.scene import Scene
+from tests.kit.spawner import Spawner
 
 pytestmark = pytest.mark.process
 
@@ -214,3 +217,50 @@ def test_f33_another_database_put_in_place_is_taken_up_and_old_leases_write_noth
     assert calls["hang"] == "unknown"
     stop(daemon)
     sound(place)
+
+
+def test_f28_a_disk_that_fails_now_and_then_doubles_nothing(tmp_path: Path, api: FakeMessagesAPI) -> None:
+    faults = (
+        "enable_random name=posix/io/rw/pwrite,probability=0.01,failinfo=5\n"
+        "enable_random name=posix/io/sync/fdatasync,probability=0.02,failinfo=5"
+    )
+    preload = f"{library('fiu_run_preload.so', 'fiu-utils')} {library('fiu_posix_preload.so', 'fiu-utils')}"
+    flaky = Installation(Spawner({"LD_PRELOAD": preload, "FIU_ENABLE": faults}), tmp_path / "home")
+    flaky.environment |= {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": api.url}
+    for number in range(8):
+        api.script(
+            f"Number {number}.",
+            answer(calls=[("stamp", {"text": f"n{number}"})]),
+            answer(calls=[("finish", {"summary": "Over.", "outcome": "done"})]),
+        )
+    flaky.crontab("".join(f'@reboot  j{n}  "Number {n}."  tools=stamp\n' for n in range(8)))
+    try:
+        daemon = flaky.start("up")
+        deadline = time.monotonic() + 60
+        while not over(flaky, 8):
+            assert time.monotonic() < deadline, daemon.stderr
+            if daemon.poll() is not None:
+                assert daemon.poll() == 5, daemon.stderr
+                assert "the disk failed" in daemon.stderr
+                daemon = flaky.start("up")
+            time.sleep(0.1)
+        daemon.send(signal.SIGTERM)
+        daemon.wait()
+        assert "Traceback" not in daemon.stderr
+    finally:
+        flaky.close()
+    for number in range(8):
+        stamps = flaky.home / "work" / f"j{number}" / "stamps"
+        assert not stamps.exists() or stamps.read_text().count(f"n{number} ") == 1
+    verify_pairing(api.requests)
+    sound(flaky)
+
+
+def over(place: Installation, jobs: int) -> bool:
+    """Whether so many runs are final."""
+    try:
+        with Reader.open(place.database) as reader:
+            found = reader.runs(limit=100)
+    except StoreError:
+        return False  # not made yet
+    return len(found) >= jobs and all(run.is_final for run in found)

@@ -17,7 +17,8 @@ def lacking(reason: str) -> None:
 
 def library(name: str, package: str) -> str:
     """Return the path of a shared library of the system that is to be preloaded."""
-    found = sorted(glob(f"/usr/lib/*/{name}") + glob(f"/usr/lib/*/*/{name}") + glob(f"/usr/lib/{name}"))
+    # Debian's folders by architecture, and those of programs that keep their libraries to themselves.
+    found = sorted(path for depth in ("", "*/", "*/*/") for path in glob(f"/usr/lib/{depth}{name}"))
     if not found:
         lacking(f"{name} is not installed (Debian: apt-get install {package})")
     return found[0]

@@ -13,6 +13,7 @@ from scheduler.adapters.sql.connection import open_engine, told
 from scheduler.adapters.sql.schema import HEAD, VERSION_TABLE, judge
 from scheduler.adapters.sql.trouble import BUSY_SECONDS, newer
 from scheduler.errors import StoreError
+from scheduler.faults import crashpoint
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -41,6 +42,8 @@ def prepare(engine: Engine, name: str) -> bool:
             _create(connection, name)
         elif state == "older":
             run_migrations(connection)
+        if state != "current":
+            crashpoint("schema")
     return state != "current"
 
 
