@@ -334,3 +334,30 @@ def test_every_slot_is_accounted_for_exactly_once(
         slots, slot = slots + 1, it.trigger.next_after(slot)
     assert accounted == slots
     assert times == sorted(set(times))
+
+
+class Counting(Every):
+    """An interval that counts how often it is asked."""
+
+    asked = 0
+
+    def next_after(self, instant: datetime) -> datetime:
+        Counting.asked += 1
+        return super().next_after(instant)
+
+    def before(self, instant: datetime) -> datetime:
+        Counting.asked += 1
+        return super().before(instant)
+
+
+@pytest.mark.parametrize("catchup", ["skip", "latest", "all"])
+def test_f44_ten_thousand_missed_fires_cost_what_ten_million_cost(catchup: CatchUp) -> None:
+    asked = []
+    for missed in (10_000, 10_000_000):
+        Counting.asked = 0
+        decision = decide(job(Counting("1m", name="brief"), catchup=catchup), facts(), NINE + missed * MINUTE)
+        asked.append(Counting.asked)
+        assert len(decision.fires) <= 1 + MAX_REPLAYS + 1
+        assert decision.next_fire is not None
+    assert asked[1] <= asked[0] + 5
+    assert asked[0] < 3 * MAX_COUNTED
