@@ -218,9 +218,9 @@ async def test_a_database_replaced_under_us_is_noticed(tmp_path: Path) -> None:
     store = open_store(path)
     path.rename(tmp_path / "moved.db")
     upgrade(path)
-    with pytest.raises(StoreError, match="removed or replaced") as caught:
+    with pytest.raises(StoreError, match="was replaced") as caught:
         await store.fire_by(JOB, "person", NOON)
-    assert "restart" in caught.value.help
+    assert "takes up the new one" in caught.value.help
     await store.close()
 
 

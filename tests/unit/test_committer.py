@@ -194,7 +194,7 @@ def test_closing_finishes_what_was_queued(tmp_path: Path, committer: Committer) 
 def test_a_replaced_file_is_noticed_before_anything_is_written(tmp_path: Path, committer: Committer) -> None:
     add("one", committer)
     (tmp_path / "a.db").rename(tmp_path / "old.db")
-    with pytest.raises(StoreError, match="removed or replaced"):
+    with pytest.raises(StoreError, match="was removed"):
         add("two", committer)
     (tmp_path / "old.db").rename(tmp_path / "a.db")
     add("three", committer)
