@@ -78,6 +78,4 @@ def _text(text: str) -> dict[str, Any]:
 
 
 def _message(at: Checkpoint, blocks: Sequence[dict[str, Any]], label: str, now: datetime) -> Message:
-    return Message(
-        seq=len(at.messages) + 1, role="user", content=tuple(blocks), provenance=label, created_at=now
-    )
+    return Message(seq=at.next_seq, role="user", content=tuple(blocks), provenance=label, created_at=now)

@@ -52,7 +52,6 @@ CASES: dict[str, tuple[Checkpoint, NextStep]] = {
     "stop_sequence": (at(user(), assistant("stop_sequence", "x")), Finish("x", "done")),
     "max_tokens": (at(user(), assistant("max_tokens", "On")), Continue("max_tokens")),
     "pause_turn": (at(user(), assistant("pause_turn")), AskModel()),
-    "compaction": (at(user(), assistant("compaction")), AskModel()),
     "refusal": (at(user(), assistant("refusal")), REFUSED),
     "context": (at(user(), assistant("model_context_window_exceeded")), CONTEXT),
     "tool_use without a tool": (at(user(), assistant("tool_use")), NO_TOOL),
