@@ -21,7 +21,7 @@ of ``Turn`` may stand in it::
 How a request gets its turn: first the queue; else the script of the marker that its first message holds (else
 the script of marker ``""``).  The n-th answer of a script answers a conversation that holds n-1 assistant
 messages; faults that stand before an answer come first, each ``times`` times per conversation.  A compaction
-(``/v1/messages?beta=true``) gets a made-up summary, or what the queue has for it: a fault, or a ``summary``.
+(it needs the beta header) gets a made-up summary, or what the queue has for it: a fault, or a ``summary``.
 """
 
 from __future__ import annotations
@@ -244,9 +244,8 @@ class _Handler(BaseHTTPRequestHandler):
         api: FakeMessagesAPI = self.server.api  # type: ignore[attr-defined]
         raw = self.rfile.read(int(self.headers.get("content-length", 0)))
         self.close_connection = True
-        path, _, query = self.path.partition("?")
         betas = [beta.strip() for beta in self.headers.get("anthropic-beta", "").split(",") if beta.strip()]
-        if path != "/v1/messages" or (query == "beta=true") != bool(betas):
+        if self.path.partition("?")[0] != "/v1/messages":
             self._error(0, fail(404, "not_found_error", message=f"no such path: {self.path}"))
             return
         seen, turn = api.take(raw, _key_of(self.headers), betas)

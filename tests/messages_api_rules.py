@@ -132,8 +132,8 @@ class Conversations:
             messages = messages[1:]
         frame = {name: _bytes(body.get(name)) for name in ("model", "system", "tools")}
         told = self._told.setdefault(key, _Told(frame))
-        for name, was in told.frame.items():
-            assert was == frame[name], f"{name} changed within a conversation"
+        for name, text in told.frame.items():
+            assert text == frame[name], f"{name} changed within a conversation"
         assert start >= told.start, "an older summary was sent again"
         told.start = start
         new, old = [hash(_bytes(message)) for message in messages], told.messages[start:]

@@ -123,9 +123,9 @@ class Executor:
             case turn.Begin():
                 await self._begin()
             case turn.AskModel():
-                await self._ask()
+                await self._request()
             case turn.Compact():
-                await self._compact(step)
+                await self._request(step)
             case turn.RunCalls(fresh, doubtful):
                 await run_calls(kit, self.progress, self._tools, fresh, doubtful)
             case turn.Settle(calls):
@@ -192,15 +192,20 @@ class Executor:
             )
         )
 
-    async def _ask(self) -> None:
+    async def _request(self, compaction: turn.Compact | None = None) -> None:
+        """Ask for the next answer or for a summary, and decide what it means when none comes."""
         try:
-            await ask_model(self.kit, self.progress, self._tools)
+            if compaction is None:
+                await ask_model(self.kit, self.progress, self._tools)
+            else:
+                await self._compact(compaction)
         except ModelFault as fault:
-            covers = latest_cut(self.progress.at.messages) if fault.kind == "too_long" else None
+            too_long = fault.kind == "too_long" and compaction is None
+            covers = latest_cut(self.progress.at.messages) if too_long else None
             if covers is None:
                 await self._after(fault)
             else:
-                await self._compact(turn.Compact(covers, must=True))
+                await self._request(turn.Compact(covers, must=True))
         except StoreError:
             raise
         except CannotWorkError as error:
@@ -208,17 +213,17 @@ class Executor:
 
     async def _compact(self, step: turn.Compact) -> None:
         try:
-            if not await compact(self.kit, self.progress, step.covers) and step.must:
-                await self._park(Park("context", f"{turn.NO_ROOM}, and no summary came of it"))
+            why_not = await compact(self.kit, self.progress, step.covers)
         except ModelFault as fault:
-            if step.must:
-                await self._after(fault)
-            else:  # the conversation still fits: it goes on as it is, and is summed up later
-                log.warning("run %s: no summary of the conversation: %s", self.run_id, fault.message)
-        except StoreError:
-            raise
-        except CannotWorkError as error:
-            await self._park(Park("key", error.message, Waking.PROBE))
+            if step.must and fault.kind not in ("too_long", "invalid", "unknown"):
+                raise
+            why_not = fault.message
+        if not why_not:
+            log.info("run %s: its messages up to %d are summed up", self.run_id, step.covers)
+        elif step.must:
+            await self._park(Park("context", f"{turn.NO_ROOM}: {why_not}"))
+        else:  # it still fits: it goes on as it is, and is summed up later
+            log.warning("run %s: its conversation is long, and not summed up: %s", self.run_id, why_not)
 
     async def _after(self, fault: ModelFault) -> None:
         at = self.progress.at

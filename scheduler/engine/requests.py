@@ -46,8 +46,8 @@ async def ask_model(kit: Kit, progress: Progress, tools: Toolbox) -> None:
     await progress.commit(Step(at=now, messages=(message,), planned=planned, closed=closed, new_step=True))
 
 
-async def compact(kit: Kit, progress: Progress, covers: int) -> bool:
-    """Have the messages up to ``covers`` summed up, and commit the summary; false when none came of it.
+async def compact(kit: Kit, progress: Progress, covers: int) -> str:
+    """Have the messages up to ``covers`` summed up, and commit the summary; return why there is none, or "".
 
     Nothing is lost by a failure: the conversation stays as it is, and is sent as it is.
 
@@ -63,7 +63,7 @@ async def compact(kit: Kit, progress: Progress, covers: int) -> bool:
     else:
         closed = replace(closed, error=f"no summary came of it ({reply.stop_reason})")
     await progress.commit(Step(at=now, closed=closed))
-    return closed.summary is not None
+    return closed.error
 
 
 async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tuple[Request, Reply]:
