@@ -89,19 +89,25 @@ def turn_from_json(values: Mapping[str, Any]) -> tuple[str, Turn]:
 @dataclass
 class _Script:
     turns: list[Turn] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
     served: dict[tuple[str, int], int] = field(default_factory=dict)
 
+    def add(self, turns: Sequence[Turn]) -> None:
+        first = len(self.turns)
+        self.turns += turns
+        self.answers += [index for index, turn in enumerate(turns, start=first) if turn.is_answer]
+
     def pick(self, conversation: str, answered: int) -> Turn | None:
-        seen = 0
-        for index, turn in enumerate(self.turns):
-            if seen == answered:
-                if turn.is_answer:
-                    return turn
-                done = self.served.get((conversation, index), 0)
-                if done < turn.times:
-                    self.served[conversation, index] = done + 1
-                    return turn
-            seen += turn.is_answer
+        if answered > len(self.answers):
+            return None
+        begin = self.answers[answered - 1] + 1 if answered else 0
+        for index in range(begin, len(self.turns)):
+            turn, done = self.turns[index], self.served.get((conversation, index), 0)
+            if turn.is_answer:
+                return turn
+            if done < turn.times:
+                self.served[conversation, index] = done + 1
+                return turn
         return None
 
 
@@ -165,7 +171,7 @@ class FakeMessagesAPI:
     def script(self, marker: str, *turns: Turn) -> None:
         """Add turns to the conversations whose first message holds ``marker`` ("": all others)."""
         with self._lock:
-            self._scripts.setdefault(marker, _Script()).turns += turns
+            self._scripts.setdefault(marker, _Script()).add(turns)
 
     def __enter__(self) -> FakeMessagesAPI:
         self._thread.start()

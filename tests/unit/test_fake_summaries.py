@@ -1,4 +1,4 @@
-"""The fake API is strict about summaries too: what it issues, what it takes back, and what a log must show."""
+"""The fake API is strict about summaries too: what it issues, what it takes back, what a log must show."""
 
 from __future__ import annotations
 
