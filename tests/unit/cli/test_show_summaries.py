@@ -17,7 +17,7 @@ JOB = '@manual  long  "Read it all."  model=rehearsal:long.jsonl compact=10k\n'
 
 
 class Counting(RehearsalModel):
-    """A rehearsal whose requests grow by 6,000 tokens each; its first ``in_vain`` summaries come to nothing."""
+    """A rehearsal that counts 3,000 tokens a message; its first ``in_vain`` summaries come to nothing."""
 
     def __init__(self, in_vain: int = 0) -> None:
         super().__init__()
