@@ -57,8 +57,7 @@ LINES: tuple[Callable[[], Answer], ...] = (
     lambda: call(("never", {}), stop="max_tokens"),
     lambda: call(("never", {}), stop="refusal"),
     lambda: call(("note", {"text": "dear"}), cost=DEAREST),
-    lambda: replace(call(("pure", {})), tokens=20_000),
-    lambda: replace(call(("opaque", {}), ("sleep", {"until": "1h"})), tokens=90_000),
+    lambda: replace(sleep("1h", "a long day"), tokens=90_000),
     lambda: say("And then", "max_tokens"),
     lambda: say("And so", "model_context_window_exceeded"),
     lambda: call(("never", {}), stop="model_context_window_exceeded"),
@@ -222,6 +221,13 @@ class Lives(RuleBasedStateMachine):
     def talk_much(self) -> None:
         """The model gets talkative, and dear."""
         self.model.lines = [call(("note", {"text": "dear"}), cost=DEAREST) for _ in range(8)]
+
+    @rule(end=st.sampled_from(LINES))
+    def talk_long(self, end: Callable[[], Answer]) -> None:
+        """The conversation gets long, until it has to be summed up, and again."""
+        sizes = (2_000, 12_000, 16_000, 12_000)
+        self.model.lines = [replace(call(("pure", {}), ("opaque", {})), tokens=size) for size in sizes]
+        self.model.lines.append(end())
 
     @rule()
     def fire(self) -> None:
