@@ -77,6 +77,17 @@ async def test_a_sleeper_wakes_to_its_summary(tmp_path: Path) -> None:
         assert "You are awake" in s.last_user_text()
 
 
+async def test_the_order_is_repeated_word_for_word_once_behind_each_summary(tmp_path: Path) -> None:
+    again = (look(12_000), summary("two"), look(2_000), sleep("1h"))
+    async with long(tmp_path, summary("one"), look(2_000), *again, finish()) as s:
+        run = await s.play()
+        await s.jump(run.id)
+        told = [m for m in s.messages(run.id) if m.seq > 1 and "Do your job." in m.text]
+        # The summaries cover messages 1 to 3, then 1 to 7; each is followed by what was answered to it.
+        assert [r.covers for r in s.requests(run.id) if r.summary] == [3, 7]
+        assert [(m.seq, m.provenance.split("+")[-1]) for m in told] == [(7, "owner"), (11, "owner")]
+
+
 async def test_a_second_summary_covers_the_first(tmp_path: Path) -> None:
     lines = (summary("one"), look(2_000), look(12_000), summary("two"), finish())
     async with long(tmp_path, *lines) as s:
