@@ -112,7 +112,8 @@ FaultKind = Literal[
     "rate_limited",  # 429
     "auth",  # 401, 403: does not pass by waiting
     "billing",  # 402: likewise
-    "invalid",  # 400, 413 and other refusals of the request itself: repeating it is useless
+    "too_long",  # 413, and a 400 that says so: a shorter conversation would be answered
+    "invalid",  # 400 and other refusals of the request itself: repeating it is useless
     "unknown",  # an answer whose shape or stop reason is not known
 ]
 

@@ -20,7 +20,8 @@ of ``Turn`` may stand in it::
 
 How a request gets its turn: first the queue; else the script of the marker that its first message holds (else
 the script of marker ``""``).  The n-th answer of a script answers a conversation that holds n-1 assistant
-messages; faults that stand before an answer come first, each ``times`` times per conversation.
+messages; faults that stand before an answer come first, each ``times`` times per conversation.  A compaction
+(it needs the beta header) gets a made-up summary, or what the queue has for it: a fault, or a ``summary``.
 """
 
 from __future__ import annotations
@@ -35,13 +36,14 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from tests.messages_api_rules import Refusal, check_request, verify_pairing
 from tests.messages_api_stream import Turn, events_of
+from tests.messages_api_summaries import Summaries
 
 __all__ = ["FakeMessagesAPI", "Seen", "Turn", "answer", "api_process", "fail", "read_log", "verify_pairing"]
 
@@ -58,13 +60,14 @@ def fail(status: int, error_type: str = "api_error", **more: Any) -> Turn:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request as it came in, and what it got."""
+    """One request as it came in, and what it got; ``issued`` is the block of a compaction."""
 
     number: int
     at: float
     marker: str | None
     got: str
     body: Mapping[str, Any]
+    issued: Mapping[str, Any] | None = None
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -86,19 +89,25 @@ def turn_from_json(values: Mapping[str, Any]) -> tuple[str, Turn]:
 @dataclass
 class _Script:
     turns: list[Turn] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
     served: dict[tuple[str, int], int] = field(default_factory=dict)
 
+    def add(self, turns: Sequence[Turn]) -> None:
+        first = len(self.turns)
+        self.turns += turns
+        self.answers += [index for index, turn in enumerate(turns, start=first) if turn.is_answer]
+
     def pick(self, conversation: str, answered: int) -> Turn | None:
-        seen = 0
-        for index, turn in enumerate(self.turns):
-            if seen == answered:
-                if turn.is_answer:
-                    return turn
-                done = self.served.get((conversation, index), 0)
-                if done < turn.times:
-                    self.served[conversation, index] = done + 1
-                    return turn
-            seen += turn.is_answer
+        if answered > len(self.answers):
+            return None
+        begin = self.answers[answered - 1] + 1 if answered else 0
+        for index in range(begin, len(self.turns)):
+            turn, done = self.turns[index], self.served.get((conversation, index), 0)
+            if turn.is_answer:
+                return turn
+            if done < turn.times:
+                self.served[conversation, index] = done + 1
+                return turn
         return None
 
 
@@ -109,9 +118,20 @@ class FakeMessagesAPI:
         key: the only key that is let in; any non-empty one by default.
         strict: refuse, with the API's 400, conversations that the real API refuses.
         log: a file that gets one JSON line per request.
+        keep: false forgets the requests, so that thousands of them need no memory; see ``log``.
+        bytes_per_token: how requests are measured.
     """
 
-    def __init__(self, *, key: str = "", strict: bool = True, log: Path | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        key: str = "",
+        strict: bool = True,
+        log: Path | None = None,
+        port: int = 0,
+        keep: bool = True,
+        bytes_per_token: int = 4,
+    ) -> None:
         self.requests: list[Seen] = []
         self.refusals: list[str] = []
         self.key = key
@@ -120,6 +140,10 @@ class FakeMessagesAPI:
         self._queue: list[Turn] = []
         self._scripts: dict[str, _Script] = {}
         self._signatures: dict[str, str] = {}
+        self._summaries = Summaries()
+        self._keep = keep
+        self._bytes_per_token = bytes_per_token
+        self._seen = 0
         self._ids = 0
         self._lock = threading.Lock()
         self.stopping = threading.Event()
@@ -147,7 +171,7 @@ class FakeMessagesAPI:
     def script(self, marker: str, *turns: Turn) -> None:
         """Add turns to the conversations whose first message holds ``marker`` ("": all others)."""
         with self._lock:
-            self._scripts.setdefault(marker, _Script()).turns += turns
+            self._scripts.setdefault(marker, _Script()).add(turns)
 
     def __enter__(self) -> FakeMessagesAPI:
         self._thread.start()
@@ -160,17 +184,22 @@ class FakeMessagesAPI:
         self._thread.join()
 
     # -- used by the handler ----------------------------------------------------------------------
-    def take(self, body: Mapping[str, Any], sent_key: str) -> tuple[int, Turn]:
+    def take(self, raw: bytes, sent_key: str, betas: Sequence[str]) -> tuple[Seen, Turn]:
         """Record a request and decide what it gets."""
+        body = json.loads(raw)
         with self._lock:
-            marker, turn = self._decide(body, sent_key)
-            number = len(self.requests) + 1
-            seen = Seen(number, time.time(), marker, turn.name, body)
-            self.requests.append(seen)
+            self._seen += 1
+            marker, turn = self._decide(body, sent_key, betas)
+            issued = self._summaries.issue(body, turn.summary, self._seen) if turn.summary else None
+            usage = {"input_tokens": len(raw) // self._bytes_per_token, **turn.usage}
+            turn = replace(turn, usage=usage, blocks=(issued,) if issued else turn.blocks)
+            seen = Seen(self._seen, time.time(), marker, turn.name, body, issued)
+            if self._keep:
+                self.requests.append(seen)
             if self._log:
                 with self._log.open("a", encoding="utf-8") as log:
                     log.write(json.dumps({f.name: getattr(seen, f.name) for f in fields(Seen)}) + "\n")
-            return number, turn
+            return seen, turn
 
     def new_id(self, prefix: str) -> str:
         """Return an id; sampling again gives another one, as with the real API."""
@@ -183,27 +212,32 @@ class FakeMessagesAPI:
         with self._lock:
             self._signatures[signature] = thinking
 
-    def _decide(self, body: Mapping[str, Any], sent_key: str) -> tuple[str | None, Turn]:
+    def _decide(
+        self, body: Mapping[str, Any], sent_key: str, betas: Sequence[str]
+    ) -> tuple[str | None, Turn]:
         if not sent_key or (self.key and sent_key != self.key):
             return None, fail(401, "authentication_error", message="invalid x-api-key")
-        marker, script = self._script_of(body)
+        first, answered = self._summaries.told(body.get("messages") or [{"role": "user", "content": ""}])
+        marker, script = self._script_of(first)
         if self.strict:
             try:
                 check_request(body, self._signatures)
+                self._summaries.check(body, betas)
             except Refusal as refusal:
                 self.refusals.append(str(refusal))
                 return marker, fail(400, "invalid_request_error", message=str(refusal))
-        if self._queue:
+        compacts = body.get("compaction") is not None
+        if self._queue and self._queue[0].suits(compacts):
             return marker, self._queue.pop(0)
-        messages = body["messages"]
-        answered = sum(message["role"] == "assistant" for message in messages)
-        turn = script.pick(json.dumps(messages[0]), answered) if script else None
+        if compacts:
+            return marker, Turn(summary=f"Summary of {answered} answers and what led to them.")
+        turn = script.pick(json.dumps(first), answered) if script else None
         return marker, turn or answer("The script has ended.")
 
-    def _script_of(self, body: Mapping[str, Any]) -> tuple[str | None, _Script | None]:
-        first = json.dumps((body.get("messages") or [""])[0], ensure_ascii=False)
+    def _script_of(self, first: Mapping[str, Any]) -> tuple[str | None, _Script | None]:
+        said = json.dumps(first, ensure_ascii=False)
         for marker in sorted(self._scripts, key=len, reverse=True):
-            if marker in first:
+            if marker in said:
                 return marker, self._scripts[marker]
         return None, None
 
@@ -216,10 +250,12 @@ class _Handler(BaseHTTPRequestHandler):
         api: FakeMessagesAPI = self.server.api  # type: ignore[attr-defined]
         raw = self.rfile.read(int(self.headers.get("content-length", 0)))
         self.close_connection = True
+        betas = [beta.strip() for beta in self.headers.get("anthropic-beta", "").split(",") if beta.strip()]
         if self.path.partition("?")[0] != "/v1/messages":
             self._error(0, fail(404, "not_found_error", message=f"no such path: {self.path}"))
             return
-        number, turn = api.take(json.loads(raw), _key_of(self.headers))
+        seen, turn = api.take(raw, _key_of(self.headers), betas)
+        number = seen.number
         try:
             if turn.delay_seconds:
                 api.stopping.wait(turn.delay_seconds)
@@ -228,7 +264,7 @@ class _Handler(BaseHTTPRequestHandler):
             elif turn.garbage is not None:
                 self._plain(number, 200, turn.content_type, turn.garbage.encode())
             else:
-                self._stream(api, number, turn)
+                self._stream(api, seen, turn)
         except ConnectionError:
             pass  # the client has gone: that is what some tests are about
 
@@ -252,14 +288,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _stream(self, api: FakeMessagesAPI, number: int, turn: Turn) -> None:
+    def _stream(self, api: FakeMessagesAPI, seen: Seen, turn: Turn) -> None:
         self.send_response(200)
         self.send_header("content-type", "text/event-stream; charset=utf-8")
         self.send_header("transfer-encoding", "chunked")
-        self.send_header("request-id", f"req_{number}")
+        self.send_header("request-id", f"req_{seen.number}")
         self.send_header("connection", "close")
         self.end_headers()
-        seen = api.requests[number - 1]
         for event in events_of(turn, seen.body, api.new_id, api.issue):
             if event is None:  # the cut
                 if turn.cut == "truncate":
@@ -282,11 +317,12 @@ def _key_of(headers: Any) -> str:
     return str(headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer "))
 
 
-def read_log(path: Path) -> list[Seen]:
-    """Read the requests that a server of its own process has logged."""
-    if not path.exists():
-        return []
-    return [Seen(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+def read_log(path: Path) -> Iterator[Seen]:
+    """Read the requests that a server of its own process has logged, one after the other."""
+    if path.exists():
+        with path.open(encoding="utf-8") as log:
+            for line in log:
+                yield Seen(**json.loads(line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,17 +336,20 @@ class ApiProcess:
     @property
     def requests(self) -> list[Seen]:
         """What it has seen so far."""
-        return read_log(self.log)
+        return list(read_log(self.log))
 
 
 @contextmanager
-def api_process(place: Path, lines: Sequence[Mapping[str, Any]], *, port: int = 0) -> Iterator[ApiProcess]:
+def api_process(
+    place: Path, lines: Sequence[Mapping[str, Any]], *, port: int = 0, bytes_per_token: int = 4
+) -> Iterator[ApiProcess]:
     """Run the fake API as a process with its files in ``place``; ``lines`` are its script."""
     script, log, port_file = place / "api-script.jsonl", place / "api-log.jsonl", place / "api-port"
     script.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     port_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "tests.fake_messages_api", "--port", str(port)]
     command += ["--port-file", str(port_file), "--script", str(script), "--log", str(log)]
+    command += ["--bytes-per-token", str(bytes_per_token)]
     process = subprocess.Popen(command, cwd=Path(__file__).resolve().parent.parent)
     try:
         until = time.monotonic() + 30
@@ -331,11 +370,14 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument("--script", type=Path, required=True)
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--bytes-per-token", type=int, default=4)
     options = parser.parse_args(args)
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     parent = os.getppid()
-    with FakeMessagesAPI(log=options.log, port=options.port) as api:
+    with FakeMessagesAPI(
+        log=options.log, port=options.port, keep=False, bytes_per_token=options.bytes_per_token
+    ) as api:
         for line in options.script.read_text(encoding="utf-8").splitlines():
             marker, turn = turn_from_json(json.loads(line))
             api.script(marker, turn)

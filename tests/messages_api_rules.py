@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -36,7 +36,7 @@ def check_request(body: Mapping[str, Any], signatures: Mapping[str, str]) -> Non
     if markers + bool(body.get("cache_control")) > 4:
         raise Refusal("A maximum of 4 blocks with cache_control may be provided")
     messages = body["messages"]
-    if messages[0]["role"] != "user":
+    if messages[0]["role"] != "user" and not summary_of(messages):
         raise Refusal("messages: first message must use the user role")
     for index, message in enumerate(messages):
         _check_content(message, index, signatures)
@@ -49,7 +49,7 @@ def _check_content(message: Mapping[str, Any], index: int, signatures: Mapping[s
     if not content:
         raise Refusal(f"messages.{index}: all messages must have non-empty content")
     for block in content if isinstance(content, list) else ():
-        if None in block.values():
+        if None in block.values() and block["type"] != "compaction":
             raise Refusal(f"messages.{index}: a field of a {block.get('type')} block is null")
         if block["type"] == "text" and not block["text"].strip():
             raise Refusal(f"messages.{index}: text content blocks must contain non-whitespace text")
@@ -79,32 +79,74 @@ def _ids(message: Mapping[str, Any], kind: str, name: str) -> list[str]:
     return [b[name] for b in content if b.get("type") == kind] if isinstance(content, list) else []
 
 
+def summary_of(messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the compaction block that a conversation begins with."""
+    content = messages[0]["content"] if messages else ()
+    first = content[0] if isinstance(content, list) and content else {}
+    return first if first.get("type") == "compaction" else None
+
+
 def verify_pairing(requests: Iterable[HasBody]) -> dict[str, list[HasBody]]:
     """Assert on a request log what must hold for every conversation in it; return the conversations.
 
-    Each tool_use is answered exactly once, in the very next message.  Each request repeats the one before it,
-    byte for byte, with nothing but new messages at its end.  Model, system prompt and tools stay the same.
-    A conversation is what begins with the same first message.
+    See ``Conversations.see`` for what that is.
     """
-    conversations: dict[str, list[HasBody]] = {}
+    known = Conversations()
+    found: dict[str, list[HasBody]] = {}
     for request in requests:
-        conversations.setdefault(_bytes(request.body["messages"][0]), []).append(request)
-    for said in conversations.values():
-        for request in said:
-            problem = pairing_problem(request.body["messages"])
-            assert not problem, problem
-        for before, after in pairwise(said):
-            _assert_continues(before.body, after.body)
-    return conversations
+        found.setdefault(known.see(request), []).append(request)
+    return found
 
 
-def _assert_continues(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    for name in ("model", "system", "tools"):
-        assert _bytes(before.get(name)) == _bytes(after.get(name)), f"{name} changed within a conversation"
-    old, new = before["messages"], after["messages"]
-    assert len(new) >= len(old), f"the conversation shrank from {len(old)} to {len(new)} messages"
-    for index, (was, now) in enumerate(zip(old, new, strict=False)):
-        assert _bytes(was) == _bytes(now), f"message {index} changed: {_bytes(was)} became {_bytes(now)}"
+@dataclass
+class _Told:
+    """A conversation as the requests so far have told it: one number for each message ever sent."""
+
+    frame: Mapping[str, str]
+    messages: list[int] = field(default_factory=list)
+    start: int = 0
+
+
+class Conversations:
+    """Follows the conversations of a request log, one request after the other; it keeps no bodies."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, _Told] = {}
+        self._covered: dict[str, tuple[str, int]] = {}
+
+    def see(self, request: HasBody) -> str:
+        """Assert what must hold for a request; return the first message of its conversation.
+
+        Each tool_use is answered exactly once, in the very next message.  Each request repeats the one before
+        it, byte for byte, with nothing but new messages at its end.  Model, system prompt and tools stay.
+        Where a request begins with a summary, what follows is just what that summary does not cover.
+        A compaction sends what an earlier request has sent.
+        """
+        body = request.body
+        messages = list(body["messages"])
+        assert not (problem := pairing_problem(messages)), problem
+        key, start = _bytes(messages[0]), 0
+        if block := summary_of(messages):
+            assert len(messages[0]["content"]) == 1, "a summary stands alone in its message"
+            key, start = self._covered[str(block.get("signature"))]
+            messages = messages[1:]
+        frame = {name: _bytes(body.get(name)) for name in ("model", "system", "tools")}
+        told = self._told.setdefault(key, _Told(frame))
+        for name, text in told.frame.items():
+            assert text == frame[name], f"{name} changed within a conversation"
+        assert start >= told.start, "an older summary was sent again"
+        told.start = start
+        new, old = [hash(_bytes(message)) for message in messages], told.messages[start:]
+        for index, (was, now) in enumerate(zip(old, new, strict=False)):
+            assert was == now, f"message {start + index} changed: it became {_bytes(messages[index])}"
+        if body.get("compaction"):
+            assert len(new) <= len(old), "a compaction sends what no request has sent before"
+            if issued := getattr(request, "issued", None):
+                self._covered[str(issued["signature"])] = (key, start + len(new))
+        else:
+            assert len(new) >= len(old), f"the conversation shrank from {len(old)} to {len(new)} messages"
+            told.messages[start:] = new
+        return key
 
 
 def _bytes(value: Any) -> str:

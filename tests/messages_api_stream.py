@@ -17,6 +17,7 @@ class Turn:
         blocks: further blocks exactly as given (server tools), before the calls.
         stop_reason: by default tool_use with calls, else end_turn; max_tokens cuts the last call in half.
         usage: replaces the counts that are made up; names as in the API.
+        summary: the answer to a compaction; an empty one says that none came of it, for ``stop_reason``.
         cut: break off: ``disconnect`` drops the connection, ``truncate`` ends the body as if all were said,
             ``stall`` says nothing more.
         cut_at: before which event: an index, or ``tool_use`` for the middle of the first call's input.
@@ -35,6 +36,7 @@ class Turn:
     blocks: tuple[Mapping[str, Any], ...] = ()
     stop_reason: str = ""
     usage: Mapping[str, int] = field(default_factory=dict)
+    summary: str | None = None
     cut: Literal["", "disconnect", "truncate", "stall"] = ""
     cut_at: int | Literal["tool_use"] = 4
     sse_error: str = ""
@@ -55,6 +57,10 @@ class Turn:
         """Whether the conversation goes on after it; a fault is followed by another request."""
         return not (self.fail or self.cut or self.sse_error or self.garbage is not None)
 
+    def suits(self, compacts: bool) -> bool:
+        """Whether it can be the answer to a compaction, or to any other request; a fault suits both."""
+        return not self.is_answer or compacts == (self.summary is not None)
+
     @property
     def name(self) -> str:
         """What the request log calls it."""
@@ -69,7 +75,9 @@ class Turn:
     @property
     def reason(self) -> str:
         """The stop reason."""
-        return self.stop_reason or ("tool_use" if self.calls else "end_turn")
+        return self.stop_reason or (
+            "compaction" if self.summary else "tool_use" if self.calls else "end_turn"
+        )
 
 
 NewId = Callable[[str], str]
@@ -104,12 +112,8 @@ def _wire(name: str, event: Mapping[str, Any]) -> bytes:
 
 def _whole(turn: Turn, body: Mapping[str, Any], new_id: NewId, issue: Issue) -> Iterator[dict[str, Any]]:
     size = len(json.dumps(body))
-    usage = {
-        "input_tokens": size // 4,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
-        "output_tokens": 1,
-    } | dict(turn.usage)
+    caches = {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
+    usage = {"input_tokens": size // 4, **caches, "output_tokens": 1} | dict(turn.usage)
     message: dict[str, Any] = {
         "id": new_id("msg"),
         "type": "message",
@@ -118,7 +122,7 @@ def _whole(turn: Turn, body: Mapping[str, Any], new_id: NewId, issue: Issue) -> 
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,
-        "usage": usage | {"output_tokens": 1},
+        "usage": {"input_tokens": 0, "output_tokens": 0} if turn.summary is not None else usage,
     }
     yield {"type": "message_start", "message": message}
     yield {"type": "ping"}
@@ -127,10 +131,18 @@ def _whole(turn: Turn, body: Mapping[str, Any], new_id: NewId, issue: Issue) -> 
         for delta in deltas:
             yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
-    output = turn.usage.get("output_tokens", 5 + len(turn.text) // 4 + 20 * len(turn.calls))
     delta = {"stop_reason": turn.reason, "stop_sequence": None}
-    yield {"type": "message_delta", "delta": delta, "usage": {"output_tokens": output}}
+    yield {"type": "message_delta", "delta": delta, "usage": _totals(turn, usage)}
     yield {"type": "message_stop"}
+
+
+def _totals(turn: Turn, usage: Mapping[str, int]) -> dict[str, Any]:
+    if turn.summary is None:
+        made_up = 5 + len(turn.text) // 4 + 20 * len(turn.calls)
+        return {"output_tokens": turn.usage.get("output_tokens", made_up)}
+    # Nothing was answered; what the summary took stands apart and in no total.
+    part = {"type": "compaction", **usage, "output_tokens": 5 + len(turn.summary) // 4}
+    return {"input_tokens": 0, "output_tokens": 0, "iterations": [part]}
 
 
 def _blocks(turn: Turn, new_id: NewId, issue: Issue) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:

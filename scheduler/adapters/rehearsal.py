@@ -5,8 +5,8 @@ A script is a JSONL file; line n is the n-th answer of the model::
     {"text": "I look first.", "calls": [{"name": "read", "input": {"file_path": "todo.md"}}]}
     {"text": "All done."}
 
-Which line is next follows from the conversation itself (how many answers it holds), so a rehearsal needs
-no memory and goes on after ``kill -9`` like everything else.
+Which line is next follows from the conversation itself (how many answers it holds, or its summary stands
+for), so a rehearsal needs no memory and goes on after ``kill -9`` like everything else.
 """
 
 from __future__ import annotations
@@ -128,16 +128,20 @@ class RehearsalModel:
     async def ask(self, ask: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
         """Return the script's next line as an answer; it costs nothing."""
         script = self._script or await self._named(ask.model)
-        index = sum(message["role"] == "assistant" for message in ask.messages)
+        index = sum(_answers(message) for message in ask.messages)
+        if ask.compact:
+            text = f"The rehearsal was at line {index + 1}."
+            block: Block = {"type": "compaction", "content": text, "answers": index}
+            return Reply((block,), "compaction", Usage(), f"rehearsal-{index}-compaction", 0)
         if index < len(script.lines):
             content, stop = _content(script.lines[index], index)
         else:
             ended = f"The rehearsal has ended: {script.source} has {len(script.lines)} lines."
             content, stop = ({"type": "text", "text": ended},), "end_turn"
         if on_text:
-            for block in content:
-                if block["type"] == "text":
-                    on_text(block["text"])
+            for said in content:
+                if said["type"] == "text":
+                    on_text(said["text"])
         return Reply(content, stop, Usage(), f"rehearsal-{index + 1}", 0)
 
     async def close(self) -> None:
@@ -150,6 +154,14 @@ class RehearsalModel:
             return await asyncio.to_thread(load_script, model.removeprefix(PREFIX))
         except ConfigError as error:
             raise ModelFault(error.message, kind="invalid") from error
+
+
+def _answers(message: Mapping[str, Any]) -> int:
+    """Count the answers that a message stands for: a summary stands for many."""
+    if message["role"] != "assistant":
+        return 0
+    first = message["content"][0]
+    return int(first["answers"]) if first["type"] == "compaction" else 1
 
 
 def _content(line: Line, index: int) -> tuple[tuple[Block, ...], str]:

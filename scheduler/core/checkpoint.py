@@ -96,7 +96,13 @@ class Step:
 class Checkpoint:
     """A run as its runner sees it; ``apply`` gives the next one without reading the store again.
 
+    It holds the window, not the whole conversation: a run of months must not cost more with every step.
+
     Args:
+        summary: what is sent in place of the messages before the window.
+        messages: the window: every message that the summary does not stand for.
+        window_tokens: the size of the last request that was answered; 0 after a summary was made.
+        base_tokens: what that was when the window began, or when a summary was last asked for in vain.
         calls: the journal of the last assistant message only; earlier calls are all closed and sent.
         requests: how many were sent in the whole run.
         steps: how many steps this attempt has made.
@@ -108,7 +114,10 @@ class Checkpoint:
     run: Run
     job: Job
     frame: Frame | None = None
+    summary: Block | None = None
     messages: tuple[Message, ...] = ()
+    window_tokens: int = 0
+    base_tokens: int = 0
     calls: tuple[Call, ...] = ()
     woken: Woken | None = None
     requests: int = 0
@@ -121,6 +130,11 @@ class Checkpoint:
     def last(self) -> Message | None:
         """The last message, or None before the first."""
         return self.messages[-1] if self.messages else None
+
+    @property
+    def next_seq(self) -> int:
+        """The seq of the next message."""
+        return self.messages[-1].seq + 1 if self.messages else 1
 
     def apply(self, step: Step) -> Checkpoint:
         """Return the checkpoint after ``step``, equal to what the store would load.
@@ -138,13 +152,21 @@ class Checkpoint:
         else:
             calls = tuple(_advance(call, step) for call in self.calls)
         failures, failed_attempt = _failures(self, step.closed)
+        window_tokens, base_tokens = _sizes(self, step.closed)
+        summary, messages = self.summary, (*self.messages, *step.messages)
+        if step.closed is not None and step.closed.summary is not None:
+            summary = step.closed.summary
+            messages = tuple(message for message in messages if message.seq > (step.closed.covers or 0))
         return replace(
             self,
             run=run,
             failures=failures,
             failed_attempt=failed_attempt,
             frame=step.frame or self.frame,
-            messages=(*self.messages, *step.messages),
+            summary=summary,
+            messages=messages,
+            window_tokens=window_tokens,
+            base_tokens=base_tokens,
             calls=calls,
             woken=None if step.told else self.woken,
             requests=self.requests + (step.opened is not None),
@@ -161,6 +183,17 @@ def _failures(at: Checkpoint, closed: Request | None) -> tuple[int, int]:
     if closed.attempt == at.failed_attempt:
         return at.failures, at.failed_attempt
     return at.failures + 1, closed.attempt
+
+
+def _sizes(at: Checkpoint, closed: Request | None) -> tuple[int, int]:
+    if closed is not None and closed.summary is not None:
+        return 0, 0
+    if closed is not None and closed.covers is not None and closed.state != "lost":
+        return at.window_tokens, at.window_tokens
+    if closed is not None and closed.covers is None and closed.state == "answered":
+        sent = closed.usage.sent_tokens
+        return sent, at.base_tokens if at.window_tokens else sent
+    return at.window_tokens, at.base_tokens
 
 
 def _advance(call: Call, step: Step) -> Call:

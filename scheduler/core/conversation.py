@@ -111,6 +111,11 @@ class Usage:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
 
+    @property
+    def sent_tokens(self) -> int:
+        """The size of what was sent: what the cache held, what it took in, and the rest."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.input_tokens + other.input_tokens,
@@ -129,6 +134,9 @@ class Request:
 
     ``lost`` means that the process died while it was out: it may have been billed, and its cost is unknown.
     ``cost_assumed``: nobody knows the price of the model, so every token was counted at an assumed one.
+
+    ``covers``: this is a compaction: it asks for a summary of the messages up to this seq, not for an answer.
+    ``summary``: the block that came of it, sent from now on in place of those messages; None when none came.
     """
 
     number: int
@@ -143,6 +151,8 @@ class Request:
     cost_microusd: int | None = None
     cost_assumed: bool = False
     error: str = ""
+    covers: int | None = None
+    summary: Block | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ DEFAULT_TIMEOUT_SECONDS = 30 * 60
 DEFAULT_RETRIES = 3
 DEFAULT_PAUSE_AFTER = 5
 DEFAULT_MAX_STEPS = 50
+DEFAULT_COMPACT_TOKENS = 150_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Job:
     tools: tuple[str, ...] | None = None
     workdir: str | None = None
     max_steps: int = DEFAULT_MAX_STEPS
+    compact_tokens: int = DEFAULT_COMPACT_TOKENS
     report: str | None = None
     env: tuple[tuple[str, str], ...] = ()
     line: int = field(default=0, compare=False)

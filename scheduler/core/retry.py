@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from scheduler.core.turn import Fail, Park
+from scheduler.core.turn import NO_ROOM, Fail, Park
 from scheduler.core.wakeup import Waking
 from scheduler.errors import ModelFault
 
@@ -72,6 +72,8 @@ def after_fault(fault: ModelFault, failures: int, retries: int) -> AfterFault:
         return Park("auth", f"the API refuses the key: {what}", Waking.PROBE)
     if fault.kind == "billing":
         return Park("billing", f"the API wants payment: {what}", Waking.PROBE)
+    if fault.kind == "too_long":
+        return Park("context", f"{NO_ROOM}: {what}")
     if fault.kind == "invalid":
         return Park("invalid", f"the API refuses this conversation: {what}")
     return Park("unknown-answer", f"the API gave an answer of an unknown kind: {what}")

@@ -12,28 +12,42 @@ from typing import TypeAlias
 
 from scheduler.core.checkpoint import Checkpoint
 from scheduler.core.conversation import Call, CallState
+from scheduler.core.job import DEFAULT_COMPACT_TOKENS
 from scheduler.core.run import Outcome
 from scheduler.core.wakeup import Waking
+from scheduler.core.window import latest_cut, middle_cut
 
-RESENDABLE_STOPS = frozenset({"pause_turn", "compaction"})
+RESENDABLE_STOPS = frozenset({"pause_turn"})
 """The server wants the conversation back unchanged; no tool of ours was asked for."""
+
+NO_ROOM_STOP = "model_context_window_exceeded"
+
+CUT_STOPS = frozenset({"max_tokens", NO_ROOM_STOP})
+"""The answer was cut off by a limit."""
 
 LAST_WORD_STOPS = frozenset({"end_turn", "stop_sequence"})
 """The model has said all that it wanted to."""
 
-ORDINARY_STOPS = RESENDABLE_STOPS | LAST_WORD_STOPS | {"tool_use", "max_tokens"}
+ORDINARY_STOPS = RESENDABLE_STOPS | LAST_WORD_STOPS | CUT_STOPS | {"tool_use"}
 """There is a way on from here."""
 
 CUT_SHORT = "This call was cut off at the token limit and was not run. Send it again, in smaller parts."
 
+NO_ROOM = "the conversation no longer fits into the model's context window"
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run may use up; money in millionths of a dollar."""
+    """What a run may use up; money in millionths of a dollar.
+
+    Args:
+        compact_tokens: a request may be this large before the conversation is summed up.
+    """
 
     max_steps: int
     run_microusd: int
     day_microusd: int
+    compact_tokens: int = DEFAULT_COMPACT_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,14 @@ class Begin:
 @dataclass(frozen=True, slots=True)
 class AskModel:
     """Send the conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compact:
+    """Have the messages up to ``covers`` summed up; with ``must`` the run cannot go on without."""
+
+    covers: int
+    must: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +129,9 @@ class Park:
     wake: Waking | None = None
 
 
-NextStep: TypeAlias = Begin | AskModel | RunCalls | Settle | Answer | Reject | Continue | Finish | Fail | Park
+NextStep: TypeAlias = (
+    Begin | AskModel | Compact | RunCalls | Settle | Answer | Reject | Continue | Finish | Fail | Park
+)
 
 
 def next_step(at: Checkpoint, limits: Limits, is_control: Callable[[str], bool]) -> NextStep:
@@ -122,18 +146,18 @@ def next_step(at: Checkpoint, limits: Limits, is_control: Callable[[str], bool])
     if last.role == "user":
         if _has_news(at):
             return Continue("person")
-        return _unless_over(at, limits)
+        return _over(at, limits) or _compact(at, limits) or AskModel()
     if at.calls:
-        return _with_calls(at, is_control)
+        return _with_calls(at, limits, is_control)
     return _without_calls(at, limits)
 
 
-def _with_calls(at: Checkpoint, is_control: Callable[[str], bool]) -> NextStep:
+def _with_calls(at: Checkpoint, limits: Limits, is_control: Callable[[str], bool]) -> NextStep:
     assert at.last is not None
     still_open = [call for call in at.calls if not call.is_closed]
     if at.last.stop_reason != "tool_use" and any(call.state is CallState.PLANNED for call in still_open):
         # Asking again after these would meet the same end; a person who resumes the run wants just that.
-        return (None if _has_news(at) else _dead_end(at)) or Reject(tuple(still_open))
+        return (None if _has_news(at) else _dead_end(at, limits)) or Reject(tuple(still_open))
     acting = [call for call in still_open if not is_control(call.name)]
     if acting:
         return RunCalls(
@@ -151,32 +175,51 @@ def _without_calls(at: Checkpoint, limits: Limits) -> NextStep:
     assert at.last is not None
     stop = at.last.stop_reason
     if stop in RESENDABLE_STOPS:
-        return _unless_over(at, limits)
+        return _over(at, limits) or AskModel()
     if _has_news(at):
         return Continue("person")
-    if stop == "max_tokens":
+    if end := _dead_end(at, limits):
+        return end
+    if stop in CUT_STOPS:
         return Continue("max_tokens")
     if stop in LAST_WORD_STOPS:
         return Finish(at.last.text.strip(), "done")
-    return _dead_end(at) or Park("unknown-answer", "the model stopped for a tool and named none")
+    return Park("unknown-answer", "the model stopped for a tool and named none")
 
 
-def _dead_end(at: Checkpoint) -> Fail | Park | None:
+def _dead_end(at: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
     assert at.last is not None
     if at.last.stop_reason == "refusal":
         return Fail("refusal", "the model refused to go on")
-    if at.last.stop_reason == "model_context_window_exceeded":
-        return Park("context", "the conversation no longer fits into the model's context window")
+    if at.last.stop_reason == NO_ROOM_STOP:
+        return _make_room(at, limits)
     if at.last.stop_reason not in ORDINARY_STOPS:
         return Park("unknown-answer", f"the model stopped for an unknown reason: {at.last.stop_reason}")
     return None
+
+
+def _compact(at: Checkpoint, limits: Limits) -> Compact | None:
+    # Only what has grown by a quarter: a summary must be worth its price, and one that was refused may wait.
+    if at.window_tokens <= max(limits.compact_tokens, at.base_tokens * 5 // 4):
+        return None
+    covers = latest_cut(at.messages)
+    return None if covers is None else Compact(covers)
+
+
+def _make_room(at: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
+    if at.summary is not None and not at.window_tokens:
+        return None  # it was made since the answer was cut: go on as after any other cut
+    covers = middle_cut(at.messages)
+    if covers is None:
+        return Park("context", NO_ROOM)
+    return _over(at, limits) or Compact(covers, must=True)
 
 
 def _has_news(at: Checkpoint) -> bool:
     return at.woken is not None and at.woken.kind is Waking.PERSON
 
 
-def _unless_over(at: Checkpoint, limits: Limits) -> NextStep:
+def _over(at: Checkpoint, limits: Limits) -> Fail | Park | None:
     run = at.run
     if run.cost_microusd >= limits.run_microusd:
         return Park(
@@ -191,7 +234,7 @@ def _unless_over(at: Checkpoint, limits: Limits) -> NextStep:
         )
     if at.steps >= limits.max_steps:
         return Fail("max-steps", f"the attempt has made {at.steps} steps, its limit")
-    return AskModel()
+    return None
 
 
 def usd(microusd: int) -> str:

@@ -71,6 +71,13 @@ def resume_note(at: Checkpoint, woken: Woken, limits: Limits, now: datetime) -> 
     return " ".join(lines)
 
 
+def order_note(at: Checkpoint) -> str:
+    """Return the owner's order once more: a summary of a summary must not be all that is left of it."""
+    return (
+        f"The beginning of this conversation is summed up by now. Your job, word for word:\n{at.job.prompt}"
+    )
+
+
 CONTINUE_NOTE = "Your last message was cut off at the token limit. Go on from where it ends."
 
 

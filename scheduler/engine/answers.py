@@ -10,7 +10,7 @@ from typing import Any
 from scheduler.core.checkpoint import CallResult, Checkpoint, Frame, Notice, Step
 from scheduler.core.conversation import Call, CallState, Message
 from scheduler.core.turn import Limits
-from scheduler.core.wakenote import CONTINUE_NOTE, begin_note, resume_note, wake_note
+from scheduler.core.wakenote import CONTINUE_NOTE, begin_note, order_note, resume_note, wake_note
 from scheduler.core.wakeup import Waking, Woken
 
 
@@ -30,7 +30,7 @@ def answer(at: Checkpoint, limits: Limits, waiting: Sequence[Call], now: datetim
     """Return the step that answers every call of the last message, the open sleeps included."""
     woken = at.woken or Woken(Waking.TIME, now)
     calls = at.calls
-    extra: list[dict[str, Any]] = []
+    extra = _order(at)
     results: tuple[CallResult, ...] = ()
     if waiting:
         note = wake_note(at, woken, limits, now)
@@ -73,11 +73,16 @@ def notices(at: Checkpoint, body: str) -> tuple[Notice, ...]:
     return (Notice("report", at.job.report, body),) if at.job.report else ()
 
 
+def _order(at: Checkpoint) -> list[dict[str, Any]]:
+    """Return the block that repeats the order, when a summary has taken its place and nothing else has it."""
+    block = _text(order_note(at))
+    told = at.summary is None or any(block in message.content for message in at.messages)
+    return [] if told else [block]
+
+
 def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text.encode("utf-8", "replace").decode("utf-8")}
 
 
 def _message(at: Checkpoint, blocks: Sequence[dict[str, Any]], label: str, now: datetime) -> Message:
-    return Message(
-        seq=len(at.messages) + 1, role="user", content=tuple(blocks), provenance=label, created_at=now
-    )
+    return Message(seq=at.next_seq, role="user", content=tuple(blocks), provenance=label, created_at=now)

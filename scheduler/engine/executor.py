@@ -20,12 +20,13 @@ from scheduler.core.retry import BackOff, after_fault
 from scheduler.core.run import Move, State
 from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step
 from scheduler.core.wakeup import WakeUp, Waking
+from scheduler.core.window import latest_cut
 from scheduler.engine import answers
 from scheduler.engine.commits import Progress
 from scheduler.engine.control import settle
 from scheduler.engine.gate import ask_gate
 from scheduler.engine.kit import Kit, Toolbox
-from scheduler.engine.requests import ask_model
+from scheduler.engine.requests import ask_model, compact
 from scheduler.engine.toolcalls import run_calls
 from scheduler.errors import AgentcronError, CannotWorkError, LostLeaseError, ModelFault, StoreError
 from scheduler.ports.tool import ControlTool
@@ -55,6 +56,7 @@ class Executor:
             max_steps=job.max_steps,
             run_microusd=round(job.budget.run_usd * 1_000_000),
             day_microusd=round(job.budget.day_usd * 1_000_000),
+            compact_tokens=job.compact_tokens,
         )
         self._tools: Toolbox = {}
         self.is_owed = False
@@ -121,7 +123,9 @@ class Executor:
             case turn.Begin():
                 await self._begin()
             case turn.AskModel():
-                await self._ask()
+                await self._request()
+            case turn.Compact():
+                await self._request(step)
             case turn.RunCalls(fresh, doubtful):
                 await run_calls(kit, self.progress, self._tools, fresh, doubtful)
             case turn.Settle(calls):
@@ -151,7 +155,7 @@ class Executor:
 
     def _say(self, before: Checkpoint, now: Checkpoint) -> None:
         """Log one line for a step, so that a daemon's output shows what its agents do."""
-        if len(now.messages) == len(before.messages) or now.last is None or now.last.role != "assistant":
+        if now.next_seq == before.next_seq or now.last is None or now.last.role != "assistant":
             return
         calls = ", ".join(call.name for call in now.calls) or "no tool"
         spent = turn.usd(now.run.cost_microusd)
@@ -188,35 +192,59 @@ class Executor:
             )
         )
 
-    async def _ask(self) -> None:
-        kit = self.kit
+    async def _request(self, compaction: turn.Compact | None = None) -> None:
+        """Ask for the next answer or for a summary, and decide what it means when none comes."""
         try:
-            await ask_model(kit, self.progress, self._tools)
+            if compaction is None:
+                await ask_model(self.kit, self.progress, self._tools)
+            else:
+                await self._compact(compaction)
         except ModelFault as fault:
-            at = self.progress.at
-            verdict = after_fault(fault, at.failures, at.job.retries)
-            match verdict:
-                case BackOff(seconds, reason):
-                    now = kit.clock.now()
-                    due = now + timedelta(seconds=seconds)
-                    await self.progress.commit(
-                        Step(
-                            at=now,
-                            move=Move.BACK_OFF,
-                            reason=reason,
-                            reason_code=fault.kind,
-                            waiting_for="the next attempt",
-                            wakeups=(WakeUp(Waking.RETRY, due),),
-                        )
-                    )
-                case Park():
-                    await self._park(verdict)
-                case turn.Fail(code, reason):
-                    await self._fail(code, reason)
+            too_long = fault.kind == "too_long" and compaction is None
+            covers = latest_cut(self.progress.at.messages) if too_long else None
+            if covers is None:
+                await self._after(fault)
+            else:
+                await self._request(turn.Compact(covers, must=True))
         except StoreError:
             raise
         except CannotWorkError as error:
             await self._park(Park("key", error.message, Waking.PROBE))
+
+    async def _compact(self, step: turn.Compact) -> None:
+        try:
+            why_not = await compact(self.kit, self.progress, step.covers)
+        except ModelFault as fault:
+            if step.must and fault.kind not in ("too_long", "invalid", "unknown"):
+                raise
+            why_not = fault.message
+        if not why_not:
+            log.info("run %s: its messages up to %d are summed up", self.run_id, step.covers)
+        elif step.must:
+            await self._park(Park("context", f"{turn.NO_ROOM}: {why_not}"))
+        else:  # it still fits: it goes on as it is, and is summed up later
+            log.warning("run %s: its conversation is long, and not summed up: %s", self.run_id, why_not)
+
+    async def _after(self, fault: ModelFault) -> None:
+        at = self.progress.at
+        verdict = after_fault(fault, at.failures, at.job.retries)
+        match verdict:
+            case BackOff(seconds, reason):
+                now = self.kit.clock.now()
+                await self.progress.commit(
+                    Step(
+                        at=now,
+                        move=Move.BACK_OFF,
+                        reason=reason,
+                        reason_code=fault.kind,
+                        waiting_for="the next attempt",
+                        wakeups=(WakeUp(Waking.RETRY, now + timedelta(seconds=seconds)),),
+                    )
+                )
+            case Park():
+                await self._park(verdict)
+            case turn.Fail(code, reason):
+                await self._fail(code, reason)
 
     async def _fail(self, code: str, reason: str) -> None:
         at = self.progress.at

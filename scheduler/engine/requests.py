@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
@@ -11,6 +12,7 @@ from scheduler.core.checkpoint import Step
 from scheduler.core.conversation import Call, CallState, Message, Request
 from scheduler.core.effect import Effect, call_key
 from scheduler.core.retry import BLIP_TRIES, blip_seconds, is_blip
+from scheduler.core.window import as_params
 from scheduler.engine.commits import Progress
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.errors import ModelFault
@@ -26,23 +28,69 @@ async def ask_model(kit: Kit, progress: Progress, tools: Toolbox) -> None:
         ModelFault: no usable answer; every request that was made is recorded as failed.
         CannotWorkError: there is no way to the model (no key).
     """
+    opened, reply = await _sent(kit, progress)
+    now, at = kit.clock.now(), progress.at
+    message = Message(
+        seq=at.next_seq,
+        role="assistant",
+        content=reply.content,
+        provenance="own",
+        created_at=now,
+        stop_reason=reply.stop_reason,
+    )
+    planned = tuple(
+        _plan(at.run.id, message.seq, position, block, tools)
+        for position, block in enumerate(b for b in reply.content if b.get("type") == "tool_use")
+    )
+    closed = _answered(opened, reply, now)
+    await progress.commit(Step(at=now, messages=(message,), planned=planned, closed=closed, new_step=True))
+
+
+async def compact(kit: Kit, progress: Progress, covers: int) -> str:
+    """Have the messages up to ``covers`` summed up, and commit the summary; return why there is none, or "".
+
+    Nothing is lost by a failure: the conversation stays as it is, and is sent as it is.
+
+    Raises:
+        ModelFault: as for ``ask_model``.
+        CannotWorkError: likewise.
+    """
+    opened, reply = await _sent(kit, progress, covers)
+    now = kit.clock.now()
+    closed = _answered(opened, reply, now)
+    if reply.stop_reason == "compaction" and reply.content:
+        closed = replace(closed, summary=reply.content[0])
+    else:
+        closed = replace(closed, error=f"no summary came of it ({reply.stop_reason})")
+    await progress.commit(Step(at=now, closed=closed))
+    return closed.error
+
+
+async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tuple[Request, Reply]:
+    """Send one request, a few times when it has to be, each on record; return the one that was answered."""
     frame = progress.at.frame
     assert frame is not None, "the first step pins the frame"
     model = kit.model_for(frame.model)
 
-    async def once() -> None:
+    async def once() -> tuple[Request, Reply]:
         at = progress.at
         opened = Request(
-            number=at.requests + 1, attempt=at.run.epoch, model=frame.model, started_at=kit.clock.now()
+            number=at.requests + 1,
+            attempt=at.run.epoch,
+            model=frame.model,
+            started_at=kit.clock.now(),
+            covers=covers,
         )
         await progress.commit(Step(at=opened.started_at, opened=opened))
         crashpoint("W3")
+        messages = at.messages if covers is None else [m for m in at.messages if m.seq <= covers]
         ask = Ask(
             model=frame.model,
             system=frame.system,
             tools=frame.tools,
-            messages=[message.as_param() for message in at.messages],
+            messages=as_params(at.summary, messages),
             max_tokens=kit.settings.max_tokens,
+            compact=covers is not None,
         )
         try:
             reply = await model.ask(ask, on_text=lambda _: crashpoint("W4"))
@@ -54,7 +102,7 @@ async def ask_model(kit: Kit, progress: Progress, tools: Toolbox) -> None:
             await progress.commit(Step(at=now, closed=failed))
             raise
         crashpoint("W5")
-        await _commit_reply(kit, progress, tools, opened, reply)
+        return opened, reply
 
     # A retry is a new request, billed again: few, short, and each with its own row.
     blips = AsyncRetrying(
@@ -64,7 +112,7 @@ async def ask_model(kit: Kit, progress: Progress, tools: Toolbox) -> None:
         retry=retry_if_exception(lambda error: isinstance(error, ModelFault) and is_blip(error)),
         reraise=True,
     )
-    await blips(once)
+    return await blips(once)
 
 
 def _wait(state: RetryCallState) -> float:
@@ -73,19 +121,8 @@ def _wait(state: RetryCallState) -> float:
     return blip_seconds(error, state.attempt_number)
 
 
-async def _commit_reply(kit: Kit, progress: Progress, tools: Toolbox, opened: Request, reply: Reply) -> None:
-    now = kit.clock.now()
-    at = progress.at
-    seq = len(at.messages) + 1
-    message = Message(
-        seq=seq,
-        role="assistant",
-        content=reply.content,
-        provenance="own",
-        created_at=now,
-        stop_reason=reply.stop_reason,
-    )
-    answered = replace(
+def _answered(opened: Request, reply: Reply, now: datetime) -> Request:
+    return replace(
         opened,
         state="answered",
         ended_at=now,
@@ -96,11 +133,6 @@ async def _commit_reply(kit: Kit, progress: Progress, tools: Toolbox, opened: Re
         cost_microusd=assumed_microusd(reply.usage) if reply.cost_microusd is None else reply.cost_microusd,
         cost_assumed=reply.cost_microusd is None,
     )
-    planned = tuple(
-        _plan(at.run.id, seq, position, block, tools)
-        for position, block in enumerate(b for b in reply.content if b.get("type") == "tool_use")
-    )
-    await progress.commit(Step(at=now, messages=(message,), planned=planned, closed=answered, new_step=True))
 
 
 def _plan(run_id: str, seq: int, position: int, block: object, tools: Toolbox) -> Call:

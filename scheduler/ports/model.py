@@ -11,20 +11,26 @@ from scheduler.core.conversation import Block, Usage
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is sent: ``messages`` are the stored ones, verbatim."""
+    """What is sent: ``messages`` are the stored ones, verbatim.
+
+    Where a summary stands for the earliest ones, the first message holds its block alone.
+    ``compact``: no answer is wanted, but such a block for all of ``messages``.
+    """
 
     model: str
     system: str
     tools: Sequence[Mapping[str, Any]]
     messages: Sequence[Mapping[str, Any]]
     max_tokens: int
+    compact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A whole answer: the stream reached ``message_stop`` and the stop reason is a known one.
 
-    ``content`` holds the raw blocks, to be stored and replayed verbatim.
+    ``content`` holds the raw blocks, to be stored and replayed verbatim.  Of a compaction it is the one block
+    and ``stop_reason`` is ``compaction``; where no summary came of it, it is empty and the reason is another.
     ``cost_microusd`` is None when the model's price is not known.
     """
 

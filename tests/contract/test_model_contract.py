@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -77,6 +77,19 @@ async def test_an_answer_can_be_sent_back_as_it_is(stage: Stage, api: FakeMessag
     second = await stage.model.ask(ask(stage, *answered(first)))
     assert second.stop_reason == "end_turn"
     assert second.content == ({"type": "text", "text": "Goodbye."},)
+    verify_pairing(api.requests)
+
+
+async def test_a_conversation_is_summed_up_and_gone_on_with(stage: Stage, api: FakeMessagesAPI) -> None:
+    first = await stage.model.ask(ask(stage))
+    summary = await stage.model.ask(replace(ask(stage), compact=True))
+    assert summary.stop_reason == "compaction"
+    (block,) = summary.content
+    assert (block["type"], bool(block["content"])) == ("compaction", True)
+    head = {"role": "assistant", "content": [block]}
+    behind = ask(stage, *answered(first))
+    second = await stage.model.ask(replace(behind, messages=(head, *behind.messages[1:])))
+    assert second.content == ({"type": "text", "text": "Goodbye."},), "the summary stands for what it covers"
     verify_pairing(api.requests)
 
 

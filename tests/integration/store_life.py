@@ -12,6 +12,7 @@ import os
 import signal
 import sqlite3
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,11 @@ def _message(seq: int, kind: str) -> Message:
 
 
 def life() -> list[Step]:
-    """Return the steps of an agent that calls one tool and then sleeps."""
+    """Return the steps of an agent that calls one tool, is summed up, and then sleeps."""
     call = Call("t1", 2, 0, "shell", {}, Effect.OPAQUE, "k1")
     closed = Request(1, 1, "m", _at(3), "answered", _at(4))
+    asked = Request(2, 1, "m", _at(7), covers=1)
+    summed = replace(asked, state="answered", ended_at=_at(8), summary={"type": "compaction", "content": "x"})
     return [
         Step(at=_at(2), messages=(_message(1, "text"),)),
         Step(at=_at(3), opened=Request(1, 1, "m", _at(3))),
@@ -60,6 +63,8 @@ def life() -> list[Step]:
         Step(at=_at(5), started=("t1",)),
         Step(at=_at(6), results=(CallResult("t1", CallState.DONE, "ok"),)),
         Step(at=_at(7), messages=(_message(3, "tool_result"),)),
+        Step(at=_at(7), opened=asked),
+        Step(at=_at(8), closed=summed),
         Step(at=_at(8), told=True),
         Step(at=_at(9), move=Move.SUSPEND, wakeups=(WakeUp(Waking.TIME, _at(100)),)),
     ]

@@ -38,6 +38,35 @@ async def ask(asked: AnthropicModel, /, *messages: Any, **more: Any) -> Reply:
     return await asked.ask(Ask(**(given | more), messages=messages or (FIRST,)))
 
 
+async def test_what_a_summary_took_is_counted_and_priced(api: FakeMessagesAPI, model: AnthropicModel) -> None:
+    api.enqueue(Turn(summary="Much was said." * 10, usage={"input_tokens": 1_000_000}))
+    reply = await ask(model, compact=True)
+    assert reply.usage.sent_tokens == 1_000_000
+    assert reply.usage.output_tokens > 20
+    assert reply.cost_microusd is not None
+    assert reply.cost_microusd > 100_000
+
+
+@pytest.mark.parametrize("stop", ["max_tokens", "tool_use", "refusal", "end_turn"])
+async def test_a_summary_may_come_to_nothing(api: FakeMessagesAPI, model: AnthropicModel, stop: str) -> None:
+    api.enqueue(Turn(summary="", stop_reason=stop))
+    reply = await ask(model, compact=True)
+    assert (reply.content, reply.stop_reason) == ((), stop)
+    assert reply.usage.sent_tokens > 0, "it is billed all the same"
+
+
+async def test_only_what_needs_the_beta_asks_for_it(api: FakeMessagesAPI, model: AnthropicModel) -> None:
+    await ask(model)
+    block = (await ask(model, compact=True)).content[0]
+    await ask(model, {"role": "assistant", "content": [block]}, FIRST)
+    assert api.refusals == []
+    assert ["compaction" in seen.body for seen in api.requests] == [False, True, False]
+    # Apart from that a compaction is the request before it: it reads from the cache what that has put there.
+    plain, asked, _ = (dict(seen.body) for seen in api.requests)
+    assert asked.pop("compaction") == {"type": "summarize"}
+    assert asked == plain
+
+
 async def fault(model: AnthropicModel, *messages: Any) -> ModelFault:
     with pytest.raises(ModelFault) as caught:
         await ask(model, *messages)
@@ -52,7 +81,9 @@ STATUSES: list[tuple[Turn, FaultKind]] = [
     (fail(402, "billing_error"), "billing"),
     (fail(403, "permission_error"), "auth"),
     (fail(404, "not_found_error"), "invalid"),
-    (fail(413, "request_too_large"), "invalid"),
+    (fail(413, "request_too_large"), "too_long"),
+    (fail(413, "something_new"), "too_long"),
+    (fail(400, "invalid_request_error", message="prompt is too long: 210000 tokens > 200000"), "too_long"),
     (fail(422, "something_new"), "invalid"),
     (fail(429, "rate_limit_error"), "rate_limited"),
     (fail(500, "api_error"), "overloaded"),

@@ -16,7 +16,7 @@ import pytest
 from scheduler.adapters.sql.glance import Glance
 from scheduler.adapters.sql.points import CRASH_POINTS
 from scheduler.core.conversation import CallState
-from tests.fake_messages_api import answer, fail
+from tests.fake_messages_api import answer, fail, verify_pairing
 from tests.kit.processes import Installation, until
 from tests.kit.scene import Scene
 
@@ -26,10 +26,13 @@ ENGINE_POINTS = ("schema", "W0", "W3", "W4", "W5", "W10", "sent")
 
 PLUGIN_POINTS = ("effect",)
 
+APART = ("rescue", "person", "renew", "compacted", "step", "jump")
+"""Points with tests of their own below."""
+
 IN_THE_RUN = (
     *ENGINE_POINTS,
     *PLUGIN_POINTS,
-    *(p for p in CRASH_POINTS if p.split(".")[0] not in ("rescue", "person", "renew", "step", "jump")),
+    *(p for p in CRASH_POINTS if p.split(".")[0] not in APART),
 )
 """Points that a daemon passes while it works on the scene's job."""
 
@@ -172,3 +175,26 @@ def test_a_planned_step_of_another_kind_is_kept_whole_or_not_at_all(scene: Scene
     kill_at(scene, "step.inside")
     daemon = scene.place.start("up")
     assert scene.wait_final(daemon).summary == "All stamped."
+
+
+@pytest.mark.parametrize("point", ["opened:3", "W3:3", "W5:3", "compacted.inside", "compacted"])
+def test_a_summary_is_kept_whole_or_asked_for_again(scene: Scene, point: str) -> None:
+    # The third request of this run is the compaction: the second one was measured at more than 150k tokens.
+    scene.write(prompt="Look and look again.")
+    look = [("read", {"file_path": "inbox.md"})]
+    scene.api.script(
+        "Look and look again.",
+        answer(calls=look),
+        answer(calls=look, usage={"input_tokens": 160_000}),
+        answer(calls=[("finish", {"summary": "Seen twice.", "outcome": "done"})]),
+    )
+    kill_at(scene, point)
+    daemon = scene.place.start("up")
+    run = scene.wait_final(daemon)
+    assert run.summary == "Seen twice."
+    verify_pairing(scene.api.requests)
+    assert scene.api.refusals == []
+    requests = [r for a in scene.place.json("show", run.id)["attempts"] for r in a["requests"]]
+    made = [request for request in requests if request["summary"]]
+    assert [request["covers"] for request in made] == [3], "one summary, of all but the last exchange"
+    assert len(requests) == 4 + (point != "compacted")

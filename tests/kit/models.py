@@ -23,9 +23,12 @@ class Said:
     calls: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     stop: str = ""
     cost: int | None = CENT
+    tokens: int = 100
 
     def blocks(self, number: int) -> tuple[Block, ...]:
         """Return the content of the ``number``-th answer; ids are unique."""
+        if self.stop == "compaction":
+            return ({"type": "compaction", "content": self.text, "signature": f"signature {number}"},)
         text: list[Block] = [{"type": "text", "text": self.text}] if self.text else []
         return (
             *text,
@@ -44,6 +47,11 @@ def say(text: str, stop: str = "end_turn", *, cost: int | None = CENT) -> Said:
 def call(*calls: tuple[str, Mapping[str, Any]], stop: str = "tool_use", cost: int | None = CENT) -> Said:
     """Answer with tool calls only."""
     return Said("", calls, stop, cost)
+
+
+def summary(text: str = "Much was done.", *, tokens: int = 100) -> Said:
+    """Sum up what a compaction has sent."""
+    return Said(text, (), "compaction", tokens=tokens)
 
 
 def sleep(until: str, reason: str = "") -> Said:
@@ -92,7 +100,7 @@ class FakeModel:
         content = said.blocks(number)
         if on_text and said.text:
             on_text(said.text)
-        usage = Usage(input_tokens=100, output_tokens=10)
+        usage = Usage(input_tokens=said.tokens, output_tokens=10)
         return Reply(content, said.stop, usage, f"req_{number}", said.cost)
 
     async def close(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from scheduler.core.conversation import Message
 from scheduler.ports.model import Ask
 
-RESENT = ("pause_turn", "compaction")
+RESENT = ("pause_turn",)
 
 
 def assert_valid(messages: Sequence[Message]) -> None:
@@ -41,6 +41,11 @@ def assert_prefixes(asks: Sequence[Ask]) -> None:
     for ask in asks:
         key = json.dumps(ask.messages[0])
         earlier = conversations.get(key)
+        if ask.compact:
+            # What is summed up was sent before, and answered.
+            assert earlier is not None
+            assert json.dumps(list(ask.messages)) == json.dumps(list(earlier.messages[: len(ask.messages)]))
+            continue
         conversations[key] = ask
         if earlier is None:
             continue
@@ -52,7 +57,9 @@ def assert_prefixes(asks: Sequence[Ask]) -> None:
 
 
 def _pairing(messages: Sequence[Mapping[str, Any]], *, open_end: bool) -> None:
-    assert not messages or messages[0]["role"] == "user", "a conversation begins with the user"
+    if messages and messages[0]["role"] != "user":
+        kinds = [block["type"] for block in messages[0]["content"]]
+        assert kinds == ["compaction"], "a conversation begins with the user, or with a summary"
     seen: set[str] = set()
     for index, message in enumerate(messages):
         assert message["content"], f"message {index + 1} is empty"

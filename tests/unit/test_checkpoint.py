@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scheduler.core.checkpoint import CallResult, Checkpoint, Frame, Step
-from scheduler.core.conversation import CallState, Request, RequestState
+from scheduler.core.conversation import CallState, Request, RequestState, Usage
 from scheduler.core.run import Move, State
 from scheduler.engine.commits import Progress
 from scheduler.engine.executor import Executor
 from scheduler.errors import RefusedError
 from tests.kit.checkpoints import NEWS, START, assistant, at, call, user
-from tests.kit.models import Answer, fault, finish, say, sleep
+from tests.kit.models import Answer, Said, fault, finish, say, sleep, summary
 from tests.kit.models import call as calls
 from tests.kit.stage import Recorder, stage
 
@@ -24,6 +25,11 @@ LATER = START + timedelta(seconds=5)
 
 def request(state: RequestState = "sent", attempt: int = 1, cost: int | None = None) -> Request:
     return Request(1, attempt, "model", START, state=state, cost_microusd=cost)
+
+
+def look(tokens: int = 2_000) -> Said:
+    """Ask for a look, in an answer to a request of so many tokens."""
+    return replace(calls(("look", {})), tokens=tokens)
 
 
 def test_messages_are_appended() -> None:
@@ -80,6 +86,26 @@ def test_money_is_added_when_a_request_is_answered() -> None:
     assert unknown.run.cost_microusd == 0
 
 
+def test_a_summary_moves_the_window_and_begins_the_count_anew() -> None:
+    def closed(tokens: int = 0, **more: Any) -> Step:
+        usage = Usage(input_tokens=1, cache_read_tokens=tokens - 2, cache_write_tokens=1)
+        return Step(at=LATER, closed=replace(request("answered"), usage=usage, **more))
+
+    first = at(user(), assistant("tool_use"), user(3)).apply(closed(200))
+    assert (first.window_tokens, first.base_tokens) == (200, 200)
+    grown = first.apply(closed(900))
+    assert (grown.window_tokens, grown.base_tokens) == (900, 200)
+    in_vain = grown.apply(closed(covers=2))
+    assert (in_vain.window_tokens, in_vain.base_tokens) == (900, 900)
+    assert in_vain.messages == grown.messages
+    block = {"type": "compaction", "content": "Much was done."}
+    summed = in_vain.apply(closed(covers=2, summary=block))
+    assert (summed.window_tokens, summed.base_tokens) == (0, 0)
+    assert ([message.seq for message in summed.messages], summed.summary) == ([3], block)
+    assert summed.next_seq == 4
+    assert summed.apply(closed(300)).base_tokens == 300
+
+
 def test_failures_are_counted_by_attempt_and_an_answer_begins_anew() -> None:
     def close(checkpoint: Checkpoint, state: RequestState, attempt: int) -> Checkpoint:
         return checkpoint.apply(Step(at=LATER, closed=request(state, attempt)))
@@ -100,15 +126,22 @@ def test_the_frame_is_pinned_once_and_news_are_forgotten_when_told() -> None:
     assert (second.frame, second.woken) == (frame, None)
 
 
-async def test_apply_gives_what_the_store_would_load(tmp_path: Path) -> None:
-    look = Recorder()
-    lines: list[Answer] = [
-        fault("cut"),
-        calls(("look", {}), ("note", {"text": "n"})),
-        sleep("1h"),
-        say("x", "max_tokens"),
-    ]
-    async with stage(tmp_path, *lines, finish(), recorders=(look,)) as s:
+LONG = 12_000
+"""Tokens of a request that is summed up with ``compact=10k``."""
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [fault("cut"), calls(("look", {}), ("note", {"text": "n"})), sleep("1h"), say("x", "max_tokens")],
+        [look(), look(LONG), fault("invalid"), look(LONG), sleep("1h"), look(20_000), summary(), look(300)],
+        [look(), look(LONG), summary(), look(), replace(sleep("1h"), tokens=LONG), summary(), look()],
+        [look(), look(LONG), say("", "max_tokens"), sleep("1h"), look(LONG), look(LONG + 5_000), summary()],
+        [look(), look(), fault("too_long"), summary(), fault("cut"), look()],
+    ],
+)
+async def test_apply_gives_what_the_store_would_load(tmp_path: Path, lines: list[Answer]) -> None:
+    async with stage(tmp_path, *lines, finish(), recorders=(Recorder(),), options="compact=10k") as s:
         compared = 0
 
         class Comparing(Progress):
@@ -120,12 +153,13 @@ async def test_apply_gives_what_the_store_would_load(tmp_path: Path) -> None:
                     assert replace(stored, run=replace(stored.run, wake_at=None)) == self.at
                     compared += 1
 
-        run_id = await s.fire()
+        await s.fire()
         for _ in range(2):
             await s.world.tick()
-            (lease,) = await s.world.store.claim("r", s.world.clock.now(), limit=1, lease_seconds=30)
-            checkpoint = await s.world.store.checkpoint(lease, s.world.clock.now())
-            await Executor(s.world.kit, Comparing(s.world.store, lease, checkpoint)).run()
+            leases = await s.world.store.claim("r", s.world.clock.now(), limit=1, lease_seconds=30)
+            for lease in leases:
+                checkpoint = await s.world.store.checkpoint(lease, s.world.clock.now())
+                await Executor(s.world.kit, Comparing(s.world.store, lease, checkpoint)).run()
             s.world.clock.advance(3600)
-        assert (await s.world.run(run_id)).state is State.SUCCEEDED
+        assert s.model.lines == []
         assert compared > 10

@@ -18,9 +18,10 @@ FORGED = {"type": "thinking", "thinking": "a", "signature": "never issued"}
 USER = {"role": "user", "content": [{"type": "text", "text": "go brief"}]}
 
 
-def post(url: str, messages: list[Any], key: str = "k", **more: Any) -> tuple[int, str]:
+def post(url: str, messages: list[Any], key: str = "k", beta: str = "", **more: Any) -> tuple[int, str]:
     body = {"model": "m", "max_tokens": 9, "stream": True, "messages": messages} | more
-    request = urllib.request.Request(f"{url}/v1/messages", json.dumps(body).encode(), {"x-api-key": key})
+    headers = {"x-api-key": key} | ({"anthropic-beta": beta} if beta else {})
+    request = urllib.request.Request(f"{url}/v1/messages", json.dumps(body).encode(), headers)
     try:
         with urllib.request.urlopen(request, timeout=20) as response:
             return response.status, response.read().decode()

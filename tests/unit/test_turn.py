@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from scheduler.core.checkpoint import Checkpoint
@@ -10,6 +13,7 @@ from scheduler.core.turn import (
     Answer,
     AskModel,
     Begin,
+    Compact,
     Continue,
     Fail,
     Finish,
@@ -40,6 +44,12 @@ REFUSED = Fail("refusal", "the model refused to go on")
 UNKNOWN_STOP = Park("unknown-answer", "the model stopped for an unknown reason: soon")
 NO_TOOL = Park("unknown-answer", "the model stopped for a tool and named none")
 
+LONG = (user(), *(replace(m, seq=n) for n, m in enumerate((ASKED, RESULTS) * 2, start=2)))
+"""A prompt and two exchanges: the first of them can be summed up."""
+
+FULL = (*LONG[:-1], replace(assistant("model_context_window_exceeded"), seq=5))
+SUMMARY: dict[str, Any] = {"summary": {"type": "compaction"}}
+
 CASES: dict[str, tuple[Checkpoint, NextStep]] = {
     "nothing yet": (at(), Begin()),
     "nothing yet, but a person spoke": (at(woken=NEWS), Begin()),
@@ -52,7 +62,6 @@ CASES: dict[str, tuple[Checkpoint, NextStep]] = {
     "stop_sequence": (at(user(), assistant("stop_sequence", "x")), Finish("x", "done")),
     "max_tokens": (at(user(), assistant("max_tokens", "On")), Continue("max_tokens")),
     "pause_turn": (at(user(), assistant("pause_turn")), AskModel()),
-    "compaction": (at(user(), assistant("compaction")), AskModel()),
     "refusal": (at(user(), assistant("refusal")), REFUSED),
     "context": (at(user(), assistant("model_context_window_exceeded")), CONTEXT),
     "tool_use without a tool": (at(user(), assistant("tool_use")), NO_TOOL),
@@ -71,6 +80,19 @@ CASES: dict[str, tuple[Checkpoint, NextStep]] = {
         at(user(), assistant("max_tokens"), calls=(call("look", FAILED),)),
         Answer(()),
     ),
+    # a conversation that has grown long
+    "as large as allowed": (at(*LONG, window_tokens=150_000, base_tokens=2_000), AskModel()),
+    "too large": (at(*LONG, window_tokens=150_001, base_tokens=2_000), Compact(3)),
+    "too large, and hardly grown": (at(*LONG, window_tokens=155_000, base_tokens=140_000), AskModel()),
+    "too large, and in one exchange": (at(*LONG[:3], window_tokens=180_000, base_tokens=2_000), AskModel()),
+    "too large, and no money left": (at(*LONG, window_tokens=180_000, cost=500_000), BUDGET),
+    "too large, and a person spoke": (at(*LONG, window_tokens=180_000, woken=NEWS), Continue("person")),
+    "no room left": (at(*FULL, window_tokens=200_000), Compact(3, must=True)),
+    "no room left in a call": (at(*FULL, calls=(LOOK,), window_tokens=9), Compact(3, must=True)),
+    "no room left, and no money": (at(*FULL, window_tokens=200_000, cost=500_000), BUDGET),
+    "no room again": (at(*FULL, window_tokens=200_000, **SUMMARY), Compact(3, must=True)),
+    "room was made": (at(*FULL, **SUMMARY), Continue("max_tokens")),
+    "room was made, after a call": (at(*FULL, calls=(LOOK,), **SUMMARY), Reject((LOOK,))),
     # resumed after an end
     "an end, resumed": (at(user(), assistant("end_turn"), woken=NEWS), Continue("person")),
     "a refusal, resumed": (at(user(), assistant("refusal"), woken=NEWS), Continue("person")),

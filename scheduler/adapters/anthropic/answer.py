@@ -27,6 +27,9 @@ STOP_REASONS = frozenset(
     }
 )
 
+COMPACTION = "compaction"
+"""The type of the one block that a compaction gives, and the stop reason that says so."""
+
 NOTHING_SAID = "[no text]"
 
 _USAGE_NAMES = {
@@ -38,12 +41,18 @@ _USAGE_NAMES = {
 
 
 class Answer:
-    """Collects the events of one stream."""
+    """Collects the events of one stream.
 
-    def __init__(self) -> None:
+    Args:
+        compact: the request asked for a summary, which may come to nothing.
+    """
+
+    def __init__(self, *, compact: bool = False) -> None:
+        self._compact = compact
         self._blocks: dict[int, dict[str, Any]] = {}
         self._json: dict[int, str] = {}
         self._usage: dict[str, int] = {}
+        self._apart = Usage()
         self._began = False
         self._stopped = False
         self.stop_reason: str | None = None
@@ -82,7 +91,7 @@ class Answer:
             raise ModelFault("the answer is not a message", kind="cut" if not self._blocks else "unknown")
         if not self._stopped:
             raise ModelFault("the stream ended before the answer did", kind="cut")
-        if self.stop_reason not in STOP_REASONS:
+        if self.stop_reason not in STOP_REASONS and not (self._compact and self.stop_reason == COMPACTION):
             raise ModelFault(f"the answer has an unknown stop reason: {self.stop_reason}", kind="unknown")
 
     def content(self) -> tuple[Block, ...]:
@@ -91,14 +100,18 @@ class Answer:
         Raises:
             ModelFault: the input of a tool call is not JSON although the model says that it is whole.
         """
+        if self._compact:
+            # Kept as it came, nulls and all: it is signed.  One without a text is no summary.
+            found = (self._blocks[index] for index in sorted(self._blocks))
+            return tuple(block for block in found if block["type"] == COMPACTION and block.get("content"))
         whole = (self._whole(index, self._blocks[index]) for index in sorted(self._blocks))
         kept = tuple(block for block in whole if not _is_blank(block))
         # It happens that the model says nothing; the API refuses to get an empty message back.
         return kept or ({"type": "text", "text": NOTHING_SAID},)
 
     def usage(self) -> Usage:
-        """Return the tokens counted so far."""
-        return Usage(**{ours: self._usage.get(theirs, 0) for theirs, ours in _USAGE_NAMES.items()})
+        """Return the tokens counted so far, those of a compaction included."""
+        return _tokens(self._usage) + self._apart
 
     def _grow(self, index: int, delta: Mapping[str, Any]) -> str:
         block = self._blocks[index]
@@ -136,6 +149,14 @@ class Answer:
             value = (usage or {}).get(name)
             if isinstance(value, int) and value >= 0:
                 self._usage[name] = value
+        # What a compaction takes is billed and stands in no total.
+        parts = [part for part in (usage or {}).get("iterations") or () if part.get("type") == COMPACTION]
+        if parts:
+            self._apart = sum(map(_tokens, parts), Usage())
+
+
+def _tokens(counts: Mapping[str, Any]) -> Usage:
+    return Usage(**{ours: counts.get(theirs) or 0 for theirs, ours in _USAGE_NAMES.items()})
 
 
 def _is_blank(block: Mapping[str, Any]) -> bool:

@@ -21,12 +21,16 @@ _BY_TYPE: Mapping[str, FaultKind] = {
     "billing_error": "billing",
     "invalid_request_error": "invalid",
     "not_found_error": "invalid",
-    "request_too_large": "invalid",
+    "request_too_large": "too_long",
 }
+
+_TOO_LONG = ("prompt is too long", "exceed context limit")
+"""How a 400 says that the conversation no longer fits."""
 
 _BY_STATUS: Mapping[int, FaultKind] = {
     401: "auth",
     402: "billing",
+    413: "too_long",
     403: "auth",
     408: "overloaded",
     409: "overloaded",
@@ -58,6 +62,8 @@ def status_fault(
 def _kind(status: int, error_type: str, reason: str) -> FaultKind:
     if error_type == "invalid_request_error" and "credit balance" in reason.lower():
         return "billing"  # it comes as a 400, and repeating the request helps once somebody has paid
+    if error_type == "invalid_request_error" and any(words in reason.lower() for words in _TOO_LONG):
+        return "too_long"
     if error_type in _BY_TYPE:
         return _BY_TYPE[error_type]
     if status in _BY_STATUS:

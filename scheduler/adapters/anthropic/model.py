@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.adapters.anthropic.answer import Answer
 from scheduler.adapters.anthropic.faults import fault_of, status_fault
-from scheduler.adapters.anthropic.params import params_of
+from scheduler.adapters.anthropic.params import COMPACT_BETA, needs_beta, params_of
 from scheduler.adapters.anthropic.prices import price_microusd
 from scheduler.errors import CannotWorkError, ModelFault
 from scheduler.ports.model import Ask, Reply
@@ -60,11 +60,11 @@ class AnthropicModel:
         client = await self._opened()
         request_id: str | None = None
         answering = False
-        answer = Answer()
+        answer = Answer(compact=ask.compact)
         try:
             async with asyncio.timeout(self._idle_seconds) as silence:
                 params = params_of(ask)
-                async with client.messages.with_streaming_response.create(**params, stream=True) as response:
+                async with _create(client, ask, params) as response:
                     request_id, answering = response.headers.get("request-id"), True
                     await self._read(response.http_response, answer, silence, on_text)
             answer.check_whole()
@@ -121,3 +121,11 @@ class AnthropicModel:
         from anthropic import AsyncAnthropic
 
         return AsyncAnthropic(api_key=self._key, base_url=self._base_url, max_retries=0)
+
+
+def _create(client: AsyncAnthropic, ask: Ask, params: dict[str, Any]) -> Any:
+    """Return the request, to be entered.  What needs no beta is sent without one: less that may change."""
+    if needs_beta(ask):
+        beta = client.beta.messages.with_streaming_response
+        return beta.create(**params, betas=[COMPACT_BETA], stream=True)
+    return client.messages.with_streaming_response.create(**params, stream=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from scheduler.core.checkpoint import Step
 from scheduler.core.run import Move
 
-STEP_POINTS = ("W2", "opened", "W6", "W8", "W11", "W12", "W13", "W14", "step")
+STEP_POINTS = ("W2", "opened", "W6", "W8", "W11", "W12", "W13", "W14", "compacted", "step")
 """The windows of a step, by what it contains; ``step`` is one that contains nothing of the kind.
 
-``opened`` is a request on record, just before the engine's own W3.
+``opened`` is a request on record, just before the engine's own W3; ``compacted`` a summary that is kept.
 """
 
 CLAIM, FIRE, WAKE, RESCUE, OUTBOX = "W1", "fire", "wake", "rescue", "outbox"
@@ -53,4 +53,6 @@ def step_point(step: Step) -> str:
         return "W12" if any(block.get("type") == "tool_result" for block in blocks) else "W2"
     if step.results:
         return "W11"
+    if step.closed is not None and step.closed.summary is not None:
+        return "compacted"
     return "opened" if step.opened else "step"

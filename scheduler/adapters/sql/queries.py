@@ -17,14 +17,18 @@ from scheduler.adapters.sql.rows import (
 STANDINGS = f"SELECT {columns('j', STANDING_COLUMNS)} FROM jobs j WHERE j.state <> 'removed' ORDER BY j.name"
 RUNS = f"SELECT {columns('r', RUN_COLUMNS)} FROM runs r"
 RUN = f"{RUNS} WHERE r.id = :id"
-MESSAGES = f"SELECT {columns('m', MESSAGE_COLUMNS)} FROM messages m WHERE m.run_id = :id ORDER BY m.seq"
+MESSAGES = (
+    f"SELECT {columns('m', MESSAGE_COLUMNS)} FROM messages m WHERE m.run_id = :id AND m.seq > :after"
+    " ORDER BY m.seq"
+)
 CALLS = (
     f"SELECT {columns('c', CALL_COLUMNS)} FROM calls c WHERE c.run_id = :id"
     " ORDER BY c.message_seq, c.position"
 )
 LAST_CALLS = (
-    f"SELECT {columns('c', CALL_COLUMNS)} FROM calls c WHERE c.run_id = :id AND c.message_seq ="
-    " (SELECT max(m.seq) FROM messages m WHERE m.run_id = :id AND m.role = 'assistant') ORDER BY c.position"
+    f"SELECT {columns('c', CALL_COLUMNS)} FROM calls c WHERE c.run_id = :id AND c.message_seq = (SELECT m.seq"
+    " FROM messages m WHERE m.run_id = :id AND m.role = 'assistant' ORDER BY m.seq DESC LIMIT 1)"
+    " ORDER BY c.position"
 )
 REQUESTS = f"SELECT {columns('q', REQUEST_COLUMNS)} FROM requests q WHERE q.run_id = :id ORDER BY q.number"
 ATTEMPTS = f"SELECT {columns('a', ATTEMPT_COLUMNS)} FROM attempts a WHERE a.run_id = :id ORDER BY a.number"

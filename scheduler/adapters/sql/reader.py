@@ -197,9 +197,9 @@ class Reader:
         )
 
     # -- one run ----------------------------------------------------------------------------------
-    def messages(self, run_id: str) -> list[Message]:
-        """Return the conversation."""
-        return self._all(queries.MESSAGES, {"id": run_id}, rows.message_from)
+    def messages(self, run_id: str, after: int = 0) -> list[Message]:
+        """Return the conversation, or what follows its message ``after``."""
+        return self._all(queries.MESSAGES, {"id": run_id, "after": after}, rows.message_from)
 
     def calls(self, run_id: str) -> list[Call]:
         """Return all tool calls, in the order in which they were asked for."""

@@ -37,7 +37,7 @@ STANDING_COLUMNS = (*(f.name for f in fields(Standing)), "enabled")
 REQUEST_COLUMNS = (
     *("number", "attempt", "model", "started_at", "state", "ended_at", "request_id", "stop_reason"),
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_microusd"),
-    *("cost_assumed", "error"),
+    *("cost_assumed", "error", "covers", "summary"),
 )
 WAKEUP_COLUMNS = ("kind", "due")
 
@@ -220,7 +220,8 @@ def call_values(run_id: str, call: Call) -> dict[str, Any]:
 
 def request_from(row: Row) -> Request:
     """Return the request of a row of REQUEST_COLUMNS."""
-    number, attempt, model, started, state, ended, request_id, stop, *tokens, cost, assumed, error = row
+    number, attempt, model, started, state, ended, request_id, stop, *rest = row
+    *tokens, cost, assumed, error, covers, summary = rest
     usage = Usage(*tokens)
     return Request(
         number,
@@ -235,6 +236,8 @@ def request_from(row: Row) -> Request:
         cost,
         bool(assumed),
         error,
+        covers,
+        None if summary is None else load(summary),
     )
 
 
@@ -259,6 +262,8 @@ def request_values(run_id: str, job: str, request: Request) -> dict[str, Any]:
         "cost_microusd": request.cost_microusd,
         "cost_assumed": request.cost_assumed,
         "error": plain(request.error),
+        "covers": request.covers,
+        "summary": None if request.summary is None else dump(request.summary),
     }
 
 

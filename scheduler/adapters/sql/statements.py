@@ -50,9 +50,10 @@ def many(name: str) -> BindParameter[Any]:
     return bindparam(name, expanding=True)
 
 
+# An attempt has the number of its claim's epoch: found by its key, however many came before it.
 _CLOSE_ATTEMPTS = text(
-    "UPDATE attempts SET released_at = :now, ended_as = :ended_as"
-    " WHERE run_id IN :ids AND released_at IS NULL"
+    "UPDATE attempts SET released_at = :now, ended_as = :ended_as WHERE (run_id, number) IN"
+    " (SELECT id, epoch FROM runs WHERE id IN :ids) AND released_at IS NULL"
 ).bindparams(many("ids"))
 
 _LOSE_REQUESTS = text(

@@ -79,7 +79,7 @@ _CLOSE_REQUEST = text(
     "UPDATE requests SET state = :state, ended_at = :ended_at, request_id = :request_id,"
     " stop_reason = :stop_reason, input_tokens = :input_tokens, output_tokens = :output_tokens,"
     " cache_read_tokens = :cache_read_tokens, cache_write_tokens = :cache_write_tokens,"
-    " cost_microusd = :cost_microusd, cost_assumed = :cost_assumed, error = :error"
+    " cost_microusd = :cost_microusd, cost_assumed = :cost_assumed, error = :error, summary = :summary"
     " WHERE run_id = :run_id AND number = :number AND state = 'sent' RETURNING number"
 )
 
@@ -237,12 +237,31 @@ _RUN = text(
 )
 _MESSAGES = text(queries.MESSAGES)
 _LAST_CALLS = text(queries.LAST_CALLS)
-_REQUESTS = text("SELECT count(*) FROM requests WHERE run_id = :id")
+
+# Each of these walks the requests of a run from the newest one backwards and stops at the first that fits:
+# what a claim reads must not grow with the conversation.
+_NEWEST = "ORDER BY number DESC LIMIT 1"
+_REQUESTS = text(f"SELECT number FROM requests WHERE run_id = :id {_NEWEST}")
 _FAILED_SINCE = text(
     "SELECT attempt FROM requests WHERE run_id = :id AND state = 'failed'"
-    " AND attempt > (SELECT resumed_epoch FROM runs WHERE id = :id) AND number >"
-    " (SELECT coalesce(max(number), 0) FROM requests WHERE run_id = :id AND state = 'answered')"
+    " AND attempt > (SELECT resumed_epoch FROM runs WHERE id = :id) AND number > coalesce("
+    f"(SELECT number FROM requests WHERE run_id = :id AND state = 'answered' {_NEWEST}), 0)"
     " ORDER BY number"
+)
+_SUMMARY = text(
+    f"SELECT number, covers, summary FROM requests WHERE run_id = :id AND summary IS NOT NULL {_NEWEST}"
+)
+_SENT_TOKENS = "input_tokens + cache_read_tokens + cache_write_tokens"
+_MEASURED = (
+    f"SELECT {_SENT_TOKENS} FROM requests WHERE run_id = :id AND state = 'answered' AND covers IS NULL"
+    f" AND {_SENT_TOKENS} > 0 AND number > :since"
+)
+_WINDOW_TOKENS = text(f"{_MEASURED} {_NEWEST}")
+_FIRST_TOKENS = text(f"{_MEASURED} ORDER BY number LIMIT 1")
+_TOKENS_BEFORE = text(f"{_MEASURED} AND number < :futile {_NEWEST}")
+_FUTILE = text(
+    "SELECT number FROM requests WHERE run_id = :id AND covers IS NOT NULL AND summary IS NULL"
+    f" AND state IN ('answered', 'failed') AND number > :since {_NEWEST}"
 )
 _SPENT = text(queries.SPENT)
 
@@ -258,16 +277,36 @@ def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoin
     since = to_us(day_start(now, job.tz))
     # Failures of one attempt count once: they were blips that its own retries did not get over.
     failed = [attempt for attempt, _ in groupby(connection.execute(_FAILED_SINCE, values).scalars())]
+    number, covers, summary = connection.execute(_SUMMARY, values).first() or (0, 0, None)
+    window_tokens, base_tokens = _sizes(connection, lease.run_id, number)
+    values["after"] = covers
     return Checkpoint(
         run=run,
         job=job,
         frame=rows.frame_from(frame),
+        summary=None if summary is None else rows.load(summary),
         messages=tuple(map(rows.message_from, connection.execute(_MESSAGES, values))),
+        window_tokens=window_tokens,
+        base_tokens=base_tokens,
         calls=tuple(map(rows.call_from, connection.execute(_LAST_CALLS, values))),
         woken=rows.woken_from(woken),
         failures=len(failed),
         failed_attempt=failed[-1] if failed else 0,
-        requests=connection.execute(_REQUESTS, values).scalar_one(),
+        requests=connection.execute(_REQUESTS, values).scalar() or 0,
         steps=claim_steps,
         spent_day_microusd=int(connection.execute(_SPENT, {"job": run.job, "since": since}).scalar_one()),
     )
+
+
+def _sizes(connection: Connection, run_id: str, since: int) -> tuple[int, int]:
+    """Return the size of the window now, and the one that its growth is counted from.
+
+    Args:
+        since: the request that gave the present summary; 0: none did.
+    """
+    values = {"id": run_id, "since": since}
+    window = connection.execute(_WINDOW_TOKENS, values).scalar() or 0
+    futile = connection.execute(_FUTILE, values).scalar()
+    if futile is None:
+        return window, connection.execute(_FIRST_TOKENS, values).scalar() or 0
+    return window, connection.execute(_TOKENS_BEFORE, {**values, "futile": futile}).scalar() or 0

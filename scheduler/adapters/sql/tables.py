@@ -198,7 +198,10 @@ class CallRow(Table, table=True):
 
 
 class RequestRow(Table, table=True):
-    """A call of the model; ``job`` is repeated here so that a day's spending is one index range."""
+    """A call of the model; ``job`` is repeated here so that a day's spending is one index range.
+
+    ``covers`` and ``summary`` belong to a compaction: the last message that it sums up, and the block (JSON).
+    """
 
     __tablename__ = "requests"
     __table_args__ = (
@@ -223,6 +226,8 @@ class RequestRow(Table, table=True):
     cost_microusd: int | None = _big(default=None)
     cost_assumed: bool = False
     error: str = _text(default="")
+    covers: int | None = None
+    summary: str | None = _text(default=None)
 
 
 class AttemptRow(Table, table=True):

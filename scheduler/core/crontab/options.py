@@ -93,6 +93,10 @@ OPTIONS: tuple[Option, ...] = (
         "max-steps", "max_steps", values.count(1, 1000), str(DEFAULT_MAX_STEPS),
         "the most steps of one attempt", "MAX_STEPS",
     ),
+    Option(
+        "compact", "compact_tokens", values.tokens(10_000, 10_000_000), "150k",
+        "the size of a request, in tokens, from which on the past is summed up", "COMPACT",
+    ),
     Option("enabled", "enabled", values.yes_or_no, "yes", "`no` keeps the job in the file and off"),
     Option(
         "gate", "gate", values.some_text("gate"), "none",

@@ -86,6 +86,18 @@ def count(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
+def tokens(least: int, most: int) -> Callable[[str], int]:
+    """Return a reader of numbers of tokens, written in full or in thousands: ``150000``, ``150k``."""
+
+    def read(text: str) -> int:
+        number, thousands = (text[:-1], 1000) if text[-1:] in ("k", "K") else (text, 1)
+        if not _COUNT.match(number) or not text.isascii() or not least <= int(number) * thousands <= most:
+            raise ConfigError(f'"{text}" is not a number of tokens from {least} to {most}, like 150k')
+        return int(number) * thousands
+
+    return read
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     """Return a reader of a closed set of words."""
 

@@ -64,6 +64,7 @@ def chat_lines(story: Story, wall: Wall, *, full: bool) -> list[str]:
         parts.append((message.created_at, index, list(teller.message(message))))
     last = len(story.messages)
     parts += [(at, last, lines) for at, lines in teller.gaps()]
+    parts += [(at, last, lines) for at, lines in teller.summaries()]
     parts += [(at, last, lines) for at, lines in teller.troubles()]
     # What happens at one instant keeps the order of the conversation.
     parts.sort(key=lambda part: (part[0], part[1]))
@@ -118,14 +119,28 @@ class _Teller:
             what = _GAPS.get(attempt.ended_as, attempt.ended_as)
             yield attempt.released_at, _gap(f"{span(seconds)}: {what}")
 
+    def summaries(self) -> Iterator[tuple[datetime, list[str]]]:
+        """Yield a line for every summary that was sent from then on in place of what was said before."""
+        for request in self._story.requests:
+            if request.summary is None:
+                continue
+            size, usage = f"messages 1 to {request.covers}", request.usage
+            lines = _gap(f"{size} ({usage.sent_tokens:,} tokens) summed up in {usage.output_tokens:,} tokens")
+            if self._full:
+                lines += fold(str(request.summary.get("content", "")), first="  ", indent="  ")
+            yield request.ended_at or request.started_at, lines
+
     def troubles(self) -> Iterator[tuple[datetime, list[str]]]:
         """Yield requests that gave no answer."""
         for request in self._story.requests:
             at = request.ended_at or request.started_at
+            name = f"! request {request.number}" + (", for a summary," if request.covers is not None else "")
             if request.state == "failed":
-                yield at, list(fold(f"! request {request.number} failed: {request.error}", indent="  "))
+                yield at, list(fold(f"{name} failed: {request.error}", indent="  "))
+            elif request.state == "answered" and request.error:
+                yield at, list(fold(f"{name} was in vain: {request.error}", indent="  "))
             elif request.state == "lost":
-                lost = f"! request {request.number} was out when its process died: its cost is unknown"
+                lost = f"{name} was out when its process died: its cost is unknown"
                 yield at, fold(lost, indent="  ")
 
     def _heading(self, at: datetime, who: str) -> Iterator[str]:

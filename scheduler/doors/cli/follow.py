@@ -37,7 +37,7 @@ async def follow(
             while True:
                 run = reader.run(run_id)
                 if show:
-                    for message in reader.messages(run_id)[seen:]:
+                    for message in reader.messages(run_id, after=seen):
                         seen = message.seq
                         progress("")
                         _print(message)

@@ -14,6 +14,7 @@ from scheduler.core.crontab.load import ERRORS, WARNINGS, Table, all_problems, w
 from scheduler.core.crontab.options import BY_UPPER, OPTIONS
 from scheduler.core.durations import write_duration
 from scheduler.core.job import (
+    DEFAULT_COMPACT_TOKENS,
     DEFAULT_MAX_STEPS,
     DEFAULT_MODEL,
     DEFAULT_PAUSE_AFTER,
@@ -93,6 +94,7 @@ def test_the_guide_shows_the_defaults_of_the_code() -> None:
         "pause-after": f"{DEFAULT_PAUSE_AFTER} failures in a row",
         "timeout of an attempt": f"{DEFAULT_TIMEOUT_SECONDS // 60} min",
         "max-steps of an attempt": str(DEFAULT_MAX_STEPS),
+        "compact, the size of a request": f"{DEFAULT_COMPACT_TOKENS // 1000}k tokens",
         "report": "none",
     }
     shown = dict(rows("defaults"))

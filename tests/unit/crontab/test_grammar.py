@@ -43,7 +43,7 @@ def test_every_option_reaches_its_field(read: Read) -> None:
             '0 9 * * *  all  "Hi"  model=claude-haiku-5-5 tz=Asia/Tokyo dst=skip fields=and '
             "overlap=queue catchup=all window=2h jitter=2m timeout=1h30m retries=0 budget=0.10/run,1/day "
             'pause-after=2 enabled=no gate="jobs/gate.sh --fast" tools=read,write workdir=/srv/all '
-            'max-steps=9 report="mail me" env.LANG=C'
+            'max-steps=9 compact=40k report="mail me" env.LANG=C'
         )
     )
     assert job == Job(
@@ -67,6 +67,7 @@ def test_every_option_reaches_its_field(read: Read) -> None:
         tools=("read", "write"),
         workdir="/srv/all",
         max_steps=9,
+        compact_tokens=40_000,
         report="mail me",
         env=(("LANG", "C"),),
     )

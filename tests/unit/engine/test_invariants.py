@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from scheduler.errors import AgentcronError
 from scheduler.ports.model import Ask, Reply
 from scheduler.ports.tool import Args, Probe, ToolContext, tool
 from scheduler.testing.world import Underway, World, open_world
-from tests.kit.models import CENT, Answer, FakeModel, call, fault, finish, say, sleep
+from tests.kit.models import CENT, Answer, FakeModel, call, fault, finish, say, sleep, summary
 from tests.kit.validity import assert_prefixes, assert_sendable, assert_valid
 
 BUDGET = 8 * CENT
@@ -56,7 +57,10 @@ LINES: tuple[Callable[[], Answer], ...] = (
     lambda: call(("never", {}), stop="max_tokens"),
     lambda: call(("never", {}), stop="refusal"),
     lambda: call(("note", {"text": "dear"}), cost=DEAREST),
+    lambda: replace(sleep("1h", "a long day"), tokens=90_000),
     lambda: say("And then", "max_tokens"),
+    lambda: say("And so", "model_context_window_exceeded"),
+    lambda: call(("never", {}), stop="model_context_window_exceeded"),
     lambda: say("Looking", "pause_turn"),
     lambda: say("No.", "refusal"),
     lambda: say("Done."),
@@ -67,6 +71,7 @@ LINES: tuple[Callable[[], Answer], ...] = (
     lambda: fault("auth"),
     lambda: fault("invalid"),
     lambda: fault("unknown"),
+    lambda: fault("too_long"),
     lambda: KeyError("an adapter's mistake"),
 )
 
@@ -124,6 +129,8 @@ class CheckedModel(FakeModel):
             # Written down, not raised: the engine would take an exception for a fault of the model.
             self.wrong.append(f"I3: {error}")
         await self.hook.pass_by()
+        if ask.compact and not (self.lines and isinstance(self.lines[0], Exception)):
+            self.lines.insert(0, summary() if self.requests % 3 else say("", "max_tokens"))
         reply = await super().ask(ask, on_text=on_text)
         await self.hook.pass_by()
         return reply
@@ -172,7 +179,9 @@ class Lives(RuleBasedStateMachine):
 
         self.world.store.commit = fenced  # type: ignore[method-assign]
         budget = f"budget={BUDGET / 1e6:.2f}/run,50/day"
-        await self.world.load(f'0 * * * *  job  "Live."  {budget} retries=1 pause-after=100 {options}\n')
+        await self.world.load(
+            f'0 * * * *  job  "Live."  {budget} compact=10k retries=1 pause-after=100 {options}\n'
+        )
 
     def _tool(self, name: str) -> Any:
         async def probe(args: Args, context: ToolContext) -> Probe:
@@ -212,6 +221,13 @@ class Lives(RuleBasedStateMachine):
     def talk_much(self) -> None:
         """The model gets talkative, and dear."""
         self.model.lines = [call(("note", {"text": "dear"}), cost=DEAREST) for _ in range(8)]
+
+    @rule(end=st.sampled_from(LINES))
+    def talk_long(self, end: Callable[[], Answer]) -> None:
+        """The conversation gets long, until it has to be summed up, and again."""
+        sizes = (2_000, 12_000, 16_000, 12_000)
+        self.model.lines = [replace(call(("pure", {}), ("opaque", {})), tokens=size) for size in sizes]
+        self.model.lines.append(end())
 
     @rule()
     def fire(self) -> None:
@@ -308,9 +324,13 @@ class Lives(RuleBasedStateMachine):
         assert all(count == 1 for count in slots.values()), "I1: a slot has two rows"
         for run in self.world.runs():
             with self.world.reader() as reader:
-                assert_valid(reader.messages(run.id))
+                messages = reader.messages(run.id)
                 calls, attempts = reader.calls(run.id), reader.attempts(run.id)
                 requests = reader.requests(run.id)
+            assert_valid(messages)
+            covered = [request.covers or 0 for request in requests if request.summary]
+            assert covered == sorted(set(covered)), "I3: a summary covers less than the one before"
+            assert all(messages[seq - 1].role == "user" for seq in covered), "I3: an exchange is torn apart"
             assert run.epoch == len(attempts), "I5: epochs and attempts go together"
             if run.state is not State.RUNNING:
                 assert all(attempt.released_at for attempt in attempts)

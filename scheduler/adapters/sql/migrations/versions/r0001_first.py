@@ -336,6 +336,8 @@ def _requests() -> None:
         sa.Column("cost_microusd", sa.BigInteger(), nullable=True),
         sa.Column("cost_assumed", sa.Boolean(), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("covers", sa.Integer(), nullable=True),
+        sa.Column("summary", sa.Text(), nullable=True),
         sa.CheckConstraint("state IN ('answered', 'failed', 'lost', 'sent')", name="requests_state_known"),
         sa.ForeignKeyConstraint(
             ["run_id"],
