@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.core.cron import Cron, DayFields
-from scheduler.core.cronfields import MAX_LENGTH, Reading, read_expression
-from scheduler.core.cronslots import CronSlots
+from scheduler.core.cronfields import DAY, MAX_LENGTH, WEEKDAY, Reading, read_expression
+from scheduler.core.cronslots import CronSlots, expand
 from scheduler.core.instants import to_iso
 from scheduler.errors import ConfigError
 
@@ -316,9 +316,22 @@ WALLS = st.datetimes(datetime(2000, 1, 1), datetime(2060, 1, 1))  # noqa: DTZ001
 
 
 def _read(expr: str) -> Reading | None:
-    """None where both would be asked for a date that never comes, or where `*/1` means two things."""
+    """None where both would be asked for a date that never comes, or where a day field means two things.
+
+    croniter takes a written-out full week or month for a star and wants both day fields; cron(8) does not.
+    """
     reading = read_expression(expr)
-    return None if reading.problems or any("*/1" in f.split(",") for f in expr.split()[2::2]) else reading
+    days = (expr.split()[DAY], expr.split()[WEEKDAY])
+    if reading.problems or any("*/1" in days_of.split(",") for days_of in days):
+        return None
+    full = [
+        len(set(expand(index, reading.fields[index]))) == size for index, size in ((DAY, 31), (WEEKDAY, 7))
+    ]
+    return (
+        None
+        if any(is_full and days_of != "*" for is_full, days_of in zip(full, days, strict=True))
+        else reading
+    )
 
 
 @given(EXPRESSIONS, WALLS)
