@@ -47,6 +47,7 @@ class Scene:
         Another ``prompt`` is the marker of a script that the test gives to the API itself.
         """
         schedule = schedule or f"@at {datetime.now(UTC) - timedelta(seconds=2):%Y-%m-%dT%H:%M:%SZ}"
+        self.place.home.mkdir(mode=0o700, exist_ok=True)
         self.workdir.mkdir(parents=True, exist_ok=True)
         (self.workdir / "inbox.md").write_text("one letter\n")
         self.place.crontab(

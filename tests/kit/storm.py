@@ -137,7 +137,7 @@ class Storm:
     # -- while it rages ----------------------------------------------------------------------------
     def rage(self, kills: int, *, runs: int = 0, calmness: float = 0.3) -> None:
         """Start and kill daemons until there were so many ``kills``, and so many ``runs``."""
-        while self.kills < kills or (runs and self._count() < runs):
+        while self.kills < kills or (runs and len(self.place.runs()) < runs):
             for _ in range(self.draw.randint(1, self.most_daemons) - len(self.alive)):
                 self.alive.append(self.place.start("up", crash=self._crash()))
             time.sleep(self.draw.uniform(0, 2 * calmness))
@@ -163,7 +163,7 @@ class Storm:
 
     def _person(self) -> None:
         """Somebody fires a job, or cancels a run."""
-        live = self.runs(live=True) if self.place.database.exists() else []
+        live = self.place.runs(live=True)
         if live and self.draw.random() < 0.3:
             # It may be over by now: then that is refused (4).
             ended = self.place.do("cancel", self.draw.choice(live).id, status=None).status
@@ -171,14 +171,6 @@ class Storm:
         else:
             self.place.do("run", self.draw.choice(self.agents).name)
             self.fired_by_hand += 1
-
-    def _count(self) -> int:
-        return len(self.runs()) if self.place.database.exists() else 0
-
-    def runs(self, *, live: bool = False) -> list[Run]:
-        """Return all runs, or those that are not over."""
-        with Reader.open(self.place.database) as reader:
-            return reader.live_runs() if live else reader.runs(limit=1_000_000)
 
     # -- when it is over ---------------------------------------------------------------------------
     def settle(self, seconds: float = 120) -> None:
@@ -207,25 +199,25 @@ class Storm:
 
     def _rests(self) -> bool:
         soon = datetime.now(UTC) + timedelta(minutes=5)
-        live = self.runs(live=True)
+        live = self.place.runs(live=True)
         for run in live:
             if run.state is State.RETRYING and run.wake_at and run.wake_at > soon:
                 self.place.do("resume", run.id, status=None)
         return all(run.state in RESTS and (run.wake_at is None or run.wake_at > soon) for run in live)
 
     def _restless(self) -> str:
-        return "\n".join(str(run) for run in self.runs(live=True) if run.state not in RESTS)
+        return "\n".join(str(run) for run in self.place.runs(live=True) if run.state not in RESTS)
 
     def _slots(self) -> dict[str, list[Run]]:
         rows: dict[str, list[Run]] = defaultdict(list)
-        for run in self.runs():
+        for run in self.place.runs():
             if run.origin == "schedule":
                 rows[run.job].append(run)
         return {job: sorted(found, key=lambda run: run.fire_time) for job, found in rows.items()}
 
     def check(self) -> Counter[str]:
         """Assert what must hold after any storm; return how many runs ended in which way."""
-        runs = self.runs()
+        runs = self.place.runs()
         self._check_slots()
         by_hand = sum(run.origin == "person" for run in runs)
         assert by_hand == self.fired_by_hand, f"{self.fired_by_hand} were fired by hand, {by_hand} are there"
