@@ -72,6 +72,11 @@ class Answer:
             self._stopped = True
         return ""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its end was seen."""
+        return self._stopped
+
     def check_whole(self) -> None:
         """Refuse an answer that is not complete, or whose ending nobody knows.
 

@@ -64,6 +64,8 @@ def _kind(status: int, error_type: str, reason: str) -> FaultKind:
         return _BY_STATUS[status]
     if status >= 500:
         return "overloaded"
+    if 300 <= status < 400:
+        return "unknown"  # somebody else answers in the API's place, and asking again meets him again
     return "invalid" if status >= 400 else "cut"
 
 
