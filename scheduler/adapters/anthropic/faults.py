@@ -94,7 +94,7 @@ def fault_of(error: Exception, *, answering: bool, request_id: str | None, secre
         text = f"the model API cannot be reached: {_cause(error)}"
     elif isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         text = "the answer of the model API was garbled"
-    elif isinstance(error, ValueError | TypeError) and not answering:
+    elif isinstance(error, ValueError | TypeError | RecursionError) and not answering:
         text, kind = f"the request cannot be written as JSON: {_cause(error)}", "invalid"
     elif isinstance(error, LookupError | TypeError | AttributeError | ValueError):
         text, kind = f"the answer has an unknown shape: {_cause(error)}", "unknown"
