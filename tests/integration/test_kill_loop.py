@@ -30,7 +30,7 @@ def test_f16_nothing_is_lost_or_doubled_however_often_daemons_are_killed(
 @pytest.mark.timeout(3600)
 def test_four_daemons_two_thousand_runs_and_random_kills(place: Installation) -> None:
     draw = chance("two thousand")
-    storm = Storm(place, draw, list(agents(draw, 40, faults=False)))
+    storm = Storm(place, draw, list(agents(draw, 40, faults=False)), daemons=(4, 4))
     storm.begin()
     storm.rage(kills=100 if SOAK else 10, runs=2000 if SOAK else 60, calmness=1.0 if SOAK else 0.5)
     storm.settle(seconds=600)

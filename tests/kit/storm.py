@@ -105,12 +105,17 @@ def _fault(draw: random.Random) -> Turn:
 
 @dataclass(slots=True)
 class Storm:
-    """The weather over one home; ``api`` is None for rehearsals."""
+    """The weather over one home.
+
+    Args:
+        daemons: the least and the most that live between two kills.
+        api: None for rehearsals.
+    """
 
     place: Installation
     draw: random.Random
     agents: Sequence[Agent]
-    most_daemons: int = 4
+    daemons: tuple[int, int] = (1, 4)
     api: FakeMessagesAPI | None = None
     kills: int = 0
     fired_by_hand: int = 0
@@ -138,7 +143,7 @@ class Storm:
     def rage(self, kills: int, *, runs: int = 0, calmness: float = 0.3) -> None:
         """Start and kill daemons until there were so many ``kills``, and so many ``runs``."""
         while self.kills < kills or (runs and len(self.place.runs()) < runs):
-            for _ in range(self.draw.randint(1, self.most_daemons) - len(self.alive)):
+            for _ in range(self.draw.randint(*self.daemons) - len(self.alive)):
                 self.alive.append(self.place.start("up", crash=self._crash()))
             time.sleep(self.draw.uniform(0, 2 * calmness))
             self._bury()
