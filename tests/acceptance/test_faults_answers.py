@@ -5,13 +5,16 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from scheduler.adapters.anthropic import AnthropicModel
 from scheduler.adapters.sql.reader import Reader
 from scheduler.core.conversation import CallState
 from scheduler.core.run import Run, State
-from tests.fake_messages_api import answer
+from scheduler.testing.world import open_world
+from tests.fake_messages_api import FakeMessagesAPI, answer
 from tests.kit.cases import play, prompt
 from tests.kit.person import ask
 from tests.kit.processes import Installation, Zygote
@@ -142,3 +145,19 @@ def test_a_redirect_is_not_followed_with_key_and_conversation(place: Installatio
     (run,) = place.runs("redirect")
     assert run.state is State.PARKED
     assert "307" in run.reason
+
+
+async def test_f54_silence_counts_as_a_cut_and_the_request_is_made_again(
+    tmp_path: Path, api: FakeMessagesAPI
+) -> None:
+    api.enqueue(answer("Half an ans", cut="stall"))
+    model = AnthropicModel(api_key="k", base_url=api.url, idle_seconds=1.0)
+    async with open_world(tmp_path / "home", model=model) as world:
+        await world.load('@manual  job  "Go."\n')
+        run = await world.play("job")
+        with world.reader() as reader:
+            requests = reader.requests(run.id)
+    assert run.state is State.SUCCEEDED
+    assert [request.state for request in requests] == ["failed", "answered"]
+    assert "fell silent" in requests[0].error
+    await model.close()

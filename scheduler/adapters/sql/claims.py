@@ -18,7 +18,7 @@ from scheduler.adapters.sql.statements import (
     many,
     sources,
 )
-from scheduler.core.lease import Lease
+from scheduler.core.lease import SUSPECT_CRASHES, Lease
 from scheduler.core.run import Move, State, transition
 from scheduler.ports.store import Rescued
 
@@ -31,13 +31,6 @@ UNBLOCKED = (
     f" AND (NOT r.serial OR NOT EXISTS (SELECT 1 FROM runs e WHERE {_EARLIER} AND {live('e.state')}))"
 )
 """A queued run ``r`` whose job runs nothing now, and which need not wait for an earlier run's end."""
-
-SUSPECT_CRASHES = 2
-"""A run whose runners died this often since its last sleep is a suspect.
-
-A runner works on one suspect at a time.  So a run that kills whoever works on it is soon alone with itself,
-and is buried without those that stood beside it when it killed.
-"""
 
 _SUSPECT = f"(r.attempts + CASE WHEN r.free_claim THEN 0 ELSE 1 END > {SUSPECT_CRASHES})"
 _NOT_BESIDE = (
