@@ -25,7 +25,7 @@ from tests.kit.soak import SOAK, chance
 pytestmark = [pytest.mark.process, pytest.mark.soak]
 
 LIFE = (
-    *("runner.inside", "runner", "load.inside", "load", "W0", "fire.inside", "fire.after"),
+    *("schema", "runner.inside", "runner", "load.inside", "load", "W0", "fire.inside", "fire.after"),
     *("claim.inside", "W1", "W2.inside", "W2", "opened.inside", "opened", "W3", "W4", "W5"),
     *("W6.inside", "W6", "W8.inside", "W8", "effect", "W10", "W11.inside", "W11", "W12.inside", "W12"),
     *("W13.inside", "W13", "wake.inside", "wake.after", "W14.inside", "W14"),
@@ -36,7 +36,12 @@ LIFE = (
 RESCUES = ("rescue.inside", "rescue.after")
 """Passed in a second life only: they take back what the first one held."""
 
-NEIGHBOURS = (*pairwise(LIFE), (LIFE[-1], LIFE[0]), ("W1", RESCUES[0]), ("W8", RESCUES[1]))
+NEIGHBOURS = (
+    *pairwise(LIFE),
+    *(("schema", "schema"), ("W15", "runner.inside")),
+    *(("W1", "rescue.inside"), ("W8", "rescue.after")),
+)
+"""Each point followed by the next one that a run passes: every one is the first and the second of a pair."""
 
 SLOW = ("step.inside", "step", "renew.inside", "renew")
 """Passed only when the API stumbles, or takes so long that the lease is renewed."""
