@@ -2,6 +2,7 @@
 #   make demo    an agent that sleeps, is killed, and goes on (no key needed)
 #   make test    all tests
 #   make check   format, lint, types, layers, tests: the gate
+#   make soak    the long tests: hundreds of kills, all pairs of crash points (an hour)
 #   make bench   side-by-side benchmarks
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: docs demo test check format lint types layers install install-dev bench clean
+.PHONY: docs demo test check soak format lint types layers install install-dev bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/agentcron demo
@@ -18,6 +19,10 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: lint types layers test
+
+# The head of the output names the seed; AGENTCRON_SEED=... repeats its draws.
+soak: $(VENV)/.installed-dev
+	AGENTCRON_SOAK=1 $(BIN)/python -m pytest -m soak -n $(WORKERS) -rP
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .

@@ -10,7 +10,8 @@
     ├── RefusedError               4   not possible in this state
     ├── CannotWorkError            5   database, disk, key or network
     │   └── StoreError             5   the database: missing, locked, full, read-only, corrupt, newer
-    │       └── ReplacedError      5   another file stands in its place
+    │       ├── ReplacedError      5   another file stands in its place
+    │       └── BadRowError        5   it works, and cannot hold what was to be written
     ├── LostLeaseError             5   another runner owns this run now: write nothing else
     ├── ModelFault                 5   a call of the model that gave no usable answer
     └── ToolFault                  5   a tool's own refusal, told to the agent
@@ -100,6 +101,10 @@ class StoreError(CannotWorkError):
 
 class ReplacedError(StoreError):
     """Another file stands where the database was: what was read from the old one means nothing any more."""
+
+
+class BadRowError(StoreError):
+    """What was to be written cannot stand beside what is there; trying again would change nothing."""
 
 
 class LostLeaseError(AgentcronError):

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from tests.kit.scene import Scene
 
 
+def pytest_report_header() -> str:
+    """Name the seed of the random tests before they begin."""
+    from tests.kit.soak import SEED_VARIABLE, SOAK, draw_seed
+
+    return f"random tests: {SEED_VARIABLE}={draw_seed()}{', long forms' if SOAK else ''}"
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

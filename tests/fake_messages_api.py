@@ -248,8 +248,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         api: FakeMessagesAPI = self.server.api  # type: ignore[attr-defined]
-        raw = self.rfile.read(int(self.headers.get("content-length", 0)))
+        raw = self.rfile.read(length := int(self.headers.get("content-length", 0)))
         self.close_connection = True
+        if len(raw) < length:
+            return  # the client was killed while it was sending
         betas = [beta.strip() for beta in self.headers.get("anthropic-beta", "").split(",") if beta.strip()]
         if self.path.partition("?")[0] != "/v1/messages":
             self._error(0, fail(404, "not_found_error", message=f"no such path: {self.path}"))

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shlex
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -28,7 +29,6 @@ _SHELL_WORDS = frozenset(
     [
         "!",
         "{",
-        "(",
         ":",
         ".",
         "[",
@@ -106,7 +106,7 @@ class FileLook:
     def gate_problem(self, command: str) -> str | None:
         """Return why the first word of a command cannot be executed, or None."""
         try:
-            words = shlex.split(command)
+            words = list(_shell_words(command))
         except ValueError:
             return "its quotes are not closed"
         if not words:
@@ -136,6 +136,14 @@ class FileLook:
         if _is_within(real, home) and not _is_within(real, work):
             return f"it lies beside the database; inside the home only {self._config.work} is for agents"
         return None
+
+
+def _shell_words(command: str) -> Iterator[str]:
+    """Yield the words of a command as the shell sees them, without signs: ``(cat; date)`` begins with cat."""
+    words = shlex.shlex(command, posix=True, punctuation_chars=True)
+    words.whitespace_split = True
+    words.commenters = ""
+    return (word for word in words if not set(word) <= set(words.punctuation_chars))
 
 
 def _program(gate: str | None) -> str | None:

@@ -10,6 +10,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from scheduler.core.standing import RunnerInfo
@@ -52,6 +53,12 @@ class FilePresence:
     def dead(self, runners: Sequence[RunnerInfo]) -> list[str]:
         """Return the ids of those runners of this host whose lock is free."""
         return [info.id for info in runners if self._is_dead(info)]
+
+    def forget(self, runners: Sequence[str]) -> None:
+        """Remove the lock files of dead runners: no other file tells anybody anything."""
+        for runner in runners:
+            with suppress(OSError):
+                os.unlink(self._directory / f"{runner}.lock")
 
     def _is_dead(self, info: RunnerInfo) -> bool:
         if info.id in self._held or info.host != self.host or not info.lock_path:

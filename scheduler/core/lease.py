@@ -8,6 +8,13 @@ from datetime import datetime
 LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0
 
+SUSPECT_CRASHES = 2
+"""A run whose runners died this often since its last sleep is a suspect.
+
+A runner works on one suspect at a time.  So a run that kills whoever works on it is soon alone with itself,
+and is buried without those that stood beside it when it killed.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:

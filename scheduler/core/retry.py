@@ -18,6 +18,9 @@ BLIP_TRIES = 3
 FIRST_SECONDS = 30.0
 LONGEST_SECONDS = 30 * 60.0
 
+LONGEST_ASKED_SECONDS = 24 * 3600.0
+"""A server that asks for more is asked again tomorrow: a broken header must not put a run off for years."""
+
 TRANSIENT = frozenset({"cut", "overloaded", "rate_limited"})
 
 
@@ -35,10 +38,10 @@ AfterFault: TypeAlias = BackOff | Park | Fail
 def backoff_seconds(failures: int, retry_after_seconds: float | None = None) -> float:
     """Return how many seconds to wait after the ``failures``-th failed attempt in a row (from 1).
 
-    30 s, doubling up to 30 min; a server that asked for more is obeyed.
+    30 s, doubling up to 30 min; a server that asked for more is obeyed, for a day at most.
     """
     ours = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** (max(failures, 1) - 1))
-    return max(ours, retry_after_seconds or 0.0)
+    return max(ours, min(LONGEST_ASKED_SECONDS, retry_after_seconds or 0.0))
 
 
 def is_blip(fault: ModelFault) -> bool:

@@ -62,7 +62,7 @@ class RunnerInfo:
 
     Args:
         lock_path: a file it holds an flock on while it lives; empty when the platform has none.
-        stopped_at: when it ended in order, or None.
+        stopped_at: when it ended in order, or was last heard of if it was found dead; None while it lives.
     """
 
     id: str

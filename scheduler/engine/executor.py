@@ -28,7 +28,14 @@ from scheduler.engine.gate import ask_gate
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.engine.requests import ask_model, compact
 from scheduler.engine.toolcalls import run_calls
-from scheduler.errors import AgentcronError, CannotWorkError, LostLeaseError, ModelFault, StoreError
+from scheduler.errors import (
+    AgentcronError,
+    BadRowError,
+    CannotWorkError,
+    LostLeaseError,
+    ModelFault,
+    StoreError,
+)
 from scheduler.ports.tool import ControlTool
 
 log = logging.getLogger("agentcron")
@@ -289,7 +296,7 @@ class Executor:
         if isinstance(error, LostLeaseError) or self._interrupted == "lost":
             log.warning("run %s: the lease is lost; another runner goes on", self.run_id)
             return
-        if isinstance(error, StoreError):
+        if isinstance(error, StoreError) and not isinstance(error, BadRowError):
             # Nothing can be recorded, so nothing more may happen; the lease goes back when that is over.
             self.is_owed = True
             log.error("run %s: stopped, the database cannot be written: %s", self.run_id, error)
@@ -305,6 +312,10 @@ class Executor:
             await self._fail("timeout", f"the attempt took longer than {seconds} s, its limit")
         elif self._interrupted in endings:
             await endings[self._interrupted](self.kit.clock.now())
+        elif isinstance(error, BadRowError):
+            # Begun again, it would come to this again, and pay for it.
+            log.error("run %s: internal error: %s", self.run_id, error)
+            await self._fail("internal", f"internal error: {error.message}")
         elif isinstance(error, AgentcronError):
             await self._fail("config", error.message)
         elif isinstance(error, OSError):

@@ -8,7 +8,7 @@ from datetime import datetime
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from scheduler.core.budget import assumed_microusd
-from scheduler.core.checkpoint import Step
+from scheduler.core.checkpoint import Checkpoint, Step
 from scheduler.core.conversation import Call, CallState, Message, Request
 from scheduler.core.effect import Effect, call_key
 from scheduler.core.retry import BLIP_TRIES, blip_seconds, is_blip
@@ -94,6 +94,7 @@ async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tupl
         )
         try:
             reply = await model.ask(ask, on_text=lambda _: crashpoint("W4"))
+            _refuse_known_ids(at, reply)
         except ModelFault as fault:
             now = kit.clock.now()
             failed = replace(
@@ -113,6 +114,22 @@ async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tupl
         reraise=True,
     )
     return await blips(once)
+
+
+def _refuse_known_ids(at: Checkpoint, reply: Reply) -> None:
+    """Refuse an answer whose calls cannot be told apart, from each other or from those just answered.
+
+    Some gateways number the calls of every answer anew.  Such a conversation could not be sent back.
+
+    Raises:
+        ModelFault: an id came before.
+    """
+    known = {call.id for call in at.calls}
+    for block in reply.content:
+        if block.get("type") == "tool_use":
+            if block["id"] in known:
+                raise ModelFault(f"two calls have the id {block['id']}", kind="unknown")
+            known.add(block["id"])
 
 
 def _wait(state: RetryCallState) -> float:

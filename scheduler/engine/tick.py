@@ -52,6 +52,7 @@ async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, *, by_leas
     now = kit.clock.now()
     dead = presence.dead(await store.runners())
     done.rescued = await store.rescue(now, dead, kit.settings.most_attempts, by_lease=by_lease)
+    presence.forget(dead)
     for rescued in done.rescued:
         said = "buried" if rescued.state is State.FAILED else "rescued"
         log.warning(

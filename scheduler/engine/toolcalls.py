@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from scheduler.core.arguments import wrong_arguments
-from scheduler.core.capped import MOST_OUTPUT_BYTES, capped, sendable
+from scheduler.core.capped import MOST_OUTPUT_BYTES, capped, sendable_json
 from scheduler.core.checkpoint import CallResult, Step
 from scheduler.core.conversation import Block, Call, CallState
 from scheduler.core.effect import Effect
@@ -22,6 +22,10 @@ log = logging.getLogger("agentcron")
 
 OUTPUT_BYTES = MOST_OUTPUT_BYTES + 1_000
 """How much of a result goes to the model: with room for a tool's own last line about what it has cut."""
+
+MOST_BLOCKS = 100
+MOST_BLOCK_BYTES = 4_000_000
+"""For all blocks of a result together; a picture or a document goes with every request from then on."""
 
 INTERRUPTED = (
     "This call was interrupted: the process died while it was under way. Its outcome is unknown, and it was "
@@ -119,17 +123,24 @@ def clean(answer: ToolAnswer) -> ToolAnswer:
 
     Raises:
         TypeError: it is neither a text nor blocks in JSON.
+        ValueError: it is too much, or holds what JSON cannot carry.
     """
     if isinstance(answer, str):
         return capped(answer, OUTPUT_BYTES)
     if not isinstance(answer, tuple | list) or not all(isinstance(block, Mapping) for block in answer):
         raise TypeError(f"it returned {type(answer).__name__}, neither a text nor a tuple of blocks")
-    return tuple(_clean_block(block) for block in answer)
+    if len(answer) > MOST_BLOCKS:
+        raise ValueError(f"it returned {len(answer)} blocks, more than {MOST_BLOCKS}")
+    blocks = tuple(_clean_block(block) for block in answer)
+    size = sum(len(json.dumps(block)) for block in blocks)
+    if size > MOST_BLOCK_BYTES:
+        raise ValueError(f"it returned {size:,} bytes in blocks, more than {MOST_BLOCK_BYTES:,}")
+    return blocks
 
 
 def _clean_block(block: Block) -> Block:
-    text = json.dumps(dict(block), ensure_ascii=False)
-    clean_block: Block = json.loads(sendable(text))
-    if isinstance(block.get("text"), str):
-        clean_block = {**clean_block, "text": capped(block["text"], OUTPUT_BYTES)}
+    kept = dict(block)
+    if isinstance(kept.get("text"), str):
+        kept["text"] = capped(kept["text"], OUTPUT_BYTES)
+    clean_block: Block = sendable_json(kept)
     return clean_block

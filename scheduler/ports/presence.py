@@ -17,3 +17,7 @@ class Presence(Protocol):
         A runner of another host, or of a platform without file locks, is never called dead here.
         """
         ...
+
+    def forget(self, runners: Sequence[str]) -> None:
+        """Remove what dead runners have left behind, once it is on record that they are dead."""
+        ...

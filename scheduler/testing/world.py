@@ -51,6 +51,9 @@ class NobodyDies:
         """Return the ids that were put into ``fallen``."""
         return [info.id for info in runners if info.id in self.fallen]
 
+    def forget(self, runners: Sequence[str]) -> None:
+        """Do nothing: they left nothing behind."""
+
 
 class ListeningModel:
     """Passes requests on to another model and keeps them.

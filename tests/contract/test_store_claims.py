@@ -130,6 +130,48 @@ async def test_requests_an_earlier_runner_left_open_are_lost_and_counted(bench: 
         assert [request.state for request in reader.requests(again.run_id)] == ["lost"]
 
 
+async def crash(bench: Bench, seconds: float, runner: str) -> None:
+    """Claim everything, and die with it."""
+    await bench.claim(seconds, runner=runner)
+    await rescue(bench, seconds, runner, most=5)
+
+
+async def test_a_runner_works_on_one_run_at_a_time_of_those_whose_runners_died_twice(bench: Bench) -> None:
+    ids = [(await bench.queue(make_job(f"j{n}"), seconds=n)).id for n in range(3)]
+    await crash(bench, 10, "r1")
+    assert len(await bench.claim(20, runner="r2")) == 3, "one crash is nobody's fault"
+    await rescue(bench, 20, "r2", most=5)
+    fresh = await bench.queue(make_job("fresh"), seconds=30)
+    first = await bench.claim(30, runner="r3")
+    assert [lease.run_id for lease in first] == [ids[0], fresh.id]
+    assert await bench.claim(31, runner="r3") == []
+    [second] = await bench.claim(31, runner="r4")
+    assert second.run_id == ids[1], "another runner may take another one"
+    await bench.end(first[0], Move.FINISH, 32)
+    assert [lease.run_id for lease in await bench.claim(33, runner="r3")] == [ids[2]]
+
+
+async def test_runs_of_one_job_that_may_overlap_are_suspects_too(bench: Bench) -> None:
+    for number in range(3):
+        await bench.queue(make_job(overlap="allow"), seconds=number)
+    await crash(bench, 10, "r1")
+    await crash(bench, 20, "r2")
+    assert len(await bench.claim(30, runner="r3")) == 1
+    assert await bench.claim(31, runner="r3") == []
+
+
+async def test_a_sleep_clears_a_run_of_suspicion(bench: Bench) -> None:
+    for number in range(2):
+        await bench.queue(make_job(f"j{number}"), seconds=number)
+    for seconds, runner in ((10, "r1"), (20, "r2")):
+        await crash(bench, seconds, runner)
+    for runner in ("r3", "r4"):
+        [lease] = await bench.claim(30, runner=runner)
+        await bench.store.commit(lease, sleep(31, until=60))
+    await wake(bench, 60)
+    assert len(await bench.claim(60, runner="r5")) == 2
+
+
 # -- leases -----------------------------------------------------------------------------------------
 async def test_a_renewed_lease_outlives_its_first_end(bench: Bench) -> None:
     lease = await bench.running()
@@ -252,6 +294,13 @@ async def test_a_notice_taken_by_a_process_that_died_is_taken_again(bench: Bench
     await rescue(bench, 3, "r1")
     assert len(await bench.store.take_notices("r2", at(3), 10)) == 1
     assert len(await bench.store.take_notices("r3", at(9000), 10)) == 1
+
+
+async def test_a_runner_that_was_found_dead_is_not_there_any_more(bench: Bench) -> None:
+    for name in ("a", "b"):
+        await bench.store.enter(RunnerInfo(name, "daemon", "host", 42, NOON, NOON))
+    await rescue(bench, 60, "a")
+    assert [info.id for info in await bench.store.runners()] == ["b"]
 
 
 async def test_a_runner_is_there_from_entering_to_leaving(bench: Bench) -> None:

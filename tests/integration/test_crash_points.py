@@ -43,9 +43,9 @@ POINTS = frozenset(CRASH_POINTS) | frozenset(ENGINE_POINTS) | frozenset(PLUGIN_P
 """Every point that this file kills at; the house checks that no other exists."""
 
 
-def kill_at(scene: Scene, point: str) -> None:
+def kill_at(scene: Scene, point: str, *options: str) -> None:
     """Start a daemon that dies at ``point``."""
-    daemon = scene.place.start("up", crash=point)
+    daemon = scene.place.start("up", *options, crash=point)
     assert daemon.wait() == -signal.SIGKILL, daemon.stderr
 
 

@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.trouble import NoTablesError
+from scheduler.core.run import Run
+
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -190,6 +194,16 @@ class Installation:
     def json(self, *argv: str) -> Any:
         """Run a reader with ``--json`` and return what it prints."""
         return json.loads(self.do(*argv, "--json").stdout)
+
+    def runs(self, job: str | None = None, *, live: bool = False) -> list[Run]:
+        """Return the runs, the newest first; none before the first process has made the tables."""
+        if not self.database.exists():
+            return []
+        try:
+            with Reader.open(self.database) as reader:
+                return reader.live_runs() if live else reader.runs(job, limit=1_000_000)
+        except NoTablesError:
+            return []
 
     def close(self) -> None:
         """Kill whatever still lives, each process by its own id."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +15,7 @@ from scheduler.adapters.sql.reader import Reader
 from scheduler.core.conversation import CallState
 from scheduler.core.effect import Effect
 from scheduler.core.run import FINAL, Run, State
-from tests.fake_messages_api import FakeMessagesAPI, answer, verify_pairing
+from tests.fake_messages_api import FakeMessagesAPI, Turn, answer, verify_pairing
 from tests.kit.processes import Installation, Process, until
 
 JOB = "work"
@@ -45,16 +47,21 @@ class Scene:
         Another ``prompt`` is the marker of a script that the test gives to the API itself.
         """
         schedule = schedule or f"@at {datetime.now(UTC) - timedelta(seconds=2):%Y-%m-%dT%H:%M:%SZ}"
+        self.place.home.mkdir(mode=0o700, exist_ok=True)
         self.workdir.mkdir(parents=True, exist_ok=True)
         (self.workdir / "inbox.md").write_text("one letter\n")
         self.place.crontab(
             f'{schedule}  {JOB}  "{prompt}"  tools=read,stamp,keyed_stamp,probed_stamp,hang'
             f'  report="(cat; echo \\" $AGENTCRON_NOTICE $AGENTCRON_STATE\\") >> {self.reports}"\n'
         )
-        if prompt != MARKER:
-            return
+        if prompt == MARKER:
+            self.script(MARKER)
+
+    def script(self, marker: str, *faults: Turn, delay_seconds: float = 0.0) -> None:
+        """Tell the API what it answers to ``marker``: after ``faults``, and the first answer late."""
         self.api.script(
-            MARKER,
+            marker,
+            *faults,
             answer(
                 "First I read.",
                 calls=[
@@ -62,6 +69,7 @@ class Scene:
                     ("stamp", {"text": "one"}),
                     ("note", {"text": "read it"}),
                 ],
+                delay_seconds=delay_seconds,
             ),
             answer(
                 calls=[
@@ -95,6 +103,12 @@ class Scene:
         found = until(look, seconds, lambda: f"the end of the run; it is {self.run()}\n{daemons[0].stderr}")
         assert found is not None
         return found
+
+    def is_reported(self) -> bool:
+        """Whether every notice is on record as sent."""
+        with closing(sqlite3.connect(self.place.database)) as database:
+            states = [state for (state,) in database.execute("SELECT state FROM outbox")]
+        return bool(states) and set(states) == {"sent"}
 
     def stamps(self) -> Counter[str]:
         """How often each stamp was made."""
@@ -142,8 +156,11 @@ class Scene:
     def _check_requests(self, run: Run, requests: Any) -> None:
         answered = [request for request in requests if request.state == "answered"]
         lost = [request for request in requests if request.state == "lost"]
+        failed = [request for request in requests if request.state == "failed"]
         assert len(answered) == ANSWERS
-        assert len(answered) + len(lost) == len(requests)
+        assert len(answered) + len(lost) + len(failed) == len(requests)
+        # A request fails when the API says so, and for no other reason.
+        assert len(failed) <= sum(seen.got.startswith("fail") for seen in self.api.requests)
         assert run.unknown_cost_requests == len(lost)
         # No more calls of the API than there are records of one: nothing was asked behind the store's back.
         assert len(self.api.requests) <= len(requests)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,11 @@ class Stage:
         """Return what the run waits for."""
         with self.world.reader() as reader:
             return reader.wakeups(run_id)
+
+    def notices(self) -> list[str]:
+        """Return what the owner is told, sent or not."""
+        with closing(sqlite3.connect(self.world.config.database)) as database:
+            return [body for (body,) in database.execute("SELECT body FROM outbox ORDER BY id")]
 
     def results(self, run_id: str) -> dict[str, Any]:
         """Return the tool results that the agent got, by tool name (the last one of each)."""

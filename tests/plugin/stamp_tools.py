@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 
 from scheduler import tool
@@ -112,3 +113,18 @@ async def SLOW(args: Args, context: ToolContext) -> str:
     while not (Path(context.workdir) / "go on").exists():  # noqa: ASYNC110  (another process makes it)
         await asyncio.sleep(0.02)
     return said
+
+
+@tool(
+    name="poison",
+    description="Kill the process that runs this.",
+    schema={"type": "object"},
+    effect="pure",
+    reads_private=False,
+    reads_untrusted=False,
+    external=False,
+)
+async def POISON(args: Args, context: ToolContext) -> str:
+    """Die as a library that runs out of memory does; harmless to repeat, as far as anybody has declared."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "not reached"

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.core.retry import (
+    LONGEST_ASKED_SECONDS,
     LONGEST_SECONDS,
     TRANSIENT,
     BackOff,
@@ -36,13 +37,17 @@ def test_a_server_that_asks_for_more_is_obeyed_and_for_less_is_not() -> None:
     assert backoff_seconds(3, 5) == 120
 
 
+def test_a_server_that_asks_for_years_is_asked_again_tomorrow() -> None:
+    assert backoff_seconds(1, 1e15) == 24 * 3600
+
+
 @given(st.integers(-5, 500), st.one_of(st.none(), st.floats(0, 1e7)))
-def test_a_wait_is_never_shorter_than_half_a_minute_nor_than_asked(
+def test_a_wait_is_never_shorter_than_half_a_minute_nor_than_asked_up_to_a_day(
     failures: int, asked: float | None
 ) -> None:
     wait = backoff_seconds(failures, asked)
     assert 30 <= wait <= max(LONGEST_SECONDS, asked or 0)
-    assert wait >= (asked or 0)
+    assert wait >= min(asked or 0, LONGEST_ASKED_SECONDS)
 
 
 @pytest.mark.parametrize(

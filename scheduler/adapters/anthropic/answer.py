@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from scheduler.core.capped import sendable_json
 from scheduler.core.conversation import Block, Usage
 from scheduler.errors import ModelFault
 
@@ -81,6 +82,11 @@ class Answer:
             self._stopped = True
         return ""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its end was seen."""
+        return self._stopped
+
     def check_whole(self) -> None:
         """Refuse an answer that is not complete, or whose ending nobody knows.
 
@@ -141,7 +147,17 @@ class Answer:
                 if self.stop_reason == "tool_use":
                     raise ModelFault("the input of a tool call is not JSON", kind="cut") from error
                 kept["input"] = {}  # max_tokens in the middle of a call; nobody will run it
+        if kept.get("type") in ("text", "tool_use"):
+            return self._sendable(kept)
         return kept
+
+    def _sendable(self, block: dict[str, Any]) -> dict[str, Any]:
+        """A model can write half of a surrogate pair, which nobody can send back."""
+        try:
+            clean: dict[str, Any] = sendable_json(block)
+        except ValueError as error:
+            raise ModelFault(f"a block of the answer cannot be sent back: {error}", kind="unknown") from error
+        return clean
 
     def _count(self, usage: Mapping[str, Any] | None) -> None:
         # The counts of a message_delta are totals; one that is missing leaves the earlier one standing.

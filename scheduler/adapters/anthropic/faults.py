@@ -70,6 +70,8 @@ def _kind(status: int, error_type: str, reason: str) -> FaultKind:
         return _BY_STATUS[status]
     if status >= 500:
         return "overloaded"
+    if 300 <= status < 400:
+        return "unknown"  # somebody else answers in the API's place, and asking again meets him again
     return "invalid" if status >= 400 else "cut"
 
 
@@ -98,7 +100,7 @@ def fault_of(error: Exception, *, answering: bool, request_id: str | None, secre
         text = f"the model API cannot be reached: {_cause(error)}"
     elif isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         text = "the answer of the model API was garbled"
-    elif isinstance(error, ValueError | TypeError) and not answering:
+    elif isinstance(error, ValueError | TypeError | RecursionError) and not answering:
         text, kind = f"the request cannot be written as JSON: {_cause(error)}", "invalid"
     elif isinstance(error, LookupError | TypeError | AttributeError | ValueError):
         text, kind = f"the answer has an unknown shape: {_cause(error)}", "unknown"

@@ -109,6 +109,8 @@ class AnthropicModel:
                 text = answer.feed(values)
                 if text and on_text:
                     on_text(text)
+                if answer.is_over:
+                    return  # a connection that breaks from here on takes nothing away
 
     async def _opened(self) -> AsyncAnthropic:
         async with self._opening:
@@ -118,9 +120,11 @@ class AnthropicModel:
             return self._client
 
     def _make_client(self) -> AsyncAnthropic:
-        from anthropic import AsyncAnthropic
+        from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
 
-        return AsyncAnthropic(api_key=self._key, base_url=self._base_url, max_retries=0)
+        # Followed, a redirect would take key and conversation wherever a portal likes to send them.
+        http = DefaultAsyncHttpxClient(follow_redirects=False)
+        return AsyncAnthropic(api_key=self._key, base_url=self._base_url, max_retries=0, http_client=http)
 
 
 def _create(client: AsyncAnthropic, ask: Ask, params: dict[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from scheduler.adapters.sql.statements import (
     many,
     sources,
 )
-from scheduler.core.lease import Lease
+from scheduler.core.lease import SUSPECT_CRASHES, Lease
 from scheduler.core.run import Move, State, transition
 from scheduler.ports.store import Rescued
 
@@ -32,6 +32,12 @@ UNBLOCKED = (
 )
 """A queued run ``r`` whose job runs nothing now, and which need not wait for an earlier run's end."""
 
+_SUSPECT = f"(r.attempts + CASE WHEN r.free_claim THEN 0 ELSE 1 END > {SUSPECT_CRASHES})"
+_NOT_BESIDE = (
+    f"(NOT {_SUSPECT} OR NOT EXISTS (SELECT 1 FROM runs s WHERE s.state = 'running'"
+    f" AND s.runner = :runner AND s.attempts > {SUSPECT_CRASHES}))"
+)
+
 _ALLOW_WINDOW = 256
 """How many of the oldest runs of ``overlap=allow`` jobs are looked at, so that a flood costs no more."""
 
@@ -39,7 +45,8 @@ _ALLOW_WINDOW = 256
 def _first_of_each(only: str) -> TextClause:
     """Return the query for the oldest ready run of every job that runs nothing."""
     return text(
-        f"SELECT r.id FROM runs r WHERE {_QUEUED} AND {_READY} AND {UNBLOCKED}{only.format(t='r')}"
+        f"SELECT r.id, {_SUSPECT} FROM runs r WHERE {_QUEUED} AND {_READY} AND {_NOT_BESIDE}"
+        f" AND {UNBLOCKED}{only.format(t='r')}"
         f" AND NOT EXISTS (SELECT 1 FROM runs e WHERE {_EARLIER} AND {sources(Move.CLAIM, 'e.state')}"
         f" AND (e.not_before IS NULL OR e.not_before <= :now){only.format(t='e')})"
         " ORDER BY r.fire_time, r.id LIMIT :limit"
@@ -49,10 +56,11 @@ def _first_of_each(only: str) -> TextClause:
 def _more_of_allowed(only: str) -> TextClause:
     """Return the query for further runs of jobs that may run more than once at a time, fewest first."""
     return text(
-        "SELECT id FROM (SELECT r.id, r.fire_time, row_number() OVER (PARTITION BY r.job"
+        "SELECT id, suspect FROM (SELECT r.id, r.fire_time, r.suspect, row_number() OVER (PARTITION BY r.job"
         " ORDER BY r.fire_time, r.id) + (SELECT count(*) FROM runs b WHERE b.job = r.job"
-        " AND b.state = 'running') AS place FROM (SELECT r.id, r.fire_time, r.job FROM runs r"
-        f" WHERE {_QUEUED} AND r.overlap = 'allow' AND {_READY}{only.format(t='r')}"
+        f" AND b.state = 'running') AS place FROM (SELECT r.id, r.fire_time, r.job, {_SUSPECT} AS suspect"
+        f" FROM runs r WHERE {_QUEUED} AND r.overlap = 'allow' AND {_READY} AND {_NOT_BESIDE}"
+        f"{only.format(t='r')}"
         " ORDER BY r.fire_time, r.id LIMIT :window) AS r) AS placed"
         " ORDER BY place, fire_time, id LIMIT :limit"
     )
@@ -100,6 +108,11 @@ _FREE_NOTICES = text(
     "UPDATE outbox SET state = 'waiting', due_at = :now WHERE state = 'taken' AND runner IN :dead"
 ).bindparams(many("dead"))
 
+# It lived until it was last heard of, at least; whoever looks for the living need not ask for it again.
+_FOUND_DEAD = text(
+    "UPDATE runners SET stopped_at = seen_at WHERE id IN :dead AND stopped_at IS NULL"
+).bindparams(many("dead"))
+
 
 def claim(
     connection: Connection,
@@ -110,7 +123,7 @@ def claim(
     only: Sequence[str] | None,
 ) -> list[Lease]:
     """See ``Store.claim``.  First one run for every job that runs nothing, then more where allowed."""
-    values: dict[str, Any] = {"now": to_us(now), "limit": limit}
+    values: dict[str, Any] = {"now": to_us(now), "limit": limit, "runner": runner}
     if only is not None:
         values["only"] = list(only)
     expires = now + timedelta(seconds=lease_seconds)
@@ -119,9 +132,15 @@ def claim(
         values["limit"] = limit - len(leases)
         values["window"] = max(_ALLOW_WINDOW, 4 * limit)
         if values["limit"] > 0:
-            ids = list(connection.execute(query, values).scalars())
+            ids = _one_suspect(connection.execute(query, values).all())
             leases += _take(connection, ids, runner, now, expires)
     return leases
+
+
+def _one_suspect(found: Sequence[Any]) -> list[str]:
+    """Return the ids without the suspects after the first one; they wait for its end."""
+    suspects = [run_id for run_id, suspect in found if suspect]
+    return [run_id for run_id, _ in found if run_id not in suspects[1:]]
 
 
 def _take(
@@ -196,4 +215,5 @@ def rescue(
         found += taken
     if dead_runners:
         connection.execute(_FREE_NOTICES, values)
+        connection.execute(_FOUND_DEAD, values)
     return found

@@ -109,7 +109,7 @@ def commit(connection: Connection, lease: Lease, step: Step) -> None:
         connection.execute(INSERT_REQUEST, rows.request_values(run_id, job, step.opened))
     if step.closed is not None:
         _close_request(connection, run_id, job, step.closed)
-    if step.notices:
+    if step.notices and not _is_old_news(connection, run_id, step):
         connection.execute(INSERT_NOTICE, _notices(run_id, job, step))
     if step.move is not None:
         _let_go(connection, lease, step, step.move, cancel_asked)
@@ -200,6 +200,26 @@ def _notices(run_id: str, job: str, step: Step) -> list[dict[str, Any]]:
         }
         for notice in step.notices
     ]
+
+
+# A key that is refused is probed every hour for a week, and the owner wants to hear of it once.
+_SAID = text(
+    "SELECT 1 FROM outbox o WHERE o.run_id = :id AND o.body = :body AND o.created_at >= coalesce("
+    "(SELECT q.ended_at FROM requests q WHERE q.run_id = :id AND q.state = 'answered'"
+    " ORDER BY q.number DESC LIMIT 1), 0) AND o.created_at >= coalesce("
+    "(SELECT min(a.claimed_at) FROM attempts a WHERE a.run_id = :id"
+    " AND a.number > (SELECT r.resumed_epoch FROM runs r WHERE r.id = :id)), 0) LIMIT 1"
+)
+
+
+def _is_old_news(connection: Connection, run_id: str, step: Step) -> bool:
+    """Whether the owner knows that a run is parked for this very reason, and nothing has happened since."""
+    if step.move is not Move.PARK:
+        return False
+    return all(
+        connection.execute(_SAID, {"id": run_id, "body": plain(notice.body)}).first() is not None
+        for notice in step.notices
+    )
 
 
 def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel_asked: bool) -> None:

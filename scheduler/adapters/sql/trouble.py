@@ -6,7 +6,7 @@ import os
 import sqlite3
 from urllib.parse import quote
 
-from scheduler.errors import StoreError
+from scheduler.errors import BadRowError, StoreError
 
 BUSY_SECONDS = 5.0
 """How long a statement waits for another process before it gives up."""
@@ -16,6 +16,7 @@ LOOK_SECONDS = 3.0
 
 # Primary result codes of SQLite (the low byte of sqlite_errorcode).
 _BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
+_TOO_BIG, _CONSTRAINT, _MISMATCH = 18, 19, 20
 
 
 def read_only(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
@@ -65,6 +66,8 @@ def explain(error: BaseException, path: str) -> StoreError:
             f"the database {path} is damaged",
             help="stop all agentcron processes, keep a copy of the file, and restore a backup",
         )
+    if code in (_TOO_BIG, _CONSTRAINT, _MISMATCH):
+        return BadRowError(f"the database {path} cannot hold what was to be written: {error}")
     if code == _CANTOPEN:
         return _cannot_open(path)
     if code == _IOERR and os.path.isdir(path):

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from scheduler.core.job import Job
+from scheduler.core.lease import SUSPECT_CRASHES
 from scheduler.core.run import Run, State
 from scheduler.core.standing import RunnerInfo, Standing
 from scheduler.core.trigger import CronTrigger, Manual, Reboot
@@ -215,6 +216,8 @@ def _live(case: Case, run: Run, when: datetime | None, slot: datetime | None) ->
         state = f"queued, starts {clock.away(run.not_before)} (jitter or catch-up)"
     elif run.state is State.QUEUED and case.daemon is None:
         state = "queued; nobody is running"
+    elif run.state is State.QUEUED and run.attempts >= SUSPECT_CRASHES:
+        state = f"queued; its runner died {run.attempts} times, so it runs beside no other such run"
     elif run.id in case.orphans:
         state = "running no more: its runner is dead, and a daemon takes it up where it was"
     fired = "was started by hand" if run.origin == "person" else "fired"

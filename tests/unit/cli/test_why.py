@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -80,6 +81,26 @@ def test_an_overlap_names_the_run(call: Call, build: Build) -> None:
         "If run run00001 (sleeping) is not over then, the slot is skipped"
         in call("why", "review", "10:00").out
     )
+
+
+def test_a_run_whose_runners_died_waits_until_no_other_such_run_is_at_work(
+    call: Call, build: Build, home: Path
+) -> None:
+    lock = home / "d1.lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        async def scene(world: World) -> None:
+            await scenes.load(world)
+            await world.fire("writer")
+            for dead in ("r1", "r2"):
+                await world.store.claim(dead, world.clock.now(), limit=1, lease_seconds=30)
+                await world.store.rescue(world.clock.now(), [dead], 5)
+            await world.store.enter(scenes.runner(world, lock=str(lock)))
+
+        build(scene)
+        said = " ".join(call("why", "writer").fits().out.split())
+    assert "is queued; its runner died 2 times, so it runs beside no other such run." in said
 
 
 def test_downtime_is_named_and_the_run_that_stands_for_the_slot(

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import pytest
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -34,6 +35,7 @@ from scheduler.ports.model import Ask, Reply
 from scheduler.ports.tool import Args, Probe, ToolContext, tool
 from scheduler.testing.world import Underway, World, open_world
 from tests.kit.models import CENT, Answer, FakeModel, call, fault, finish, say, sleep, summary
+from tests.kit.soak import SOAK
 from tests.kit.validity import assert_prefixes, assert_sendable, assert_valid
 
 BUDGET = 8 * CENT
@@ -379,9 +381,9 @@ class Lives(RuleBasedStateMachine):
             await self.context.__aexit__(None, None, None)
 
 
-TestLives = Lives.TestCase
+TestLives = pytest.mark.soak(pytest.mark.timeout(3600)(Lives.TestCase))
 TestLives.settings = hypothesis.settings(
-    max_examples=int(os.environ.get("AGENTCRON_LIVES", "30")),
+    max_examples=int(os.environ.get("AGENTCRON_LIVES", "500" if SOAK else "30")),
     stateful_step_count=25,
     deadline=None,
     derandomize=bool(os.environ.get("CI")),
