@@ -50,10 +50,15 @@ _TAKEN = {State.FAILED: Move.BURY, State.CANCELLED: Move.CANCEL}
 
 
 class Witness:
-    """Sees what a process does, and passes it on; an observer that breaks disturbs nobody."""
+    """Sees what a process does, and passes it on; an observer that breaks disturbs nobody.
 
-    def __init__(self, *observers: Observer) -> None:
+    Args:
+        aloud: false writes no lines about moves: the command shows its one run by itself.
+    """
+
+    def __init__(self, *observers: Observer, aloud: bool = True) -> None:
         self._observers = observers
+        self._aloud = aloud
 
     # -- moves ------------------------------------------------------------------------------------
     def fired(self, run: Run, now: datetime) -> None:
@@ -90,7 +95,7 @@ class Witness:
     def committed(self, before: Checkpoint, step: Step, now: Checkpoint, *, cancelled: bool) -> None:
         """See a step of a claimed run; ``cancelled``: a cancel that was asked for ended the run there."""
         self._tell(lambda observer: observer.stepped(before, step, now))
-        if step.messages and step.messages[-1].role == "assistant":
+        if self._aloud and step.messages and step.messages[-1].role == "assistant":
             _say_step(now)
         if step.move is None:
             return
@@ -132,7 +137,8 @@ class Witness:
         self._tell(lambda observer: observer.beat(monotonic))
 
     def _moved(self, moved: Moved) -> None:
-        _say(moved)
+        if self._aloud:
+            _say(moved)
         self._tell(lambda observer: observer.moved(moved))
 
     def _tell(self, tell: Callable[[Observer], None]) -> None:

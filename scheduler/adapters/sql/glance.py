@@ -5,7 +5,6 @@ Read-only like the reader, and without SQLAlchemy.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,13 +80,6 @@ class Glance(Reader):
     def jumps(self, since: datetime) -> list[Jump]:
         """Return what happened to the clock from an instant on."""
         return self._all(_JUMPS, {"since": to_us(since)}, _jump_from)
-
-    @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Glance:
-        """Open a database that exists.  Raises as ``Reader.open`` does."""
-        found = super().open(path)
-        assert isinstance(found, Glance), "the reader opens what it is called on"
-        return found
 
     def last_ends(self) -> dict[str, LastEnd]:
         """Return for each job how its last run ended, skipped ones too; without the rest of the row."""

@@ -234,6 +234,10 @@ class SqlStore:
         await asyncio.to_thread(self._committer.close)
         self._committer = await asyncio.to_thread(self._start)
 
+    def commits(self) -> int:
+        """Return how many transactions that wrote this process has committed."""
+        return self._committer.commits
+
     async def close(self) -> None:
         """Finish queued writes and close."""
         await asyncio.to_thread(self._committer.close)
