@@ -37,8 +37,6 @@ class NotifySocket(Observer):
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._clock = clock
         self._pet_every = None if watchdog_seconds is None else watchdog_seconds / 2
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        self._socket.setblocking(False)
         self._petted: float | None = None
         self._extended: float | None = None
         self._ready = False
@@ -74,10 +72,6 @@ class NotifySocket(Observer):
         """Say that we end; from now on beats ask for more time."""
         self._stopping = True
         self._send("STOPPING=1", "STATUS=stopping: running steps are finished or handed back")
-
-    def close(self) -> None:
-        """Close our end."""
-        self._socket.close()
 
     # -- what it sees -----------------------------------------------------------------------------
     def loaded(self, jobs: int, problem: str) -> None:
@@ -115,7 +109,9 @@ class NotifySocket(Observer):
 
     def _send(self, *lines: str) -> None:
         try:
-            self._socket.sendto("\n".join(lines).encode(), self._address)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours:
+                ours.setblocking(False)
+                ours.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
             # Nobody listens, or not fast enough: agents go on.  Once is enough in the log.
             if not self._deaf:

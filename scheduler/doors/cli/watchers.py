@@ -63,7 +63,6 @@ def watched(config: Config, metrics: tuple[str, int] | None, otel: bool | None) 
     try:
         if found.supervisor is not None:
             found.observers.append(found.supervisor)
-            closing.append(found.supervisor.close)
         _export_spans(found, closing, otel)
         if metrics is not None:
             _serve_metrics(found, closing, config, metrics)
