@@ -110,11 +110,6 @@ class Glance(Reader):
         """Return the revision of the schema."""
         return str(self._all("SELECT version_num FROM alembic_version", {}, tuple)[0][0])
 
-    def pragma(self, name: str) -> str:
-        """Return the first value of a PRAGMA, such as ``quick_check(1)``."""
-        found = self._all(f"PRAGMA {name}", {}, tuple)
-        return str(found[0][0]) if found else ""
-
 
 def _last_end(row: rows.Row) -> tuple[str, LastEnd]:
     return row[0], LastEnd(*row[1:])
