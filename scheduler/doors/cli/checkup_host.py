@@ -89,7 +89,7 @@ def _zone_release() -> str:
         for name, mark in (("tzdata.zi", "# version "), ("+VERSION", "")):
             path = Path(folder, name)
             if path.is_file():
-                with path.open(encoding="ascii", errors="replace") as file:
+                with path.open(encoding="utf-8", errors="replace") as file:
                     return file.readline().strip().removeprefix(mark)
         if Path(folder, "Europe", "Berlin").is_file():
             return ""  # this folder is used, and does not say which release it is
