@@ -62,6 +62,11 @@ class NotifySocket(Observer):
         watched = int(microseconds) / 1e6 if for_us and microseconds.isdecimal() else 0.0
         return cls(address, clock, watched or None)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether a watchdog wants to be petted."""
+        return self._pet_every is not None
+
     # -- what the process says of itself ----------------------------------------------------------
     def reloading(self) -> None:
         """Say that the crontab is read again; ``loaded`` ends that."""

@@ -67,6 +67,16 @@ def test_a_loop_that_stands_still_is_not_petted(place: Installation, systemd: No
     assert daemon.wait() == 0, daemon.stderr
 
 
+def test_a_hang_that_systemd_ends_leaves_the_stacks(place: Installation, systemd: NotifyListener) -> None:
+    place.crontab('@manual  one  "x"  model=rehearsal:none.jsonl\n')
+    daemon = up(place, systemd)
+    systemd.wait("READY=1")
+    daemon.send(signal.SIGABRT)
+    assert daemon.wait() == -signal.SIGABRT
+    assert "Current thread" in daemon.stderr
+    assert "committer.py" in daemon.stderr, "all threads, not only the first"
+
+
 def test_a_slow_step_at_the_end_asks_for_more_time(
     scene: Scene, api: FakeMessagesAPI, systemd: NotifyListener
 ) -> None:

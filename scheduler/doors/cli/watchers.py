@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -63,6 +64,9 @@ def watched(config: Config, metrics: tuple[str, int] | None, otel: bool | None) 
     try:
         if found.supervisor is not None:
             found.observers.append(found.supervisor)
+            if found.supervisor.is_watched:
+                # systemd ends a hang by SIGABRT: then the journal shows where every thread stood.
+                faulthandler.enable()
         _export_spans(found, closing, otel)
         if metrics is not None:
             _serve_metrics(found, closing, config, metrics)
