@@ -15,7 +15,7 @@ VERSION_TABLE = "alembic_version"
 
 TABLES = (
     *("jobs", "runs", "pins", "messages", "calls", "requests"),
-    *("attempts", "wakeups", "outbox", "runners", "meta"),
+    *("attempts", "wakeups", "outbox", "runners", "meta", "jumps"),
 )
 """The tables of this version."""
 

@@ -21,7 +21,8 @@ _MARKS = {"problem": "PROBLEM", "warning": "warning", "note": "note", "ok": "ok"
 def doctor_command(config: Config, as_json: bool, deep: bool) -> int:
     """Check everything that can be checked without the network.
 
-    Problems come first, each with what to do; with one the exit status is 1.
+    The machine, the home, the database, the daemon, the work, the crontab.  Problems come first, each with
+    what to do; with one the exit status is 1.
 
     Example:  agentcron doctor
     """
