@@ -128,6 +128,11 @@ class Audit(Reader):
         found = self._all(_LATEST, {}, lambda row: maybe_from_us(row[0]))
         return max((instant for instant in found if instant is not None), default=None)
 
+    def set_back_from(self) -> datetime | None:
+        """Return the latest time that a clock showed before it was set back, as far as that was noticed."""
+        ((found,),) = self._all("SELECT max(before) FROM jumps WHERE kind = 'set_back'", {}, tuple)
+        return maybe_from_us(found)
+
     def unsent(self, since: datetime) -> list[Unsent]:
         """Return the reports that were given up since then, the newest first."""
         return self._all(_GIVEN_UP, {"since": to_us(since)}, lambda row: Unsent(*row))
