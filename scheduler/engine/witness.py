@@ -15,6 +15,7 @@ from scheduler.core.checkpoint import Checkpoint, Step
 from scheduler.core.instants import to_iso
 from scheduler.core.lease import Lease
 from scheduler.core.run import Move, Run, State, transition
+from scheduler.core.safe_text import safe_text
 from scheduler.core.turn import usd
 from scheduler.core.wakeup import Waking
 from scheduler.ports.observer import Moved, Observer
@@ -43,6 +44,9 @@ EVENTS: dict[Move, tuple[str, str]] = {
 
 The one move that is not here, ``retry``, is made by ``agentcron resume``, never by a runner.
 """
+
+MOST_REASON = 300
+"""How much of a reason stands in the log; ``show`` has all of it."""
 
 _WARNINGS = frozenset({Move.FAIL, Move.RESCUE, Move.BURY, Move.PARK, Move.EXPIRE})
 _FIRED = {State.SKIPPED: Move.SKIP, State.CANCELLED: Move.CANCEL}
@@ -166,7 +170,7 @@ def _say(moved: Moved) -> None:
     if moved.wake_at is not None:
         line += f" until {to_iso(moved.wake_at)}" if moved.move is not Move.FIRE else ""
     if moved.reason:
-        line += f": {moved.reason}"
+        line += f": {_in_one_line(moved.reason)}"
     if moved.cost_microusd and moved.state is not State.RUNNING:
         line += f" ({usd(moved.cost_microusd)} so far)"
     log.log(logging.WARNING if moved.move in _WARNINGS else logging.INFO, "%s", line, extra=_fields(moved))
@@ -179,7 +183,7 @@ def _fields(moved: Moved) -> dict[str, Any]:
         "run": moved.run_id,
         "job": moved.job,
         "state": moved.state.value,
-        "reason": moved.reason,
+        "reason": _in_one_line(moved.reason),
         "reason_code": moved.reason_code,
         "wake_at": to_iso(moved.wake_at) if moved.wake_at else "",
         "runner": moved.runner,
@@ -190,6 +194,12 @@ def _fields(moved: Moved) -> dict[str, Any]:
     if moved.late_seconds is not None:
         fields["late_seconds"] = round(moved.late_seconds, 3)
     return fields
+
+
+def _in_one_line(text: str) -> str:
+    """Return a reason that cannot pass for a line of its own: an agent may have written it."""
+    shown = safe_text(text)
+    return shown if len(shown) <= MOST_REASON else f"{shown[: MOST_REASON - 1]}…"
 
 
 def _say_step(at: Checkpoint) -> None:

@@ -15,7 +15,7 @@ from tests.kit.processes import Installation, Process, until
 pytestmark = pytest.mark.process
 
 CRONTAB = '@every 1s  one  "x"  model=rehearsal:one.jsonl\n'
-URL = re.compile(r"metrics at (http://127\.0\.0\.1:\d+)/metrics")
+URL = re.compile(r"metrics at (http://[\d.]+:\d+)/metrics")
 
 
 def up(place: Installation, *options: str) -> tuple[Process, str]:

@@ -152,6 +152,17 @@ async def test_an_observer_that_breaks_disturbs_neither_the_run_nor_the_others(
     assert any("Deaf broke: ZeroDivisionError: no ears" in line.getMessage() for line in caplog.records)
 
 
+async def test_an_agent_cannot_forge_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    forged = "Done.\n09:00:00 job other fired run aaaaaaaa\x1b[2J" + "x" * 1_000
+    async with open_world(tmp_path, model=FakeModel([finish(forged)])) as world:
+        await world.load(WORK)
+        await world.play("work")
+    (line,) = [line for line in caplog.records if getattr(line, "event", "") == "run.finished"]
+    assert "\n" not in line.getMessage()
+    assert "\x1b" not in line.getMessage()
+    assert len(line.getMessage()) < 400
+
+
 def test_every_move_of_the_state_machine_has_its_line() -> None:
     assert set(EVENTS) == set(Move) - {Move.RETRY}, "a person's own move is told by the person's command"
     names = [event for event, _ in EVENTS.values()]
