@@ -25,19 +25,19 @@ log = logging.getLogger("agentcron")
 
 EVENTS: dict[Move, tuple[str, str]] = {
     Move.FIRE: ("run.fired", "fired"),
-    Move.SKIP: ("run.skipped", "is skipped"),
+    Move.SKIP: ("run.skipped", "skipped"),
     Move.QUIET: ("run.quiet", "is skipped by its gate"),
     Move.CLAIM: ("run.claimed", "goes on"),
-    Move.SUSPEND: ("run.suspended", "sleeps"),
-    Move.FINISH: ("run.finished", "has succeeded"),
-    Move.FAIL: ("run.failed", "has failed"),
-    Move.BACK_OFF: ("run.retrying", "will try again"),
-    Move.RELEASE: ("run.released", "is handed back"),
-    Move.RESCUE: ("run.rescued", "is taken back"),
-    Move.BURY: ("run.buried", "is given up"),
+    Move.SUSPEND: ("run.suspended", "is sleeping"),
+    Move.FINISH: ("run.finished", "is succeeded"),
+    Move.FAIL: ("run.failed", "is failed"),
+    Move.BACK_OFF: ("run.retrying", "is retrying"),
+    Move.RELEASE: ("run.released", "is queued again: it was handed back"),
+    Move.RESCUE: ("run.rescued", "is rescued"),
+    Move.BURY: ("run.buried", "is buried"),
     Move.PARK: ("run.parked", "is parked"),
     Move.WAKE: ("run.woke", "woke"),
-    Move.EXPIRE: ("run.expired", "has waited too long"),
+    Move.EXPIRE: ("run.expired", "is failed"),
     Move.CANCEL: ("run.cancelled", "is cancelled"),
 }
 """What the log says of each move: its ``event`` for machines, and words for people.
@@ -164,7 +164,7 @@ def _say(moved: Moved) -> None:
     if moved.move is Move.FIRE:
         line = f"job {moved.job} fired run {moved.run_id}"
     elif moved.move is Move.SKIP:
-        line = f"job {moved.job} is skipped"
+        line = f"job {moved.job} skipped"
     else:
         line = f"run {moved.run_id} of {moved.job} {words}"
     if moved.wake_at is not None:

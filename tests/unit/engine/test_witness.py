@@ -82,7 +82,7 @@ async def test_a_sleeper_is_told_move_by_move(tmp_path: Path, caplog: pytest.Log
     line = next(line for line in caplog.records if getattr(line, "event", "") == "run.suspended")
     assert getattr(line, "cost_usd", None) == 0.25
     assert getattr(line, "wake_at", "").endswith("Z")
-    assert f"run {slept.run_id} of work sleeps until " in line.getMessage()
+    assert f"run {slept.run_id} of work is sleeping until " in line.getMessage()
 
 
 async def test_skips_and_replaced_runs_are_told(tmp_path: Path) -> None:
