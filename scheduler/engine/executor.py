@@ -89,8 +89,8 @@ class Executor:
         error = None if self._work.cancelled() else self._work.exception()
         try:
             await self._let_go(error)
-        except LostLeaseError as late:
-            log.warning("run %s: let go without a record: %s", self.run_id, late)
+        except LostLeaseError:
+            self.kit.witness.lease_lost(self.progress.at.run, self.kit.clock.now())
         except StoreError as late:
             self.is_owed = True
             log.warning("run %s: let go without a record: %s", self.run_id, late)

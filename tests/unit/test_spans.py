@@ -272,7 +272,10 @@ def test_the_standard_variables_ask_for_it(environment: dict[str, str], asked: b
     assert is_asked_for(environment) is asked
 
 
-def test_an_exporter_that_is_not_there() -> None:
+def test_several_exporters_and_none_that_is_not_there() -> None:
+    spans = make_spans({"OTEL_TRACES_EXPORTER": "console, console"})
+    assert len(spans._provider._active_span_processor._span_processors) == 2
+    spans.close()
     with pytest.raises(CannotWorkError, match="there is no such exporter"):
         make_spans({"OTEL_TRACES_EXPORTER": "carrier-pigeon"})
 

@@ -12,6 +12,7 @@ import socket
 import threading
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -123,6 +124,11 @@ def _server_class(host: str) -> type[ThreadingHTTPServer]:
         daemon_threads = True
         block_on_close = False
         room = threading.BoundedSemaphore(MOST_AT_A_TIME)
+
+        def server_bind(self) -> None:
+            """Bind without asking a name server who we are."""
+            TCPServer.server_bind(self)
+            self.server_name, self.server_port = host, int(self.server_address[1])
 
         def process_request(self, request: Any, client_address: Any) -> None:
             """Begin a thread while there is room; who comes later is hung up on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points, version
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from scheduler.errors import CannotWorkError
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter
 
     from scheduler.adapters.otel.spans import Spans
 
@@ -42,19 +43,26 @@ def make_spans(environment: Mapping[str, str] = os.environ) -> Spans:
         raise CannotWorkError(
             "spans need the extra `otel`, which is not installed", help="pip install 'agentcron[otel]'"
         )
-    name = environment.get(_EXPORTER, "").strip()
-    name = _OUR_EXPORTERS.get(name, name)
-    found = list(entry_points(group="opentelemetry_traces_exporter", name=name))
-    if not found:
-        raise CannotWorkError(f"{_EXPORTER}={name}: there is no such exporter", help="try: otlp, console")
+    exporters = [_exporter(name.strip()) for name in environment.get(_EXPORTER, "").split(",")]
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     from scheduler.adapters.otel.spans import Spans
 
     provider = make_provider(environment)
-    provider.add_span_processor(BatchSpanProcessor(found[0].load()()))
+    for exporter in exporters:
+        provider.add_span_processor(BatchSpanProcessor(exporter()))
     content = environment.get(CAPTURE, "").strip().lower() in _CAPTURING
     return Spans(provider, with_content=content)
+
+
+def _exporter(name: str) -> Callable[[], SpanExporter]:
+    """Return what makes the exporter of a name: the packages that bring one register it."""
+    name = _OUR_EXPORTERS.get(name, name)
+    found = list(entry_points(group="opentelemetry_traces_exporter", name=name))
+    if not found:
+        raise CannotWorkError(f"{_EXPORTER}={name}: there is no such exporter", help="try: otlp, console")
+    make: Callable[[], SpanExporter] = found[0].load()
+    return make
 
 
 def is_installed() -> bool:

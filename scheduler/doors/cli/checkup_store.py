@@ -26,7 +26,11 @@ _BACKUP = "stop agentcron, keep a copy of the file, restore a backup"
 def check_database(config: Config, clock: Wall) -> Findings:
     """Whether the database is there, ours, current, sound, writable, and from the past."""
     if not config.database.exists():
-        yield Finding("note", "database", "not there yet; the first start makes it")
+        if config.runners.exists():
+            text = f"it is gone, although agentcron has run here: {config.database}"
+            yield Finding("problem", "database", text, "put a backup in its place, or: agentcron up")
+        else:
+            yield Finding("note", "database", "not there yet; the first start makes it")
         return
     status = database_status(config)
     if status["state"] != "current":

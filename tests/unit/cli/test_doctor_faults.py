@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.sql import tables
 from scheduler.adapters.sql.schema import TABLES
 from scheduler.core.clocks import Jump
@@ -93,6 +94,14 @@ def test_a_run_that_runs_without_an_attempt(call: Call, build: Build, sql: Sql) 
 # -- the database's file --------------------------------------------------------------------------------
 def test_the_list_of_tables_is_the_one_of_the_schema() -> None:
     assert set(TABLES) == set(tables.metadata.tables)
+
+
+def test_a_database_that_is_gone(call: Call, build: Build, home: Path) -> None:
+    build(lived)
+    FilePresence(home / "runners").hold("r1")
+    for file in home.glob("agentcron.db*"):
+        file.unlink()
+    assert problems(call("doctor", "--json"))["database"].startswith("it is gone, although agentcron has run")
 
 
 def test_half_a_change_of_the_schema(call: Call, build: Build, home: Path, sql: Sql) -> None:
