@@ -86,6 +86,7 @@ class Witness:
             "reason": f"runner {taken.runner} died or fell silent",
         }
         self._moved(Moved(move, taken.run_id, taken.job, taken.state, now, **about))
+        self._tell(lambda observer: observer.abandoned(taken, now))
 
     def claimed(self, lease: Lease, at: Checkpoint, now: datetime) -> None:
         """See an attempt begin."""

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from scheduler.core.checkpoint import Checkpoint, Step
 from scheduler.core.run import Move, Run, State
+from scheduler.ports.store import Rescued
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,9 @@ class Observer:
 
     def stepped(self, before: Checkpoint, step: Step, now: Checkpoint) -> None:
         """Hear that a step of a claimed run is committed; its move, if it has one, is heard as well."""
+
+    def abandoned(self, attempt: Rescued, when: datetime) -> None:
+        """Hear how an attempt ended whose own process cannot tell: it died, or fell silent."""
 
     def lease_lost(self, run: Run, epoch: int, when: datetime) -> None:
         """Hear that another runner owns this run now: the attempt is over and leaves no record."""

@@ -25,12 +25,21 @@ Decide: TypeAlias = Callable[[FireFacts], Decision]
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """A run taken back from a runner that died or fell silent."""
+    """A run taken back from a runner that died or fell silent, and the attempt that ended so.
+
+    Args:
+        epoch: of that attempt.
+        created_at: of the run.
+        claimed_at: when that attempt began.
+    """
 
     run_id: str
     job: str
     state: State
     runner: str
+    epoch: int
+    created_at: datetime
+    claimed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

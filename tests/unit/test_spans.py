@@ -209,6 +209,29 @@ async def test_a_lost_lease_ends_the_attempt(tmp_path: Path) -> None:
     assert attributes(attempt)["error.type"] == "lease_lost"
 
 
+async def test_an_attempt_that_was_killed_gets_its_span_from_who_rescues_the_run(tmp_path: Path) -> None:
+    slow = Recorder("slow", then=hang)
+    tools = {"slow": slow.made()}
+    async with watched(tmp_path, call(("slow", {})), tools=tools) as (world, first):
+        began = world.clock.now()
+        await world.fire("work")
+        (underway,) = await world.begin()
+        await slow.begun.wait()
+        await underway.kill()
+    assert first.named("invoke_agent work") == [], "who is killed tells nothing"
+    async with watched(tmp_path, say("Over.")) as (world, second):
+        world.clock.jump_to(began)
+        await world.take_over()
+    dead, alive = second.named("invoke_agent work")
+    (orphan,) = first.named("chat claude-haiku-5-5")
+    assert orphan.parent is not None
+    assert orphan.parent.span_id == dead.context.span_id
+    assert orphan.context.trace_id == dead.context.trace_id == alive.context.trace_id
+    assert alive.links[0].context.span_id == dead.context.span_id
+    assert attributes(dead)["error.type"] == "crashed"
+    assert dead.start_time == began.timestamp() * 1e9
+
+
 def _everything(seen: Seen) -> str:
     return json.dumps([json.loads(span.to_json()) for span in seen.all()])
 

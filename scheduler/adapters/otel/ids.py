@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-
-from scheduler.core.run import Run
 
 
 class RunIds(RandomIdGenerator):
@@ -15,9 +14,9 @@ class RunIds(RandomIdGenerator):
     def __init__(self) -> None:
         self._next: tuple[int, int] | None = None
 
-    def begin(self, run: Run) -> None:
-        """Let the next span be the one of the run's present attempt."""
-        self._next = (trace_id(run), attempt_span_id(run, run.epoch))
+    def begin(self, run_id: str, created_at: datetime, epoch: int) -> None:
+        """Let the next span be the one of this attempt."""
+        self._next = (trace_id(run_id, created_at), attempt_span_id(run_id, created_at, epoch))
 
     def generate_trace_id(self) -> int:
         """Return the id of a trace that begins."""
@@ -31,16 +30,16 @@ class RunIds(RandomIdGenerator):
         return span
 
 
-def trace_id(run: Run) -> int:
+def trace_id(run_id: str, created_at: datetime) -> int:
     """Return the id of the trace of a run: the same in every process, for as long as the run lives."""
-    return int.from_bytes(_digest(run, "trace")[:16]) or 1
+    return int.from_bytes(_digest(run_id, created_at, "trace")[:16]) or 1
 
 
-def attempt_span_id(run: Run, epoch: int) -> int:
+def attempt_span_id(run_id: str, created_at: datetime, epoch: int) -> int:
     """Return the id of the span of one attempt."""
-    return int.from_bytes(_digest(run, f"attempt {epoch}")[:8]) or 1
+    return int.from_bytes(_digest(run_id, created_at, f"attempt {epoch}")[:8]) or 1
 
 
-def _digest(run: Run, what: str) -> bytes:
+def _digest(run_id: str, created_at: datetime, what: str) -> bytes:
     # Ids of runs are unique in their own home only; no two homes make the same one at the same microsecond.
-    return hashlib.sha256(f"agentcron {run.id} {run.created_at.timestamp():.6f} {what}".encode()).digest()
+    return hashlib.sha256(f"agentcron {run_id} {created_at.timestamp():.6f} {what}".encode()).digest()

@@ -31,6 +31,7 @@ from scheduler.core.conversation import Call, CallState, Request
 from scheduler.core.instants import to_iso
 from scheduler.core.run import Move, Run
 from scheduler.ports.observer import Observer
+from scheduler.ports.store import Rescued
 
 _ERRORS = frozenset({Move.FAIL, Move.BACK_OFF})
 _FLUSH_MILLIS = 2_000
@@ -53,35 +54,24 @@ class Spans(Observer):
 
     def claimed(self, at: Checkpoint, when: datetime) -> None:
         """Begin the span of an attempt."""
-        run, ids = at.run, self._provider.id_generator
-        assert isinstance(ids, RunIds), "make_provider made it"
-        links = []
-        if run.epoch > 1:
-            before = SpanContext(
-                trace_id(run), attempt_span_id(run, run.epoch - 1), is_remote=True, trace_flags=TraceFlags(1)
-            )
-            links = [Link(before)]
-        ids.begin(run)
+        run = at.run
         attributes: dict[str, Any] = {
-            "gen_ai.operation.name": "invoke_agent",
             "gen_ai.provider.name": _provider_of(at.job.model),
-            "gen_ai.agent.name": run.job,
-            "gen_ai.conversation.id": run.id,
             "gen_ai.request.model": _model_of(at.job.model),
-            "agentcron.attempt": run.epoch,
             "agentcron.origin": run.origin,
             "agentcron.fire_time": to_iso(run.fire_time),
         }
         if at.woken is not None:
             attributes["agentcron.woken_by"] = at.woken.kind.value
-        self._attempts[run.id] = self._tracer.start_span(
-            f"invoke_agent {run.job}",
-            self._no_parent,
-            SpanKind.INTERNAL,
-            attributes,
-            links,
-            start_time=_nanoseconds(when),
+        self._attempts[run.id] = self._attempt(run.id, run.job, run.created_at, run.epoch, when, attributes)
+
+    def abandoned(self, attempt: Rescued, when: datetime) -> None:
+        """Make the span of an attempt whose process died: its children are waiting for a parent."""
+        span = self._attempt(
+            attempt.run_id, attempt.job, attempt.created_at, attempt.epoch, attempt.claimed_at, {}
         )
+        _fail(span, "crashed", f"runner {attempt.runner} died or fell silent")
+        span.end(_nanoseconds(max(when, attempt.claimed_at)))
 
     def stepped(self, before: Checkpoint, step: Step, now: Checkpoint) -> None:
         """Make the children that a step closes; end the attempt when the step does."""
@@ -110,6 +100,32 @@ class Spans(Observer):
         """Send what is not sent yet; a collector that does not answer is not waited for long."""
         self._provider.force_flush(_FLUSH_MILLIS)
         self._provider.shutdown()
+
+    def _attempt(
+        self, run_id: str, job: str, created_at: datetime, epoch: int, began: datetime, more: dict[str, Any]
+    ) -> Span:
+        ids = self._provider.id_generator
+        assert isinstance(ids, RunIds), "make_provider made it"
+        links = []
+        if epoch > 1:
+            trace, before = trace_id(run_id, created_at), attempt_span_id(run_id, created_at, epoch - 1)
+            links = [Link(SpanContext(trace, before, is_remote=True, trace_flags=TraceFlags(1)))]
+        attributes = {
+            "gen_ai.operation.name": "invoke_agent",
+            "gen_ai.agent.name": job,
+            "gen_ai.conversation.id": run_id,
+            "agentcron.attempt": epoch,
+            **more,
+        }
+        ids.begin(run_id, created_at, epoch)
+        return self._tracer.start_span(
+            f"invoke_agent {job}",
+            self._no_parent,
+            SpanKind.INTERNAL,
+            attributes,
+            links,
+            start_time=_nanoseconds(began),
+        )
 
     def _requested(self, attempt: Span, before: Checkpoint, step: Step, request: Request) -> None:
         attributes: dict[str, Any] = {

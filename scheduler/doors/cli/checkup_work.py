@@ -61,7 +61,10 @@ def _runs(facts: Facts, late: set[str]) -> Findings:
     if facts.unknown:
         ids = list(dict.fromkeys(call.run_id for call in facts.unknown))
         text = f"nobody knows whether a call happened, in {counted(ids, 'run')}: {named(ids)}"
-        yield Finding("problem", "unknown", text, f"agentcron show {ids[0]}, then: agentcron resume {ids[0]}")
+        fix = f"agentcron show {ids[0]}, then: agentcron resume {ids[0]}"
+        # An agent that goes on has been told, and deals with it; one that stopped has not.
+        going = {run.id for run in facts.runs if run.state is not State.PARKED}
+        yield Finding("warning" if set(ids) <= going else "problem", "unknown", text, fix)
     parked = [run for run in facts.runs if run.state is State.PARKED]
     if patient := [run for run in parked if run.reason_code == _DAILY]:
         yield Finding("note", "parked", f"until tomorrow, by their day's budget: {_ids(patient)}")
