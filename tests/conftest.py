@@ -22,10 +22,11 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def _log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let caplog hear our log: a command that was called inside this process has sent it elsewhere."""
+    """Let caplog hear our log, whatever a test or a command inside this process has done to it before."""
     log = logging.getLogger("agentcron")
     monkeypatch.setattr(log, "propagate", True)
     monkeypatch.setattr(log, "handlers", [])
+    log.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -183,11 +183,10 @@ def rescue(
     found: list[Rescued] = []
     for statement, move in ((_CANCEL, Move.CANCEL), (_BURY, Move.BURY), (_RESCUE, Move.RESCUE)):
         target = transition(move).target
+        rows = connection.execute(statement, values).all()
         taken = [
             Rescued(run_id, job, target, runner, epoch, from_us(created_at), from_us(claimed_at))
-            for run_id, job, runner, epoch, created_at, claimed_at in connection.execute(
-                statement, values
-            ).all()
+            for run_id, job, runner, epoch, created_at, claimed_at in rows
         ]
         if not taken:
             continue
