@@ -141,6 +141,8 @@ class Spans(Observer):
             attributes["agentcron.request_id"] = request.request_id
         if request.state == "answered":
             attributes |= _answer_attributes(request)
+        if request.summary is not None:
+            attributes["agentcron.summary"] = True
         if self._with_content:
             attributes |= content(before, step)
         span = self._child(attempt, f"chat {_model_of(request.model)}", request.started_at, SpanKind.CLIENT)
