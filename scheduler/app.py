@@ -20,6 +20,7 @@ from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.engine.runner import Runner
 from scheduler.engine.settings import Settings
+from scheduler.engine.witness import Witness
 from scheduler.errors import CannotWorkError
 from scheduler.ports.model import Model
 from scheduler.tools.registry import tools_for
@@ -88,11 +89,12 @@ def job_tools(job: Job) -> Toolbox:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """One process at work on one home."""
+    """One process at work on one home; ``commits`` counts the transactions that it wrote."""
 
     config: Config
     kit: Kit
     presence: FilePresence
+    commits: Callable[[], int]
 
     async def has_daemon(self) -> bool:
         """Whether a daemon lives that would take up what is queued."""
@@ -134,12 +136,17 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    config: Config, settings: Settings | None = None, *, busy_seconds: float = BUSY_SECONDS
+    config: Config,
+    settings: Settings | None = None,
+    *,
+    busy_seconds: float = BUSY_SECONDS,
+    witness: Witness | None = None,
 ) -> AsyncIterator[App]:
     """Open the database (creating or refusing it) and yield the parts, closed at the end.
 
     Args:
         busy_seconds: how long to wait for another process that holds the database.
+        witness: who is told what happens here.
 
     Raises:
         CannotWorkError: the home cannot be made.
@@ -151,8 +158,9 @@ async def open_app(
     try:
         yield App(
             config,
-            Kit(store, SystemClock(), models, job_tools, settings or Settings()),
+            Kit(store, SystemClock(), models, job_tools, settings or Settings(), witness or Witness()),
             FilePresence(config.runners),
+            store.commits,
         )
     finally:
         await models.close()

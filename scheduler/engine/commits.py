@@ -7,6 +7,7 @@ import asyncio
 from scheduler.core.checkpoint import Checkpoint, Step
 from scheduler.core.conversation import Request
 from scheduler.core.lease import Lease
+from scheduler.engine.witness import Witness
 from scheduler.ports.store import Store
 
 
@@ -16,8 +17,9 @@ class Progress:
     ``at`` moves only after the store has acknowledged a step, so it is never ahead of the disk.
     """
 
-    def __init__(self, store: Store, lease: Lease, at: Checkpoint) -> None:
+    def __init__(self, store: Store, lease: Lease, at: Checkpoint, witness: Witness | None = None) -> None:
         self._store = store
+        self._witness = witness or Witness()
         self.lease = lease
         self.at = at
         self.open_request: Request | None = None
@@ -40,9 +42,10 @@ class Progress:
             raise
 
     async def _write(self, step: Step) -> None:
-        await self._store.commit(self.lease, step)
-        self.at = self.at.apply(step)
+        cancelled = await self._store.commit(self.lease, step)
+        before, self.at = self.at, self.at.apply(step)
         if step.opened is not None:
             self.open_request = step.opened
         if step.closed is not None:
             self.open_request = None
+        self._witness.committed(before, step, self.at, cancelled=cancelled)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from scheduler.core import turn
 from scheduler.core.budget import next_local_day
-from scheduler.core.checkpoint import CallResult, Checkpoint, Step
+from scheduler.core.checkpoint import CallResult, Step
 from scheduler.core.conversation import CallState, Request
 from scheduler.core.retry import BackOff, after_fault
 from scheduler.core.run import Move, State
@@ -96,8 +96,8 @@ class Executor:
         error = None if self._work.cancelled() else self._work.exception()
         try:
             await self._let_go(error)
-        except LostLeaseError as late:
-            log.warning("run %s: let go without a record: %s", self.run_id, late)
+        except LostLeaseError:
+            self.kit.witness.lease_lost(self.progress.at.run, self.kit.clock.now())
         except StoreError as late:
             self.is_owed = True
             log.warning("run %s: let go without a record: %s", self.run_id, late)
@@ -124,8 +124,7 @@ class Executor:
             # What was spent "today" was counted at the claim, and midnight may have passed since.
             self.progress.at = await kit.store.checkpoint(self.progress.lease, kit.clock.now())
             step = next_step(self.progress.at, self._limits, self._is_control)
-        at = self.progress.at
-        commit = self.progress.commit
+        at, commit = self.progress.at, self.progress.commit
         match step:
             case turn.Begin():
                 await self._begin()
@@ -158,23 +157,6 @@ class Executor:
                 await self._fail(code, reason)
             case turn.Park():
                 await self._park(step)
-        self._say(at, self.progress.at)
-
-    def _say(self, before: Checkpoint, now: Checkpoint) -> None:
-        """Log one line for a step, so that a daemon's output shows what its agents do."""
-        if now.next_seq == before.next_seq or now.last is None or now.last.role != "assistant":
-            return
-        calls = ", ".join(call.name for call in now.calls) or "no tool"
-        spent = turn.usd(now.run.cost_microusd)
-        log.info(
-            "run %s of %s: step %d, calls %s; %s so far",
-            self.run_id,
-            now.job.name,
-            now.run.steps,
-            calls,
-            spent,
-            extra={"event": "run.step", "run": self.run_id, "job": now.job.name},
-        )
 
     def _is_control(self, name: str) -> bool:
         return isinstance(self._tools.get(name), ControlTool)
@@ -294,7 +276,7 @@ class Executor:
         if isinstance(error, BaseExceptionGroup):
             error = _first(error)
         if isinstance(error, LostLeaseError) or self._interrupted == "lost":
-            log.warning("run %s: the lease is lost; another runner goes on", self.run_id)
+            self.kit.witness.lease_lost(self.progress.at.run, self.kit.clock.now())
             return
         if isinstance(error, StoreError) and not isinstance(error, BadRowError):
             # Nothing can be recorded, so nothing more may happen; the lease goes back when that is over.

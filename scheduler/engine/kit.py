@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from scheduler.core.job import Job
 from scheduler.engine.settings import Settings
+from scheduler.engine.witness import Witness
 from scheduler.ports.clock import Clock
 from scheduler.ports.model import Model
 from scheduler.ports.store import Store
@@ -23,6 +24,7 @@ class Kit:
     Args:
         model_for: the model that answers to a name; may raise CannotWorkError (no key).
         tools_for: the tools of a job, in a stable order; may raise ConfigError.
+        witness: sees every move, and tells the log and whoever else wants to know.
     """
 
     store: Store
@@ -30,3 +32,4 @@ class Kit:
     model_for: Callable[[str], Model]
     tools_for: Callable[[Job], Toolbox]
     settings: Settings = field(default_factory=Settings)
+    witness: Witness = field(default_factory=Witness)

@@ -70,6 +70,7 @@ class Runner:
     _trust_leases_from: float = 0.0
     _owed: list[Progress] = field(default_factory=list)
     _is_replaced: bool = False
+    _next_due: datetime | None = None
     _watch: Clockwatch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -107,9 +108,12 @@ class Runner:
                 try:
                     await self._turn()
                     outage.over()
-                    await self._wait(await self._seconds_to_next(), watch=True)
+                    seconds = await self._seconds_to_next()
+                    self.kit.witness.passed(len(self.jobs), len(self._tasks), self._next_due)
+                    await self._wait(seconds, watch=True)
                 except StoreError as error:
                     outage.hit(error)
+                    self.kit.witness.troubled(error.message)
                     self._is_replaced |= isinstance(error, ReplacedError)
                     await self._wait(self.kit.settings.poll_seconds * 4, watch=False)
             await self._wind_down()
@@ -135,7 +139,7 @@ class Runner:
             progress = self._owed[0]
             step = Step(at=self.kit.clock.now(), move=Move.RELEASE, keep_attempt=False)
             with suppress(LostLeaseError):
-                await self.kit.store.commit(progress.lease, step)
+                await progress.commit(step)
             self._owed.pop(0)
 
     async def _move_over(self) -> None:
@@ -205,6 +209,7 @@ class Runner:
         except AgentcronError as error:
             # The last good table stays; jobs do not vanish because a file cannot be read just now.
             log.error("the crontab was not loaded: %s; the last good one stays", error.message)
+            self.kit.witness.loaded(len(self.jobs), error.message)
             return
         try:
             await self._load(orders, now)
@@ -232,9 +237,11 @@ class Runner:
             for job in orders.jobs:
                 if isinstance(job.trigger, Reboot):
                     decide = partial(decide_reboot, job, now)
-                    await self.kit.store.fire(job, decide, now, origin="reboot", key=self.boot_id)
+                    for run in await self.kit.store.fire(job, decide, now, origin="reboot", key=self.boot_id):
+                        self.kit.witness.fired(run, now)
             self.boot_id = ""
         self.on_load(orders, report)
+        self.kit.witness.loaded(len(self.jobs))
 
     # -- the clock --------------------------------------------------------------------------------
     async def _mind_the_clock(self) -> None:
@@ -254,6 +261,7 @@ class Runner:
 
     # -- work -------------------------------------------------------------------------------------
     async def _pass(self) -> Pass:
+        self.kit.witness.beat(self.kit.clock.monotonic())
         trusted = self.kit.clock.monotonic() >= self._trust_leases_from
         done = await tick(self.kit, self.jobs, self.presence, by_lease=trusted)
         await self._claim()
@@ -292,18 +300,15 @@ class Runner:
         except StoreError as error:
             log.error("run %s cannot be loaded: %s", lease.run_id, error)
             return
-        said = {"run": lease.run_id, "job": lease.job}
-        log.info("run %s of %s goes on", lease.run_id, lease.job, extra={"event": "run.claimed", **said})
-        executor = Executor(kit, Progress(kit.store, lease, at), lambda: self._stop)
+        kit.witness.claimed(lease, at, kit.clock.now())
+        executor = Executor(kit, Progress(kit.store, lease, at, kit.witness), lambda: self._stop)
         self.executors[lease.run_id] = executor
         try:
-            state = await executor.run()
+            await executor.run()
         finally:
             del self.executors[lease.run_id]
             if executor.is_owed:
                 self._owed.append(executor.progress)
-        said["event"] = f"run.{state}"
-        log.info("run %s of %s is %s", lease.run_id, lease.job, state, extra=said)
 
     async def _notify(self) -> None:
         # Apart from the others: a slow report command takes no run's room, and its end is no news.
@@ -320,7 +325,7 @@ class Runner:
     # -- waiting ----------------------------------------------------------------------------------
     async def _seconds_to_next(self) -> float:
         longest = self.kit.settings.longest_wait_seconds
-        due = await self.kit.store.next_due()
+        due = self._next_due = await self.kit.store.next_due()
         if due is None:
             return longest
         seconds = (due - self.kit.clock.now()).total_seconds()
@@ -333,6 +338,7 @@ class Runner:
         """Wait until something is due, an executor ended, or (with ``watch``) the outside changed."""
         deadline = self.kit.clock.monotonic() + seconds
         while not self._nudge.is_set():
+            self.kit.witness.beat(self.kit.clock.monotonic())
             left = deadline - self.kit.clock.monotonic()
             if left <= 0:
                 break
@@ -354,17 +360,22 @@ class Runner:
 
     async def _wind_down(self) -> None:
         """Let executors reach their next commit; after the grace time, stop them where they are."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self.kit.settings.grace_seconds * 0.8)
+        await self._settle(self._tasks, self.kit.settings.grace_seconds * 0.8)
         for executor in list(self.executors.values()):
             executor.interrupt("stop")
         sending = {self._sender} if self._sender is not None and not self._sender.done() else set()
-        if left := self._tasks | sending:
-            await asyncio.wait(left, timeout=self.kit.settings.grace_seconds * 0.15)
+        await self._settle(self._tasks | sending, self.kit.settings.grace_seconds * 0.15)
         for sender in sending:
             # A notice that is cut off here was taken by us: whoever finds us gone takes it again.
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
+
+    async def _settle(self, tasks: set[asyncio.Task[None]], seconds: float) -> None:
+        """Wait until all are done or the time is over, and let nobody think that we hang."""
+        deadline = self.kit.clock.monotonic() + seconds
+        while tasks and (left := deadline - self.kit.clock.monotonic()) > 0:
+            self.kit.witness.beat(self.kit.clock.monotonic())
+            _, tasks = await asyncio.wait(tasks, timeout=min(left, self.kit.settings.poll_seconds))
 
 
 def _next_slots(jobs: Sequence[Job], after: datetime) -> dict[str, datetime | None]:

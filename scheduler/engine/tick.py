@@ -16,7 +16,7 @@ from scheduler.engine.kit import Kit
 from scheduler.errors import StoreError
 from scheduler.faults import crashpoint
 from scheduler.ports.presence import Presence
-from scheduler.ports.store import Rescued
+from scheduler.ports.store import Rescued, Roused
 
 log = logging.getLogger("agentcron")
 
@@ -32,7 +32,8 @@ class Pass:
 
     fired: list[Run] = field(default_factory=list)
     skipped: list[Run] = field(default_factory=list)
-    woken: list[str] = field(default_factory=list)
+    replaced: list[Run] = field(default_factory=list)
+    woken: list[Roused] = field(default_factory=list)
     rescued: list[Rescued] = field(default_factory=list)
 
     @property
@@ -54,22 +55,15 @@ async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, *, by_leas
     done.rescued = await store.rescue(now, dead, kit.settings.most_attempts, by_lease=by_lease)
     presence.forget(dead)
     for rescued in done.rescued:
-        said = "buried" if rescued.state is State.FAILED else "rescued"
-        log.warning(
-            "run %s of %s %s from runner %s",
-            rescued.run_id,
-            rescued.job,
-            said,
-            rescued.runner,
-            extra={"event": f"run.{said}", "run": rescued.run_id, "job": rescued.job},
-        )
+        kit.witness.rescued(rescued, now)
     while True:
         batch = await store.wake_due(now, WAKE_BATCH)
         done.woken += batch
+        for woke in batch:
+            kit.witness.roused(woke, now)
+        kit.witness.beat(kit.clock.monotonic())
         if len(batch) < WAKE_BATCH:
             break
-    for run_id in done.woken:
-        log.info("run %s woke", run_id, extra={"event": "run.woke", "run": run_id})
     due = [jobs[name] for name in await store.due_jobs(now) if name in jobs]
     spread = 0 if len(due) <= kit.settings.concurrency else min(MOST_SPREAD_SECONDS, 5 * len(due))
     for begin in range(0, len(due), FIRE_BATCH):
@@ -77,7 +71,10 @@ async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, *, by_leas
         batch_of_jobs = due[begin : begin + FIRE_BATCH]
         for runs in await asyncio.gather(*(_fire(kit, job, now, spread) for job in batch_of_jobs)):
             for run in runs:
-                _say_fired(done, run)
+                kit.witness.fired(run, now)
+                kinds = {State.QUEUED: done.fired, State.SKIPPED: done.skipped}
+                kinds.get(run.state, done.replaced).append(run)
+        kit.witness.beat(kit.clock.monotonic())
     return done
 
 
@@ -95,14 +92,3 @@ async def _fire(kit: Kit, job: Job, now: datetime, spread: int) -> list[Run]:
 
 def _decide(job: Job, now: datetime, fleet_spread_seconds: int, facts: FireFacts) -> Decision:
     return decide(job, facts, now, fleet_spread_seconds)
-
-
-def _say_fired(done: Pass, run: Run) -> None:
-    if run.state is State.SKIPPED:
-        done.skipped.append(run)
-        said = {"event": "run.skipped", "run": run.id, "job": run.job}
-        log.info("job %s skipped: %s", run.job, run.reason, extra=said)
-    else:
-        done.fired.append(run)
-        said = {"event": "run.fired", "run": run.id, "job": run.job}
-        log.info("job %s fired run %s", run.job, run.id, extra=said)

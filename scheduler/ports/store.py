@@ -18,18 +18,40 @@ from scheduler.core.job import Job
 from scheduler.core.lease import Lease
 from scheduler.core.run import Origin, Run, State
 from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
+from scheduler.core.wakeup import Waking
 
 Decide: TypeAlias = Callable[[FireFacts], Decision]
 
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """A run taken back from a runner that died or fell silent."""
+    """A run taken back from a runner that died or fell silent, and the attempt that ended so.
+
+    Args:
+        epoch: of that attempt.
+        created_at: of the run.
+        claimed_at: when that attempt began.
+    """
 
     run_id: str
     job: str
     state: State
     runner: str
+    epoch: int
+    created_at: datetime
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Roused:
+    """A run whose wake-up came due: queued, or failed when that was its deadline (then with the reason)."""
+
+    run_id: str
+    job: str
+    state: State
+    kind: Waking
+    due: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +96,7 @@ class Store(Protocol):
         A non-empty ``key`` (the boot of an ``@reboot`` job) is used once per job; after that ``decide`` is
         not even asked.
         A job that is removed, invalid, done or unknown fires nothing.
-        Returns the rows made, queued and skipped.
+        Returns the rows made, queued and skipped, and the runs that were cancelled for them.
         """
         ...
 
@@ -91,7 +113,7 @@ class Store(Protocol):
         ...
 
     # -- runs -------------------------------------------------------------------------------------
-    async def wake_due(self, now: datetime, limit: int) -> list[str]:
+    async def wake_due(self, now: datetime, limit: int) -> list[Roused]:
         """Queue the runs whose earliest wake-up is due (or fail them when it was their deadline).
 
         Looks at no more than ``limit`` wake-ups.
@@ -137,8 +159,11 @@ class Store(Protocol):
         """
         ...
 
-    async def commit(self, lease: Lease, step: Step) -> None:
+    async def commit(self, lease: Lease, step: Step) -> bool:
         """Write one step, if the lease's epoch is still the run's.
+
+        Returns whether the run was cancelled in the same transaction: somebody asked while the step was made,
+        and a run that rests would never look at its flag.
 
         Raises:
             LostLeaseError: it is not; nothing was written.

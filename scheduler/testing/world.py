@@ -147,7 +147,9 @@ class World:
         underway = []
         for lease in leases:
             at = await self.store.checkpoint(lease, self.clock.now())
-            executor = Executor(self.kit, Progress(self.store, lease, at), lambda: self.stopping)
+            executor = Executor(
+                self.kit, Progress(self.store, lease, at, self.kit.witness), lambda: self.stopping
+            )
             underway.append(Underway(executor, asyncio.create_task(executor.run())))
         return underway
 

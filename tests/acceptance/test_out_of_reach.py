@@ -66,6 +66,10 @@ def test_a_database_of_another_user(zygote: Zygote, template: tuple[Path, str], 
             status, out, err = _as_nobody(zygote, home, argv, template[1], public)
             said = Said(argv, status, out, err, 0).is_error(5)
             assert "read-only" in said.err or "permission" in said.err, said
+    status, out, err = _as_nobody(zygote, home, ("doctor",), template[1], public)
+    assert status == 1, err
+    assert "belongs to another user" in out
+    assert "cannot be written" in " ".join(out.split()), "the database, too"
     assert stat.S_IMODE((home / "agentcron.db").stat().st_mode) == 0o644
 
 

@@ -19,7 +19,7 @@ ALL_BUT_ALLOW: tuple[Overlap, ...] = ("skip", "queue", "replace")
 
 
 async def wake(bench: Bench, seconds: float) -> list[str]:
-    return await bench.store.wake_due(at(seconds), 100)
+    return [woke.run_id for woke in await bench.store.wake_due(at(seconds), 100)]
 
 
 async def rescue(bench: Bench, seconds: float, *dead: str, most: int = 3) -> list[Rescued]:
@@ -190,7 +190,9 @@ async def test_renewing_tells_which_leases_are_lost(bench: Bench) -> None:
 async def test_a_silent_runner_loses_its_runs(bench: Bench) -> None:
     lease = await bench.running()
     assert await rescue(bench, 29) == []
-    assert await rescue(bench, 30) == [Rescued(lease.run_id, "brief", State.QUEUED, "r1")]
+    (taken,) = await rescue(bench, 30)
+    assert (taken.run_id, taken.job, taken.state, taken.runner) == (lease.run_id, "brief", State.QUEUED, "r1")
+    assert (taken.epoch, taken.claimed_at >= taken.created_at) == (1, True)
     [again] = await bench.claim(31, runner="r2")
     assert again.epoch == lease.epoch + 1
     assert (await bench.run(lease.run_id)).attempts == 2

@@ -69,7 +69,7 @@ async def test_after_a_step_back_the_schedulers_own_waits_are_as_long_as_before(
     await bench.store.record_jump(back(7200, 0), {})
     assert (await bench.run(retrying.run_id)).wake_at == at(60)
     assert (await bench.run(asleep.run_id)).wake_at == at(9000), "what an agent asked for is an instant"
-    assert await bench.store.wake_due(at(61), 9) == [retrying.run_id]
+    assert [woke.run_id for woke in await bench.store.wake_due(at(61), 9)] == [retrying.run_id]
 
 
 async def test_leases_prove_nothing_for_a_while_and_a_lock_that_is_free_still_does(bench: Bench) -> None:

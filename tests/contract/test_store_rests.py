@@ -19,7 +19,7 @@ ALL_BUT_ALLOW: tuple[Overlap, ...] = ("skip", "queue", "replace")
 
 
 async def wake(bench: Bench, seconds: float) -> list[str]:
-    return await bench.store.wake_due(at(seconds), 100)
+    return [woke.run_id for woke in await bench.store.wake_due(at(seconds), 100)]
 
 
 async def rescue(bench: Bench, seconds: float, *dead: str, most: int = 3) -> list[Rescued]:

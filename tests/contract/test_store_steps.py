@@ -205,7 +205,7 @@ async def test_a_wrong_step_does_not_spoil_its_neighbours_in_the_batch(bench: Be
         bench.store.commit(bad, Step(at=at(1), new_step=True, started=("nobody",))),
         return_exceptions=True,
     )
-    assert outcomes[:5] == [None] * 5
+    assert outcomes[:5] == [False] * 5
     assert isinstance(outcomes[5], ValueError)
     assert [(await bench.run(lease.run_id)).steps for lease in (*good, bad)] == [1, 1, 1, 1, 1, 0]
 

@@ -12,7 +12,19 @@ import pytest
 from tests.house.tree import ROOT
 from tests.kit.processes import clean_environment
 
-HEAVY = ("anthropic", "sqlmodel", "sqlalchemy", "alembic", "mcp", "genai_prices", "httpx", "pydantic", "rich")
+HEAVY = (
+    "anthropic",
+    "sqlmodel",
+    "sqlalchemy",
+    "alembic",
+    "mcp",
+    "genai_prices",
+    "httpx",
+    "pydantic",
+    "rich",
+    "opentelemetry",
+    "prometheus_client",
+)
 
 _LOOK = """
 import json, sys

@@ -30,6 +30,9 @@ def preload() -> None:
     for name in (
         "scheduler.app",
         "scheduler.doors.cli.up",
+        "scheduler.doors.cli.doctor",
+        "scheduler.doors.cli.checkup_store",
+        "scheduler.doors.cli.checkup_work",
         "scheduler.doors.cli.run",
         "scheduler.doors.cli.steer",
         "scheduler.doors.cli.tick",
@@ -38,6 +41,7 @@ def preload() -> None:
         "scheduler.adapters.sql.reader",
         "anthropic",
         "croniter",
+        "encodings.utf_8_sig",
         "genai_prices",
     ):
         importlib.import_module(name)

@@ -86,7 +86,10 @@ _RENEW = text(
 )
 
 _GONE = "(lease_expires_at <= :lapsed OR runner IN :dead)"
-_RESCUE_RETURNS = " RETURNING id, job, runner"
+_RESCUE_RETURNS = (
+    " RETURNING id, job, runner, epoch, created_at, coalesce((SELECT a.claimed_at FROM attempts a"
+    " WHERE a.run_id = runs.id AND a.number = runs.epoch), created_at)"
+)
 
 _CANCEL = text(
     "UPDATE runs SET state = 'cancelled', ended_at = :now, lease_expires_at = NULL, cancel_requested = false"
@@ -199,9 +202,10 @@ def rescue(
     found: list[Rescued] = []
     for statement, move in ((_CANCEL, Move.CANCEL), (_BURY, Move.BURY), (_RESCUE, Move.RESCUE)):
         target = transition(move).target
+        rows = connection.execute(statement, values).all()
         taken = [
-            Rescued(run_id, job, target, runner)
-            for run_id, job, runner in connection.execute(statement, values).all()
+            Rescued(run_id, job, target, runner, epoch, from_us(created_at), from_us(claimed_at))
+            for run_id, job, runner, epoch, created_at, claimed_at in rows
         ]
         if not taken:
             continue

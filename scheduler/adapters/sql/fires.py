@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from scheduler.adapters.sql import finals
-from scheduler.adapters.sql.rows import job_text, maybe_from_us, maybe_us, plain, to_us
+from scheduler.adapters.sql import finals, queries
+from scheduler.adapters.sql.rows import job_text, maybe_from_us, maybe_us, plain, run_from, to_us
 from scheduler.adapters.sql.statements import INSERT_PIN, INSERT_RUN, cancel_now, flag_cancel, live
 from scheduler.core.firing import Fire, FireFacts
 from scheduler.core.job import Job
@@ -30,6 +30,7 @@ _SLOT_TAKEN = text(
     "SELECT 1 FROM runs WHERE job = :job AND fire_time = :fire_time AND origin <> 'person' LIMIT 1"
 )
 _KEY_TAKEN = text("SELECT 1 FROM runs WHERE job = :job AND key = :key AND key <> '' LIMIT 1")
+_RUN = text(queries.RUN)
 _ID_TAKEN = text("SELECT 1 FROM runs WHERE id = :id")
 
 
@@ -50,14 +51,14 @@ def fire(
         enabled=bool(enabled),
     )
     decision = decide(facts)
-    made = []
+    made: list[Run] = []
     for planned in decision.fires:
         # Another process, or the same one before its clock was set back, has dealt with this slot.
         slot = {"job": job.name, "fire_time": to_us(planned.fire_time)}
         if connection.execute(_SLOT_TAKEN, slot).first() is not None:
             continue
         for run_id in planned.replaces:
-            _replace(connection, run_id, now)
+            made += _replace(connection, run_id, now)
         made.append(_insert_fire(connection, job, planned, now, origin, key, new_id))
     if decision.next_fire != facts.next_fire:
         connection.execute(_NEXT, {"job": job.name, "next_fire": maybe_us(decision.next_fire)})
@@ -84,12 +85,14 @@ def _key_taken(connection: Connection, job: str, key: str) -> bool:
     return bool(key) and connection.execute(_KEY_TAKEN, {"job": job, "key": key}).first() is not None
 
 
-def _replace(connection: Connection, run_id: str, now: datetime) -> None:
+def _replace(connection: Connection, run_id: str, now: datetime) -> list[Run]:
+    """Cancel a run and return it; one that is running is only told, and nothing is returned."""
     reason = "replaced by a newer run (overlap=replace)"
-    if cancel_now(connection, run_id, now, reason):
-        finals.ended(connection, run_id, Move.CANCEL, now)
-    else:
+    if not cancel_now(connection, run_id, now, reason):
         flag_cancel(connection, run_id, reason)
+        return []
+    finals.ended(connection, run_id, Move.CANCEL, now)
+    return [run_from(row) for row in connection.execute(_RUN, {"id": run_id})]
 
 
 def _insert_fire(

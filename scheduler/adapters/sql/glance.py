@@ -5,7 +5,6 @@ Read-only like the reader, and without SQLAlchemy.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,13 +81,6 @@ class Glance(Reader):
         """Return what happened to the clock from an instant on."""
         return self._all(_JUMPS, {"since": to_us(since)}, _jump_from)
 
-    @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Glance:
-        """Open a database that exists.  Raises as ``Reader.open`` does."""
-        found = super().open(path)
-        assert isinstance(found, Glance), "the reader opens what it is called on"
-        return found
-
     def last_ends(self) -> dict[str, LastEnd]:
         """Return for each job how its last run ended, skipped ones too; without the rest of the row."""
         return dict(self._all(_LAST_ENDS, {}, _last_end))
@@ -117,11 +109,6 @@ class Glance(Reader):
     def revision(self) -> str:
         """Return the revision of the schema."""
         return str(self._all("SELECT version_num FROM alembic_version", {}, tuple)[0][0])
-
-    def pragma(self, name: str) -> str:
-        """Return the first value of a PRAGMA, such as ``quick_check(1)``."""
-        found = self._all(f"PRAGMA {name}", {}, tuple)
-        return str(found[0][0]) if found else ""
 
 
 def _last_end(row: rows.Row) -> tuple[str, LastEnd]:

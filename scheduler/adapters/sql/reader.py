@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from scheduler.adapters.sql import queries, rows
 from scheduler.adapters.sql.rows import Row, to_us
@@ -56,7 +56,7 @@ class Reader:
         self._path = path
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Reader:
+    def open(cls, path: str | os.PathLike[str]) -> Self:
         """Open a database that exists.
 
         Raises:
@@ -84,7 +84,7 @@ class Reader:
         """Close the file."""
         self._connection.close()
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -13,6 +13,12 @@ HEAD = REVISIONS[-1]
 
 VERSION_TABLE = "alembic_version"
 
+TABLES = (
+    *("jobs", "runs", "pins", "messages", "calls", "requests"),
+    *("attempts", "wakeups", "outbox", "runners", "meta", "jumps"),
+)
+"""The tables of this version."""
+
 SchemaState = Literal["missing", "current", "older", "newer"]
 
 

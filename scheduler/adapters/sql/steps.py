@@ -84,7 +84,7 @@ _CLOSE_REQUEST = text(
 )
 
 
-def commit(connection: Connection, lease: Lease, step: Step) -> None:
+def commit(connection: Connection, lease: Lease, step: Step) -> bool:
     """See ``Store.commit``.
 
     Raises:
@@ -111,8 +111,7 @@ def commit(connection: Connection, lease: Lease, step: Step) -> None:
         _close_request(connection, run_id, job, step.closed)
     if step.notices and not _is_old_news(connection, run_id, step):
         connection.execute(INSERT_NOTICE, _notices(run_id, job, step))
-    if step.move is not None:
-        _let_go(connection, lease, step, step.move, cancel_asked)
+    return step.move is not None and _let_go(connection, lease, step, step.move, cancel_asked)
 
 
 def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, bool]:
@@ -222,20 +221,23 @@ def _is_old_news(connection: Connection, run_id: str, step: Step) -> bool:
     )
 
 
-def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel_asked: bool) -> None:
-    """Do what belongs to the lease's release: in the same transaction, or a crash would lose the wake-up."""
+def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel_asked: bool) -> bool:
+    """Do what belongs to the lease's release: in the same transaction, or a crash would lose the wake-up.
+
+    Returns whether the run ended here because somebody had asked for it.
+    """
     ids: Sequence[str] = [lease.run_id]
     close_attempts(connection, ids, step.at, move.value)
     lose_requests(connection, ids, step.at)
     drop_wakeups(connection, ids, step.at)
     if transition(move).target in FINAL:
         finals.ended(connection, lease.run_id, move, step.at)
-        return
+        return False
     if cancel_asked:
         # Somebody asked while this step was being made: a run that sleeps would never look at its flag.
         cancel_now(connection, lease.run_id, step.at)
         finals.ended(connection, lease.run_id, Move.CANCEL, step.at)
-        return
+        return True
     if step.wakeups:
         waits = [
             {
@@ -248,6 +250,7 @@ def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel
             for wakeup in step.wakeups
         ]
         connection.execute(INSERT_WAKEUP, waits)
+    return False
 
 
 _RUN = text(

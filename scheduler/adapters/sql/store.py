@@ -22,7 +22,7 @@ from scheduler.core.lease import Lease
 from scheduler.core.run import Origin, Run, State
 from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.faults import crashpoint
-from scheduler.ports.store import Decide, Pending, Rescued
+from scheduler.ports.store import Decide, Pending, Rescued, Roused
 
 T = TypeVar("T")
 
@@ -118,7 +118,7 @@ class SqlStore:
         return await self._write(points.PERSON, lambda c: persons.unpause(c, job, next_fire))
 
     # -- runs -------------------------------------------------------------------------------------
-    async def wake_due(self, now: datetime, limit: int) -> list[str]:
+    async def wake_due(self, now: datetime, limit: int) -> list[Roused]:
         """Queue the runs whose earliest wake-up is due."""
         return await self._write(points.WAKE, lambda c: wakes.wake_due(c, now, limit))
 
@@ -152,9 +152,9 @@ class SqlStore:
         """Load all that is needed to go on with a claimed run."""
         return await self._read(lambda c: steps.checkpoint(c, lease, now))
 
-    async def commit(self, lease: Lease, step: Step) -> None:
+    async def commit(self, lease: Lease, step: Step) -> bool:
         """Write one step, if the lease's epoch is still the run's."""
-        await self._write(points.step_point(step), lambda c: steps.commit(c, lease, step))
+        return await self._write(points.step_point(step), lambda c: steps.commit(c, lease, step))
 
     async def cancel_asked(self, run_ids: Sequence[str]) -> set[str]:
         """Return those of the running runs that a person wants cancelled."""
@@ -233,6 +233,10 @@ class SqlStore:
         # First, because its last act is to remove the old write-ahead log, which is no part of the new file.
         await asyncio.to_thread(self._committer.close)
         self._committer = await asyncio.to_thread(self._start)
+
+    def commits(self) -> int:
+        """Return how many transactions that wrote this process has committed."""
+        return self._committer.commits
 
     async def close(self) -> None:
         """Finish queued writes and close."""

@@ -13,10 +13,11 @@ from scheduler.adapters.sql.statements import drop_wakeups, many, sources
 from scheduler.core.run import Move, State, after, transition
 from scheduler.core.wakeup import Waking, Woken
 from scheduler.errors import NotFoundError, RefusedError
+from scheduler.ports.store import Roused
 
 # At one instant a deadline comes last: whoever can still wake the run wins.
 _DUE = text(
-    "SELECT w.id, w.run_id, w.kind, w.due, r.state, r.slept_since, r.woken, r.reason"
+    "SELECT w.id, w.run_id, w.kind, w.due, r.state, r.slept_since, r.woken, r.reason, r.job"
     " FROM wakeups w JOIN runs r ON r.id = w.run_id"
     " WHERE w.state = 'open' AND w.due <= :now ORDER BY w.due, w.kind = 'deadline', w.id LIMIT :limit"
 )
@@ -47,13 +48,14 @@ _FREE = frozenset({State.PARKED, State.RETRYING})
 """States whose end costs no attempt: attempts count crashes.  After a sleep the count begins anew."""
 
 
-def wake_due(connection: Connection, now: datetime, limit: int) -> list[str]:
+def wake_due(connection: Connection, now: datetime, limit: int) -> list[Roused]:
     """See ``Store.wake_due``."""
     instant = to_us(now)
     won: dict[str, int] = {}
+    roused: list[Roused] = []
     wakes: list[dict[str, object]] = []
     expired: list[tuple[str, str]] = []
-    for number, run_id, kind, due, state, since, woken, reason in connection.execute(
+    for number, run_id, kind, due, state, since, woken, reason, job in connection.execute(
         _DUE, {"now": instant, "limit": limit}
     ).all():
         if run_id in won:
@@ -61,9 +63,12 @@ def wake_due(connection: Connection, now: datetime, limit: int) -> list[str]:
         won[run_id] = number
         source, waking = State(state), Waking(kind)
         if waking is Waking.DEADLINE and source in transition(Move.EXPIRE).sources:
-            expired.append((run_id, reason))
+            why = "nobody came before the deadline" + (f"; it was parked: {reason}" if reason else "")
+            expired.append((run_id, why))
+            roused.append(Roused(run_id, job, State.FAILED, waking, from_us(due), why))
         elif source in transition(Move.WAKE).sources:
             told = Woken(waking, now, from_us(due), maybe_from_us(since))
+            roused.append(Roused(run_id, job, State.QUEUED, waking, from_us(due)))
             wakes.append(
                 {
                     "id": run_id,
@@ -78,11 +83,10 @@ def wake_due(connection: Connection, now: datetime, limit: int) -> list[str]:
     drop_wakeups(connection, list(won), now)
     if wakes:
         connection.execute(_WAKE, wakes)
-    for run_id, reason in expired:
-        text_ = "nobody came before the deadline" + (f"; it was parked: {reason}" if reason else "")
-        connection.execute(_EXPIRE, {"id": run_id, "now": instant, "reason": text_})
+    for run_id, why in expired:
+        connection.execute(_EXPIRE, {"id": run_id, "now": instant, "reason": why})
         finals.ended(connection, run_id, Move.EXPIRE, now)
-    return list(won)
+    return roused
 
 
 def _keep_untold(untold: Woken | None, woken: Woken) -> Woken:

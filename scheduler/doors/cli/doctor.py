@@ -16,17 +16,19 @@ _MARKS = {"problem": "PROBLEM", "warning": "warning", "note": "note", "ok": "ok"
 
 @click.command("doctor", short_help="Check everything that can be checked.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--deep", is_flag=True, help="Read every row of the database, too: slow when it is large.")
 @click.pass_obj
-def doctor_command(config: Config, as_json: bool) -> int:
+def doctor_command(config: Config, as_json: bool, deep: bool) -> int:
     """Check everything that can be checked without the network.
 
-    Problems come first, each with what to do; with one the exit status is 1.
+    The machine, the home, the database, the daemon, the work, the crontab.  Problems come first, each with
+    what to do; with one the exit status is 1.
 
     Example:  agentcron doctor
     """
     from scheduler.doors.cli.checkup import all_findings
 
-    findings = sorted(all_findings(config, wall()), key=lambda found: _ORDER.index(found.level))
+    findings = sorted(all_findings(config, wall(), deep=deep), key=lambda found: _ORDER.index(found.level))
     problems = sum(found.level == "problem" for found in findings)
     if as_json:
         out.print_json({"ok": not problems, "problems": problems, "checks": [f.as_json() for f in findings]})

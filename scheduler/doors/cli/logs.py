@@ -10,7 +10,20 @@ from typing import TextIO
 from scheduler.core.instants import to_iso
 from scheduler.core.safe_text import safe_text
 
-_FIELDS = ("event", "run", "job")
+_FIELDS = (
+    *(
+        "event",
+        "run",
+        "job",
+        "state",
+        "reason",
+        "reason_code",
+        "wake_at",
+        "runner",
+        "cost_usd",
+        "late_seconds",
+    ),
+)
 
 
 class TextLines(logging.Formatter):
@@ -29,7 +42,7 @@ class TextLines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: ``time``, ``level``, ``event``, ``run``, ``job``, ``message``."""
+    """One JSON object a line; ``docs/howto/logs.md`` says what stands in it."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line."""

@@ -45,9 +45,12 @@ def run_command(config: Config, job: str, wait: bool, as_json: bool) -> int:
 async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool, as_json: bool) -> int:
     from scheduler.app import open_app, require_key
     from scheduler.engine.settings import Settings
+    from scheduler.engine.witness import Witness
 
     settings = Settings(grace_seconds=_GRACE_SECONDS)
-    async with open_app(config, settings, busy_seconds=PATIENCE_SECONDS) as app:
+    # What becomes of this one run is shown, not logged.
+    witness = Witness(aloud=False)
+    async with open_app(config, settings, busy_seconds=PATIENCE_SECONDS, witness=witness) as app:
         store, now = app.kit.store, app.kit.clock.now()
         daemon = await app.has_daemon()
         if not daemon:

@@ -20,7 +20,9 @@ from scheduler.doors.cli.logs import start_logging
 from scheduler.doors.cli.out import hint, say
 
 if TYPE_CHECKING:
+    from scheduler.doors.cli.watchers import Watchers
     from scheduler.engine.runner import Runner
+    from scheduler.engine.settings import Settings
 
 log = logging.getLogger("agentcron")
 
@@ -37,29 +39,54 @@ log = logging.getLogger("agentcron")
     help="Seconds until another daemon takes over from one that hangs [30].",
 )
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Log lines [text].")
+@click.option("--metrics", metavar="HOST:PORT", help="Serve Prometheus figures on a loopback address.")
+@click.option("--otel/--no-otel", default=None, help="Export spans [as the OTEL_* variables say].")
 @click.pass_obj
-def up_command(config: Config, concurrency: int, grace: float, lease: float, log_format: str) -> int:
+def up_command(
+    config: Config,
+    concurrency: int,
+    grace: float,
+    lease: float,
+    log_format: str,
+    metrics: str | None,
+    otel: bool | None,
+) -> int:
     """Run the daemon in the foreground.
 
     It fires jobs, runs agents, wakes sleepers, and notices a changed crontab within two seconds.  Several
     may run on one home: nothing runs twice.  SIGTERM and Ctrl-C end it in good order, SIGHUP reloads.
     """
     start_logging(log_format)
-    return asyncio.run(_serve(config, concurrency, grace, lease))
-
-
-async def _serve(config: Config, concurrency: int, grace: float, lease: float) -> int:
     from scheduler.adapters.crontab_file import CrontabFile
     from scheduler.adapters.system import now
-    from scheduler.app import open_app, require_key
+    from scheduler.app import require_key
+    from scheduler.doors.cli.watchers import watched
     from scheduler.engine.settings import Settings
 
+    address = _address(metrics)
     orders = CrontabFile(config).read(now())
     require_key(orders.jobs)
     settings = Settings(
         concurrency=concurrency, grace_seconds=grace, lease_seconds=lease, renew_seconds=lease / 3
     )
-    async with open_app(config, settings) as app:
+    with watched(config, address, otel) as watchers:
+        return asyncio.run(_serve(config, settings, watchers))
+
+
+def _address(metrics: str | None) -> tuple[str, int] | None:
+    if metrics is None:
+        return None
+    from scheduler.adapters.metrics.server import parse_address
+
+    return parse_address(metrics)
+
+
+async def _serve(config: Config, settings: Settings, watchers: Watchers) -> int:
+    from scheduler.app import open_app
+    from scheduler.engine.witness import Witness
+
+    async with open_app(config, settings, witness=Witness(*watchers.observers)) as app:
+        watchers.count_commits(app.commits)
         greeting = [f"agentcron is up (pid {os.getpid()}), home {config.home}. Look: agentcron list"]
 
         def loaded(orders: StandingOrders, report: LoadReport) -> None:
@@ -73,8 +100,8 @@ async def _serve(config: Config, concurrency: int, grace: float, lease: float) -
         runner = app.runner("daemon", on_load=loaded)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _asked_to_stop, runner)
-        loop.add_signal_handler(signal.SIGHUP, runner.reload)
+            loop.add_signal_handler(number, _asked_to_stop, runner, watchers)
+        loop.add_signal_handler(signal.SIGHUP, _asked_to_reload, runner, watchers)
         try:
             await runner.serve()
         finally:
@@ -83,7 +110,12 @@ async def _serve(config: Config, concurrency: int, grace: float, lease: float) -
     return 0
 
 
-def _asked_to_stop(runner: Runner) -> None:
+def _asked_to_reload(runner: Runner, watchers: Watchers) -> None:
+    watchers.reloading()
+    runner.reload()
+
+
+def _asked_to_stop(runner: Runner, watchers: Watchers) -> None:
     if runner.is_stopping:
         log.info("stopping at once: what is under way is cut off", extra={"event": "daemon.stop"})
         runner.hurry()
@@ -91,6 +123,7 @@ def _asked_to_stop(runner: Runner) -> None:
     log.info(
         "stopping: no new work, running steps are finished or handed back", extra={"event": "daemon.stop"}
     )
+    watchers.stopping()
     runner.stop()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ class Answer:
 
 Call = Callable[..., Answer]
 Build = Callable[[Callable[[World], Awaitable[None]]], None]
+Sql = Callable[[str], None]
 
 
 @pytest.fixture
@@ -80,6 +82,20 @@ def build(home: Path, clock: FakeClock) -> Build:
         asyncio.run(main())
 
     return made
+
+
+@pytest.fixture
+def sql(home: Path) -> Sql:
+    """Change the database by hand, as nobody should."""
+
+    def do(statement: str) -> None:
+        connection = sqlite3.connect(home / "agentcron.db")
+        with connection:
+            changed = connection.execute(statement).rowcount
+        connection.close()
+        assert changed, f"nothing was changed: {statement}"
+
+    return do
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sqlite3
@@ -14,16 +13,8 @@ import pytest
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.world import World
 from tests.unit.cli import scenes
-from tests.unit.cli.conftest import Answer, Build, Call
-
-
-def problems(answer: Answer) -> dict[str, str]:
-    """The names and texts of all problems; each has a fix."""
-    values = json.loads(answer.out)
-    found = [check for check in values["checks"] if check["level"] == "problem"]
-    assert answer.status == (1 if found else 0)
-    assert all(check["fix"] for check in found), found
-    return {check["name"]: check["text"] for check in found}
+from tests.unit.cli.conftest import Build, Call
+from tests.unit.cli.patients import problems
 
 
 def test_a_healthy_home(call: Call, build: Build) -> None:

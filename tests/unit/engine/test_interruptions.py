@@ -132,12 +132,13 @@ class BrokenDisk:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    async def commit(self, lease: Any, step: Step) -> None:
+    async def commit(self, lease: Any, step: Step) -> bool:
         if self._left <= 0:
             self.refused += 1
             raise StoreError("the disk is full")
         self._left -= 1
-        await self._inner.commit(lease, step)
+        cancelled: bool = await self._inner.commit(lease, step)
+        return cancelled
 
 
 @pytest.mark.parametrize("fails_from", range(1, 8))

@@ -173,11 +173,12 @@ class Lives(RuleBasedStateMachine):
         self.world = await self.context.__aenter__()
         write: Any = self.world.store.commit
 
-        async def fenced(lease: Lease, step: Step) -> None:
+        async def fenced(lease: Lease, step: Step) -> bool:
             late = (await self.world.run(lease.run_id)).epoch > lease.epoch
-            await write(lease, step)
+            cancelled: bool = await write(lease, step)
             if late:
                 self.wrong.append("I5: an old epoch has written")
+            return cancelled
 
         self.world.store.commit = fenced  # type: ignore[method-assign]
         budget = f"budget={BUDGET / 1e6:.2f}/run,50/day"

@@ -67,7 +67,7 @@ async def test_what_wakes_is_queued(tmp_path: Path) -> None:
     async with stage(tmp_path, sleep("1h")) as s:
         run = await s.play()
         s.world.clock.advance(3600)
-        assert (await s.world.tick()).woken == [run.id]
+        assert [woke.run_id for woke in (await s.world.tick()).woken] == [run.id]
         assert (await s.world.run(run.id)).state is State.QUEUED
 
 

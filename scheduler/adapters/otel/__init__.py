@@ -1,0 +1,1 @@
+"""OpenTelemetry (extra ``otel``): only ``setup`` may be imported where the extra is missing."""
