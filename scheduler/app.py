@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from scheduler.adapters.crontab_file import CrontabFile
@@ -15,6 +17,7 @@ from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.config import Config
+from scheduler.core.instants import to_iso
 from scheduler.core.job import Job
 from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.engine.kit import Kit, Toolbox
@@ -22,9 +25,12 @@ from scheduler.engine.runner import Runner
 from scheduler.engine.settings import Settings
 from scheduler.errors import CannotWorkError
 from scheduler.ports.model import Model
+from scheduler.ports.store import Restoration
 from scheduler.tools.registry import tools_for
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
+
+log = logging.getLogger("agentcron")
 
 
 class Models:
@@ -93,6 +99,7 @@ class App:
     config: Config
     kit: Kit
     presence: FilePresence
+    restoration: Restoration | None = None
 
     async def has_daemon(self) -> bool:
         """Whether a daemon lives that would take up what is queued."""
@@ -132,6 +139,24 @@ class App:
         )
 
 
+async def _settle_restore(kit: Kit) -> Restoration | None:
+    """Take note of a restore before anything else is done: also of one that somebody made with ``cp``."""
+    now = kit.clock.now()
+    done = await kit.store.settle_restore(now, boot_id(), now + timedelta(days=kit.settings.parked_days))
+    if done is not None:
+        log.warning(
+            "the database was restored from a backup of %s: %d runs wait for a person, %d sleep on,"
+            " slots of %d jobs are skipped, reports of %d runs are held; look: agentcron list",
+            to_iso(done.restored.taken_at),
+            len(done.parked),
+            done.asleep,
+            done.skipped,
+            len(done.held),
+            extra={"event": "database.restored"},
+        )
+    return done
+
+
 @asynccontextmanager
 async def open_app(
     config: Config, settings: Settings | None = None, *, busy_seconds: float = BUSY_SECONDS
@@ -148,12 +173,9 @@ async def open_app(
     config.make_home()
     store = SqlStore.open(config.database, new_id=SystemEntropy().new_id, busy_seconds=busy_seconds)
     models = Models()
+    kit = Kit(store, SystemClock(), models, job_tools, settings or Settings())
     try:
-        yield App(
-            config,
-            Kit(store, SystemClock(), models, job_tools, settings or Settings()),
-            FilePresence(config.runners),
-        )
+        yield App(config, kit, FilePresence(config.runners), await _settle_restore(kit))
     finally:
         await models.close()
         await store.close()

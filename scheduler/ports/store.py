@@ -16,6 +16,7 @@ from scheduler.core.clocks import Jump
 from scheduler.core.firing import Decision, FireFacts
 from scheduler.core.job import Job
 from scheduler.core.lease import Lease
+from scheduler.core.restored import Restored
 from scheduler.core.run import Origin, Run, State
 from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 
@@ -41,6 +42,24 @@ class Pending:
     job: str
     notice: Notice
     tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """What the first opening of a restored backup did.
+
+    Args:
+        parked: the runs that wait for a person, because they may have acted since the backup.
+        asleep: how many runs sleep on, as their wake-up is still ahead.
+        skipped: how many jobs had slots that came due and are not fired.
+        held: the runs whose reports are not sent, because they may have been.
+    """
+
+    restored: Restored
+    parked: tuple[str, ...] = ()
+    asleep: int = 0
+    skipped: int = 0
+    held: tuple[str, ...] = ()
 
 
 class Store(Protocol):
@@ -244,6 +263,17 @@ class Store(Protocol):
 
         Raises:
             StoreError: the new one cannot be used; until another call does it, the store is closed.
+        """
+        ...
+
+    # -- upkeep -----------------------------------------------------------------------------------
+    async def settle_restore(self, now: datetime, boot_id: str, park_until: datetime) -> Restoration | None:
+        """Take note that this database was a backup, once, before anybody works with it; None if it was not.
+
+        What happened since the backup is unknown, so nothing may be repeated: see ``Restoration``.
+
+        Args:
+            park_until: when the parked runs are given up (resumably).
         """
         ...
 

@@ -10,7 +10,19 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from scheduler.adapters.sql import claims, fires, jumps, looks, orders, outbox, persons, points, steps, wakes
+from scheduler.adapters.sql import (
+    claims,
+    fires,
+    jumps,
+    looks,
+    orders,
+    outbox,
+    persons,
+    points,
+    restore,
+    steps,
+    wakes,
+)
 from scheduler.adapters.sql.committer import Committer
 from scheduler.adapters.sql.connection import open_engine
 from scheduler.adapters.sql.migrate import prepare
@@ -22,7 +34,7 @@ from scheduler.core.lease import Lease
 from scheduler.core.run import Origin, Run, State
 from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.faults import crashpoint
-from scheduler.ports.store import Decide, Pending, Rescued
+from scheduler.ports.store import Decide, Pending, Rescued, Restoration
 
 T = TypeVar("T")
 
@@ -233,6 +245,15 @@ class SqlStore:
         # First, because its last act is to remove the old write-ahead log, which is no part of the new file.
         await asyncio.to_thread(self._committer.close)
         self._committer = await asyncio.to_thread(self._start)
+
+    # -- upkeep -----------------------------------------------------------------------------------
+    async def settle_restore(self, now: datetime, boot_id: str, park_until: datetime) -> Restoration | None:
+        """Take note, once, that this database was a backup."""
+        if not await self._read(restore.is_copy):
+            return None
+        return await self._write(
+            points.RESTORE, lambda c: restore.settle(c, now, boot_id, park_until, self._new_id)
+        )
 
     async def close(self) -> None:
         """Finish queued writes and close."""
