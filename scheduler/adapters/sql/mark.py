@@ -13,6 +13,15 @@ MARK = "copy"
 RESTORED = "restored"
 """The key of the row that tells of the last restore."""
 
+SLEEPS_ON = "state = 'sleeping' AND wake_at > :now"
+"""Runs whose sleep reaches from before the backup into the future: only a person could have ended it."""
+
+DUE_JOBS = "state IN ('active', 'paused') AND next_fire <= :now"
+"""Jobs with slots that may have fired since the backup."""
+
+DOUBTFUL_NOTICES = "state IN ('taken', 'waiting') AND (state = 'taken' OR due_at <= :now)"
+"""Notices that may have been sent since the backup; one whose time is still ahead cannot have been."""
+
 
 def mark_text(taken_at: datetime) -> str:
     """Return the value of the mark."""

@@ -9,11 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, text
 
 from scheduler.adapters.sql import finals, fires
-from scheduler.adapters.sql.mark import MARK, RESTORED, mark_from, restored_text
+from scheduler.adapters.sql.mark import (
+    DOUBTFUL_NOTICES,
+    DUE_JOBS,
+    MARK,
+    RESTORED,
+    SLEEPS_ON,
+    mark_from,
+    restored_text,
+)
 from scheduler.adapters.sql.rows import dump, job_from, maybe_from_us, to_us, woken_from, woken_text
 from scheduler.adapters.sql.statements import (
     INSERT_WAKEUP,
@@ -28,9 +37,11 @@ from scheduler.adapters.sql.statements import (
 from scheduler.core.firing import decide
 from scheduler.core.instants import to_iso
 from scheduler.core.restored import CODE, Restored
-from scheduler.core.run import Move, State, transition
+from scheduler.core.run import Move, transition
 from scheduler.core.wakeup import Waking, Woken
 from scheduler.ports.store import Restoration
+
+AnyRow: TypeAlias = Row[Any]
 
 _AT_ONCE = 500
 
@@ -39,7 +50,9 @@ _TAKE_MARK = text("DELETE FROM meta WHERE key = :key RETURNING value")
 _FORGET = text("DELETE FROM meta WHERE key = :key")
 _REMEMBER = text("INSERT INTO meta (key, value) VALUES (:key, :value)")
 
-_LIVE = text(f"SELECT id, state, woken, wake_at, cancel_requested FROM runs WHERE {live()}")
+_LIVE = text(
+    f"SELECT id, woken, wake_at, cancel_requested, {SLEEPS_ON} AS sleeps_on FROM runs WHERE {live()}"
+)
 
 _PARK = text(
     f"UPDATE runs SET state = '{transition(Move.RESTORE).target}', lease_expires_at = NULL,"
@@ -55,15 +68,10 @@ _UNKNOWN = text(
     " WHERE run_id IN :ids AND state IN ('planned', 'started')"
 ).bindparams(many("ids"))
 
-_DUE = text(
-    "SELECT spec FROM jobs WHERE state IN ('active', 'paused') AND next_fire <= :now AND spec IS NOT NULL"
-    " ORDER BY next_fire, name"
-)
+_DUE = text(f"SELECT spec FROM jobs WHERE {DUE_JOBS} AND spec IS NOT NULL ORDER BY next_fire, name")
 
-# A notice whose time is still ahead cannot have been sent meanwhile.
 _HOLD = text(
-    "UPDATE outbox SET state = 'given_up', error = :error WHERE state IN ('taken', 'waiting')"
-    " AND (state = 'taken' OR due_at <= :now) RETURNING run_id"
+    f"UPDATE outbox SET state = 'given_up', error = :error WHERE {DOUBTFUL_NOTICES} RETURNING run_id"
 )
 
 _NOBODY = text("UPDATE runners SET stopped_at = seen_at WHERE stopped_at IS NULL")
@@ -85,9 +93,9 @@ def settle(
     connection.execute(_FORGET, {"key": RESTORED})
     connection.execute(_REMEMBER, {"key": RESTORED, "value": restored_text(restored)})
     connection.execute(_NOBODY)
-    runs = connection.execute(_LIVE).all()
-    acted = [run for run in runs if not _sleeps_on(run, now)]
-    _tell(connection, [run for run in runs if _sleeps_on(run, now)], restored)
+    runs = connection.execute(_LIVE, {"now": to_us(now)}).all()
+    acted = [run for run in runs if not run.sleeps_on]
+    _tell(connection, [run for run in runs if run.sleeps_on], restored)
     _park(connection, acted, restored, park_until)
     error = restored.doubt("whether it was sent")
     held = connection.execute(_HOLD, {"error": error, "now": to_us(now)}).scalars()
@@ -100,11 +108,6 @@ def settle(
     )
 
 
-def _sleeps_on(run: Row[tuple[object, ...]], now: datetime) -> bool:
-    """Whether a run's sleep reaches from before the backup into the future: only a person could end it."""
-    return run.state == State.SLEEPING and run.wake_at is not None and run.wake_at > to_us(now)
-
-
 def _skip_due(connection: Connection, now: datetime, new_id: Callable[[], str]) -> int:
     """Let every due job decide, which it does in the light of the restore; return how many were due."""
     jobs = [job_from(spec) for spec in connection.execute(_DUE, {"now": to_us(now)}).scalars().all()]
@@ -113,21 +116,21 @@ def _skip_due(connection: Connection, now: datetime, new_id: Callable[[], str]) 
     return len(jobs)
 
 
-def _woken(run: Row[tuple[object, ...]], restored: Restored) -> str:
+def _woken(run: AnyRow, restored: Restored) -> str:
     """Return what the agent must be told when it goes on: that a part of its past is missing."""
     untold = woken_from(run.woken) or Woken(Waking.TIME, restored.at, maybe_from_us(run.wake_at))
     woken = Woken(untold.kind, untold.at, untold.planned, untold.slept_since, untold.text, restored.taken_at)
     return woken_text(woken)
 
 
-def _tell(connection: Connection, runs: Sequence[Row[tuple[object, ...]]], restored: Restored) -> None:
+def _tell(connection: Connection, runs: Sequence[AnyRow], restored: Restored) -> None:
     for part in _parts(runs):
         connection.execute(_TELL, [{"id": run.id, "woken": _woken(run, restored)} for run in part])
 
 
 def _park(
     connection: Connection,
-    runs: Sequence[Row[tuple[object, ...]]],
+    runs: Sequence[AnyRow],
     restored: Restored,
     until: datetime,
 ) -> None:
@@ -151,6 +154,6 @@ def _park(
                 finals.ended(connection, run.id, Move.CANCEL, now)
 
 
-def _parts(runs: Sequence[Row[tuple[object, ...]]]) -> Iterator[Sequence[Row[tuple[object, ...]]]]:
+def _parts(runs: Sequence[AnyRow]) -> Iterator[Sequence[AnyRow]]:
     for begin in range(0, len(runs), _AT_ONCE):
         yield runs[begin : begin + _AT_ONCE]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from urllib.parse import quote
@@ -13,6 +14,8 @@ BUSY_SECONDS = 5.0
 
 LOOK_SECONDS = 3.0
 """The same for somebody who only looks, and sits at a terminal meanwhile."""
+
+_MAGIC, _WITHOUT_LOG = b"SQLite format 3\0", b"\1\1"
 
 # Primary result codes of SQLite (the low byte of sqlite_errorcode).
 _BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
@@ -40,7 +43,7 @@ def explain(error: BaseException, path: str) -> StoreError:
     """
     if isinstance(error, OSError):
         return _of_system(error, path)
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    code = _code(error)
     if code in (_BUSY, _LOCKED):
         return StoreError(
             f"the database {path} is locked by another process",
@@ -80,6 +83,22 @@ def explain(error: BaseException, path: str) -> StoreError:
     return StoreError(f"the database {path} failed: {error}", help="run agentcron doctor")
 
 
+def is_busy(error: BaseException) -> bool:
+    """Whether another process was in the way."""
+    return _code(error) in (_BUSY, _LOCKED)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether there was no room left."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return _code(error) == _FULL
+
+
+def _code(error: BaseException) -> int:
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+
+
 def newer(path: str, revision: str) -> StoreError:
     """Return the error for a database that a later version of agentcron has migrated."""
     return StoreError(
@@ -102,6 +121,31 @@ class NoTablesError(StoreError):
 def no_tables(path: str) -> StoreError:
     """Return the error for a file that is a database, and not one of ours (or not yet)."""
     return NoTablesError(f"there is no agentcron database at {path}", help="start it with: agentcron up")
+
+
+def has_foreign_log(database: str | os.PathLike[str]) -> bool:
+    """Whether the log beside a database is that of another one, which had its name before.
+
+    A backup says in its header that it has no log; a database that was worked with says the opposite before
+    its log comes to be.  SQLite would read the log into whatever lies beside it.
+    """
+    try:
+        # In this order: what another process does meanwhile can only make the header say "mine".
+        if os.stat(f"{os.fspath(database)}-wal").st_size == 0:
+            return False
+        with open(database, "rb") as file:
+            head = file.read(20)
+    except OSError:
+        return False
+    return head.startswith(_MAGIC) and head[18:20] == _WITHOUT_LOG
+
+
+def foreign_log(path: str | os.PathLike[str]) -> StoreError:
+    """Return the error for somebody who only looks, and so cannot set the log aside."""
+    return StoreError(
+        f"beside the restored database {os.fspath(path)} lies the log of another one",
+        help="it is set aside at the next start: agentcron up",
+    )
 
 
 def _cannot_open(path: str) -> StoreError:

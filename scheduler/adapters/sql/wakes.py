@@ -108,8 +108,9 @@ def resume(connection: Connection, run_id: str, now: datetime, words: str) -> St
         after(state, Move.RETRY if retry else Move.WAKE)
     except RefusedError:
         raise _cannot_resume(run_id, state) from None
-    # What a parked run has in its place is the day on which it is given up.
-    planned = None if state is State.PARKED else maybe_from_us(wake_at)
+    planned = maybe_from_us(wake_at)
+    if state is State.PARKED and woken is not None and woken.restored_from is not None:
+        planned = None  # that is when it is given up; what it had planned was kept with the restore
     told = Woken(
         Waking.PERSON,
         now,

@@ -36,6 +36,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "cancel": ("steer", "Steer", "Cancel a run."),
     "pause": ("steer", "Steer", "Let a job fire no more."),
     "unpause": ("steer", "Steer", "Let a paused job fire again."),
+    "backup": ("backup", "Keep", "Copy the database to a file, while daemons work."),
+    "restore": ("restore", "Keep", "Put a backup in its place; nothing is repeated."),
     "db": ("db", "Keep", "Look after the database."),
     "completion": ("completion", "Keep", "Print the shell completion script."),
     "help": ("topics", "Keep", "Explain a topic: sleep, misfire, dst, budget, effects."),
