@@ -27,7 +27,7 @@ from scheduler.adapters.sql.mark import DOUBTFUL_NOTICES, DUE_JOBS, MARK, SLEEPS
 from scheduler.adapters.sql.rows import from_us, to_us
 from scheduler.adapters.sql.trouble import LOOK_SECONDS, NoTablesError, explain, has_foreign_log, is_busy
 from scheduler.core.run import LIVE
-from scheduler.errors import CannotWorkError, RefusedError, StoreError
+from scheduler.errors import RefusedError, StoreError
 from scheduler.faults import crashpoint
 
 log = logging.getLogger("agentcron")
@@ -103,7 +103,7 @@ def put_in_place(found: Found, database: Path, now: datetime) -> Path | None:
         RefusedError: another process has the database open.
         CannotWorkError: the home cannot be written.
     """
-    aside = database.with_name(f"{database.name}.before-restore-{now:%Y%m%dT%H%M%SZ}")
+    aside = _free_name(f"{database}.before-restore-{now:%Y%m%dT%H%M%SZ}")
     partial = database.with_name(f".{database.name}.{os.getpid()}.partial")
     try:
         with _opened(found.path) as source:
@@ -140,9 +140,7 @@ def set_foreign_log_aside(database: str) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX)
         if not has_foreign_log(database):
             return
-        number = 1
-        while os.path.exists(name := f"{database}-wal.aside-{number}"):
-            number += 1
+        name = _free_name(f"{database}-wal.aside")
         os.rename(f"{database}-wal", name)
         log.warning("%s-wal belonged to another database than the restored one; it is now %s", database, name)
     finally:
@@ -195,11 +193,18 @@ def _fold_log(database: Path) -> None:
             ) from error
 
 
+def _free_name(wanted: str) -> Path:
+    """Return a name that no file has yet: nothing that was set aside is overwritten."""
+    path, number = Path(wanted), 1
+    while path.exists():
+        number += 1
+        path = Path(f"{wanted}-{number}")
+    return path
+
+
 def _link(database: Path, aside: Path) -> None:
     """Give the present database a second name; the first one is then taken over in one stroke."""
     try:
         os.link(database, aside)
-    except FileExistsError:
-        raise CannotWorkError(f"{aside} is there already", help="try again in a second") from None
     except OSError:
         os.rename(database, aside)  # a file system without links
