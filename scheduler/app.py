@@ -26,6 +26,7 @@ from scheduler.engine.settings import Settings
 from scheduler.errors import CannotWorkError
 from scheduler.ports.model import Model
 from scheduler.ports.store import Restoration
+from scheduler.services.pruner import keep_pruned
 from scheduler.tools.registry import tools_for
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
@@ -136,6 +137,7 @@ class App:
             only=only,
             on_load=on_load or (lambda *_: None),
             boot_id=boot_id() if kind == "daemon" else "",
+            duties=(keep_pruned,) if kind == "daemon" else (),
         )
 
 

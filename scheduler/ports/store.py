@@ -62,6 +62,19 @@ class Restoration:
     held: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was deleted, or would be; ``bytes`` is about what it takes in the file."""
+
+    runs: int = 0
+    rows: int = 0
+    bytes: int = 0
+
+    def plus(self, other: Pruned) -> Pruned:
+        """Return the sum."""
+        return Pruned(self.runs + other.runs, self.rows + other.rows, self.bytes + other.bytes)
+
+
 class Store(Protocol):
     """What the engine needs to remember."""
 
@@ -274,6 +287,22 @@ class Store(Protocol):
 
         Args:
             park_until: when the parked runs are given up (resumably).
+        """
+        ...
+
+    async def prunable(self, now: datetime, older_than_seconds: int | None = None) -> Pruned:
+        """Return what ``prune`` would delete in all."""
+        ...
+
+    async def prune(self, now: datetime, older_than_seconds: int | None = None, limit: int = 50) -> Pruned:
+        """Delete up to ``limit`` runs that their jobs keep no longer, with all that belongs to them.
+
+        Never a live run, the last one of a job, a day's spending before the day is over, a report that was
+        not sent, or what keeps a slot from firing twice.  Nothing is written when there is nothing to delete.
+
+        Args:
+            older_than_seconds: how long runs are kept of jobs that say nothing, and of jobs that the crontab
+                no longer has.
         """
         ...
 

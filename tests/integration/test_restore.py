@@ -25,7 +25,7 @@ from tests.kit.scene import JOB, Scene
 pytestmark = pytest.mark.process
 
 MOMENTS = ("W0", "fire.after", "W1", "W2", "W3", "W6", "W8", "effect", "W10", "W12", "W13", "W14", "sent")
-"""Where the daemon is when the copy is taken: due, fired, asking, started, done and not recorded, asleep ..."""
+"""Where the daemon is when the copy is taken: due, fired, asking, at work, asleep, done."""
 
 
 def started(place: Installation) -> Process:

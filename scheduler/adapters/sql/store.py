@@ -19,6 +19,7 @@ from scheduler.adapters.sql import (
     outbox,
     persons,
     points,
+    prune,
     restore,
     steps,
     wakes,
@@ -34,7 +35,7 @@ from scheduler.core.lease import Lease
 from scheduler.core.run import Origin, Run, State
 from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.faults import crashpoint
-from scheduler.ports.store import Decide, Pending, Rescued, Restoration
+from scheduler.ports.store import Decide, Pending, Pruned, Rescued, Restoration
 
 T = TypeVar("T")
 
@@ -254,6 +255,16 @@ class SqlStore:
         return await self._write(
             points.RESTORE, lambda c: restore.settle(c, now, boot_id, park_until, self._new_id)
         )
+
+    async def prunable(self, now: datetime, older_than_seconds: int | None = None) -> Pruned:
+        """Return what ``prune`` would delete in all."""
+        return await self._read(lambda c: prune.prunable(c, now, older_than_seconds))
+
+    async def prune(self, now: datetime, older_than_seconds: int | None = None, limit: int = 50) -> Pruned:
+        """Delete up to ``limit`` runs that are kept no longer."""
+        if not await self._read(lambda c: prune.is_due(c, now, older_than_seconds)):
+            return Pruned()
+        return await self._write(points.PRUNE, lambda c: prune.prune(c, now, older_than_seconds, limit))
 
     async def close(self) -> None:
         """Finish queued writes and close."""

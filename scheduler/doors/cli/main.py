@@ -38,6 +38,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "unpause": ("steer", "Steer", "Let a paused job fire again."),
     "backup": ("backup", "Keep", "Copy the database to a file, while daemons work."),
     "restore": ("restore", "Keep", "Put a backup in its place; nothing is repeated."),
+    "prune": ("prune", "Keep", "Delete runs that their jobs keep no longer."),
     "db": ("db", "Keep", "Look after the database."),
     "completion": ("completion", "Keep", "Print the shell completion script."),
     "help": ("topics", "Keep", "Explain a topic: sleep, misfire, dst, budget, effects."),
