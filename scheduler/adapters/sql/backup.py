@@ -58,7 +58,8 @@ def back_up(database: Path, target: Path, now: datetime, *, force: bool = False)
         crashpoint("backup")
         take_place(partial, target)
     except sqlite3.Error as error:
-        raise _of_copying(error, database, target) from error
+        ours = is_of_writing(error)
+        raise (cannot_write(error, target) if ours else explain(error, str(database))) from error
     except OSError as error:
         raise cannot_write(error, target) from error
     finally:
@@ -163,6 +164,11 @@ def cannot_write(error: BaseException, target: Path) -> CannotWorkError:
     )
 
 
+def is_of_writing(error: sqlite3.Error) -> bool:
+    """Tell the two ends of a copy apart: the source is only read, so what cannot be written is the copy."""
+    return (getattr(error, "sqlite_errorname", "") or "").startswith(_OF_WRITING)
+
+
 def _check_places(database: Path, target: Path, *, force: bool) -> None:
     if not database.exists():
         raise NotFoundError(f"there is no database at {database}", help="nothing has run yet: agentcron up")
@@ -176,11 +182,3 @@ def _check_places(database: Path, target: Path, *, force: bool) -> None:
         raise UsageError(f"{target} is the database itself", help="name another file, best on another disk")
     if not force:
         raise RefusedError(f"{target} is there already", help="name another file, or overwrite it: --force")
-
-
-def _of_copying(error: sqlite3.Error, database: Path, target: Path) -> CannotWorkError:
-    """Tell the two ends of a copy apart: the database is only read, so what cannot be written is the copy."""
-    name = getattr(error, "sqlite_errorname", "") or ""
-    if name.startswith(_OF_WRITING):
-        return cannot_write(error, target)
-    return explain(error, str(database))

@@ -19,13 +19,22 @@ from pathlib import Path
 from scheduler.adapters.sql.backup import (
     cannot_write,
     copy_whole,
+    is_of_writing,
     open_copyable,
     remove,
     take_place,
 )
 from scheduler.adapters.sql.mark import DOUBTFUL_NOTICES, DUE_JOBS, MARK, SLEEPS_ON, mark_from
 from scheduler.adapters.sql.rows import from_us, to_us
-from scheduler.adapters.sql.trouble import LOOK_SECONDS, NoTablesError, explain, has_foreign_log, is_busy
+from scheduler.adapters.sql.trouble import (
+    LOOK_SECONDS,
+    NoTablesError,
+    explain,
+    has_foreign_log,
+    is_busy,
+    is_corrupt,
+    is_no_database,
+)
 from scheduler.core.run import LIVE
 from scheduler.errors import RefusedError, StoreError
 from scheduler.faults import crashpoint
@@ -106,7 +115,7 @@ def put_in_place(found: Found, database: Path, now: datetime) -> Path | None:
     aside = _free_name(f"{database}.before-restore-{now:%Y%m%dT%H%M%SZ}")
     partial = database.with_name(f".{database.name}.{os.getpid()}.partial")
     try:
-        with _opened(found.path) as source:
+        with _opened(found.path, database) as source:
             copy_whole(source, partial, found.taken_at)
         there = database.exists()
         if there:
@@ -148,7 +157,8 @@ def set_foreign_log_aside(database: str) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+def _opened(path: Path, target: Path | None = None) -> Iterator[sqlite3.Connection]:
+    """Open a backup, to be copied to ``target`` or only looked at."""
     try:
         connection = open_copyable(path)
         try:
@@ -156,11 +166,25 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         finally:
             connection.close()
     except NoTablesError:
-        raise StoreError(
-            f"{path} is not an agentcron database", help="name a file that backup made"
-        ) from None
-    except sqlite3.DatabaseError as error:
-        raise _damaged(path) if not is_busy(error) else explain(error, str(path)) from error
+        raise _no_backup(path) from None
+    except StoreError as error:
+        if isinstance(error.__cause__, sqlite3.Error):
+            raise _of_backup(error.__cause__, path) from error.__cause__
+        raise
+    except sqlite3.Error as error:
+        if target is not None and is_of_writing(error):
+            raise cannot_write(error, target) from error
+        raise _of_backup(error, path) from error
+
+
+def _of_backup(error: sqlite3.Error, path: Path) -> StoreError:
+    if is_no_database(error):
+        return _no_backup(path)
+    return _damaged(path) if is_corrupt(error) else explain(error, str(path))
+
+
+def _no_backup(path: Path) -> StoreError:
+    return StoreError(f"{path} is not an agentcron database", help="name a file that agentcron backup made")
 
 
 def _damaged(path: Path) -> StoreError:

@@ -88,6 +88,16 @@ def is_busy(error: BaseException) -> bool:
     return _code(error) in (_BUSY, _LOCKED)
 
 
+def is_corrupt(error: BaseException) -> bool:
+    """Whether the file is damaged."""
+    return _code(error) == _CORRUPT
+
+
+def is_no_database(error: BaseException) -> bool:
+    """Whether the file is something else."""
+    return _code(error) == _NOTADB
+
+
 def is_full(error: BaseException) -> bool:
     """Whether there was no room left."""
     if isinstance(error, OSError):
