@@ -13,7 +13,7 @@ from scheduler.errors import UsageError
 _LARGE_BYTES = 100_000_000
 
 
-@click.command("backup", epilog="Example:  agentcron backup /mnt/stick/agentcron.backup --force")
+@click.command("backup", epilog="Example:  agentcron backup agentcron.backup --force")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -16,7 +16,7 @@ from scheduler.doors.cli.out import print_json, quoted, say, size
 from scheduler.errors import NotFoundError, RefusedError, UsageError
 
 
-@click.command("restore", epilog="Example:  agentcron restore /mnt/stick/agentcron.backup --dry-run")
+@click.command("restore", epilog="Example:  agentcron restore agentcron.backup --dry-run")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Check FILE and say what would happen.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
