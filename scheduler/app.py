@@ -25,7 +25,6 @@ from scheduler.engine.runner import Runner
 from scheduler.engine.settings import Settings
 from scheduler.errors import CannotWorkError
 from scheduler.ports.model import Model
-from scheduler.ports.store import Restoration
 from scheduler.services.pruner import keep_pruned
 from scheduler.tools.registry import tools_for
 
@@ -100,7 +99,6 @@ class App:
     config: Config
     kit: Kit
     presence: FilePresence
-    restoration: Restoration | None = None
 
     async def has_daemon(self) -> bool:
         """Whether a daemon lives that would take up what is queued."""
@@ -141,7 +139,7 @@ class App:
         )
 
 
-async def _settle_restore(kit: Kit) -> Restoration | None:
+async def _settle_restore(kit: Kit) -> None:
     """Take note of a restore before anything else is done: also of one that somebody made with ``cp``."""
     now = kit.clock.now()
     done = await kit.store.settle_restore(now, boot_id(), now + timedelta(days=kit.settings.parked_days))
@@ -156,7 +154,6 @@ async def _settle_restore(kit: Kit) -> Restoration | None:
             len(done.held),
             extra={"event": "database.restored"},
         )
-    return done
 
 
 @asynccontextmanager
@@ -177,7 +174,8 @@ async def open_app(
     models = Models()
     kit = Kit(store, SystemClock(), models, job_tools, settings or Settings())
     try:
-        yield App(config, kit, FilePresence(config.runners), await _settle_restore(kit))
+        await _settle_restore(kit)
+        yield App(config, kit, FilePresence(config.runners))
     finally:
         await models.close()
         await store.close()

@@ -64,11 +64,15 @@ class Restoration:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was deleted, or would be; ``bytes`` is about what it takes in the file."""
+    """What was deleted, or would be; ``bytes`` is about what it takes in the file.
+
+    ``next_job`` is where to go on: jobs are looked at by name, and an empty one is the end.
+    """
 
     runs: int = 0
     rows: int = 0
     bytes: int = 0
+    next_job: str = ""
 
     def plus(self, other: Pruned) -> Pruned:
         """Return the sum."""
@@ -294,7 +298,9 @@ class Store(Protocol):
         """Return what ``prune`` would delete in all."""
         ...
 
-    async def prune(self, now: datetime, older_than_seconds: int | None = None, limit: int = 50) -> Pruned:
+    async def prune(
+        self, now: datetime, older_than_seconds: int | None = None, limit: int = 50, start: str = ""
+    ) -> Pruned:
         """Delete up to ``limit`` runs that their jobs keep no longer, with all that belongs to them.
 
         Never a live run, the last one of a job, a day's spending before the day is over, a report that was
@@ -303,6 +309,7 @@ class Store(Protocol):
         Args:
             older_than_seconds: how long runs are kept of jobs that say nothing, and of jobs that the crontab
                 no longer has.
+            start: the job to begin with: ``next_job`` of the call before.
         """
         ...
 

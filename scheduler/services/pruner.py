@@ -50,11 +50,11 @@ async def prune_all(
         on_batch: hears the sum so far.
     """
     now = kit.clock.now()
-    total = Pruned()
+    total, start = Pruned(), ""
     while True:
-        gone = await kit.store.prune(now, older_than_seconds, BATCH)
-        if gone == Pruned():
-            return total
-        total = total.plus(gone)
+        gone = await kit.store.prune(now, older_than_seconds, BATCH, start)
+        total, start = total.plus(gone), gone.next_job
         on_batch(total)
+        if not start:
+            return total
         await kit.clock.sleep(PAUSE_SECONDS)

@@ -252,7 +252,37 @@ async def test_a_unit_is_small(bench: Bench) -> None:
         await ended(bench, day / 10)
     now = at(60 * DAY)
     assert (await bench.store.prunable(now)).runs == 7
-    assert [(await bench.store.prune(now, limit=3)).runs for _ in range(4)] == [3, 3, 1, 0]
+    gone = await bench.store.prune(now, limit=3)
+    assert (gone.runs, gone.next_job) == (3, "kept")
+    gone = await bench.store.prune(now, limit=5, start=gone.next_job)
+    assert (gone.runs, gone.next_job) == (4, "")
+
+
+async def test_a_unit_deletes_no_more_than_some_messages(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler.adapters.sql.prune.MOST_MESSAGES", 3)
+    await bench.load(KEPT)
+    for day in range(3):
+        await everything(bench, day)
+    gone = await bench.store.prune(at(60 * DAY))
+    assert (gone.runs, gone.next_job) == (2, "kept")
+
+
+async def test_many_jobs_are_looked_at_in_parts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler.adapters.sql.prune.MOST_JOBS", 1)
+    jobs = [make_job(name, Manual(), keep_seconds=DAY) for name in ("a", "b", "c")]
+    await bench.load(*jobs)
+    for job in jobs:
+        for day in range(2):
+            await ended(bench, day, job)
+    now, start, found = at(60 * DAY), "", []
+    while True:
+        gone = await bench.store.prune(now, start=start)
+        found.append((gone.runs, gone.next_job))
+        if not (start := gone.next_job):
+            break
+    assert found == [(1, "b"), (1, "c"), (1, "")]
 
 
 async def test_a_run_that_a_person_has_taken_up_again_is_live(bench: Bench) -> None:

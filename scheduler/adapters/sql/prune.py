@@ -24,6 +24,9 @@ from scheduler.ports.store import Pruned
 MOST_MESSAGES = 2_000
 """About how many messages one unit deletes at most: others want to write too."""
 
+MOST_JOBS = 500
+"""How many jobs one unit looks at."""
+
 RUNNERS_DAYS = 31
 """How long processes are remembered that were not heard of since: ``why`` looks no further back."""
 
@@ -33,8 +36,8 @@ ROW_BYTES = 60
 """What a row takes beside its texts, roughly."""
 
 _JOBS = text(
-    "SELECT name, state, zone, next_fire, spec FROM jobs WHERE state <> 'invalid' AND spec IS NOT NULL"
-    " ORDER BY name"
+    "SELECT name, state, zone, next_fire, spec FROM jobs WHERE name >= :start AND state <> 'invalid'"
+    " AND spec IS NOT NULL ORDER BY name"
 )
 _KEEP = text("SELECT value FROM meta WHERE key = 'keep'")
 
@@ -72,49 +75,61 @@ class _Cut:
 def prunable(connection: Connection, now: datetime, older_than_seconds: int | None) -> Pruned:
     """See ``Store.prunable``."""
     total = Pruned(rows=int(connection.execute(_SILENT, {"before": _silent_since(now)}).scalar_one()))
-    for cut in _cuts(connection, now, older_than_seconds):
+    for cut in _cuts(connection, now, older_than_seconds, ""):
         ids = [run_id for run_id, _ in _old(connection, cut, _ALL)]
         for begin in range(0, len(ids), 500):
             total = total.plus(_weigh(connection, ids[begin : begin + 500]))
     return total
 
 
-def is_due(connection: Connection, now: datetime, older_than_seconds: int | None) -> bool:
-    """Whether anything can be pruned; a look that takes no lock from anybody."""
+def first_due(
+    connection: Connection, now: datetime, older_than_seconds: int | None, start: str
+) -> str | None:
+    """Return the first job from ``start`` on with something to prune: a look that locks nobody out."""
     if connection.execute(_SILENT, {"before": _silent_since(now)}).scalar_one():
-        return True
-    return any(_old(connection, cut, 1) for cut in _cuts(connection, now, older_than_seconds))
+        return start
+    for cut in _cuts(connection, now, older_than_seconds, start):
+        if _old(connection, cut, 1):
+            return cut.job
+    return None
 
 
-def prune(connection: Connection, now: datetime, older_than_seconds: int | None, limit: int) -> Pruned:
+def prune(
+    connection: Connection, now: datetime, older_than_seconds: int | None, limit: int, start: str
+) -> Pruned:
     """See ``Store.prune``."""
-    forgotten = connection.execute(_FORGET, {"before": _silent_since(now)}).rowcount
+    rows = connection.execute(_FORGET, {"before": _silent_since(now)}).rowcount
     ids: list[str] = []
-    weight = 0
-    for cut in _cuts(connection, now, older_than_seconds):
+    weight, next_job = 0, ""
+    for number, cut in enumerate(_cuts(connection, now, older_than_seconds, start)):
+        if number >= MOST_JOBS:
+            next_job = cut.job
+            break
         for run_id, messages in _old(connection, cut, limit - len(ids)):
-            if ids and weight + messages > MOST_MESSAGES:
-                break
             ids.append(run_id)
             weight += messages
-        if len(ids) >= limit or weight >= MOST_MESSAGES:
+            if len(ids) >= limit or weight >= MOST_MESSAGES:
+                next_job = cut.job
+                break
+        if next_job:
             break
-    if not ids:
-        return Pruned(rows=forgotten)
-    gone = _weigh(connection, ids).plus(Pruned(rows=forgotten))
-    for statement in _DELETE:
-        connection.execute(statement, {"ids": ids})
-    return gone
+    gone = _weigh(connection, ids) if ids else Pruned()
+    if ids:
+        for statement in _DELETE:
+            connection.execute(statement, {"ids": ids})
+    return Pruned(gone.runs, gone.rows + rows, gone.bytes, next_job)
 
 
-def _cuts(connection: Connection, now: datetime, older_than_seconds: int | None) -> Iterator[_Cut]:
-    """Yield for each job with a limit what lies before it.
+def _cuts(
+    connection: Connection, now: datetime, older_than_seconds: int | None, start: str
+) -> Iterator[_Cut]:
+    """Yield for each job with a limit, from ``start`` on, what lies before it.
 
     A job that is not in the crontab any more goes by what the caller says, by what it said last, or by the
     crontab's last ``KEEP``.  One whose line is broken keeps everything until it is mended.
     """
     default = int(connection.execute(_KEEP).scalar() or 0)
-    for name, state, zone, next_fire, spec in connection.execute(_JOBS).all():
+    for name, state, zone, next_fire, spec in connection.execute(_JOBS, {"start": start}).all():
         values = load(spec)
         keep = values.get("keep_seconds", 0)
         if state == "removed":

@@ -260,11 +260,16 @@ class SqlStore:
         """Return what ``prune`` would delete in all."""
         return await self._read(lambda c: prune.prunable(c, now, older_than_seconds))
 
-    async def prune(self, now: datetime, older_than_seconds: int | None = None, limit: int = 50) -> Pruned:
+    async def prune(
+        self, now: datetime, older_than_seconds: int | None = None, limit: int = 50, start: str = ""
+    ) -> Pruned:
         """Delete up to ``limit`` runs that are kept no longer."""
-        if not await self._read(lambda c: prune.is_due(c, now, older_than_seconds)):
+        first = await self._read(lambda c: prune.first_due(c, now, older_than_seconds, start))
+        if first is None:
             return Pruned()
-        return await self._write(points.PRUNE, lambda c: prune.prune(c, now, older_than_seconds, limit))
+        return await self._write(
+            points.PRUNE, lambda c: prune.prune(c, now, older_than_seconds, limit, first)
+        )
 
     async def close(self) -> None:
         """Finish queued writes and close."""

@@ -67,7 +67,7 @@ def explain(error: BaseException, path: str) -> StoreError:
     if code == _CORRUPT:
         return StoreError(
             f"the database {path} is damaged",
-            help="stop all agentcron processes, keep a copy of the file, and restore a backup",
+            help="stop all agentcron processes, then put a backup in its place: agentcron restore FILE",
         )
     if code in (_TOO_BIG, _CONSTRAINT, _MISMATCH):
         return BadRowError(f"the database {path} cannot hold what was to be written: {error}")
