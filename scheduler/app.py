@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 
 from scheduler.adapters.crontab_file import CrontabFile
@@ -17,10 +15,10 @@ from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.config import Config
-from scheduler.core.instants import to_iso
 from scheduler.core.job import Job
 from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.engine.kit import Kit, Toolbox
+from scheduler.engine.restoring import take_note
 from scheduler.engine.runner import Runner
 from scheduler.engine.settings import Settings
 from scheduler.errors import CannotWorkError
@@ -29,8 +27,6 @@ from scheduler.services.pruner import keep_pruned
 from scheduler.tools.registry import tools_for
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
-
-log = logging.getLogger("agentcron")
 
 
 class Models:
@@ -134,25 +130,8 @@ class App:
             orders=CrontabFile(self.config) if with_crontab else None,
             only=only,
             on_load=on_load or (lambda *_: None),
-            boot_id=boot_id() if kind == "daemon" else "",
+            boot_id=self.kit.boot_id if kind == "daemon" else "",
             duties=(keep_pruned,) if kind == "daemon" else (),
-        )
-
-
-async def _settle_restore(kit: Kit) -> None:
-    """Take note of a restore before anything else is done: also of one that somebody made with ``cp``."""
-    now = kit.clock.now()
-    done = await kit.store.settle_restore(now, boot_id(), now + timedelta(days=kit.settings.parked_days))
-    if done is not None:
-        log.warning(
-            "the database was restored from a backup of %s: %d runs wait for a person, %d sleep on,"
-            " slots of %d jobs are skipped, reports of %d runs are held; look: agentcron list",
-            to_iso(done.restored.taken_at),
-            len(done.parked),
-            done.asleep,
-            done.skipped,
-            len(done.held),
-            extra={"event": "database.restored"},
         )
 
 
@@ -172,9 +151,9 @@ async def open_app(
     config.make_home()
     store = SqlStore.open(config.database, new_id=SystemEntropy().new_id, busy_seconds=busy_seconds)
     models = Models()
-    kit = Kit(store, SystemClock(), models, job_tools, settings or Settings())
+    kit = Kit(store, SystemClock(), models, job_tools, settings or Settings(), boot_id())
     try:
-        await _settle_restore(kit)
+        await take_note(kit)
         yield App(config, kit, FilePresence(config.runners))
     finally:
         await models.close()

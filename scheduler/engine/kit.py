@@ -23,6 +23,7 @@ class Kit:
     Args:
         model_for: the model that answers to a name; may raise CannotWorkError (no key).
         tools_for: the tools of a job, in a stable order; may raise ConfigError.
+        boot_id: names the time since the machine came up, where the platform tells one.
     """
 
     store: Store
@@ -30,3 +31,4 @@ class Kit:
     model_for: Callable[[str], Model]
     tools_for: Callable[[Job], Toolbox]
     settings: Settings = field(default_factory=Settings)
+    boot_id: str = ""

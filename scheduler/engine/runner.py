@@ -25,6 +25,7 @@ from scheduler.engine.kit import Kit
 from scheduler.engine.leasekeeper import keep_leases, renew_leases
 from scheduler.engine.outage import Outage
 from scheduler.engine.reporter import send_notices
+from scheduler.engine.restoring import take_note
 from scheduler.engine.tick import Pass, tick
 from scheduler.errors import AgentcronError, LostLeaseError, ReplacedError, StoreError
 from scheduler.ports.orders import Orders
@@ -152,6 +153,7 @@ class Runner:
             await asyncio.wait(self._tasks)
         self._owed.clear()
         await self.kit.store.reopen()
+        await take_note(self.kit)
         await self._watch.look_back(self.kit.store)
         await self.kit.store.enter(self.info)
         self._is_replaced = False

@@ -10,6 +10,7 @@ import pytest
 
 from scheduler.adapters.sql import tables
 from scheduler.core.checkpoint import Notice, Step
+from scheduler.core.clocks import Jump
 from scheduler.core.firing import decide_reboot
 from scheduler.core.job import Job
 from scheduler.core.run import Move, State
@@ -283,6 +284,16 @@ async def test_many_jobs_are_looked_at_in_parts(bench: Bench, monkeypatch: pytes
         if not (start := gone.next_job):
             break
     assert found == [(1, "b"), (1, "c"), (1, "")]
+
+
+async def test_a_clock_that_was_just_set_forward_deletes_nothing(bench: Bench) -> None:
+    await bench.load(KEPT)
+    for day in range(2):
+        await ended(bench, day)
+    now = at(400 * DAY)
+    await bench.store.record_jump(Jump("set_forward", at(2 * DAY), now, 398 * DAY), {})
+    assert await bench.store.prune(now) == await bench.store.prunable(now) == Pruned()
+    assert (await bench.store.prune(at(403 * DAY))).runs == 1
 
 
 async def test_a_run_that_a_person_has_taken_up_again_is_live(bench: Bench) -> None:

@@ -160,6 +160,25 @@ def test_F64_a_plain_cp_is_noticed_and_the_taking_note_survives_a_kill(
     assert ("restored from a backup" in said) is (point == "restore.inside"), "note is taken once"
 
 
+def test_F64_a_copy_that_is_moved_under_a_living_daemon_is_noticed(scene: Scene, tmp_path: Path) -> None:
+    place, copy = scene.place, tmp_path / "copy"
+    assert place.start("up", crash="W8").wait() == -signal.SIGKILL
+    place.do("backup", str(copy))
+    daemon = place.start("up")
+    scene.wait_final(daemon)
+    scene.check_reports()
+    before = world(scene)
+    copy.rename(place.database)
+    until(lambda: "going on with it" in daemon.stderr, 30, lambda: daemon.stderr)
+    assert "restored from a backup" in daemon.stderr
+    time.sleep(0.5)
+    daemon.send(signal.SIGTERM)
+    assert daemon.wait() == 0, daemon.stderr
+    run = check_nothing_repeated(scene, before)
+    assert run is not None
+    assert (run.state, run.reason_code) == (State.PARKED, "restored")
+
+
 def test_F64_a_sleeper_goes_on_and_is_told(scene: Scene, tmp_path: Path) -> None:
     place, copy, prompt = scene.place, tmp_path / "copy", "Sleep, then end."
     scene.write(prompt=prompt)

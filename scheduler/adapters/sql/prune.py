@@ -30,7 +30,11 @@ MOST_JOBS = 500
 RUNNERS_DAYS = 31
 """How long processes are remembered that were not heard of since: ``why`` looks no further back."""
 
+DOUBT = timedelta(days=2)
+"""How long nothing is deleted after the clock was set forward by more than a day."""
+
 _ALL = 1_000_000_000
+_DAY_US = 86_400_000_000
 
 ROW_BYTES = 60
 """What a row takes beside its texts, roughly."""
@@ -59,6 +63,8 @@ _OLD = text(
     " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.run_id = r.id AND o.state IN ('waiting', 'taken'))"
     " ORDER BY r.ended_at, r.id LIMIT :limit"
 )
+_JUMPED = text("SELECT 1 FROM jumps WHERE kind = 'set_forward' AND size_us > :size AND at > :since LIMIT 1")
+
 _SILENT = text("SELECT count(*) FROM runners WHERE seen_at < :before")
 _FORGET = text("DELETE FROM runners WHERE seen_at < :before")
 
@@ -126,8 +132,11 @@ def _cuts(
     """Yield for each job with a limit, from ``start`` on, what lies before it.
 
     A job that is not in the crontab any more goes by what the caller says, by what it said last, or by the
-    crontab's last ``KEEP``.  One whose line is broken keeps everything until it is mended.
+    crontab's last ``KEEP``.  One whose line is broken keeps everything until it is mended.  A clock that was
+    just set forward by days may be wrong, and makes everything look old.
     """
+    if connection.execute(_JUMPED, {"size": _DAY_US, "since": to_us(now - DOUBT)}).first() is not None:
+        return
     default = int(connection.execute(_KEEP).scalar() or 0)
     for name, state, zone, next_fire, spec in connection.execute(_JOBS, {"start": start}).all():
         values = load(spec)
