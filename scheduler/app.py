@@ -18,11 +18,13 @@ from scheduler.config import Config
 from scheduler.core.job import Job
 from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.engine.kit import Kit, Toolbox
+from scheduler.engine.restoring import take_note
 from scheduler.engine.runner import Runner
 from scheduler.engine.settings import Settings
 from scheduler.engine.witness import Witness
 from scheduler.errors import CannotWorkError
 from scheduler.ports.model import Model
+from scheduler.services.pruner import keep_pruned
 from scheduler.tools.registry import tools_for
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
@@ -130,7 +132,8 @@ class App:
             orders=CrontabFile(self.config) if with_crontab else None,
             only=only,
             on_load=on_load or (lambda *_: None),
-            boot_id=boot_id() if kind == "daemon" else "",
+            boot_id=self.kit.boot_id if kind == "daemon" else "",
+            duties=(keep_pruned,) if kind == "daemon" else (),
         )
 
 
@@ -155,13 +158,12 @@ async def open_app(
     config.make_home()
     store = SqlStore.open(config.database, new_id=SystemEntropy().new_id, busy_seconds=busy_seconds)
     models = Models()
+    kit = Kit(
+        store, SystemClock(), models, job_tools, settings or Settings(), witness or Witness(), boot_id()
+    )
     try:
-        yield App(
-            config,
-            Kit(store, SystemClock(), models, job_tools, settings or Settings(), witness or Witness()),
-            FilePresence(config.runners),
-            store.commits,
-        )
+        await take_note(kit)
+        yield App(config, kit, FilePresence(config.runners), store.commits)
     finally:
         await models.close()
         await store.close()

@@ -239,6 +239,7 @@ class CrontabFile:
             digest=digest(text),
             file=str(self._config.crontab),
             problems=tuple(problem.render() for problem in table.errors),
+            keep_seconds=table.keep_seconds,
         )
 
 

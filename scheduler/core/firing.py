@@ -25,6 +25,7 @@ from typing import Literal
 from scheduler.core.hashing import stable_hash
 from scheduler.core.instants import as_utc, describe_seconds, to_iso
 from scheduler.core.job import Job
+from scheduler.core.restored import CODE, Restored
 from scheduler.core.trigger import At, Trigger
 
 GRACE_SECONDS = 60
@@ -38,7 +39,7 @@ MAX_WAITING = 10
 
 _MOMENT = timedelta(microseconds=1)
 
-Reason = Literal["", "misfire", "overlap", "paused"]
+Reason = Literal["", "misfire", "overlap", "paused", "restored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class FireFacts:
         parked: those of them that wait for a person.
         paused_reason: why the job is paused, or None when it is not.
         enabled: false when the job is switched off beside the crontab.
+        restored: the last restore of the database, as far as it casts doubt on this job's slots.
     """
 
     next_fire: datetime | None
@@ -58,6 +60,7 @@ class FireFacts:
     parked: tuple[str, ...] = ()
     paused_reason: str | None = None
     enabled: bool = True
+    restored: Restored | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +125,19 @@ def decide(job: Job, facts: FireFacts, now: datetime, fleet_spread_seconds: int 
     following = job.trigger.next_after(now)
     if not (job.enabled and facts.enabled):
         return Decision((), following)
-    due = _Due(job, as_utc(facts.next_fire), now, fleet_spread_seconds)
+    first = as_utc(facts.next_fire)
+    doubtful: tuple[Fire, ...] = ()
+    if facts.restored is not None and first <= (until := min(facts.restored.at, now)):
+        doubtful = (_Due(job, first, until, 0).doubtful(facts.restored),)
+        later = job.trigger.next_after(until)
+        if later is None or later > now:
+            return Decision(doubtful, following)
+        first = later
+    due = _Due(job, first, now, fleet_spread_seconds)
     if facts.paused_reason is not None:
-        return Decision((due.paused(facts.paused_reason),), following)
+        return Decision((*doubtful, due.paused(facts.paused_reason)), following)
     rows = [*due.given_up(), *_against_live(due.fires(), job, facts)]
-    return Decision(tuple(rows), following)
+    return Decision((*doubtful, *rows), following)
 
 
 def decide_reboot(job: Job, now: datetime, facts: FireFacts) -> Decision:
@@ -139,6 +150,8 @@ def decide_reboot(job: Job, now: datetime, facts: FireFacts) -> Decision:
         return Decision((), facts.next_fire)
     if facts.paused_reason is not None:
         return Decision((Fire(now, "skip", "paused", f"the job is paused: {facts.paused_reason}"),), None)
+    if facts.restored is not None:
+        return Decision((Fire(now, "skip", CODE, facts.restored.doubt("whether it fired")),), None)
     start = now + timedelta(seconds=_jitter(job)) if job.jitter_seconds else None
     fire = Fire(now, "fire", not_before=start, serial=_serial(job))
     return Decision(tuple(_against_live([fire], job, facts)), None)
@@ -212,6 +225,11 @@ class _Due:
         """One row for all that came due while the job is paused; it is never made up for."""
         row = self._standing_for(Fire(self.newest, "skip", "paused"), None)
         return replace(row, detail=f"the job is paused: {reason}")
+
+    def doubtful(self, restored: Restored) -> Fire:
+        """One row for all that may have fired after the backup was taken: nothing is fired twice."""
+        row = self._standing_for(Fire(self.newest, "skip", CODE), None)
+        return replace(row, detail=restored.doubt("whether it fired"))
 
     def _on_time(self, floor: datetime | None) -> Fire:
         """Slots closer together than the grace make one fire: the newest speaks for them."""

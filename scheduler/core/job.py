@@ -43,6 +43,7 @@ class Job:
     Paths (``prompt_file``, ``gate``, ``workdir``) are absolute texts, or None.
     ``prompt`` is the text itself, also when it came from a file.
     ``tools`` is None for "the built-in tools"; sleep, note and finish are always there.
+    ``keep_seconds`` is how long runs that are over are kept; 0 is for ever.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Job:
     max_steps: int = DEFAULT_MAX_STEPS
     compact_tokens: int = DEFAULT_COMPACT_TOKENS
     report: str | None = None
+    keep_seconds: int = 0
     env: tuple[tuple[str, str], ...] = ()
     line: int = field(default=0, compare=False)
 

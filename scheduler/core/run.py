@@ -45,6 +45,7 @@ class Move(StrEnum):
     PARK = "park"
     WAKE = "wake"
     EXPIRE = "expire"
+    RESTORE = "restore"
     CANCEL = "cancel"
     RETRY = "retry"
 
@@ -98,6 +99,13 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     _t(Move.EXPIRE, {State.PARKED}, State.FAILED, "tick", "nobody came before the deadline; resumable"),
     _t(
+        Move.RESTORE,
+        {State.QUEUED, State.RUNNING, State.SLEEPING, State.PARKED, State.RETRYING},
+        State.PARKED,
+        "store",
+        "the database was a backup: what the run did since is unknown; a sleep still ahead goes on",
+    ),
+    _t(
         Move.CANCEL,
         {State.QUEUED, State.RUNNING, State.SLEEPING, State.PARKED, State.RETRYING},
         State.CANCELLED,
@@ -138,7 +146,7 @@ class Run:
     ``fire_time`` is the planned instant; ``missed`` counts the earlier slots that this run stands for too,
     the last of them at ``last_missed``.  ``not_before`` holds a queued run back (jitter, catch-up).
     ``reason`` says in one sentence why the run is skipped, parked, retrying, failed or cancelled, and
-    ``reason_code`` says it in one word (misfire, overlap, paused, gate, budget, auth, ...).
+    ``reason_code`` says it in one word (misfire, overlap, paused, gate, budget, auth, restored, ...).
     ``wake_at`` is the earliest open wake-up, ``waiting_for`` says in words what is waited for.
     ``attempts`` counts the claims since the last sleep: the first, and one for every crash.  A claim that was
     handed back, or that follows a back-off or a parking, is free.

@@ -78,10 +78,14 @@ class RunnerInfo:
 
 @dataclass(frozen=True, slots=True)
 class StandingOrders:
-    """A loaded crontab: the jobs that can run, and those that cannot."""
+    """A loaded crontab: the jobs that can run, and those that cannot.
+
+    ``keep_seconds`` is how long runs of jobs are kept that it no longer has; 0 is for ever.
+    """
 
     jobs: tuple[Job, ...]
     broken: tuple[BrokenJob, ...] = ()
     digest: str = ""
     file: str = ""
     problems: tuple[str, ...] = ()
+    keep_seconds: int = 0

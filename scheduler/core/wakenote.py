@@ -45,7 +45,8 @@ def wake_note(at: Checkpoint, woken: Woken, limits: Limits, now: datetime) -> st
         slept = max(0.0, (now - woken.slept_since).total_seconds())
         lines.append(f"You slept {describe_seconds(slept)}.")
     if woken.kind is Waking.PERSON:
-        lines.append("A person woke you before your time.")
+        early = woken.planned is None or woken.planned > now
+        lines.append("A person woke you before your time." if early else "A person woke you.")
         if woken.planned is not None:
             lines.append(f"You had planned to wake at {local(woken.planned, tz)}.")
         if woken.text:
@@ -56,6 +57,7 @@ def wake_note(at: Checkpoint, woken: Woken, limits: Limits, now: datetime) -> st
         late = (now - planned).total_seconds()
         if late > 60:
             lines.append(f"That was {describe_seconds(late)} ago; nothing ran in between.")
+    lines += _forgotten(woken, tz)
     lines.append(_means(at, limits))
     lines.append("This note was written by the scheduler that runs you. Go on with your job.")
     return " ".join(lines)
@@ -66,6 +68,7 @@ def resume_note(at: Checkpoint, woken: Woken, limits: Limits, now: datetime) -> 
     lines = [f"A person resumed this run. It is {local(now, at.job.tz)}."]
     if woken.text:
         lines.append(f"They say: {woken.text}")
+    lines += _forgotten(woken, at.job.tz)
     lines.append(_means(at, limits))
     lines.append("This note was written by the scheduler that runs you. Go on with your job.")
     return " ".join(lines)
@@ -79,6 +82,16 @@ def order_note(at: Checkpoint) -> str:
 
 
 CONTINUE_NOTE = "Your last message was cut off at the token limit. Go on from where it ends."
+
+
+def _forgotten(woken: Woken, tz: str) -> list[str]:
+    """Say that a part of the past is missing: the agent would do it once more."""
+    if woken.restored_from is None:
+        return []
+    return [
+        f"The scheduler was restored from a backup of {local(woken.restored_from, tz)}. "
+        "What was done after that, by you too, is not in this conversation: look before you repeat anything."
+    ]
 
 
 def _means(at: Checkpoint, limits: Limits) -> str:

@@ -40,6 +40,7 @@ class Woken:
         planned: when it was to wake, or None when it had no time.
         slept_since: when it went to sleep.
         text: what the person who woke it said.
+        restored_from: when the backup was taken that the scheduler was restored from meanwhile, or None.
     """
 
     kind: Waking
@@ -47,3 +48,4 @@ class Woken:
     planned: datetime | None = None
     slept_since: datetime | None = None
     text: str = ""
+    restored_from: datetime | None = None

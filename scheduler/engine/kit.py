@@ -25,6 +25,7 @@ class Kit:
         model_for: the model that answers to a name; may raise CannotWorkError (no key).
         tools_for: the tools of a job, in a stable order; may raise ConfigError.
         witness: sees every move, and tells the log and whoever else wants to know.
+        boot_id: names the time since the machine came up, where the platform tells one.
     """
 
     store: Store
@@ -33,3 +34,4 @@ class Kit:
     tools_for: Callable[[Job], Toolbox]
     settings: Settings = field(default_factory=Settings)
     witness: Witness = field(default_factory=Witness)
+    boot_id: str = ""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from scheduler.core.checkpoint import Step
 from scheduler.core.firing import decide_reboot
@@ -24,6 +25,7 @@ from scheduler.engine.kit import Kit
 from scheduler.engine.leasekeeper import keep_leases, renew_leases
 from scheduler.engine.outage import Outage
 from scheduler.engine.reporter import send_notices
+from scheduler.engine.restoring import take_note
 from scheduler.engine.tick import Pass, tick
 from scheduler.errors import AgentcronError, LostLeaseError, ReplacedError, StoreError
 from scheduler.ports.orders import Orders
@@ -46,6 +48,7 @@ class Runner:
         only: when given, only these runs are claimed.
         on_load: hears what each load of the crontab changed.
         boot_id: names the time since the machine came up; ``@reboot`` jobs fire once for each.
+        duties: what a daemon does beside its runs, each in a task of its own until the end.
     """
 
     kit: Kit
@@ -55,6 +58,7 @@ class Runner:
     only: list[str] | None = None
     on_load: Callable[[StandingOrders, LoadReport], None] = lambda *_: None
     boot_id: str = ""
+    duties: Sequence[Callable[[Kit], Coroutine[Any, Any, None]]] = ()
     jobs: dict[str, Job] = field(default_factory=dict)
     executors: dict[str, Executor] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -102,6 +106,7 @@ class Runner:
         await self._watch.look_back(self.kit.store)
         await self.kit.store.enter(self.info)
         keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.executors))
+        duties = [asyncio.create_task(duty(self.kit)) for duty in self.duties]
         outage = Outage(self.kit.clock, "nothing new is started until that is over")
         try:
             while not self._stop:
@@ -118,8 +123,9 @@ class Runner:
                     await self._wait(self.kit.settings.poll_seconds * 4, watch=False)
             await self._wind_down()
         finally:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+            for task in (keeper, *duties):
+                task.cancel()
+            await asyncio.gather(keeper, *duties, return_exceptions=True)
             await self._leave()
 
     async def _turn(self) -> None:
@@ -151,6 +157,7 @@ class Runner:
             await asyncio.wait(self._tasks)
         self._owed.clear()
         await self.kit.store.reopen()
+        await take_note(self.kit)
         await self._watch.look_back(self.kit.store)
         await self.kit.store.enter(self.info)
         self._is_replaced = False

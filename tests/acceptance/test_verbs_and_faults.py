@@ -67,25 +67,30 @@ TABLE: dict[str, tuple[Spoil, dict[str, int]]] = {
         FINE
         | same(3, "check", "run", "run --wait", "up", "tick", "pause", "unpause")
         | same(4, "resume", "cancel")
-        | same(0, "init", "list", "show", "db status"),
+        | same(3, "prune")
+        | same(0, "init", "list", "show", "db status", "backup"),
     ),
     "nothing at all": (
         nothing,
         FINE
         | same(3, "check", "run", "up", "tick", "pause", "unpause", "resume", "cancel", *LOOKS, "db upgrade")
+        | same(3, "prune")
         | same(1, "doctor", "db status")
         | same(0, "init"),
     ),
     "no database": (
         no_database,
         FINE
-        | same(3, "show", "resume", "cancel", "db upgrade")
+        | same(3, "show", "resume", "cancel", "db upgrade", "backup", "prune")
         | same(1, "db status")
         | same(0, "check", "list", "next", "next JOB", "why", "pause", "unpause", "run", "tick"),
     ),
     "a database without tables": (
         no_tables,
-        FINE | same(3, "show", "resume", "cancel") | same(0, "check", "list", "next", "why", "run", "tick"),
+        FINE
+        | same(5, "backup")
+        | same(3, "show", "resume", "cancel")
+        | same(0, "check", "list", "next", "why", "run", "tick"),
     ),
     "a newer schema": (newer, FINE | NO_DB | same(1, "doctor", "db status")),
     "a corrupt database": (corrupt, FINE | same(5, *WRITES, *LOOKS) | same(1, "doctor")),

@@ -13,7 +13,7 @@ from tests.house.tree import ROOT, parsed, python_files
 
 READS = {
     *("standings", "due_jobs", "checkpoint", "cancel_asked", "run"),
-    *("next_due", "unsettled", "runners", "changes", "meta", "newest"),
+    *("next_due", "unsettled", "runners", "changes", "meta", "newest", "prunable"),
 }
 """The methods of a store that change nothing."""
 

@@ -18,6 +18,7 @@ FLOORS = (
     "app",
     "adapters",
     "tools",
+    "services",
     "config",
     "engine",
     "ports",

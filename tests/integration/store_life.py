@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from scheduler.adapters.sql.mark import MARK, mark_text
 from scheduler.adapters.sql.points import CRASH_POINTS
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
@@ -73,6 +74,10 @@ def life() -> list[Step]:
 async def live(path: Path) -> None:
     """Pass every crash point at least once."""
     store = _open(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (MARK, mark_text(NOON)))
+    connection.close()
+    await store.settle_restore(NOON, "boot", _at(3600))
     await store.load_orders(StandingOrders((JOB,)), NOON)
     await store.enter(RunnerInfo("r1", "daemon", "host", 1, NOON, NOON))
     await store.fire(JOB, lambda _: Decision((Fire(_at(1), "fire"),), _at(3600)), _at(1))
@@ -90,6 +95,7 @@ async def live(path: Path) -> None:
     await store.settle_notice(pending.id, _at(204), "", None)
     await store.pause("brief", "by a person", _at(205))
     await store.record_jump(Jump("set_back", _at(206), _at(100), 106), {"brief": _at(3600)})
+    await store.prune(_at(90 * 86_400))
     await store.close()
 
 

@@ -26,8 +26,11 @@ ENGINE_POINTS = ("schema", "W0", "W3", "W4", "W5", "W10", "sent")
 
 PLUGIN_POINTS = ("effect",)
 
-APART = ("rescue", "person", "renew", "compacted", "step", "jump")
-"""Points with tests of their own below."""
+FILE_POINTS = ("backup", "aside")
+"""Points between two files that change places: killed at in test_restore.py, as is ``restore``."""
+
+APART = ("rescue", "person", "renew", "compacted", "step", "jump", "restore", "prune")
+"""Points with tests of their own below, in test_restore.py or in test_prune.py."""
 
 IN_THE_RUN = (
     *ENGINE_POINTS,
@@ -39,7 +42,7 @@ IN_THE_RUN = (
 REPEATED = ("W6", "W6.inside", "W8", "W10", "W11", "W12", "opened", "W1", "W3", "effect")
 """Points that a run passes several times: killed at a later visit too."""
 
-POINTS = frozenset(CRASH_POINTS) | frozenset(ENGINE_POINTS) | frozenset(PLUGIN_POINTS)
+POINTS = frozenset((*CRASH_POINTS, *ENGINE_POINTS, *PLUGIN_POINTS, *FILE_POINTS))
 """Every point that this file kills at; the house checks that no other exists."""
 
 

@@ -38,9 +38,11 @@ VERBS: dict[str, Verb] = {
     "db status": ("db", "status"),
     "db upgrade": ("db", "upgrade"),
     "db path": ("db", "path"),
+    "backup": ("backup", "copy"),
+    "prune": ("prune",),
 }
-WRITES = ("run", "run --wait", "up", "tick", "resume", "pause", "unpause", "cancel")
-LOOKS = ("list", "next", "next JOB", "show", "why")
+WRITES = ("run", "run --wait", "up", "tick", "resume", "pause", "unpause", "cancel", "prune")
+LOOKS = ("list", "next", "next JOB", "show", "why", "backup")
 
 # The condition: how a home is spoiled, and what the verbs then end with.  What is not named is not asked.
 Spoil = Callable[[Path], None]

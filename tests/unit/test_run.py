@@ -13,9 +13,11 @@ from scheduler.errors import RefusedError
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
+RESTORED = {Move.RESTORE: State.PARKED}
+
 MOVES_FROM: dict[State | None, dict[Move, State]] = {
     None: {Move.FIRE: State.QUEUED, Move.SKIP: State.SKIPPED},
-    State.QUEUED: {Move.CLAIM: State.RUNNING, Move.CANCEL: State.CANCELLED},
+    State.QUEUED: {Move.CLAIM: State.RUNNING, Move.CANCEL: State.CANCELLED, **RESTORED},
     State.RUNNING: {
         Move.QUIET: State.SKIPPED,
         Move.SUSPEND: State.SLEEPING,
@@ -27,10 +29,16 @@ MOVES_FROM: dict[State | None, dict[Move, State]] = {
         Move.BURY: State.FAILED,
         Move.PARK: State.PARKED,
         Move.CANCEL: State.CANCELLED,
+        **RESTORED,
     },
-    State.SLEEPING: {Move.WAKE: State.QUEUED, Move.CANCEL: State.CANCELLED},
-    State.PARKED: {Move.WAKE: State.QUEUED, Move.EXPIRE: State.FAILED, Move.CANCEL: State.CANCELLED},
-    State.RETRYING: {Move.WAKE: State.QUEUED, Move.CANCEL: State.CANCELLED},
+    State.SLEEPING: {Move.WAKE: State.QUEUED, Move.CANCEL: State.CANCELLED, **RESTORED},
+    State.PARKED: {
+        Move.WAKE: State.QUEUED,
+        Move.EXPIRE: State.FAILED,
+        Move.CANCEL: State.CANCELLED,
+        **RESTORED,
+    },
+    State.RETRYING: {Move.WAKE: State.QUEUED, Move.CANCEL: State.CANCELLED, **RESTORED},
     State.FAILED: {Move.RETRY: State.QUEUED},
     State.CANCELLED: {Move.RETRY: State.QUEUED},
     State.SUCCEEDED: {},

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from scheduler.adapters.sql.restore_file import set_foreign_log_aside
 from scheduler.adapters.sql.trouble import BUSY_SECONDS, explain
 from scheduler.errors import StoreError
 
@@ -34,6 +35,8 @@ def open_engine(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECO
     """
     name = os.path.abspath(os.fspath(path))
     _ensure_file(name)
+    with told(name):
+        set_foreign_log_aside(name)
 
     def connect() -> sqlite3.Connection:
         driver = sqlite3.connect(

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from scheduler.adapters.sql import finals, queries
+from scheduler.adapters.sql.mark import restored_from
 from scheduler.adapters.sql.rows import job_text, maybe_from_us, maybe_us, plain, run_from, to_us
 from scheduler.adapters.sql.statements import INSERT_PIN, INSERT_RUN, cancel_now, flag_cancel, live
 from scheduler.core.firing import Fire, FireFacts
@@ -21,7 +22,10 @@ NewId = Callable[[], str]
 
 _MOST_COLLISIONS = 20
 
-_JOB = text("SELECT state, next_fire, paused_reason, enabled FROM jobs WHERE name = :job")
+_JOB = text(
+    "SELECT state, next_fire, paused_reason, enabled, (SELECT value FROM meta WHERE key = 'restored')"
+    " FROM jobs WHERE name = :job"
+)
 _LIVE = text(
     f"SELECT id, state FROM runs WHERE job = :job AND {live()} ORDER BY fire_time, id",
 )
@@ -41,7 +45,10 @@ def fire(
     row = connection.execute(_JOB, {"job": job.name}).first()
     if row is None or row[0] not in ("active", "paused") or _key_taken(connection, job.name, key):
         return []
-    state, next_fire, paused_reason, enabled = row
+    state, next_fire, paused_reason, enabled, restore = row
+    restored = restored_from(restore)
+    if origin == "reboot" and restored is not None and restored.boot_id != key:
+        restored = None  # the machine came up after the restore
     running = connection.execute(_LIVE, {"job": job.name}).all()
     facts = FireFacts(
         next_fire=maybe_from_us(next_fire),
@@ -49,6 +56,7 @@ def fire(
         parked=tuple(run_id for run_id, run_state in running if run_state == State.PARKED),
         paused_reason=paused_reason if state == "paused" else None,
         enabled=bool(enabled),
+        restored=restored,
     )
     decision = decide(facts)
     made: list[Run] = []

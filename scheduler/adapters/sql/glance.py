@@ -21,7 +21,7 @@ from scheduler.core.standing import RunnerInfo
 _LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
 
 _LAST_ENDS = (
-    "SELECT r.job, r.id, r.state, r.ended_at, r.reason FROM jobs j JOIN runs r ON r.id ="
+    "SELECT r.job, r.id, r.state, r.ended_at, r.reason, r.reason_code FROM jobs j JOIN runs r ON r.id ="
     " (SELECT e.id FROM runs e WHERE e.job = j.name AND e.ended_at IS NOT NULL"
     " ORDER BY e.ended_at DESC, e.id DESC LIMIT 1) WHERE j.state <> 'removed'"
 )
@@ -34,6 +34,7 @@ _UNKNOWN_OF_ONE = (
     "SELECT c.run_id, c.name, c.effect FROM calls c WHERE c.state = 'unknown' AND c.run_id = :id"
     " ORDER BY c.message_seq, c.position"
 )
+_UNSENT = "SELECT o.run_id, o.error FROM outbox o WHERE o.state = 'given_up' ORDER BY o.id"
 _DAEMONS = (
     f"SELECT {rows.columns('u', rows.RUNNER_COLUMNS)} FROM runners u WHERE u.kind = 'daemon'"
     " AND u.started_at <= :until AND (u.stopped_at IS NULL OR u.stopped_at >= :since)"
@@ -53,6 +54,7 @@ class LastEnd(NamedTuple):
     state: str
     ended_us: int
     reason: str
+    reason_code: str = ""
 
     @property
     def ended_at(self) -> datetime:
@@ -91,6 +93,10 @@ class Glance(Reader):
         for run_id in ended:
             found += self._all(_UNKNOWN_OF_ONE, {"id": run_id}, lambda row: UnknownCall(*row))
         return found
+
+    def unsent(self) -> dict[str, str]:
+        """Return the runs whose report was given up, each with the reason."""
+        return dict(self._all(_UNSENT, {}, tuple))
 
     def runners_of(self) -> dict[str, str]:
         """Return for each running run who has it."""

@@ -34,7 +34,7 @@ _ORPHANS = text(
     "SELECT r.job, r.id FROM runs r JOIN jobs j ON j.name = r.job"
     f" WHERE j.state = 'removed' AND {live('r.state')} ORDER BY r.job, r.id"
 )
-_FORGET_META = text("DELETE FROM meta WHERE key IN ('file', 'digest', 'loaded_at', 'problems')")
+_FORGET_META = text("DELETE FROM meta WHERE key IN ('file', 'digest', 'loaded_at', 'problems', 'keep')")
 _META = text("INSERT INTO meta (key, value) VALUES (:key, :value)")
 
 
@@ -228,5 +228,6 @@ def _write_meta(connection: Connection, orders: StandingOrders, now: datetime) -
         "digest": orders.digest,
         "loaded_at": to_iso(now),
         "problems": dump(list(orders.problems)),
+        "keep": str(orders.keep_seconds),
     }
     connection.execute(_META, [{"key": key, "value": value} for key, value in values.items()])

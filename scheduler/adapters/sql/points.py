@@ -17,8 +17,12 @@ STEP_POINTS = ("W2", "opened", "W6", "W8", "W11", "W12", "W13", "W14", "compacte
 
 CLAIM, FIRE, WAKE, RESCUE, OUTBOX = "W1", "fire", "wake", "rescue", "outbox"
 LOAD, PERSON, RUNNER, RENEW, SETTLED, JUMP = "load", "person", "runner", "renew", "W15", "jump"
+RESTORE, PRUNE = "restore", "prune"
 
-UNIT_POINTS = (CLAIM, FIRE, WAKE, RESCUE, OUTBOX, LOAD, PERSON, RUNNER, RENEW, SETTLED, JUMP)
+UNIT_POINTS = (
+    *(CLAIM, FIRE, WAKE, RESCUE, OUTBOX, LOAD, PERSON, RUNNER, RENEW, SETTLED, JUMP),
+    *(RESTORE, PRUNE),
+)
 
 _NAMED_INSIDE = {CLAIM: "claim.inside"}
 _NAMED_AFTER = {FIRE: "fire.after", WAKE: "wake.after", RESCUE: "rescue.after", OUTBOX: "outbox.after"}

@@ -288,6 +288,7 @@ def woken_text(woken: Woken) -> str:
             "planned": maybe_us(woken.planned),
             "slept_since": maybe_us(woken.slept_since),
             "text": woken.text,
+            "restored_from": maybe_us(woken.restored_from),
         }
     )
 
@@ -303,6 +304,7 @@ def woken_from(text: str | None) -> Woken | None:
         maybe_from_us(values["planned"]),
         maybe_from_us(values["slept_since"]),
         values["text"],
+        maybe_from_us(values["restored_from"]),
     )
 
 

@@ -10,7 +10,20 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from scheduler.adapters.sql import claims, fires, jumps, looks, orders, outbox, persons, points, steps, wakes
+from scheduler.adapters.sql import (
+    claims,
+    fires,
+    jumps,
+    looks,
+    orders,
+    outbox,
+    persons,
+    points,
+    prune,
+    restore,
+    steps,
+    wakes,
+)
 from scheduler.adapters.sql.committer import Committer
 from scheduler.adapters.sql.connection import open_engine
 from scheduler.adapters.sql.migrate import prepare
@@ -22,7 +35,7 @@ from scheduler.core.lease import Lease
 from scheduler.core.run import Origin, Run, State
 from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.faults import crashpoint
-from scheduler.ports.store import Decide, Pending, Rescued, Roused
+from scheduler.ports.store import Decide, Pending, Pruned, Rescued, Restoration, Roused
 
 T = TypeVar("T")
 
@@ -237,6 +250,30 @@ class SqlStore:
     def commits(self) -> int:
         """Return how many transactions that wrote this process has committed."""
         return self._committer.commits
+
+    # -- upkeep -----------------------------------------------------------------------------------
+    async def settle_restore(self, now: datetime, boot_id: str, park_until: datetime) -> Restoration | None:
+        """Take note, once, that this database was a backup."""
+        if not await self._read(restore.is_copy):
+            return None
+        return await self._write(
+            points.RESTORE, lambda c: restore.settle(c, now, boot_id, park_until, self._new_id)
+        )
+
+    async def prunable(self, now: datetime, older_than_seconds: int | None = None) -> Pruned:
+        """Return what ``prune`` would delete in all."""
+        return await self._read(lambda c: prune.prunable(c, now, older_than_seconds))
+
+    async def prune(
+        self, now: datetime, older_than_seconds: int | None = None, limit: int = 50, start: str = ""
+    ) -> Pruned:
+        """Delete up to ``limit`` runs that are kept no longer."""
+        first = await self._read(lambda c: prune.first_due(c, now, older_than_seconds, start))
+        if first is None:
+            return Pruned()
+        return await self._write(
+            points.PRUNE, lambda c: prune.prune(c, now, older_than_seconds, limit, first)
+        )
 
     async def close(self) -> None:
         """Finish queued writes and close."""

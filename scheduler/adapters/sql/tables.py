@@ -268,6 +268,8 @@ class OutboxRow(Table, table=True):
     __table_args__ = (
         _check("outbox", "state", NOTICE_STATES),
         Index("outbox_due", "due_at", "id", **_where(one_of("state", ("waiting", "taken")))),
+        Index("outbox_unsent", "run_id", **_where("state = 'given_up'")),
+        Index("outbox_run", "run_id"),
     )
     id: int | None = Field(default=None, primary_key=True)
     run_id: str = _text(foreign_key="runs.id")

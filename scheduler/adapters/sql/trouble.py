@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from urllib.parse import quote
@@ -13,6 +14,8 @@ BUSY_SECONDS = 5.0
 
 LOOK_SECONDS = 3.0
 """The same for somebody who only looks, and sits at a terminal meanwhile."""
+
+_MAGIC, _WITHOUT_LOG = b"SQLite format 3\0", b"\1\1"
 
 # Primary result codes of SQLite (the low byte of sqlite_errorcode).
 _BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
@@ -40,7 +43,7 @@ def explain(error: BaseException, path: str) -> StoreError:
     """
     if isinstance(error, OSError):
         return _of_system(error, path)
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    code = _code(error)
     if code in (_BUSY, _LOCKED):
         return StoreError(
             f"the database {path} is locked by another process",
@@ -64,7 +67,7 @@ def explain(error: BaseException, path: str) -> StoreError:
     if code == _CORRUPT:
         return StoreError(
             f"the database {path} is damaged",
-            help="stop all agentcron processes, keep a copy of the file, and restore a backup",
+            help="stop all agentcron processes, then put a backup in its place: agentcron restore FILE",
         )
     if code in (_TOO_BIG, _CONSTRAINT, _MISMATCH):
         return BadRowError(f"the database {path} cannot hold what was to be written: {error}")
@@ -78,6 +81,32 @@ def explain(error: BaseException, path: str) -> StoreError:
             help="look at the system's log and at the free space; nothing is lost that was acknowledged",
         )
     return StoreError(f"the database {path} failed: {error}", help="run agentcron doctor")
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether another process was in the way."""
+    return _code(error) in (_BUSY, _LOCKED)
+
+
+def is_corrupt(error: BaseException) -> bool:
+    """Whether the file is damaged."""
+    return _code(error) == _CORRUPT
+
+
+def is_no_database(error: BaseException) -> bool:
+    """Whether the file is something else."""
+    return _code(error) == _NOTADB
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether there was no room left."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return _code(error) == _FULL
+
+
+def _code(error: BaseException) -> int:
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
 def newer(path: str, revision: str) -> StoreError:
@@ -102,6 +131,31 @@ class NoTablesError(StoreError):
 def no_tables(path: str) -> StoreError:
     """Return the error for a file that is a database, and not one of ours (or not yet)."""
     return NoTablesError(f"there is no agentcron database at {path}", help="start it with: agentcron up")
+
+
+def has_foreign_log(database: str | os.PathLike[str]) -> bool:
+    """Whether the log beside a database is that of another one, which had its name before.
+
+    A backup says in its header that it has no log; a database that was worked with says the opposite before
+    its log comes to be.  SQLite would read the log into whatever lies beside it.
+    """
+    try:
+        # In this order: what another process does meanwhile can only make the header say "mine".
+        if os.stat(f"{os.fspath(database)}-wal").st_size == 0:
+            return False
+        with open(database, "rb") as file:
+            head = file.read(20)
+    except OSError:
+        return False
+    return head.startswith(_MAGIC) and head[18:20] == _WITHOUT_LOG
+
+
+def foreign_log(path: str | os.PathLike[str]) -> StoreError:
+    """Return the error for somebody who only looks, and so cannot set the log aside."""
+    return StoreError(
+        f"beside the restored database {os.fspath(path)} lies the log of another one",
+        help="it is set aside at the next start: agentcron up",
+    )
 
 
 def _cannot_open(path: str) -> StoreError:

@@ -94,8 +94,10 @@ def _keep_untold(untold: Woken | None, woken: Woken) -> Woken:
 
     A run that was woken from its sleep and then had to back off is still one whose sleep is over.
     """
-    if untold is None or woken.kind in (Waking.TIME, Waking.PERSON):
+    if untold is None:
         return woken
+    if woken.kind in (Waking.TIME, Waking.PERSON):
+        return replace(woken, restored_from=untold.restored_from)
     return replace(untold, at=woken.at)
 
 
@@ -110,12 +112,16 @@ def resume(connection: Connection, run_id: str, now: datetime, words: str) -> St
         after(state, Move.RETRY if retry else Move.WAKE)
     except RefusedError:
         raise _cannot_resume(run_id, state) from None
+    planned = maybe_from_us(wake_at)
+    if state is State.PARKED and woken is not None and woken.restored_from is not None:
+        planned = None  # that is when it is given up; what it had planned was kept with the restore
     told = Woken(
         Waking.PERSON,
         now,
-        maybe_from_us(wake_at) or (woken.planned if woken else None),
+        planned or (woken.planned if woken else None),
         since or (woken.slept_since if woken else None),
         plain(words),
+        woken.restored_from if woken else None,
     )
     values = {"id": run_id, "woken": woken_text(told)}
     if retry:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from scheduler.core.crontab.build import Builder, CannotBuildError
-from scheduler.core.crontab.defaults import Defaults
+from scheduler.core.crontab.defaults import BrokenDefaultError, Defaults
 from scheduler.core.crontab.jobline import JobLine, read_job_line
 from scheduler.core.crontab.layout import DefaultLine, JobLines, lay_out
 from scheduler.core.crontab.look import Look
@@ -44,6 +44,7 @@ def parse(text: str, *, file: str, look: Look, now: datetime, default_tz: str = 
             reader.defaults.read(statement)
         else:
             reader.read_job(statement)
+    keep_seconds = reader.keep_seconds()
     reader.defaults.close()
     return Table(
         jobs=tuple(reader.jobs),
@@ -51,6 +52,7 @@ def parse(text: str, *, file: str, look: Look, now: datetime, default_tz: str = 
         invalid=tuple(reader.invalid),
         places=tuple(reader.places),
         file=file,
+        keep_seconds=keep_seconds,
     )
 
 
@@ -94,6 +96,13 @@ class _Reader:
             self.invalid.append(
                 InvalidJob(line.name, lines.head.line, errors[0].headline if errors else reason)
             )
+
+    def keep_seconds(self) -> int:
+        """Return what KEEP says at the end, for jobs that are in the file no more; 0 if it is broken."""
+        try:
+            return int(self.defaults.get("keep", 0))
+        except BrokenDefaultError:
+            return 0
 
     def _claim(self, line: JobLine) -> bool:
         """Take the job's name, or report E08.

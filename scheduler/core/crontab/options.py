@@ -111,6 +111,10 @@ OPTIONS: tuple[Option, ...] = (
         "report", "report", values.some_text("report"), "none",
         "a command that gets the run's summary on stdin", "REPORT",
     ),
+    Option(
+        "keep", "keep_seconds", values.keep, values.FOREVER,
+        "how long runs that are over are kept, at least 1d; older ones are deleted", "KEEP",
+    ),
 )  # fmt: skip
 
 BY_NAME: dict[str, Option] = {option.name: option for option in OPTIONS}
@@ -121,14 +125,10 @@ BY_UPPER["TZ"] = BY_NAME["tz"]
 
 ENV_PREFIX = "env."
 
-NOT_BUILT_OPTIONS = frozenset(
-    {"trust", "keep", "notify", "deliver", "sandbox", "memory", "priority", "after"}
-)
+NOT_BUILT_OPTIONS = frozenset({"trust", "notify", "deliver", "sandbox", "memory", "priority", "after"})
 """Options of later versions: refused by name, never accepted and ignored."""
 
-NOT_BUILT_DEFAULTS = frozenset(
-    {"TRUST", "KEEP", "NOTIFY", "DELIVER", "SANDBOX", "MEMORY", "HEARTBEAT", "DREAM"}
-)
+NOT_BUILT_DEFAULTS = frozenset({"TRUST", "NOTIFY", "DELIVER", "SANDBOX", "MEMORY", "HEARTBEAT", "DREAM"})
 
 CRON_DEFAULTS: dict[str, str] = {
     "MAILTO": 'a job can say what became of a run: REPORT = "command"',

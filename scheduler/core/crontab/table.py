@@ -49,6 +49,7 @@ class Table:
         invalid: the jobs that have an error.
         places: one for each of ``jobs``.
         file: the name that problems carry.
+        keep_seconds: the ``KEEP`` that holds at the end of the file, for jobs that are in it no more.
     """
 
     jobs: tuple[Job, ...]
@@ -56,6 +57,7 @@ class Table:
     invalid: tuple[InvalidJob, ...] = ()
     places: tuple[Place, ...] = ()
     file: str = "crontab"
+    keep_seconds: int = 0
 
     @property
     def errors(self) -> tuple[Problem, ...]:

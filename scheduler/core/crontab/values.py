@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scheduler.core.durations import parse_duration, write_duration
-from scheduler.core.instants import zone
+from scheduler.core.durations import parse_duration, read_duration, write_duration
+from scheduler.core.instants import DAY_SECONDS, zone
 from scheduler.core.job import Budget
 from scheduler.core.suggest import did_you_mean
 from scheduler.errors import ConfigError
@@ -21,6 +21,9 @@ _YES = frozenset({"yes", "true", "on", "1"})
 _NO = frozenset({"no", "false", "off", "0"})
 
 MAX_TEXT_CHARS = 4_000
+
+FOREVER = "forever"
+MOST_KEEP_DAYS = 3660
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,20 @@ def duration(least_seconds: int, most_seconds: int) -> Callable[[str], int]:
         return seconds
 
     return read
+
+
+def keep(text: str) -> int:
+    """Return how long runs are kept, in seconds; 0 is for ever."""
+    if text.lower() == FOREVER:
+        return 0
+    read = read_duration(text)
+    seconds = read.days * DAY_SECONDS + read.seconds if read else 0
+    if not DAY_SECONDS <= seconds <= MOST_KEEP_DAYS * DAY_SECONDS:
+        raise ConfigError(
+            f'"{text}" is not between 1d and {MOST_KEEP_DAYS}d',
+            help=f"for example keep=90d, or keep={FOREVER}",
+        )
+    return seconds
 
 
 def count(least: int, most: int) -> Callable[[str], int]:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from scheduler.config import Config
+from scheduler.core.restored import CODE
 from scheduler.core.run import Run, State
 from scheduler.core.standing import Standing
 from scheduler.doors.cli import out
@@ -173,6 +174,10 @@ def _attention(facts: Facts, clock: Wall) -> list[str]:
         _point(facts, call.run_id, f"outcome of {call.name} is unknown ({call.effect}); it was not repeated")
         for call in facts.unknown
     ]
+    lines += [
+        _point(facts, run_id, f"its report was not sent: {facts.unsent[run_id]}")
+        for run_id in facts.unsent.keys() & {run.id for run in facts.runs}
+    ]
     for run in facts.runs:
         if run.state is State.PARKED:
             lines.append(_point(facts, run.id, f"parked: {run.reason}"))
@@ -196,6 +201,11 @@ def _attention(facts: Facts, clock: Wall) -> list[str]:
         if end is not None and end.failed:
             text = f"{name}: run {end.id} failed {clock.away(end.ended_at)}: {end.reason}"
             lines.append(f"  {cut(text, WIDTH - 2)}")
+        if end is not None and end.reason_code == CODE and standing.schedule.startswith("@at"):
+            text = f"{name}: skipped after a restore, and fires no more: agentcron why {name}"
+            lines.append(f"  {cut(text, WIDTH - 2)}")
+        if end is not None and end.id in facts.unsent:
+            lines.append(_point(facts, end.id, f"its report was not sent: {facts.unsent[end.id]}"))
     return lines
 
 

@@ -48,6 +48,23 @@ def iso(instant: datetime | None) -> str | None:
     return None if instant is None else to_iso(instant)
 
 
+def size(count: int) -> str:
+    """Return a number of bytes for people: ``812 bytes``, ``12.3 kB``, ``1.2 MB``."""
+    if count < 1000:
+        return f"{count} bytes"
+    for unit, bytes_ in (("GB", 1e9), ("MB", 1e6)):
+        if count >= bytes_:
+            return f"{count / bytes_:.1f} {unit}"
+    return f"{count / 1e3:.1f} kB"
+
+
+def quoted(path: object) -> str:
+    """Return a path as a shell takes it."""
+    from shlex import quote
+
+    return quote(str(path))
+
+
 def table(rows: Sequence[Sequence[str]], *, gap: int = 2, width: int = 80, flexible: int = -1) -> list[str]:
     """Return rows as aligned lines of at most ``width`` cells; the ``flexible`` column is cut to fit.
 

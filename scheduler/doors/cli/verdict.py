@@ -9,6 +9,7 @@ from typing import Literal
 
 from scheduler.core.job import Job
 from scheduler.core.lease import SUSPECT_CRASHES
+from scheduler.core.restored import CODE
 from scheduler.core.run import Run, State
 from scheduler.core.standing import RunnerInfo, Standing
 from scheduler.core.trigger import CronTrigger, Manual, Reboot
@@ -187,6 +188,8 @@ def _row(case: Case, run: Run, when: datetime | None, slot: datetime | None) -> 
             more.insert(0, as_sentence(case.absence.why(run.fire_time)))
         if run.reason_code == "paused":
             more.append(_unpause(case))
+        if run.reason_code == CODE:
+            more += _restored(case)
         return Verdict("skipped", f"{name} did not run {at}: {run.reason}.", tuple(more), when, slot, run)
     verb = "was started by hand" if run.origin == "person" else "ran"
     sentence = f"{name} {verb} {at}: run {run.id}, {ended_as(run)}, {usd(run.cost_microusd)}."
@@ -210,7 +213,7 @@ def _row(case: Case, run: Run, when: datetime | None, slot: datetime | None) -> 
 def _live(case: Case, run: Run, when: datetime | None, slot: datetime | None) -> Verdict:
     clock, name = case.clock, case.standing.name
     waits = f" until {clock.both(run.wake_at)}" if run.wake_at else ""
-    because = run.waiting_for or run.reason
+    because = run.reason if run.state is State.PARKED else run.waiting_for or run.reason
     state = f"{run.state.value}{waits}" + (f": {because}" if because else "")
     if run.state is State.QUEUED and run.not_before is not None and run.not_before > clock.now:
         state = f"queued, starts {clock.away(run.not_before)} (jitter or catch-up)"
@@ -235,6 +238,9 @@ def _missed(case: Case, job: Job, when: datetime | None, slot: datetime, instead
     sentence = f"{name} did not run {_at(case, slot)}"
     if instead.reason_code == "paused":
         return Verdict("skipped", f"{sentence}: {instead.reason}.", (_unpause(case),), when, slot, instead)
+    if instead.reason_code == CODE:
+        told = f"{sentence}: {instead.reason}."
+        return Verdict("skipped", told, tuple(_restored(case)), when, slot, instead)
     up = case.absence.was_up(slot)
     why = "slots so close together are one fire" if up else case.absence.why(slot)
     if instead.state is State.SKIPPED:
@@ -327,6 +333,14 @@ def _unpause(case: Case) -> str:
     if case.standing.paused_reason.startswith("enabled="):
         return "Switch it on in the crontab: agentcron edit"
     return f"Let it fire again: agentcron unpause {case.standing.name}"
+
+
+def _restored(case: Case) -> list[str]:
+    """Nobody knows whether the lost time saw this slot, and only a person can find out."""
+    return [
+        "The slot came due before the restore; nothing is fired twice.",
+        f"If it did not run then: agentcron run {case.standing.name}",
+    ]
 
 
 def _by_hand(case: Case) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from scheduler.config import Config
 from scheduler.core.run import Run, State
 from scheduler.core.standing import RunnerInfo, Standing, StandingOrders
-from scheduler.errors import AgentcronError, NotFoundError
+from scheduler.errors import AgentcronError, NotFoundError, StoreError
 
 if TYPE_CHECKING:
     from scheduler.adapters.sql.glance import Glance, LastEnd, UnknownCall
@@ -35,6 +35,7 @@ class Facts:
     Args:
         standings: the jobs, by name; as the crontab has them where it was changed since it was loaded.
         runs: those that are not final.
+        unsent: runs whose report was given up, each with the reason.
         daemon: the living daemon that came up last.
         orphans: ids of runs that are said to be running and whose runner is dead.
         orders: the crontab, when it had to be parsed.
@@ -46,6 +47,7 @@ class Facts:
     runs: Sequence[Run] = ()
     ends: dict[str, LastEnd] = field(default_factory=dict)
     unknown: Sequence[UnknownCall] = ()
+    unsent: dict[str, str] = field(default_factory=dict)
     daemon: RunnerInfo | None = None
     orphans: frozenset[str] = frozenset()
     orders: StandingOrders | None = None
@@ -67,8 +69,10 @@ def open_glance(config: Config) -> Glance | None:
     if not config.database.exists():
         return None
     from scheduler.adapters.sql.glance import Glance
-    from scheduler.adapters.sql.trouble import NoTablesError
+    from scheduler.adapters.sql.trouble import NoTablesError, foreign_log, has_foreign_log
 
+    if has_foreign_log(config.database):
+        raise foreign_log(config.database)
     try:
         return Glance.open(config.database)
     except NoTablesError:
@@ -90,11 +94,16 @@ def gather(config: Config, now: datetime) -> Facts:
         ends, meta = glance.last_ends(), glance.meta()
         standings, runs = glance.standings(), glance.live_runs()
         unknown = glance.unknown_calls([end.id for end in ends.values() if end.failed])
+        unsent = glance.unsent()
         daemon, orphans = _processes(config, glance, runs, now)
-    facts = Facts(now, standings, runs, ends, unknown, daemon, orphans, from_database=True)
-    return _with_crontab(facts, config, meta)
+    facts = Facts(now, standings, runs, ends, unknown, unsent, daemon, orphans, from_database=True)
+    facts = _with_crontab(facts, config, meta)
+    if "copy" in meta:
+        facts = replace(facts, hints=(*facts.hints, _COPY))
+    return facts
 
 
+_COPY = "this database is a backup that was put in place; the next start takes note of it: agentcron up"
 _NO_DATABASE = "nothing has run yet: there is no database; these are the jobs of the crontab"
 
 
@@ -143,6 +152,30 @@ def dead_runners(config: Config, runners: Sequence[RunnerInfo]) -> list[str]:
     from scheduler.adapters.presence import FilePresence
 
     return FilePresence(config.runners).dead(runners)
+
+
+def living_runners(config: Config) -> list[str]:
+    """Return who is at work on this home: whoever holds a lock here, or was just heard of elsewhere."""
+    from scheduler.adapters.presence import is_free
+    from scheduler.adapters.system import now
+
+    held = {path.stem for path in config.runners.glob("*.lock") if not is_free(str(path))}
+    known: list[RunnerInfo] = []
+    try:
+        glance = open_glance(config)
+        if glance is not None:
+            with glance:
+                known = glance.runners()
+    except StoreError:
+        pass  # a damaged database is a reason to restore one, and the locks are enough on this host
+    moment = now()
+    pids = {info.id: f"pid {info.pid}" for info in known}
+    far = [
+        f"pid {info.pid} on {info.host}"
+        for info in known
+        if not _is_here(info.host) and moment - info.seen_at < _SILENT_FOR
+    ]
+    return sorted(pids.get(runner, f"runner {runner}") for runner in held) + far
 
 
 def _is_heard_of(info: RunnerInfo, now: datetime) -> bool:

@@ -82,7 +82,22 @@ def test_the_sleep_topic_tells_the_truth() -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["list", "next", "show", "why", "check", "explain", "doctor", "db", "completion", "help"]
+    "verb",
+    [
+        "list",
+        "next",
+        "show",
+        "why",
+        "check",
+        "explain",
+        "doctor",
+        "db",
+        "completion",
+        "help",
+        "backup",
+        "restore",
+        "prune",
+    ],
 )
 def test_the_help_page_of_each_verb_has_an_example_and_fits(call: Call, verb: str) -> None:
     answer = call(verb, "--help").fits()

@@ -13,6 +13,7 @@ import pytest
 
 from scheduler.core.run import State
 from scheduler.core.standing import LoadReport
+from scheduler.engine.kit import Kit
 from scheduler.engine.reporter import send_notices
 from scheduler.errors import StoreError
 from tests.kit.house import SHORT, house, serving
@@ -286,3 +287,21 @@ async def test_a_notice_taken_by_a_runner_that_died_is_sent_by_another(tmp_path:
         h.world.clock.advance(timedelta(minutes=2).total_seconds())
         assert await send_notices(h.world.kit, "r1") == 1
         assert (tmp_path / "said").exists()
+
+
+async def test_a_duty_lasts_as_long_as_its_daemon(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    async def duty(kit: Kit) -> None:
+        seen.append(f"begun with {kit.settings.concurrency} at a time")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("ended")
+
+    async with house(tmp_path) as h:
+        h.crontab('@manual  one  "x"\n')
+        async with serving(h.runner(duties=(duty,))):
+            await until(lambda: h.loads)
+            assert seen == ["begun with 8 at a time"]
+        assert seen[1:] == ["ended"]

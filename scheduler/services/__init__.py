@@ -1,0 +1,1 @@
+"""Standing duties of a daemon, each in one file."""

@@ -1,0 +1,313 @@
+"""Retention: what a job keeps no longer goes with all its rows, and what is still needed stays."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from scheduler.adapters.sql import tables
+from scheduler.core.checkpoint import Notice, Step
+from scheduler.core.clocks import Jump
+from scheduler.core.firing import decide_reboot
+from scheduler.core.job import Job
+from scheduler.core.run import Move, State
+from scheduler.core.standing import BrokenJob, RunnerInfo, StandingOrders
+from scheduler.core.trigger import At, CronTrigger, Manual, Reboot
+from scheduler.core.wakeup import WakeUp, Waking
+from scheduler.ports.store import Pruned
+from tests.contract.store_kit import (
+    NOON,
+    Bench,
+    answer,
+    answered,
+    at,
+    call,
+    done,
+    make_job,
+    message,
+    sent,
+    sleep,
+)
+
+pytestmark = pytest.mark.anyio
+
+DAY = 86_400
+KEPT = make_job("kept", Manual(), keep_seconds=10 * DAY)
+OF_RUNS = {"runs", "pins", "messages", "calls", "requests", "attempts", "wakeups", "outbox"}
+
+
+async def ended(bench: Bench, days: float, job: Job = KEPT, **more: Any) -> str:
+    """Let a run begin and end so many days after noon; return its id."""
+    lease = await bench.running(job, days * DAY)
+    await bench.end(lease, Move.FINISH, days * DAY, **more)
+    return lease.run_id
+
+
+async def everything(bench: Bench, days: float) -> str:
+    """A run with rows in every table."""
+    lease = await bench.running(KEPT, days * DAY)
+    now = at(days * DAY)
+    commit = bench.store.commit
+    await commit(lease, Step(at=now, messages=(message(1, "x"),), opened=sent(when=now)))
+    step = Step(at=now, messages=(answer(2, "t1"),), planned=(call("t1", 2),), closed=answered(when=now))
+    await commit(lease, step)
+    await commit(lease, Step(at=now, started=("t1",)))
+    await commit(lease, Step(at=now, results=(done("t1"),)))
+    await commit(lease, sleep(days * DAY, until=days * DAY + 1))
+    await bench.store.wake_due(at(days * DAY + 1), 9)
+    [lease] = await bench.claim(days * DAY + 2)
+    notices = (Notice("report", "mail", "done"),)
+    await bench.end(lease, Move.FINISH, days * DAY + 3, notices=notices)
+    [pending] = await bench.store.take_notices("r1", at(days * DAY + 4), 9)
+    await bench.store.settle_notice(pending.id, at(days * DAY + 5), "", None)
+    return lease.run_id
+
+
+def tables_with(bench: Bench, run_id: str) -> set[str]:
+    """The tables that have rows of a run."""
+    found = set()
+    with sqlite3.connect(bench.path) as connection:
+        for name in OF_RUNS:
+            column = "id" if name == "runs" else "run_id"
+            if connection.execute(f"SELECT 1 FROM {name} WHERE {column} = ?", (run_id,)).fetchone():
+                found.add(name)
+    connection.close()
+    return found
+
+
+async def left(bench: Bench) -> set[str]:
+    with bench.reader() as reader:
+        return {run.id for run in reader.runs(limit=1000)}
+
+
+def test_every_table_that_knows_of_runs_is_named_here() -> None:
+    known = {
+        table.name
+        for table in tables.metadata.sorted_tables
+        if any(key.column is tables.runs.c.id for key in table.foreign_keys)
+    }
+    assert known | {"runs"} == OF_RUNS, "add the new table to `everything`"
+
+
+async def test_an_old_run_goes_with_all_its_rows(bench: Bench) -> None:
+    await bench.load(KEPT)
+    old, last = await everything(bench, 0), await ended(bench, 1)
+    assert tables_with(bench, old) == OF_RUNS
+    now = at(30 * DAY)
+    expected = await bench.store.prunable(now)
+    gone = await bench.store.prune(now)
+    assert gone == expected
+    assert (gone.runs, gone.rows) == (1, 10)
+    assert gone.bytes > 500
+    assert tables_with(bench, old) == set()
+    assert await left(bench) == {last}, "the last run of a job stays, however old it is"
+    assert await bench.store.prune(now) == Pruned()
+    with sqlite3.connect(bench.path) as connection:
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()
+
+
+async def test_what_is_young_enough_stays(bench: Bench) -> None:
+    await bench.load(KEPT)
+    runs = [await ended(bench, day) for day in range(5)]
+    assert (await bench.store.prune(at(12 * DAY))).runs == 2
+    assert await left(bench) == set(runs[2:])
+
+
+async def test_without_a_word_runs_are_kept_for_ever(bench: Bench) -> None:
+    job = make_job("plain", Manual())
+    await bench.load(job)
+    runs = [await ended(bench, day, job) for day in range(2)]
+    assert await bench.store.prune(at(3650 * DAY)) == Pruned()
+    assert (await bench.store.prune(at(3650 * DAY), older_than_seconds=DAY)).runs == 1
+    assert await left(bench) == {runs[1]}
+
+
+async def test_a_job_goes_by_its_own_word_first(bench: Bench) -> None:
+    await bench.load(KEPT)
+    runs = {await ended(bench, day) for day in range(2)}
+    assert await bench.store.prune(at(9 * DAY), older_than_seconds=DAY) == Pruned()
+    assert await left(bench) == runs
+
+
+@pytest.mark.parametrize("rest", ["queued", "running", "sleeping", "parked"])
+async def test_a_live_run_stays(bench: Bench, rest: str) -> None:
+    await bench.load(KEPT)
+    if rest == "queued":
+        run_id = (await bench.queue(KEPT)).id
+    else:
+        lease = await bench.running(KEPT)
+        run_id = lease.run_id
+        if rest == "sleeping":
+            await bench.store.commit(lease, sleep(1, until=90 * DAY))
+        if rest == "parked":
+            await bench.end(lease, Move.PARK, 1, wakeups=(WakeUp(Waking.DEADLINE, at(90 * DAY)),))
+    assert await bench.store.prune(at(60 * DAY)) == Pruned()
+    assert run_id in await left(bench)
+
+
+async def test_a_run_whose_report_waits_stays(bench: Bench) -> None:
+    await bench.load(KEPT)
+    waits = await ended(bench, 0, notices=(Notice("report", "mail", "done"),))
+    await ended(bench, 1)
+    assert await bench.store.prune(at(60 * DAY)) == Pruned()
+    assert waits in await left(bench)
+
+
+async def test_todays_spending_stays_on_a_day_of_25_hours(bench: Bench) -> None:
+    job = make_job("berlin", Manual(), tz="Europe/Berlin", keep_seconds=DAY)
+    await bench.load(job)
+    morning = datetime(2026, 10, 24, 22, 10, tzinfo=UTC)  # ten past midnight, and the clocks go back
+    seconds = (morning - NOON).total_seconds()
+    lease = await bench.running(job, seconds)
+    spent = Step(at=morning, opened=sent(when=morning - timedelta(seconds=1)))
+    await bench.store.commit(lease, spent)
+    closed = answered(when=morning - timedelta(seconds=1))
+    await bench.store.commit(lease, Step(at=morning, closed=closed, move=Move.FINISH))
+    await ended(bench, seconds / DAY + 0.5, job)
+    evening = datetime(2026, 10, 25, 22, 30, tzinfo=UTC)
+    assert evening - morning > timedelta(days=1)
+    assert await bench.store.prune(evening) == Pruned()
+    with bench.reader() as reader:
+        assert reader.spent_today("berlin", evening, "Europe/Berlin") == 250
+    assert (await bench.store.prune(evening + timedelta(hours=1))).runs == 1
+
+
+async def test_a_one_shot_that_comes_back_to_the_crontab_does_not_fire_again(bench: Bench) -> None:
+    launch = make_job("launch", At(at(1)), keep_seconds=DAY, window_seconds=300 * DAY)
+    await bench.load(launch)
+    [run] = await bench.fire(launch, at(2))
+    [lease] = await bench.claim(3)
+    await bench.end(lease, Move.FINISH, 4)
+    await ended(bench, 1, launch)
+    assert await bench.store.prune(at(100 * DAY)) == Pruned()
+    await bench.load(now=at(101 * DAY))
+    await bench.load(launch, now=at(102 * DAY))
+    assert await bench.fire(launch, at(102 * DAY)) == []
+    assert run.id in await left(bench)
+
+
+async def test_a_slot_within_the_window_is_remembered_beyond_keep(bench: Bench) -> None:
+    daily = make_job(
+        "daily", CronTrigger("0 12 * * *", name="daily"), keep_seconds=DAY, window_seconds=9 * DAY
+    )
+    await bench.load(daily)
+    for day in range(1, 20):
+        for lease in [*await _fired(bench, daily, day)]:
+            await bench.end(lease, Move.FINISH, day * DAY + 1)
+    assert (await bench.store.prune(at(20 * DAY))).runs == 10
+    with bench.reader() as reader:
+        assert min(run.fire_time for run in reader.runs(limit=100)) == at(11 * DAY)
+
+
+async def _fired(bench: Bench, job: Job, day: int) -> Any:
+    await bench.fire(job, at(day * DAY))
+    return await bench.claim(day * DAY)
+
+
+async def test_the_boot_of_a_reboot_job_is_remembered(bench: Bench) -> None:
+    job = make_job("start", Reboot(), keep_seconds=DAY)
+    await bench.load(job)
+
+    async def boot(day: int) -> int:
+        now = at(day * DAY)
+        return len(
+            await bench.store.fire(
+                job, lambda facts: decide_reboot(job, now, facts), now, origin="reboot", key="this boot"
+            )
+        )
+
+    assert await boot(0) == 1
+    [lease] = await bench.claim(1)
+    await bench.end(lease, Move.FINISH, 2)
+    await ended(bench, 1, job)
+    assert await bench.store.prune(at(60 * DAY)) == Pruned()
+    assert await boot(61) == 0
+
+
+async def test_jobs_that_left_the_crontab_go_by_what_they_said_last_or_by_its_default(bench: Bench) -> None:
+    plain = make_job("plain", Manual())
+    await bench.load(KEPT, plain)
+    for day in range(2):
+        await ended(bench, day)
+        await ended(bench, day, plain)
+    await bench.store.load_orders(StandingOrders((), keep_seconds=20 * DAY), at(3 * DAY))
+    assert (await bench.store.prune(at(12 * DAY))).runs == 1
+    assert (await bench.store.prune(at(22 * DAY))).runs == 1
+
+
+async def test_a_broken_line_keeps_everything(bench: Bench) -> None:
+    await bench.load(KEPT)
+    for day in range(2):
+        await ended(bench, day)
+    await bench.load(broken=(BrokenJob("kept", "KEEP on line 1 cannot be read"),), now=at(3 * DAY))
+    assert await bench.store.prune(at(60 * DAY), older_than_seconds=DAY) == Pruned()
+
+
+async def test_a_unit_is_small(bench: Bench) -> None:
+    await bench.load(KEPT)
+    for day in range(8):
+        await ended(bench, day / 10)
+    now = at(60 * DAY)
+    assert (await bench.store.prunable(now)).runs == 7
+    gone = await bench.store.prune(now, limit=3)
+    assert (gone.runs, gone.next_job) == (3, "kept")
+    gone = await bench.store.prune(now, limit=5, start=gone.next_job)
+    assert (gone.runs, gone.next_job) == (4, "")
+
+
+async def test_a_unit_deletes_no_more_than_some_messages(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler.adapters.sql.prune.MOST_MESSAGES", 3)
+    await bench.load(KEPT)
+    for day in range(3):
+        await everything(bench, day)
+    gone = await bench.store.prune(at(60 * DAY))
+    assert (gone.runs, gone.next_job) == (2, "kept")
+
+
+async def test_many_jobs_are_looked_at_in_parts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler.adapters.sql.prune.MOST_JOBS", 1)
+    jobs = [make_job(name, Manual(), keep_seconds=DAY) for name in ("a", "b", "c")]
+    await bench.load(*jobs)
+    for job in jobs:
+        for day in range(2):
+            await ended(bench, day, job)
+    now, start, found = at(60 * DAY), "", []
+    while True:
+        gone = await bench.store.prune(now, start=start)
+        found.append((gone.runs, gone.next_job))
+        if not (start := gone.next_job):
+            break
+    assert found == [(1, "b"), (1, "c"), (1, "")]
+
+
+async def test_a_clock_that_was_just_set_forward_deletes_nothing(bench: Bench) -> None:
+    await bench.load(KEPT)
+    for day in range(2):
+        await ended(bench, day)
+    now = at(400 * DAY)
+    await bench.store.record_jump(Jump("set_forward", at(2 * DAY), now, 398 * DAY), {})
+    assert await bench.store.prune(now) == await bench.store.prunable(now) == Pruned()
+    assert (await bench.store.prune(at(403 * DAY))).runs == 1
+
+
+async def test_a_run_that_a_person_has_taken_up_again_is_live(bench: Bench) -> None:
+    await bench.load(KEPT)
+    lease = await bench.running(KEPT)
+    await bench.end(lease, Move.FAIL, 1)
+    await ended(bench, 1)
+    await bench.store.resume(lease.run_id, at(50 * DAY), "")
+    assert await bench.store.prune(at(60 * DAY)) == Pruned()
+    assert (await bench.run(lease.run_id)).state is State.QUEUED
+
+
+async def test_processes_of_long_ago_are_forgotten(bench: Bench) -> None:
+    for name, day in (("old", 0), ("new", 40)):
+        await bench.store.enter(RunnerInfo(name, "tick", "host", 1, at(day * DAY), at(day * DAY)))
+    assert await bench.store.prune(at(41 * DAY)) == Pruned(rows=1)
+    assert [info.id for info in await bench.store.runners()] == ["new"]
