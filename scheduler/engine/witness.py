@@ -42,7 +42,8 @@ EVENTS: dict[Move, tuple[str, str]] = {
 }
 """What the log says of each move: its ``event`` for machines, and words for people.
 
-The one move that is not here, ``retry``, is made by ``agentcron resume``, never by a runner.
+Two moves are not here: ``retry`` is made by ``agentcron resume``, and ``restore`` by the first opening of a
+backup, for all runs at once and with one line.
 """
 
 MOST_REASON = 300

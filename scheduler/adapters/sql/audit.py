@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduler.adapters.sql import queries
 from scheduler.adapters.sql.reader import Reader
-from scheduler.adapters.sql.rows import maybe_from_us, message_from, to_us
+from scheduler.adapters.sql.rows import maybe_from_us, to_us
 from scheduler.core.pairing import mispaired
 from scheduler.core.run import FINAL, LIVE, State
 
@@ -162,6 +161,6 @@ class Audit(Reader):
 
     def _unpaired(self) -> Iterator[Flaw]:
         for run_id in self._all("SELECT id FROM runs WHERE last_seq > 0 ORDER BY id", {}, lambda row: row[0]):
-            wrong = mispaired(self._all(queries.MESSAGES, {"id": run_id}, message_from))
+            wrong = mispaired(self.messages(run_id))
             if wrong:
                 yield Flaw(f"with calls and results that do not match ({wrong})", (run_id,))

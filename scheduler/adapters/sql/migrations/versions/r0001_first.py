@@ -212,10 +212,7 @@ def _attempts() -> None:
         sa.Column("claimed_at", sa.BigInteger(), nullable=False),
         sa.Column("released_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_as", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["run_id"],
-            ["runs.id"],
-        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
         sa.PrimaryKeyConstraint("run_id", "number"),
     )
 
@@ -241,10 +238,7 @@ def _calls() -> None:
             "state IN ('done', 'failed', 'planned', 'started', 'unknown', 'waiting')",
             name="calls_state_known",
         ),
-        sa.ForeignKeyConstraint(
-            ["run_id"],
-            ["runs.id"],
-        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
         sa.PrimaryKeyConstraint("run_id", "id"),
     )
     op.create_index("calls_place", "calls", ["run_id", "message_seq", "position"], unique=True)
@@ -261,10 +255,7 @@ def _messages() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("stop_reason", sa.Text(), nullable=True),
         sa.CheckConstraint("role IN ('assistant', 'user')", name="messages_role_known"),
-        sa.ForeignKeyConstraint(
-            ["run_id"],
-            ["runs.id"],
-        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
         sa.PrimaryKeyConstraint("run_id", "seq"),
     )
 
@@ -286,10 +277,7 @@ def _outbox() -> None:
         sa.Column("sent_at", sa.BigInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=False),
         sa.CheckConstraint("state IN ('given_up', 'sent', 'taken', 'waiting')", name="outbox_state_known"),
-        sa.ForeignKeyConstraint(
-            ["run_id"],
-            ["runs.id"],
-        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
@@ -317,10 +305,7 @@ def _pins() -> None:
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("spec", sa.Text(), nullable=False),
         sa.Column("frame", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["run_id"],
-            ["runs.id"],
-        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
         sa.PrimaryKeyConstraint("run_id"),
     )
 
@@ -348,10 +333,7 @@ def _requests() -> None:
         sa.Column("covers", sa.Integer(), nullable=True),
         sa.Column("summary", sa.Text(), nullable=True),
         sa.CheckConstraint("state IN ('answered', 'failed', 'lost', 'sent')", name="requests_state_known"),
-        sa.ForeignKeyConstraint(
-            ["run_id"],
-            ["runs.id"],
-        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
         sa.PrimaryKeyConstraint("run_id", "number"),
     )
     op.create_index(
@@ -385,10 +367,7 @@ def _wakeups() -> None:
             "kind IN ('day', 'deadline', 'person', 'probe', 'retry', 'time')", name="wakeups_kind_known"
         ),
         sa.CheckConstraint("state IN ('dropped', 'open', 'won')", name="wakeups_state_known"),
-        sa.ForeignKeyConstraint(
-            ["run_id"],
-            ["runs.id"],
-        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
