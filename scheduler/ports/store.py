@@ -297,7 +297,7 @@ class Store(Protocol):
         ...
 
     async def meta(self) -> Mapping[str, str]:
-        """Return what is known of the crontab: ``file``, ``digest``, ``loaded_at``, ``problems`` (JSON)."""
+        """Return what is known of the crontab: file, digest, problems (JSON), when it was loaded, KEEP."""
         ...
 
     async def reopen(self) -> None:

@@ -121,7 +121,8 @@ async def test_what_was_loaded_is_remembered(bench: Bench) -> None:
     await bench.load(make_job())
     meta = dict(await bench.store.meta())
     assert json.loads(meta.pop("problems")) == ["one", "two"]
-    assert meta == {"file": "/etc/crontab", "digest": "d1", "loaded_at": "2026-11-22T12:00:00Z"}
+    loaded = {"file": "/etc/crontab", "digest": "d1", "loaded_at": "2026-11-22T12:00:00Z"}
+    assert meta == {**loaded, "keep": "0"}
 
 
 # -- pausing ----------------------------------------------------------------------------------------

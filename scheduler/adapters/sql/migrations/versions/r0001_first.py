@@ -288,15 +288,9 @@ def _outbox() -> None:
         sqlite_where=sa.text("state IN ('taken', 'waiting')"),
         postgresql_where=sa.text("state IN ('taken', 'waiting')"),
     )
-    op.create_index("outbox_run", "outbox", ["run_id"], unique=False)
-    op.create_index(
-        "outbox_unsent",
-        "outbox",
-        ["run_id"],
-        unique=False,
-        sqlite_where=sa.text("state = 'given_up'"),
-        postgresql_where=sa.text("state = 'given_up'"),
-    )
+    op.create_index("outbox_run", "outbox", ["run_id"])
+    given_up = sa.text("state = 'given_up'")
+    op.create_index("outbox_unsent", "outbox", ["run_id"], sqlite_where=given_up, postgresql_where=given_up)
 
 
 def _pins() -> None:
