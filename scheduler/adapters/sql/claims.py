@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import TextClause, text
 
 from scheduler.adapters.sql import finals
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import from_us, to_us
 from scheduler.adapters.sql.statements import (
     INSERT_ATTEMPT,

@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import os
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.adapters.sql.connection import (
-    BEGIN_READ,
-    BEGIN_WRITE,
-    as_store_error,
-    in_transaction,
-    set_begin,
-    told,
-)
+from scheduler.adapters.sql.connection import BEGIN_READ, BEGIN_WRITE, as_store_error, told
+from scheduler.adapters.sql.driver import Connection
 from scheduler.errors import ReplacedError, StoreError
 from scheduler.faults import crashpoint
 
@@ -65,7 +60,9 @@ class Committer:
         self._lock = threading.Lock()
         self._closed = False
         with told(path):
-            self._connection = engine.connect()
+            self._pooled = engine.raw_connection()
+            assert isinstance(self._pooled.driver_connection, sqlite3.Connection)
+            self._connection = Connection(self._pooled.driver_connection)
             self._file = _identity(path)
         self._thread = threading.Thread(target=self._work, name="agentcron-committer", daemon=True)
         self._thread.start()
@@ -118,7 +115,7 @@ class Committer:
                     break
             if batch:
                 self._commit_batch(batch)
-        self._connection.close()
+        self._pooled.close()
 
     def _commit_batch(self, batch: list[_Unit[Any]]) -> None:
         try:
@@ -142,30 +139,30 @@ class Committer:
         if writes:
             self._must_be_there()
         connection = self._connection
-        set_begin(connection, BEGIN_WRITE if writes else BEGIN_READ)
-        transaction = connection.begin()
+        send = connection.driver.execute
+        send(BEGIN_WRITE if writes else BEGIN_READ)
         alone = len(batch) == 1
         for unit in batch:
             if not alone:
-                connection.exec_driver_sql("SAVEPOINT unit")
+                send("SAVEPOINT unit")
             try:
                 unit.answer = unit.work(connection)
             except BaseException as error:
-                if isinstance(error, SQLAlchemyError):
+                if isinstance(error, (sqlite3.Error, SQLAlchemyError)):
                     unit.error = as_store_error(error, self.path)
                 else:
                     unit.error = error
                 # A full disk rolls back the WHOLE transaction inside the driver.  Units that ran after that
                 # would each be committed by themselves: stop here, and fail every unit of the batch.
-                if alone or not in_transaction(connection):
+                if alone or not connection.in_transaction:
                     self._roll_back()
                     if not alone:
                         raise unit.error from error
                     return
-                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+                send("ROLLBACK TO SAVEPOINT unit")
             if not alone:
-                connection.exec_driver_sql("RELEASE SAVEPOINT unit")
-        transaction.commit()
+                send("RELEASE SAVEPOINT unit")
+        send("COMMIT")
         if writes:
             self.commits += 1
 
@@ -185,14 +182,11 @@ class Committer:
 
     def _roll_back(self) -> None:
         try:
-            transaction = self._connection.get_transaction()
-            if transaction is not None:
-                transaction.rollback()
-        except SQLAlchemyError:
+            if self._connection.in_transaction:
+                self._connection.driver.execute("ROLLBACK")
+        except sqlite3.Error:
             # The driver refused: it has no transaction any more, which is all that was wanted.
             pass
-        if in_transaction(self._connection):
-            self._connection.connection.driver_connection.rollback()  # type: ignore[union-attr]
 
 
 def _identity(path: str) -> tuple[int, int]:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection
-
 from scheduler.adapters.sql import (
     claims,
     fires,
@@ -26,6 +24,7 @@ from scheduler.adapters.sql import (
 )
 from scheduler.adapters.sql.committer import Committer
 from scheduler.adapters.sql.connection import open_engine
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.migrate import prepare
 from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.core.checkpoint import Checkpoint, Step
