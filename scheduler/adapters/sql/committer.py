@@ -6,13 +6,15 @@ then are they answered.  While a commit waits for the disk the next units gather
 
 from __future__ import annotations
 
+import asyncio
 import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Engine
@@ -36,9 +38,30 @@ class _Unit(Generic[T]):
     work: Callable[[Connection], T]
     writes: bool
     after: str
-    future: Future[T] = field(default_factory=Future)
+    future: Future[T] | asyncio.Future[T]
+    loop: asyncio.AbstractEventLoop | None = None
     answer: T | None = None
     error: BaseException | None = None
+
+    def is_wanted(self) -> bool:
+        """Whether nobody took it back; from now on it is too late for that."""
+        if isinstance(self.future, Future):
+            return self.future.set_running_or_notify_cancel()
+        return not self.future.cancelled()
+
+    def tell(self) -> None:
+        """Answer whoever waits, in the thread that waits if that is an event loop's."""
+        if self.future.cancelled():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.answer)  # type: ignore[arg-type]
+
+
+def _tell_all(units: Iterable[_Unit[Any]]) -> None:
+    for unit in units:
+        unit.tell()
 
 
 class Committer:
@@ -81,12 +104,24 @@ class Committer:
         Raises:
             StoreError: the committer was closed.
         """
-        unit = _Unit(work, writes, after)
+        future: Future[T] = Future()
+        self._put(_Unit(work, writes, after, future))
+        return future
+
+    def ask(
+        self, work: Callable[[Connection], T], *, writes: bool = True, after: str = ""
+    ) -> asyncio.Future[T]:
+        """Do what ``submit`` does, for a caller on an event loop."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._put(_Unit(work, writes, after, future, loop))
+        return future
+
+    def _put(self, unit: _Unit[Any]) -> None:
         with self._lock:
             if self._closed:
                 raise StoreError(f"the database {self.path} is closed")
             self._queue.put(unit)
-        return unit.future
 
     def close(self) -> None:
         """Finish what is queued, then close the connection.  Closing twice is harmless."""
@@ -105,7 +140,7 @@ class Committer:
                 if unit is None:
                     open_ = False
                     break
-                if unit.future.set_running_or_notify_cancel():
+                if unit.is_wanted():
                     batch.append(unit)
                 if len(batch) >= MOST_UNITS:
                     break
@@ -126,13 +161,18 @@ class Committer:
             self._roll_back()
             for unit in batch:
                 unit.error = unit.error or failure
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Unit[Any]]] = {}
         for unit in batch:
-            if unit.error is not None:
-                unit.future.set_exception(unit.error)
+            if unit.error is None and unit.after:
+                crashpoint(unit.after)
+            if unit.loop is None:
+                unit.tell()
             else:
-                if unit.after:
-                    crashpoint(unit.after)
-                unit.future.set_result(unit.answer)
+                by_loop.setdefault(unit.loop, []).append(unit)
+        for loop, units in by_loop.items():
+            # A loop that is closed by now has nobody left who waits.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_tell_all, units)
 
     def _run(self, batch: list[_Unit[Any]]) -> None:
         writes = any(unit.writes for unit in batch)

@@ -88,10 +88,10 @@ class SqlStore:
             crashpoint(points.inside(point))
             return answer
 
-        return await asyncio.wrap_future(self._committer.submit(unit, after=points.behind(point)))
+        return await self._committer.ask(unit, after=points.behind(point))
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.wrap_future(self._committer.submit(work, writes=False))
+        return await self._committer.ask(work, writes=False)
 
     # -- the crontab ------------------------------------------------------------------------------
     async def load_orders(self, given: StandingOrders, now: datetime) -> LoadReport:
