@@ -109,7 +109,7 @@ class Executor:
         if job.workdir is not None:
             os.makedirs(job.workdir, mode=0o700, exist_ok=True)
         while self.progress.at.run.state is State.RUNNING:
-            if await self.kit.store.cancel_asked([self.run_id]):
+            if self.progress.cancel_asked:
                 self._interrupted = "cancel"
                 return
             if self._stopping():

@@ -165,7 +165,7 @@ class SqlStore:
         return await self._read(lambda c: steps.checkpoint(c, lease, now))
 
     async def commit(self, lease: Lease, step: Step) -> bool:
-        """Write one step, if the lease's epoch is still the run's."""
+        """Write one step, if the lease's epoch is still the run's; say whether a cancel was asked for."""
         return await self._write(points.step_point(step), lambda c: steps.commit(c, lease, step))
 
     async def cancel_asked(self, run_ids: Sequence[str]) -> set[str]:
