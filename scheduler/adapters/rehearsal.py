@@ -166,7 +166,7 @@ class RehearsalModel:
 
 
 def _stamp(path: str) -> tuple[int, int]:
-    """Return what changes when a script is written anew; reading says what is wrong with one that is not there."""
+    """Return what changes when a script is written anew; why one cannot be read, its reader says."""
     try:
         found = os.stat(path)
     except OSError:
