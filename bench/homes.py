@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,25 +33,42 @@ def many_jobs(number: int, schedule: str, model: str, options: str = "") -> str:
     return "".join(f'{schedule}  job-{i:06}  "x"  model={model} {options}\n' for i in range(number))
 
 
-def environment(**more: str) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return our environment without anything of agentcron or of a model's provider."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AGENTCRON_", "ANTHROPIC_"))}
-    return kept | more
+    return {k: v for k, v in os.environ.items() if not k.startswith(("AGENTCRON_", "ANTHROPIC_"))}
 
 
 class Daemon:
-    """A real ``agentcron up``; its log goes to a file."""
+    """A real ``agentcron up``; its log goes to a file.
 
-    def __init__(self, home: Path, *options: str, env: Mapping[str, str] = {}) -> None:  # noqa: B006
+    Args:
+        before: a command to run it under, such as a tracer.
+    """
+
+    def __init__(self, home: Path, *options: str, before: Sequence[str] = ()) -> None:
         self.log = home / f"log.{time.monotonic_ns()}"
+        self._wrapped = bool(before)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [AGENTCRON, "--home", str(home), "up", *options],
+                [*before, AGENTCRON, "--home", str(home), "up", *options],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                env=environment(**env),
+                env=environment(),
             )
-        wait_for(lambda: "crontab loaded" in self.text, 60)
+        try:
+            wait_for(lambda: "crontab loaded" in self.text, 60)
+        except TimeoutError:
+            self.kill()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The process of agentcron itself, also below a tracer."""
+        pid = self.process.pid
+        if not self._wrapped:
+            return pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        return int(children[0]) if children else pid
 
     @property
     def text(self) -> str:
@@ -60,19 +77,19 @@ class Daemon:
 
     def kill(self) -> None:
         """End it as a power cut would."""
-        self.process.kill()
+        os.kill(self.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> None:
         """End it in order."""
-        self.process.send_signal(signal.SIGTERM)
+        os.kill(self.pid, signal.SIGTERM)
         self.process.wait(timeout=60)
 
 
 @contextmanager
-def daemon(home: Path, *options: str) -> Iterator[Daemon]:
+def daemon(home: Path, *options: str, before: Sequence[str] = ()) -> Iterator[Daemon]:
     """Run a daemon while the block runs."""
-    running = Daemon(home, *options)
+    running = Daemon(home, *options, before=before)
     try:
         yield running
     finally:
