@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import slowdisk
-from bench.homes import NOTHING, ask, daemon, many_jobs, make_home, opened, wait_for
+from bench.homes import NOTHING, ask, daemon, make_home, many_jobs, opened, wait_for
 from bench.peers import peer
 from bench.probe import commits_per_second
 from bench.table import Table, number
@@ -19,7 +19,11 @@ SLOW_RUNS = 400
 CONCURRENCY = 256
 
 PEERS = {
-    "apscheduler3": ("APScheduler {} + SQLAlchemyJobStore", True, "keeps the schedule, loses a call that a crash cut off"),
+    "apscheduler3": (
+        "APScheduler {} + SQLAlchemyJobStore",
+        True,
+        "writes the job's next time, calls it, and loses a call that a crash cuts off",
+    ),
     "dbos_sqlite": ("DBOS {} on SQLite", True, "a workflow of one step"),
     "huey_sqlite": ("Huey {} SqliteHuey, fsync", False, "deletes a task before it does it: a crash loses it"),
 }
@@ -58,15 +62,16 @@ def measure(place: Path) -> Table:
     """Measure all of them on this disk, and then on one whose syncs take as long as they ordinarily do."""
     table = Table(
         "Durable runs that do nothing",
-        f"{RUNS} jobs come due at one instant, and each run does nothing but the machinery's own work. Ours is"
-        " a real `agentcron up`: every run is fired, claimed, begun, asked once of a rehearsal, answered and"
-        " finished, from the instant that all are due to the end of the last. WAL and synchronous=FULL for"
+        f"{RUNS} jobs come due at one instant, and each run does nothing but the machinery's own work. Ours"
+        " is a real `agentcron up`: every run is fired, claimed, begun, asked once of a rehearsal, answered"
+        " and finished, from the instant that all are due to the end of the last. WAL and synchronous=FULL for"
         " all; each peer reads both back from its own connection.",
         probe=commits_per_second(place),
     )
     best = _round(table, place / "fast", "runs/s", RUNS, slow=False)
     loop, statements = bare(place / "bare")
-    table.add("bare sqlite3 loop", "runs/s", loop, "/s", f"{statements / RUNS:.1f} statements a run, recorded from ours")
+    said = f"{statements / RUNS:.1f} statements a run, recorded from ours"
+    table.add("bare sqlite3 loop", "runs/s", loop, "/s", said)
     table.goal("a quarter of the bare loop", best[0] >= loop / 4, f"{best[0] / loop:.2f} of it")
     if slowdisk.works():
         _round(table, place / "slow", f"runs/s, a sync takes {slowdisk.SYNC_MS} ms", SLOW_RUNS, slow=True)
@@ -99,7 +104,8 @@ def _round(table: Table, place: Path, what: str, runs: int, *, slow: bool) -> tu
     disk = f"a sync takes {slowdisk.SYNC_MS} ms" if slow else "this disk"
     shown = f"{number(own)}/s, the best durable peer {number(best)}/s"
     table.goal(f"ahead of every durable peer ({disk})", own > best, shown)
-    table.goal(f"five times the best of them ({disk})", own > 5 * best, f"{own / best:.1f} times" if best else "no peer")
+    times = f"{own / best:.1f} times" if best else "no peer"
+    table.goal(f"five times the best of them ({disk})", own > 5 * best, times)
     return own, best
 
 

@@ -16,10 +16,10 @@ SYNC_MS = 4
 
 def works() -> bool:
     """Whether calls can be delayed here."""
-    strace = shutil.which("strace")
-    if strace is None:
+    if shutil.which("strace") is None:
         return False
-    return subprocess.run([*command(Path("/dev/null")), "true"], capture_output=True, check=False).returncode == 0
+    tried = subprocess.run([*command(Path("/dev/null")), "true"], capture_output=True, check=False)
+    return tried.returncode == 0
 
 
 def command(trace: Path) -> list[str]:

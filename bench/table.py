@@ -83,7 +83,8 @@ def plain(table: Table) -> str:
     lines = [table.title]
     if table.probe is not None:
         lines.append(f"  disk probe: {table.probe:,} commits/s")
-    for f in table.figures:
-        lines.append(f"  {f.who:26}  {f.what:44}  {number(f.value, f.unit):>16}  {f.note}")
+    lines += [
+        f"  {f.who:40}  {f.what:36}  {number(f.value, f.unit):>12}  {f.note}".rstrip() for f in table.figures
+    ]
     lines += [f"  goal {'met   ' if g.met else 'MISSED'}  {g.text}: {g.shown}" for g in table.goals]
     return "\n".join(lines) + "\n"

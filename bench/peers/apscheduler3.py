@@ -36,7 +36,7 @@ def nothing() -> None:
 
 def main(path: str, number: int) -> None:
     """Add the jobs, let them come due, and say how late each was."""
-    global expected  # noqa: PLW0603
+    global expected
     expected = number
     logging.disable(logging.WARNING)
     engine = create_engine(f"sqlite:///{path}")
@@ -64,7 +64,8 @@ def main(path: str, number: int) -> None:
     scheduler.resume()
     all_called.wait(120)
     with engine.connect() as connection:
-        pragmas = [connection.exec_driver_sql(f"PRAGMA {p}").scalar() for p in ("journal_mode", "synchronous")]
+        names = ("journal_mode", "synchronous")
+        pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
     late = sorted(each - due for each in called)
     print(
         json.dumps(

@@ -17,7 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from bench.homes import NOTHING, ask, make_home, many_jobs, opened
+from bench.homes import NOTHING, ask, make_home, many_jobs, opened, wait_for
 
 Said = tuple[str, Any, bool]
 heard: list[Said] = []
@@ -76,8 +76,8 @@ async def record(home: Path, runs: int, concurrency: int, copy: Path) -> None:
             for each in (target, connection):
                 each.execute("UPDATE jobs SET next_fire = ?", (due,))
             target.close()
-        while ask(home, "SELECT count(*) FROM runs WHERE state = 'succeeded'") < runs:
-            await asyncio.sleep(0.2)
+        ended = "SELECT count(*) FROM runs WHERE state = 'succeeded'"
+        await asyncio.to_thread(wait_for, lambda: ask(home, ended) >= runs, pause=0.2)
         runner.stop()
         await serving
         app.presence.drop(runner.info.id)
