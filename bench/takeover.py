@@ -76,5 +76,7 @@ def measure(place: Path) -> Table:
     table.add("agentcron", f"a second daemon standing by, median of {ROUNDS}", statistics.median(warm), "s")
     table.add("agentcron", "the slowest of them", max(warm), "s")
     table.add("agentcron", f"cold, imports included, median of {ROUNDS}", statistics.median(started), "s")
-    table.goal(f"<= {GOAL_SECONDS:.0f} s with a second daemon", max(warm) <= GOAL_SECONDS, f"{max(warm):.2f} s")
+    table.goal(
+        f"<= {GOAL_SECONDS:.0f} s with a second daemon", max(warm) <= GOAL_SECONDS, f"{max(warm):.2f} s"
+    )
     return table

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import operator
 import sqlite3
+import statistics
 import sys
 import time
 from importlib.metadata import version
@@ -22,7 +23,9 @@ TEXT = "x" * 2000
 
 def written() -> int:
     """Return how many bytes this process has handed to write calls."""
-    (line,) = (x for x in Path("/proc/self/io").read_text(encoding="ascii").splitlines() if x.startswith("wchar"))
+    (line,) = (
+        x for x in Path("/proc/self/io").read_text(encoding="ascii").splitlines() if x.startswith("wchar")
+    )
     return int(line.split()[1])
 
 
@@ -71,10 +74,12 @@ def main(path: str, kind: str, messages: int) -> None:
         json.dumps(
             {
                 "version": version("langgraph") + " / " + version("langgraph-checkpoint-sqlite"),
-                "pragmas": [connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("journal_mode", "synchronous")],
+                "pragmas": [
+                    connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("journal_mode", "synchronous")
+                ],
                 "written": after - before,
-                "first": sum(steps[:100]) / 100,
-                "last": sum(steps[-100:]) / 100,
+                "first": statistics.median(steps[:100]),
+                "last": statistics.median(steps[-100:]),
                 "seconds": taken,
             }
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import statistics
 import sys
 from pathlib import Path
 
@@ -48,8 +49,8 @@ def main(place: Path, messages: int) -> None:
         json.dumps(
             {
                 "written": total,
-                "first": sum(steps[:100]) / 100,
-                "last": sum(steps[-100:]) / 100,
+                "first": statistics.median(steps[:100]),
+                "last": statistics.median(steps[-100:]),
                 "size": size,
             }
         )
