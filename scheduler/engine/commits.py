@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from scheduler.core.checkpoint import Checkpoint, Step
 from scheduler.core.conversation import Request
@@ -25,6 +26,8 @@ class Progress:
         self.at = at
         self.cancel_asked = at.run.cancel_requested
         self.open_request: Request | None = None
+        self.complete: Callable[[Step], Step] = lambda step: step
+        """What may be added to a step just before it is written."""
 
     async def commit(self, step: Step) -> None:
         """Write one step.
@@ -44,6 +47,7 @@ class Progress:
             raise
 
     async def _write(self, step: Step) -> None:
+        step = self.complete(step)
         asked = await self._store.commit(self.lease, step)
         before, self.at = self.at, self.at.apply(step)
         self.cancel_asked = asked

@@ -66,6 +66,7 @@ class Executor:
             compact_tokens=job.compact_tokens,
         )
         self._tools: Toolbox = {}
+        progress.complete = self._with_end
         self.is_owed = False
         """Whether the attempt ended and the database could not be told."""
 
@@ -143,20 +144,20 @@ class Executor:
                 await commit(Step(at=kit.clock.now(), results=refused))
             case turn.Continue(because):
                 await commit(answers.continuation(at, self._limits, because, kit.clock.now()))
-            case turn.Finish(summary, outcome):
-                await commit(
-                    Step(
-                        at=kit.clock.now(),
-                        move=Move.FINISH,
-                        outcome=outcome,
-                        summary=summary,
-                        notices=answers.notices(at, summary),
-                    )
-                )
+            case turn.Finish():
+                await commit(_ended(Step(at=kit.clock.now()), step, at))
             case turn.Fail(code, reason):
                 await self._fail(code, reason)
             case turn.Park():
                 await self._park(step)
+
+    def _with_end(self, step: Step) -> Step:
+        """Let an answer that leaves nothing to do end its run in the same commit."""
+        at = self.progress.at
+        if step.move is not None or not any(message.role == "assistant" for message in step.messages):
+            return step
+        following = next_step(at.apply(step), self._limits, self._is_control)
+        return _ended(step, following, at) if isinstance(following, turn.Finish) else step
 
     def _is_control(self, name: str) -> bool:
         return isinstance(self._tools.get(name), ControlTool)
@@ -329,6 +330,16 @@ class Executor:
         if request is None:
             return None
         return replace(request, state="lost", ended_at=self.kit.clock.now(), error="interrupted")
+
+
+def _ended(step: Step, finish: turn.Finish, at: Checkpoint) -> Step:
+    return replace(
+        step,
+        move=Move.FINISH,
+        outcome=finish.outcome,
+        summary=finish.summary,
+        notices=answers.notices(at, finish.summary),
+    )
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
