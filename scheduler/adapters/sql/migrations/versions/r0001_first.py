@@ -217,6 +217,7 @@ def _attempts() -> None:
             ["runs.id"],
         ),
         sa.PrimaryKeyConstraint("run_id", "number"),
+        sqlite_with_rowid=False,
     )
 
 
@@ -353,6 +354,7 @@ def _requests() -> None:
             ["runs.id"],
         ),
         sa.PrimaryKeyConstraint("run_id", "number"),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "requests_cost",
@@ -361,14 +363,6 @@ def _requests() -> None:
         unique=False,
         sqlite_where=sa.text("cost_microusd > 0"),
         postgresql_where=sa.text("cost_microusd > 0"),
-    )
-    op.create_index(
-        "requests_open",
-        "requests",
-        ["run_id"],
-        unique=False,
-        sqlite_where=sa.text("state = 'sent'"),
-        postgresql_where=sa.text("state = 'sent'"),
     )
 
 
