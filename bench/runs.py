@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import slowdisk
-from bench.homes import NOTHING, ask, daemon, make_home, many_jobs, opened, wait_for
+from bench.homes import NOTHING, ask, daemon, have_run_before, make_home, many_jobs, opened, wait_for
 from bench.peers import peer
 from bench.probe import commits_per_second
 from bench.table import Table, number
@@ -37,6 +37,7 @@ def ours(place: Path, runs: int, before: Sequence[str] = ()) -> float:
     """
     crontab = many_jobs(runs, "@every 30d", "rehearsal:nothing.jsonl")
     home = make_home(place, crontab, nothing=NOTHING)
+    have_run_before(home, runs)
     with daemon(home, "--concurrency", str(CONCURRENCY), before=before):
         due = int((time.time() + 1.0) * 1e6)
         with opened(home) as connection:
@@ -62,10 +63,10 @@ def measure(place: Path) -> Table:
     """Measure all of them on this disk, and then on one whose syncs take as long as they ordinarily do."""
     table = Table(
         "Durable runs that do nothing",
-        f"{RUNS} jobs come due at one instant, and each run does nothing but the machinery's own work. Ours"
-        " is a real `agentcron up`: every run is fired, claimed, begun, asked once of a rehearsal, answered"
-        " and finished, from the instant that all are due to the end of the last. WAL and synchronous=FULL for"
-        " all; each peer reads both back from its own connection.",
+        f"{RUNS} jobs that have run before come due at one instant, and each run does nothing but the"
+        " machinery's own work. Ours is a real `agentcron up`: every run is fired, claimed, begun, asked once"
+        " of a rehearsal, answered and finished, from the instant that all are due to the end of the last."
+        " WAL and synchronous=FULL for all; each peer reads both back from its own connection.",
         probe=commits_per_second(place),
     )
     best = _round(table, place / "fast", "runs/s", RUNS, slow=False)

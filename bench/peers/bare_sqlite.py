@@ -17,7 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from bench.homes import NOTHING, ask, make_home, many_jobs, opened, wait_for
+from bench.homes import NOTHING, ask, have_run_before, make_home, many_jobs, opened, wait_for
 
 Said = tuple[str, Any, bool]
 heard: list[Said] = []
@@ -105,6 +105,7 @@ def main(place: Path, runs: int, concurrency: int) -> None:
     place.mkdir(parents=True)
     crontab = many_jobs(runs, "@every 30d", "rehearsal:nothing.jsonl")
     home = make_home(place / "home", crontab, nothing=NOTHING)
+    have_run_before(home, runs)
     sqlite3.connect = partial(sqlite3.connect, factory=Recorder)  # type: ignore[assignment]
     asyncio.run(record(home, runs, concurrency, place / "copy.db"))
     taken = replay(place / "copy.db")

@@ -107,7 +107,7 @@ class Executor:
     async def _loop(self) -> None:
         job = self.progress.at.job
         self._tools = self.kit.tools_for(job)
-        if job.workdir is not None:
+        if job.workdir is not None and not os.path.isdir(job.workdir):
             os.makedirs(job.workdir, mode=0o700, exist_ok=True)
         while self.progress.at.run.state is State.RUNNING:
             if self.progress.cancel_asked:
