@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -46,7 +47,7 @@ def main(path: str, kind: str, messages: int) -> None:
     State = TypedDict("State", {"messages": channel(kind)})  # type: ignore[misc]  # noqa: UP013
     at: list[float] = []
 
-    def model(state: Any) -> dict[str, Any]:
+    def model(_: Any) -> dict[str, Any]:
         at.append(time.perf_counter())
         return {"messages": [{"role": "assistant", "content": TEXT}]}
 
@@ -69,14 +70,14 @@ def main(path: str, kind: str, messages: int) -> None:
     # Durable before the next step, as ours: by default it saves beside the next one.
     app.invoke({"messages": [{"role": "user", "content": TEXT}]}, config, durability="sync")
     taken, after = time.perf_counter() - began, written()
-    steps = [1000 * (b - a) for a, b in zip(at, at[1:], strict=False)]
+    steps = [1000 * (b - a) for a, b in pairwise(at)]
+    names = ("journal_mode", "synchronous")
+    pragmas = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
     print(
         json.dumps(
             {
                 "version": version("langgraph") + " / " + version("langgraph-checkpoint-sqlite"),
-                "pragmas": [
-                    connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("journal_mode", "synchronous")
-                ],
+                "pragmas": pragmas,
                 "written": after - before,
                 "first": statistics.median(steps[:100]),
                 "last": statistics.median(steps[-100:]),
