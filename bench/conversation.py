@@ -54,8 +54,9 @@ def _explain(table: Table, pages: dict[str, Any]) -> None:
     table.notes.append(
         f"Why: a step of model and tool is {pages['commits'] / steps:.0f} commits (request recorded, answer"
         " with its planned call, call started, result, message of results), each durable, and"
-        f" {total / steps:.0f} pages of 4 kB in the write-ahead log: {parts}. The messages alone would meet the"
-        " goal; the journal of calls, which keeps an effect from happening twice, holds every result once more."
+        f" {total / steps:.0f} pages of 4 kB in the write-ahead log: {parts}."
+        " The messages alone would meet the goal; the journal of calls, which keeps an effect from happening"
+        " twice, holds every result once more."
     )
 
 

@@ -107,8 +107,8 @@ class Executor:
     async def _loop(self) -> None:
         job = self.progress.at.job
         self._tools = self.kit.tools_for(job)
-        if job.workdir is not None and not os.path.isdir(job.workdir):
-            os.makedirs(job.workdir, mode=0o700, exist_ok=True)
+        if job.workdir is not None:
+            _make_folder(job.workdir)
         while self.progress.at.run.state is State.RUNNING:
             if self.progress.cancel_asked:
                 self._interrupted = "cancel"
@@ -330,6 +330,11 @@ class Executor:
         if request is None:
             return None
         return replace(request, state="lost", ended_at=self.kit.clock.now(), error="interrupted")
+
+
+def _make_folder(path: str) -> None:
+    if not os.path.isdir(path):
+        os.makedirs(path, mode=0o700, exist_ok=True)
 
 
 def _ended(step: Step, finish: turn.Finish, at: Checkpoint) -> Step:

@@ -11,8 +11,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Row, text
 
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql import finals, fires
 from scheduler.adapters.sql.mark import (
     DOUBTFUL_NOTICES,
