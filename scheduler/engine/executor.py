@@ -14,7 +14,7 @@ from typing import Literal
 
 from scheduler.core import turn
 from scheduler.core.budget import next_local_day
-from scheduler.core.checkpoint import CallResult, Step
+from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import CallState, Request
 from scheduler.core.retry import BackOff, after_fault
 from scheduler.core.run import Move, State

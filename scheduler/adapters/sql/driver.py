@@ -53,11 +53,15 @@ class Result(sqlite3.Cursor):
         row = self.first()
         return None if row is None else row[0]
 
-    def scalar_one(self) -> Any:
-        """Return the first column of the row that is there for sure, as that of a count is."""
+    def one(self) -> Row:
+        """Return the row that is there for sure, as that of a count is."""
         row = self.first()
         assert row is not None
-        return row[0]
+        return row
+
+    def scalar_one(self) -> Any:
+        """Return its first column."""
+        return self.one()[0]
 
     def scalars(self) -> Iterator[Any]:
         """Return the first column of every row."""
