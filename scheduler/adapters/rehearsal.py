@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,7 @@ class RehearsalModel:
 
     def __init__(self, script: Script | None = None) -> None:
         self._script = script
+        self._read: dict[str, tuple[tuple[int, int], Script]] = {}
 
     async def ask(self, ask: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
         """Return the script's next line as an answer; it costs nothing."""
@@ -150,10 +152,26 @@ class RehearsalModel:
     async def _named(self, model: str) -> Script:
         if not is_rehearsal(model):
             raise ModelFault(f"{model} is not the name of a rehearsal", kind="invalid")
+        path = model.removeprefix(PREFIX)
+        stamp = _stamp(path)
+        known = self._read.get(path)
+        if known is not None and known[0] == stamp:
+            return known[1]
         try:
-            return await asyncio.to_thread(load_script, model.removeprefix(PREFIX))
+            script = await asyncio.to_thread(load_script, path)
         except ConfigError as error:
             raise ModelFault(error.message, kind="invalid") from error
+        self._read[path] = (stamp, script)
+        return script
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """Return what changes when a script is written anew; why one cannot be read, its reader says."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
 
 
 def _answers(message: Mapping[str, Any]) -> int:

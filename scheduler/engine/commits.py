@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from scheduler.core.checkpoint import Checkpoint, Step
 from scheduler.core.conversation import Request
@@ -15,6 +16,7 @@ class Progress:
     """A lease and the checkpoint that it may write to.
 
     ``at`` moves only after the store has acknowledged a step, so it is never ahead of the disk.
+    ``cancel_asked`` is as the last commit found it: no question of its own is needed before a step.
     """
 
     def __init__(self, store: Store, lease: Lease, at: Checkpoint, witness: Witness | None = None) -> None:
@@ -22,7 +24,10 @@ class Progress:
         self._witness = witness or Witness()
         self.lease = lease
         self.at = at
+        self.cancel_asked = at.run.cancel_requested
         self.open_request: Request | None = None
+        self.complete: Callable[[Step], Step] = lambda step: step
+        """What may be added to a step just before it is written."""
 
     async def commit(self, step: Step) -> None:
         """Write one step.
@@ -42,10 +47,12 @@ class Progress:
             raise
 
     async def _write(self, step: Step) -> None:
-        cancelled = await self._store.commit(self.lease, step)
+        step = self.complete(step)
+        asked = await self._store.commit(self.lease, step)
         before, self.at = self.at, self.at.apply(step)
+        self.cancel_asked = asked
         if step.opened is not None:
             self.open_request = step.opened
         if step.closed is not None:
             self.open_request = None
-        self._witness.committed(before, step, self.at, cancelled=cancelled)
+        self._witness.committed(before, step, self.at, cancelled=asked and step.move is not None)

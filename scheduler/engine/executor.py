@@ -14,7 +14,7 @@ from typing import Literal
 
 from scheduler.core import turn
 from scheduler.core.budget import next_local_day
-from scheduler.core.checkpoint import CallResult, Step
+from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import CallState, Request
 from scheduler.core.retry import BackOff, after_fault
 from scheduler.core.run import Move, State
@@ -66,6 +66,7 @@ class Executor:
             compact_tokens=job.compact_tokens,
         )
         self._tools: Toolbox = {}
+        progress.complete = self._with_end
         self.is_owed = False
         """Whether the attempt ended and the database could not be told."""
 
@@ -107,9 +108,9 @@ class Executor:
         job = self.progress.at.job
         self._tools = self.kit.tools_for(job)
         if job.workdir is not None:
-            os.makedirs(job.workdir, mode=0o700, exist_ok=True)
+            _make_folder(job.workdir)
         while self.progress.at.run.state is State.RUNNING:
-            if await self.kit.store.cancel_asked([self.run_id]):
+            if self.progress.cancel_asked:
                 self._interrupted = "cancel"
                 return
             if self._stopping():
@@ -143,20 +144,20 @@ class Executor:
                 await commit(Step(at=kit.clock.now(), results=refused))
             case turn.Continue(because):
                 await commit(answers.continuation(at, self._limits, because, kit.clock.now()))
-            case turn.Finish(summary, outcome):
-                await commit(
-                    Step(
-                        at=kit.clock.now(),
-                        move=Move.FINISH,
-                        outcome=outcome,
-                        summary=summary,
-                        notices=answers.notices(at, summary),
-                    )
-                )
+            case turn.Finish():
+                await commit(_ended(Step(at=kit.clock.now()), step, at))
             case turn.Fail(code, reason):
                 await self._fail(code, reason)
             case turn.Park():
                 await self._park(step)
+
+    def _with_end(self, step: Step) -> Step:
+        """Let an answer that leaves nothing to do end its run in the same commit."""
+        at = self.progress.at
+        if step.move is not None or not any(message.role == "assistant" for message in step.messages):
+            return step
+        following = next_step(at.apply(step), self._limits, self._is_control)
+        return _ended(step, following, at) if isinstance(following, turn.Finish) else step
 
     def _is_control(self, name: str) -> bool:
         return isinstance(self._tools.get(name), ControlTool)
@@ -329,6 +330,21 @@ class Executor:
         if request is None:
             return None
         return replace(request, state="lost", ended_at=self.kit.clock.now(), error="interrupted")
+
+
+def _make_folder(path: str) -> None:
+    if not os.path.isdir(path):
+        os.makedirs(path, mode=0o700, exist_ok=True)
+
+
+def _ended(step: Step, finish: turn.Finish, at: Checkpoint) -> Step:
+    return replace(
+        step,
+        move=Move.FINISH,
+        outcome=finish.outcome,
+        summary=finish.summary,
+        notices=answers.notices(at, finish.summary),
+    )
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -68,6 +68,7 @@ class Runner:
     _reload: bool = True
     _stamp: str = ""
     _seen_changes: int = -1
+    _alive: list[RunnerInfo] = field(default_factory=list)
     _fresh_stamp: str = ""
     _fresh_since: float = 0.0
     _changed_since: float = 0.0
@@ -271,6 +272,7 @@ class Runner:
         self.kit.witness.beat(self.kit.clock.monotonic())
         trusted = self.kit.clock.monotonic() >= self._trust_leases_from
         done = await tick(self.kit, self.jobs, self.presence, by_lease=trusted)
+        self._alive = done.alive
         await self._claim()
         await self._notify()
         return done
@@ -363,6 +365,8 @@ class Runner:
         changes = await self.kit.store.changes()
         changed = changes != self._seen_changes
         self._seen_changes = changes
+        # A runner that is killed writes nothing: only its lock tells, and what it held waits for us.
+        changed = changed or bool(self.presence.dead(self._alive))
         return changed or (self.orders is not None and self.orders.stamp() != self._stamp)
 
     async def _wind_down(self) -> None:

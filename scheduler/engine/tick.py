@@ -12,6 +12,7 @@ from functools import partial
 from scheduler.core.firing import Decision, FireFacts, decide
 from scheduler.core.job import Job
 from scheduler.core.run import Run, State
+from scheduler.core.standing import RunnerInfo
 from scheduler.engine.kit import Kit
 from scheduler.errors import StoreError
 from scheduler.faults import crashpoint
@@ -28,13 +29,14 @@ MOST_SPREAD_SECONDS = 600
 
 @dataclass(slots=True)
 class Pass:
-    """What one pass changed."""
+    """What one pass changed, and which runners were alive then."""
 
     fired: list[Run] = field(default_factory=list)
     skipped: list[Run] = field(default_factory=list)
     replaced: list[Run] = field(default_factory=list)
     woken: list[Roused] = field(default_factory=list)
     rescued: list[Rescued] = field(default_factory=list)
+    alive: list[RunnerInfo] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -51,7 +53,9 @@ async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, *, by_leas
     """
     store, done = kit.store, Pass()
     now = kit.clock.now()
-    dead = presence.dead(await store.runners())
+    known = await store.runners()
+    dead = presence.dead(known)
+    done.alive = [info for info in known if info.id not in dead]
     done.rescued = await store.rescue(now, dead, kit.settings.most_attempts, by_lease=by_lease)
     presence.forget(dead)
     for rescued in done.rescued:

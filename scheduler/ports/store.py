@@ -198,8 +198,8 @@ class Store(Protocol):
     async def commit(self, lease: Lease, step: Step) -> bool:
         """Write one step, if the lease's epoch is still the run's.
 
-        Returns whether the run was cancelled in the same transaction: somebody asked while the step was made,
-        and a run that rests would never look at its flag.
+        Returns whether somebody has asked for a cancel: a run that goes on ends at its next step; one that
+        rests would never look at its flag, and was cancelled in the same transaction.
 
         Raises:
             LostLeaseError: it is not; nothing was written.

@@ -210,6 +210,13 @@ async def test_cancelling_a_running_run_is_a_flag(bench: Bench) -> None:
     assert await bench.store.cancel_asked([lease.run_id]) == {lease.run_id}
 
 
+async def test_a_step_learns_by_its_commit_that_a_cancel_was_asked_for(bench: Bench) -> None:
+    lease = await bench.running()
+    assert await bench.store.commit(lease, Step(at=at(1), new_step=True)) is False
+    await bench.store.cancel(lease.run_id, at(2), "enough")
+    assert await bench.store.commit(lease, Step(at=at(3), new_step=True)) is True
+
+
 @pytest.mark.parametrize("move, more", RESTING)
 async def test_a_flag_that_the_last_step_did_not_see_still_ends_the_run(
     bench: Bench, move: Move, more: dict[str, Any]

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
 
 from scheduler.adapters.sql.connection import open_engine
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.migrate import upgrade
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.schema import schema_state

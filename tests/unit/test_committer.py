@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from scheduler.adapters.sql.committer import Committer
 from scheduler.adapters.sql.connection import open_engine
+from scheduler.adapters.sql.driver import Connection
 from scheduler.errors import RefusedError, StoreError
 
 ADD = text("INSERT INTO t (v) VALUES (:v)")

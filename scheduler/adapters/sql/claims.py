@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import TextClause, text
 
 from scheduler.adapters.sql import finals
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import from_us, to_us
 from scheduler.adapters.sql.statements import (
     INSERT_ATTEMPT,
@@ -18,6 +19,7 @@ from scheduler.adapters.sql.statements import (
     many,
     sources,
 )
+from scheduler.adapters.sql.tables import one_of
 from scheduler.core.lease import SUSPECT_CRASHES, Lease
 from scheduler.core.run import Move, State, transition
 from scheduler.ports.store import Rescued
@@ -27,7 +29,7 @@ _QUEUED = sources(Move.CLAIM, "r.state")
 _EARLIER = "e.job = r.job AND (e.fire_time, e.id) < (r.fire_time, r.id)"
 
 UNBLOCKED = (
-    "r.job NOT IN (SELECT b.job FROM runs b WHERE b.state = 'running')"
+    "NOT EXISTS (SELECT 1 FROM runs b WHERE b.job = r.job AND b.state = 'running')"
     f" AND (NOT r.serial OR NOT EXISTS (SELECT 1 FROM runs e WHERE {_EARLIER} AND {live('e.state')}))"
 )
 """A queued run ``r`` whose job runs nothing now, and which need not wait for an earlier run's end."""
@@ -56,12 +58,12 @@ def _first_of_each(only: str) -> TextClause:
 def _more_of_allowed(only: str) -> TextClause:
     """Return the query for further runs of jobs that may run more than once at a time, fewest first."""
     return text(
-        "SELECT id, suspect FROM (SELECT r.id, r.fire_time, r.suspect, row_number() OVER (PARTITION BY r.job"
-        " ORDER BY r.fire_time, r.id) + (SELECT count(*) FROM runs b WHERE b.job = r.job"
+        "SELECT id, suspect FROM (SELECT o.id, o.fire_time, o.suspect, row_number() OVER (PARTITION BY o.job"
+        " ORDER BY o.fire_time, o.id) + (SELECT count(*) FROM runs b WHERE b.job = o.job"
         f" AND b.state = 'running') AS place FROM (SELECT r.id, r.fire_time, r.job, {_SUSPECT} AS suspect"
         f" FROM runs r WHERE {_QUEUED} AND r.overlap = 'allow' AND {_READY} AND {_NOT_BESIDE}"
         f"{only.format(t='r')}"
-        " ORDER BY r.fire_time, r.id LIMIT :window) AS r) AS placed"
+        " ORDER BY r.fire_time, r.id LIMIT :window) AS o) AS placed"
         " ORDER BY place, fire_time, id LIMIT :limit"
     )
 
@@ -108,7 +110,8 @@ _RESCUE = text(
 ).bindparams(many("dead"))
 
 _FREE_NOTICES = text(
-    "UPDATE outbox SET state = 'waiting', due_at = :now WHERE state = 'taken' AND runner IN :dead"
+    "UPDATE outbox SET state = 'waiting', due_at = :now"
+    f" WHERE {one_of('state', ('waiting', 'taken'))} AND state = 'taken' AND runner IN :dead"
 ).bindparams(many("dead"))
 
 # It lived until it was last heard of, at least; whoever looks for the living need not ask for it again.

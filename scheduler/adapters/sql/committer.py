@@ -6,25 +6,22 @@ then are they answered.  While a commit waits for the disk the next units gather
 
 from __future__ import annotations
 
+import asyncio
 import os
 import queue
+import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.adapters.sql.connection import (
-    BEGIN_READ,
-    BEGIN_WRITE,
-    as_store_error,
-    in_transaction,
-    set_begin,
-    told,
-)
+from scheduler.adapters.sql.connection import BEGIN_READ, BEGIN_WRITE, as_store_error, told
+from scheduler.adapters.sql.driver import Connection
 from scheduler.errors import ReplacedError, StoreError
 from scheduler.faults import crashpoint
 
@@ -41,9 +38,30 @@ class _Unit(Generic[T]):
     work: Callable[[Connection], T]
     writes: bool
     after: str
-    future: Future[T] = field(default_factory=Future)
+    future: Future[T] | asyncio.Future[T]
+    loop: asyncio.AbstractEventLoop | None = None
     answer: T | None = None
     error: BaseException | None = None
+
+    def is_wanted(self) -> bool:
+        """Whether nobody took it back; from now on it is too late for that."""
+        if isinstance(self.future, Future):
+            return self.future.set_running_or_notify_cancel()
+        return not self.future.cancelled()
+
+    def tell(self) -> None:
+        """Answer whoever waits, in the thread that waits if that is an event loop's."""
+        if self.future.cancelled():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.answer)  # type: ignore[arg-type]
+
+
+def _tell_all(units: Iterable[_Unit[Any]]) -> None:
+    for unit in units:
+        unit.tell()
 
 
 class Committer:
@@ -65,7 +83,9 @@ class Committer:
         self._lock = threading.Lock()
         self._closed = False
         with told(path):
-            self._connection = engine.connect()
+            self._pooled = engine.raw_connection()
+            assert isinstance(self._pooled.driver_connection, sqlite3.Connection)
+            self._connection = Connection(self._pooled.driver_connection)
             self._file = _identity(path)
         self._thread = threading.Thread(target=self._work, name="agentcron-committer", daemon=True)
         self._thread.start()
@@ -84,12 +104,24 @@ class Committer:
         Raises:
             StoreError: the committer was closed.
         """
-        unit = _Unit(work, writes, after)
+        future: Future[T] = Future()
+        self._put(_Unit(work, writes, after, future))
+        return future
+
+    def ask(
+        self, work: Callable[[Connection], T], *, writes: bool = True, after: str = ""
+    ) -> asyncio.Future[T]:
+        """Do what ``submit`` does, for a caller on an event loop."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._put(_Unit(work, writes, after, future, loop))
+        return future
+
+    def _put(self, unit: _Unit[Any]) -> None:
         with self._lock:
             if self._closed:
                 raise StoreError(f"the database {self.path} is closed")
             self._queue.put(unit)
-        return unit.future
 
     def close(self) -> None:
         """Finish what is queued, then close the connection.  Closing twice is harmless."""
@@ -108,7 +140,7 @@ class Committer:
                 if unit is None:
                     open_ = False
                     break
-                if unit.future.set_running_or_notify_cancel():
+                if unit.is_wanted():
                     batch.append(unit)
                 if len(batch) >= MOST_UNITS:
                     break
@@ -118,7 +150,7 @@ class Committer:
                     break
             if batch:
                 self._commit_batch(batch)
-        self._connection.close()
+        self._pooled.close()
 
     def _commit_batch(self, batch: list[_Unit[Any]]) -> None:
         try:
@@ -129,43 +161,48 @@ class Committer:
             self._roll_back()
             for unit in batch:
                 unit.error = unit.error or failure
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Unit[Any]]] = {}
         for unit in batch:
-            if unit.error is not None:
-                unit.future.set_exception(unit.error)
+            if unit.error is None and unit.after:
+                crashpoint(unit.after)
+            if unit.loop is None:
+                unit.tell()
             else:
-                if unit.after:
-                    crashpoint(unit.after)
-                unit.future.set_result(unit.answer)
+                by_loop.setdefault(unit.loop, []).append(unit)
+        for loop, units in by_loop.items():
+            # A loop that is closed by now has nobody left who waits.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_tell_all, units)
 
     def _run(self, batch: list[_Unit[Any]]) -> None:
         writes = any(unit.writes for unit in batch)
         if writes:
             self._must_be_there()
         connection = self._connection
-        set_begin(connection, BEGIN_WRITE if writes else BEGIN_READ)
-        transaction = connection.begin()
+        send = connection.driver.execute
+        send(BEGIN_WRITE if writes else BEGIN_READ)
         alone = len(batch) == 1
         for unit in batch:
             if not alone:
-                connection.exec_driver_sql("SAVEPOINT unit")
+                send("SAVEPOINT unit")
             try:
                 unit.answer = unit.work(connection)
             except BaseException as error:
-                if isinstance(error, SQLAlchemyError):
+                if isinstance(error, (sqlite3.Error, SQLAlchemyError)):
                     unit.error = as_store_error(error, self.path)
                 else:
                     unit.error = error
                 # A full disk rolls back the WHOLE transaction inside the driver.  Units that ran after that
                 # would each be committed by themselves: stop here, and fail every unit of the batch.
-                if alone or not in_transaction(connection):
+                if alone or not connection.in_transaction:
                     self._roll_back()
                     if not alone:
                         raise unit.error from error
                     return
-                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+                send("ROLLBACK TO SAVEPOINT unit")
             if not alone:
-                connection.exec_driver_sql("RELEASE SAVEPOINT unit")
-        transaction.commit()
+                send("RELEASE SAVEPOINT unit")
+        send("COMMIT")
         if writes:
             self.commits += 1
 
@@ -185,14 +222,11 @@ class Committer:
 
     def _roll_back(self) -> None:
         try:
-            transaction = self._connection.get_transaction()
-            if transaction is not None:
-                transaction.rollback()
-        except SQLAlchemyError:
+            if self._connection.in_transaction:
+                self._connection.driver.execute("ROLLBACK")
+        except sqlite3.Error:
             # The driver refused: it has no transaction any more, which is all that was wanted.
             pass
-        if in_transaction(self._connection):
-            self._connection.connection.driver_connection.rollback()  # type: ignore[union-attr]
 
 
 def _identity(path: str) -> tuple[int, int]:

@@ -7,7 +7,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -22,7 +21,6 @@ BEGIN_WRITE = "BEGIN IMMEDIATE"
 
 BEGIN_READ = "BEGIN"
 
-_BEGIN = "agentcron_begin"
 _WAL_TRIES = 100
 _WAL_PAUSE_SECONDS = 0.05
 
@@ -54,26 +52,11 @@ def open_engine(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECO
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.info.get(_BEGIN, BEGIN_WRITE))
+        connection.exec_driver_sql(BEGIN_WRITE)
 
     with told(name):
         engine.connect().close()
     return engine
-
-
-def set_begin(connection: Connection, statement: str) -> None:
-    """Choose how this connection's next transactions begin."""
-    connection.info[_BEGIN] = statement
-
-
-def driver_of(connection: Connection) -> Any:
-    """Return the driver's own connection."""
-    return connection.connection.driver_connection
-
-
-def in_transaction(connection: Connection) -> bool:
-    """Whether the *driver* is in a transaction: a full disk ends it without telling SQLAlchemy."""
-    return bool(driver_of(connection).in_transaction)
 
 
 @contextmanager

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import job_from, to_us
 from scheduler.adapters.sql.statements import live
 from scheduler.core.run import Move, State, transition

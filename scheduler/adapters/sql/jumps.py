@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import insert, text
 
 from scheduler.adapters.sql import tables
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import maybe_from_us, to_us
 from scheduler.core.clocks import Jump
 

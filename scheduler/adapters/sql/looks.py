@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from scheduler.adapters.sql import queries, rows
 from scheduler.adapters.sql.claims import UNBLOCKED
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import maybe_from_us, to_us
 from scheduler.adapters.sql.statements import many
 from scheduler.core.run import Run
@@ -27,7 +28,11 @@ _CANCEL_ASKED = text(
     "SELECT id FROM runs WHERE id IN :ids AND state = 'running' AND cancel_requested"
 ).bindparams(many("ids"))
 
-_UNSETTLED = text("SELECT count(*) FROM runs WHERE state IN ('queued', 'running')")
+# The instants say nothing; without them the planner walks through all runs that there ever were.
+_UNSETTLED = text(
+    "SELECT (SELECT count(*) FROM runs WHERE state = 'queued' AND fire_time > 0)"
+    " + (SELECT count(*) FROM runs WHERE state = 'running' AND lease_expires_at > 0)"
+)
 
 _MAY_START = f"r.state = 'queued' AND (r.overlap = 'allow' OR ({UNBLOCKED}))"
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import dump, job_text, maybe_us, to_us
 from scheduler.adapters.sql.statements import INSERT_JOB, live
 from scheduler.core.firing import first_fire

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, Text, text
+from sqlalchemy import Table, Text, text
 
 from scheduler.adapters.sql import tables
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import load, to_us
 from scheduler.adapters.sql.statements import many, states
 from scheduler.core.budget import day_start

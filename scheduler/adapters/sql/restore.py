@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeAlias
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import text
 
 from scheduler.adapters.sql import finals, fires
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.mark import (
     DOUBTFUL_NOTICES,
     DUE_JOBS,
@@ -41,7 +42,16 @@ from scheduler.core.run import Move, transition
 from scheduler.core.wakeup import Waking, Woken
 from scheduler.ports.store import Restoration
 
-AnyRow: TypeAlias = Row[Any]
+
+class LiveRow(NamedTuple):
+    """A run that was live when the backup was taken."""
+
+    id: str
+    woken: str | None
+    wake_at: int | None
+    cancel_requested: bool
+    sleeps_on: bool
+
 
 _AT_ONCE = 500
 
@@ -93,7 +103,7 @@ def settle(
     connection.execute(_FORGET, {"key": RESTORED})
     connection.execute(_REMEMBER, {"key": RESTORED, "value": restored_text(restored)})
     connection.execute(_NOBODY)
-    runs = connection.execute(_LIVE, {"now": to_us(now)}).all()
+    runs = [LiveRow(*row) for row in connection.execute(_LIVE, {"now": to_us(now)})]
     acted = [run for run in runs if not run.sleeps_on]
     _tell(connection, [run for run in runs if run.sleeps_on], restored)
     _park(connection, acted, restored, park_until)
@@ -110,27 +120,27 @@ def settle(
 
 def _skip_due(connection: Connection, now: datetime, new_id: Callable[[], str]) -> int:
     """Let every due job decide, which it does in the light of the restore; return how many were due."""
-    jobs = [job_from(spec) for spec in connection.execute(_DUE, {"now": to_us(now)}).scalars().all()]
+    jobs = [job_from(spec) for spec in connection.execute(_DUE, {"now": to_us(now)}).scalars()]
     for job in jobs:
         fires.fire(connection, job, partial(decide, job, now=now), now, "schedule", "", new_id)
     return len(jobs)
 
 
-def _woken(run: AnyRow, restored: Restored) -> str:
+def _woken(run: LiveRow, restored: Restored) -> str:
     """Return what the agent must be told when it goes on: that a part of its past is missing."""
     untold = woken_from(run.woken) or Woken(Waking.TIME, restored.at, maybe_from_us(run.wake_at))
     woken = Woken(untold.kind, untold.at, untold.planned, untold.slept_since, untold.text, restored.taken_at)
     return woken_text(woken)
 
 
-def _tell(connection: Connection, runs: Sequence[AnyRow], restored: Restored) -> None:
+def _tell(connection: Connection, runs: Sequence[LiveRow], restored: Restored) -> None:
     for part in _parts(runs):
         connection.execute(_TELL, [{"id": run.id, "woken": _woken(run, restored)} for run in part])
 
 
 def _park(
     connection: Connection,
-    runs: Sequence[AnyRow],
+    runs: Sequence[LiveRow],
     restored: Restored,
     until: datetime,
 ) -> None:
@@ -154,6 +164,6 @@ def _park(
                 finals.ended(connection, run.id, Move.CANCEL, now)
 
 
-def _parts(runs: Sequence[AnyRow]) -> Iterator[Sequence[AnyRow]]:
+def _parts(runs: Sequence[LiveRow]) -> Iterator[Sequence[LiveRow]]:
     for begin in range(0, len(runs), _AT_ONCE):
         yield runs[begin : begin + _AT_ONCE]

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, TextClause, bindparam, insert, text
+from sqlalchemy import BindParameter, TextClause, bindparam, insert, text
 
 from scheduler.adapters.sql import tables
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import plain, to_us
 from scheduler.adapters.sql.tables import one_of
 from scheduler.core.run import LIVE, Move, State, transition
@@ -56,9 +57,10 @@ _CLOSE_ATTEMPTS = text(
     " (SELECT id, epoch FROM runs WHERE id IN :ids) AND released_at IS NULL"
 ).bindparams(many("ids"))
 
+# Only the last request of a run can be out.
 _LOSE_REQUESTS = text(
-    "UPDATE requests SET state = 'lost', ended_at = :now"
-    " WHERE run_id IN :ids AND state = 'sent' RETURNING run_id"
+    "UPDATE requests SET state = 'lost', ended_at = :now WHERE run_id IN :ids AND state = 'sent' AND number ="
+    " (SELECT max(q.number) FROM requests q WHERE q.run_id = requests.run_id) RETURNING run_id"
 ).bindparams(many("ids"))
 
 COUNT_LOST = text("UPDATE runs SET unknown_cost_requests = unknown_cost_requests + 1 WHERE id = :id")

@@ -7,9 +7,10 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import TextClause, text
 
 from scheduler.adapters.sql import finals, queries, rows
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import maybe_us, plain, to_us
 from scheduler.adapters.sql.statements import (
     COUNT_LOST,
@@ -111,7 +112,7 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
         _close_request(connection, run_id, job, step.closed)
     if step.notices and not _is_old_news(connection, run_id, step):
         connection.execute(INSERT_NOTICE, _notices(run_id, job, step))
-    return step.move is not None and _let_go(connection, lease, step, step.move, cancel_asked)
+    return cancel_asked if step.move is None else _let_go(connection, lease, step, step.move, cancel_asked)
 
 
 def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, bool]:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection
-
 from scheduler.adapters.sql import (
     claims,
     fires,
@@ -26,6 +24,7 @@ from scheduler.adapters.sql import (
 )
 from scheduler.adapters.sql.committer import Committer
 from scheduler.adapters.sql.connection import open_engine
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.migrate import prepare
 from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.core.checkpoint import Checkpoint, Step
@@ -89,10 +88,10 @@ class SqlStore:
             crashpoint(points.inside(point))
             return answer
 
-        return await asyncio.wrap_future(self._committer.submit(unit, after=points.behind(point)))
+        return await self._committer.ask(unit, after=points.behind(point))
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.wrap_future(self._committer.submit(work, writes=False))
+        return await self._committer.ask(work, writes=False)
 
     # -- the crontab ------------------------------------------------------------------------------
     async def load_orders(self, given: StandingOrders, now: datetime) -> LoadReport:
@@ -166,7 +165,7 @@ class SqlStore:
         return await self._read(lambda c: steps.checkpoint(c, lease, now))
 
     async def commit(self, lease: Lease, step: Step) -> bool:
-        """Write one step, if the lease's epoch is still the run's."""
+        """Write one step, if the lease's epoch is still the run's; say whether a cancel was asked for."""
         return await self._write(points.step_point(step), lambda c: steps.commit(c, lease, step))
 
     async def cancel_asked(self, run_ids: Sequence[str]) -> set[str]:

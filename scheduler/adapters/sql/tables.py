@@ -42,6 +42,10 @@ def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
+_CLUSTERED = {"sqlite_with_rowid": False}
+"""Small rows that are looked for by their key alone: one tree to write instead of a table and its index."""
+
+
 def _text(**more: Any) -> Any:
     return Field(sa_type=Text, **more)
 
@@ -206,8 +210,8 @@ class RequestRow(Table, table=True):
     __tablename__ = "requests"
     __table_args__ = (
         _check("requests", "state", REQUEST_STATES),
-        Index("requests_open", "run_id", **_where("state = 'sent'")),
         Index("requests_cost", "job", "ended_at", **_where("cost_microusd > 0")),
+        _CLUSTERED,
     )
     run_id: str = _text(primary_key=True, foreign_key="runs.id")
     number: int = Field(primary_key=True)
@@ -234,6 +238,7 @@ class AttemptRow(Table, table=True):
     """One stretch between a claim and a release; ``number`` counts claims and equals the epoch."""
 
     __tablename__ = "attempts"
+    __table_args__ = _CLUSTERED
     run_id: str = _text(primary_key=True, foreign_key="runs.id")
     number: int = Field(primary_key=True)
     epoch: int

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from scheduler.adapters.sql import finals
+from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import from_us, maybe_from_us, plain, to_us, woken_from, woken_text
 from scheduler.adapters.sql.statements import drop_wakeups, many, sources
 from scheduler.core.run import Move, State, after, transition

@@ -62,10 +62,15 @@ class JsonLines(logging.Formatter):
 class _Lines(logging.StreamHandler[TextIO]):
     """Writes lines to stderr, over the live line of progress where a terminal shows one."""
 
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        # Asked once: a question to the system for every line is more work than the line.
+        self._is_terminal = stream.isatty()
+
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         line = super().format(record)
-        return f"\r\x1b[K{line}" if self.stream.isatty() else line
+        return f"\r\x1b[K{line}" if self._is_terminal else line
 
 
 def start_logging(form: str, *, quiet: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -30,7 +31,7 @@ log = logging.getLogger("agentcron")
 @click.command(
     "up", epilog="Example:  agentcron up            (stop with Ctrl-C; changes of the crontab are noticed)"
 )
-@click.option("--concurrency", type=click.IntRange(1, 512), default=8, help="Runs at a time [8].")
+@click.option("--concurrency", type=click.IntRange(1, 4096), default=8, help="Runs at a time [8].")
 @click.option("--grace", type=click.FloatRange(1, 3600), default=30.0, help="Seconds to end in [30].")
 @click.option(
     "--lease",
@@ -102,6 +103,8 @@ async def _serve(config: Config, settings: Settings, watchers: Watchers) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _asked_to_stop, runner, watchers)
         loop.add_signal_handler(signal.SIGHUP, _asked_to_reload, runner, watchers)
+        # What is imported stays: the collector of garbage need not look at it again and again.
+        gc.freeze()
         try:
             await runner.serve()
         finally:

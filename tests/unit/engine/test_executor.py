@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.checkpoint import Step
 from scheduler.core.conversation import CallState
 from scheduler.core.effect import Effect
-from scheduler.core.run import State
+from scheduler.core.lease import Lease
+from scheduler.core.run import Move, State
 from scheduler.engine.settings import Settings
 from scheduler.errors import RefusedError
 from scheduler.ports.tool import Args, ToolAnswer
@@ -58,6 +60,25 @@ async def test_a_woken_run_is_told_when_and_why_it_was_woken(tmp_path: Path) -> 
         assert "That was 2h ago; nothing ran in between." in text
         assert "Budget left: $0.49" in text
         assert "No user is present" in text
+
+
+# -- ending ----------------------------------------------------------------------------------------
+
+
+async def test_an_answer_that_leaves_nothing_to_do_ends_the_run_in_its_own_commit(tmp_path: Path) -> None:
+    async with stage(tmp_path, say("All is well.")) as s:
+        steps: list[Step] = []
+        write = s.world.store.commit
+
+        async def noted(lease: Lease, step: Step) -> bool:
+            steps.append(step)
+            return await write(lease, step)
+
+        s.world.store.commit = noted  # type: ignore[method-assign]
+        run = await s.play()
+        assert (run.state, run.summary) == (State.SUCCEEDED, "All is well.")
+        *_, last = steps
+        assert (last.move, len(last.messages), last.closed is not None) == (Move.FINISH, 1, True)
 
 
 # -- sleeping ----------------------------------------------------------------------------------------

@@ -116,6 +116,23 @@ async def test_another_processs_write_is_noticed_at_once(tmp_path: Path) -> None
             await until(lambda: h.count(State.SUCCEEDED))
 
 
+async def test_what_a_killed_runner_held_is_taken_over_at_once(tmp_path: Path) -> None:
+    async with house(tmp_path, settings=replace(SHORT, longest_wait_seconds=60)) as h:
+        h.crontab('@manual  one  "x"\n')
+        other = h.runner("other")
+        await h.world.store.enter(other.info)
+        await h.load_and_fire("one")
+        now = h.world.clock.now()
+        assert await h.world.store.claim("other", now, limit=1, lease_seconds=60)
+        async with serving(h.runner()):
+            await until(lambda: h.loads)
+            await asyncio.sleep(0.1)
+            assert h.count(State.RUNNING) == 1
+            # Nobody writes a word about it, and the lease is good for a minute.
+            h.world.presence.fallen.add("other")
+            await until(lambda: h.count(State.SUCCEEDED))
+
+
 async def test_no_more_runs_at_a_time_than_there_is_room_for(tmp_path: Path) -> None:
     slow = Recorder("slow")
     at_once: list[int] = []

@@ -214,6 +214,7 @@ def _attempts() -> None:
         sa.Column("ended_as", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
         sa.PrimaryKeyConstraint("run_id", "number"),
+        sqlite_with_rowid=False,
     )
 
 
@@ -329,6 +330,7 @@ def _requests() -> None:
         sa.CheckConstraint("state IN ('answered', 'failed', 'lost', 'sent')", name="requests_state_known"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
         sa.PrimaryKeyConstraint("run_id", "number"),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "requests_cost",
@@ -337,14 +339,6 @@ def _requests() -> None:
         unique=False,
         sqlite_where=sa.text("cost_microusd > 0"),
         postgresql_where=sa.text("cost_microusd > 0"),
-    )
-    op.create_index(
-        "requests_open",
-        "requests",
-        ["run_id"],
-        unique=False,
-        sqlite_where=sa.text("state = 'sent'"),
-        postgresql_where=sa.text("state = 'sent'"),
     )
 
 

@@ -1,0 +1,96 @@
+"""The driver, spoken to directly: SQLAlchemy writes each statement once and is not asked again.
+
+Sending a text through SQLAlchemy takes several times as long as SQLite takes to do it, and a run is some
+forty statements.  The rooms of the store see no difference: they build statements with ``text`` and
+``insert``, execute them, and read rows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Insert, TextClause
+from sqlalchemy.dialects import sqlite
+
+Values = Mapping[str, Any]
+Row = tuple[Any, ...]
+
+_DIALECT = sqlite.dialect(paramstyle="named")
+_LIST = re.compile(r"\(__\[POSTCOMPILE_(\w+)\]\)")
+
+
+@lru_cache(maxsize=512)
+def _written(statement: TextClause | Insert, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return a statement as SQLite takes it, and which of its parameters are lists.
+
+    A list travels as JSON, so that there is one statement for every length.
+    """
+    text = str(statement.compile(dialect=_DIALECT, column_keys=names))
+    return _LIST.sub(r"(SELECT value FROM json_each(:\1))", text), tuple(_LIST.findall(text))
+
+
+class Result(sqlite3.Cursor):
+    """The rows of one statement, as tuples."""
+
+    def first(self) -> Row | None:
+        """Return the first row, or None; the others are dropped."""
+        row: Row | None = self.fetchone()
+        # A statement that is not read to its end would stay open, and no commit gets past one.
+        self.close()
+        return row
+
+    def all(self) -> list[Row]:
+        """Return all rows."""
+        return self.fetchall()
+
+    def scalar(self) -> Any:
+        """Return the first column of the first row, or None when there is no row."""
+        row = self.first()
+        return None if row is None else row[0]
+
+    def one(self) -> Row:
+        """Return the row that is there for sure, as that of a count is."""
+        row = self.first()
+        assert row is not None
+        return row
+
+    def scalar_one(self) -> Any:
+        """Return its first column."""
+        return self.one()[0]
+
+    def scalars(self) -> Iterator[Any]:
+        """Return the first column of every row."""
+        return (row[0] for row in self.fetchall())
+
+
+class Connection:
+    """What a unit of the committer works with; the transaction is the committer's."""
+
+    def __init__(self, driver: sqlite3.Connection) -> None:
+        self.driver = driver
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the *driver* is in a transaction: a full disk ends one without a word."""
+        return self.driver.in_transaction
+
+    def execute(self, statement: TextClause | Insert, values: Values | Sequence[Values] = {}) -> Result:  # noqa: B006
+        """Execute a statement that was built once, at import; several values execute it for each."""
+        cursor = self.driver.cursor(Result)
+        if isinstance(values, Mapping):
+            sql, lists = _written(statement, tuple(values))
+            if lists:
+                values = {**values, **{name: json.dumps(list(values[name])) for name in lists}}
+            return cursor.execute(sql, values)
+        if values:
+            cursor.executemany(_written(statement, tuple(values[0]))[0], values)
+        return cursor
+
+    def exec_driver_sql(self, sql: str) -> Result:
+        """Execute a text as it is."""
+        return self.driver.cursor(Result).execute(sql)

@@ -1,0 +1,67 @@
+"""A million sleepers cost nothing: what a daemon asks all the time reads small indexes, never all rows."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import TextClause
+
+from scheduler.adapters.sql import claims, finals, fires, looks, outbox, statements, steps, wakes
+from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.migrate import upgrade
+
+SMALL = "runs_queued|runs_lease|runs_held|wakeups_due|jobs_due|outbox_due"
+"""The partial indexes, which hold only what can come due: sleepers and ended runs are not in them."""
+
+FEW_ROWS = {"_STANDINGS", "_RUNNERS", "_META"}
+"""Questions about whole tables that stay small: jobs, runners, and what is known of the crontab."""
+
+ROOMS = (claims, finals, fires, looks, outbox, statements, steps, wakes)
+
+
+def hot() -> Iterator[tuple[str, TextClause]]:
+    """Return every statement of the rooms that a daemon goes through at each pass and each step."""
+    for room in ROOMS:
+        for name, value in vars(room).items():
+            several = value if isinstance(value, tuple) else (value,)
+            for number, each in enumerate(several):
+                if isinstance(each, TextClause) and name not in FEW_ROWS:
+                    yield f"{room.__name__.rpartition('.')[2]}.{name}.{number}", each
+
+
+STATEMENTS = dict(hot())
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    path = tmp_path_factory.mktemp("plans") / "agentcron.db"
+    upgrade(path)
+    driver = sqlite3.connect(path)
+    yield Connection(driver)
+    driver.close()
+
+
+def plan(connection: Connection, statement: TextClause) -> list[str]:
+    """Return how SQLite would execute a statement, line by line."""
+    explained = TextClause(f"EXPLAIN QUERY PLAN {statement.text}").bindparams(*statement._bindparams.values())
+    values: dict[str, Any] = {
+        name: [] if parameter.expanding else None for name, parameter in statement._bindparams.items()
+    }
+    return [row[3] for row in connection.execute(explained, values)]
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_no_hot_statement_reads_all_runs(connection: Connection, name: str) -> None:
+    lines = plan(connection, STATEMENTS[name])
+    scans = [line for line in lines if line.startswith("SCAN ")]
+    allowed = re.compile(rf"INDEX ({SMALL})\b|^SCAN (json_each|CONSTANT ROW|placed|o$|\(subquery-\d+\)$)")
+    assert [line for line in scans if not allowed.search(line)] == []
+
+
+def test_this_test_sees_a_statement_that_reads_everything(connection: Connection) -> None:
+    everything = TextClause("SELECT count(*) FROM runs WHERE attempts > 3")
+    assert plan(connection, everything) == ["SCAN runs"]
