@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.checkpoint import Step
+from scheduler.core.lease import Lease
 from scheduler.core.run import FINAL, Move, State
 from scheduler.engine.settings import Settings
 from scheduler.engine.witness import EVENTS, Witness
@@ -126,16 +128,16 @@ async def test_a_cancel_that_comes_while_the_run_lies_down_is_told_too(tmp_path:
         heard = ears(world)
         await world.load(WORK)
         run_id = await world.fire("work")
-        asked: Any = world.store.cancel_asked
+        write: Any = world.store.commit
 
-        async def nobody(run_ids: Any) -> set[str]:
-            return set()
+        async def just_before(lease: Lease, step: Step) -> bool:
+            if step.move is Move.SUSPEND:
+                await world.store.cancel(run_id, world.clock.now(), "enough")
+            cancelled: bool = await write(lease, step)
+            return cancelled
 
-        (underway,) = await world.begin()
-        world.store.cancel_asked = nobody  # type: ignore[method-assign]
-        await world.store.cancel(run_id, world.clock.now(), "enough")
-        await underway.task
-        world.store.cancel_asked = asked  # type: ignore[method-assign]
+        world.store.commit = just_before  # type: ignore[method-assign]
+        await world.settle()
         assert (await world.run(run_id)).state is State.CANCELLED
     assert heard.heard() == ["suspend", "cancel"]
 
