@@ -73,7 +73,7 @@ CASES = {
     "f52-401": Case((fail(401, "authentication_error", times=9),), State.PARKED, "auth"),
     "f52-402": Case((fail(402, "billing_error", times=9),), State.PARKED, "billing"),
     "f52-403": Case((fail(403, "permission_error", times=9),), State.PARKED, "auth"),
-    "error-413": Case((fail(413, "request_too_large", times=9),), State.PARKED, "invalid"),
+    "error-413": Case((fail(413, "request_too_large", times=9),), State.PARKED, "context"),
     "error-500": Case((fail(500, "api_error"), FINISH), State.SUCCEEDED, requests=2),
     "late-by-date": Case(
         (

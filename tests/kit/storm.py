@@ -245,8 +245,10 @@ class Storm:
             verify_pairing(self.api.requests)
             assert len(self.api.requests) <= requests, "a request that is not on record"
             assert not self.api.refusals, self.api.refusals
-        doctor = self.place.do("doctor", status=None)
-        assert doctor.status == 0, doctor.stdout
+        checks = json.loads(self.place.do("doctor", "--deep", "--json", status=None).stdout)["checks"]
+        # What waits for a person does so by its script, and by what kills leave in doubt.
+        problems = [found for found in checks if found["level"] == "problem"]
+        assert {found["name"] for found in problems} <= {"parked", "unknown"}, problems
         return Counter(f"{run.state} {run.reason_code}".strip() for run in runs)
 
     def _check_slots(self) -> None:

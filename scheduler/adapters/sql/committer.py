@@ -176,8 +176,7 @@ class Committer:
 
     def _run(self, batch: list[_Unit[Any]]) -> None:
         writes = any(unit.writes for unit in batch)
-        if writes:
-            self._must_be_there()
+        self._must_be_there()
         connection = self._connection
         send = connection.driver.execute
         send(BEGIN_WRITE if writes else BEGIN_READ)
@@ -207,7 +206,10 @@ class Committer:
             self.commits += 1
 
     def _must_be_there(self) -> None:
-        """Refuse to write to a file that has no name any more: it would be acknowledged and lost."""
+        """Refuse to use a file that has no name any more: what is written there would be lost.
+
+        Before reading, too: so an idle daemon notices another file in half a second.
+        """
         present = _identity(self.path)
         if present == _NOTHING:
             raise StoreError(
