@@ -242,7 +242,7 @@ class SqlStore:
 
     async def reopen(self) -> None:
         """Open the database anew: another file stands in its place."""
-        # First, because its last act is to remove the old write-ahead log, which is no part of the new file.
+        # First: SQLite leaves the log of a file that was moved, and the opening sets that aside.
         await asyncio.to_thread(self._committer.close)
         self._committer = await asyncio.to_thread(self._start)
 
