@@ -16,13 +16,13 @@ demo: $(VENV)/.installed
 	$(BIN)/agentcron demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: lint types layers test
 
 # The head of the output names the seed; AGENTCRON_SEED=... repeats its draws.
 soak: $(VENV)/.installed-dev
-	AGENTCRON_SOAK=1 $(BIN)/python -m pytest -m soak -n $(WORKERS) -rP
+	AGENTCRON_SOAK=1 $(BIN)/python -m pytest -m soak -n $(WORKERS) --dist worksteal -rP
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .

@@ -147,7 +147,7 @@ class FakeMessagesAPI:
         self._ids = 0
         self._lock = threading.Lock()
         self.stopping = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
+        self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.daemon_threads = True
         self._server.block_on_close = True
         self._server.api = self  # type: ignore[attr-defined]
@@ -240,6 +240,10 @@ class FakeMessagesAPI:
             if marker in said:
                 return marker, self._scripts[marker]
         return None, None
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # five, the default, resets connections when twenty come at once
 
 
 class _Handler(BaseHTTPRequestHandler):

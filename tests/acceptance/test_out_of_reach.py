@@ -56,7 +56,9 @@ def public() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_a_database_of_another_user(zygote: Zygote, template: tuple[Path, str], public: Path) -> None:
+def test_f30_a_database_of_another_user_can_only_be_read(
+    zygote: Zygote, template: tuple[Path, str], public: Path
+) -> None:
     home = public / "home"
     shutil.copytree(template[0], home)
     for path in (home, *home.rglob("*")):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -79,6 +80,14 @@ def test_a_run_survives_a_kill_at_the_second_visit_of(scene: Scene, point: str) 
 def test_a_run_survives_with_two_of_three_parallel_calls_done(scene: Scene) -> None:
     # F12: results 1 and 2 belong to the first message, 3 to 5 to the parallel one.
     kill_at(scene, "W11:4")
+    finish(scene)
+    scene.check()
+
+
+def test_f35_tables_that_were_half_made_when_the_process_died_are_made_anew(scene: Scene) -> None:
+    kill_at(scene, "schema")
+    with closing(sqlite3.connect(scene.place.database)) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
     finish(scene)
     scene.check()
 

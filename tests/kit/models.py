@@ -78,12 +78,14 @@ Answer: TypeAlias = Said | ModelFault | Exception | Callable[[Ask], Said]
 class FakeModel:
     """Answers every request with the next line; after the last one it finishes the run.
 
-    ``hold`` stops it in the middle of a request until the event is set; ``asked`` is set by each request.
+    ``hold`` stops it in the middle of a request, from the ``held_from``-th on, until the event is set;
+    ``asked`` is set by each request.
     """
 
     lines: list[Answer] = field(default_factory=list)
     requests: int = 0
     hold: asyncio.Event | None = None
+    held_from: int = 1
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ask(self, ask: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
@@ -92,7 +94,7 @@ class FakeModel:
         number = self.requests
         line = self.lines.pop(0) if self.lines else finish("The script has ended.")
         self.asked.set()
-        if self.hold is not None:
+        if self.hold is not None and number >= self.held_from:
             await self.hold.wait()
         if isinstance(line, Exception):
             raise line

@@ -67,7 +67,7 @@ def test_upgrade_says_whether_it_did_anything(tmp_path: Path) -> None:
     assert upgrade(tmp_path / "a.db") is False
 
 
-def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_f35_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     upgrade(path)
     with sqlite3.connect(path) as connection:

@@ -169,9 +169,8 @@ async def test_a_summary_that_was_lost_is_asked_for_again(tmp_path: Path) -> Non
     async with long(tmp_path, summary("lost"), summary("kept"), finish("Seen.")) as s:
         run_id = await s.fire()
         await s.world.tick()
+        s.model.hold, s.model.held_from = asyncio.Event(), 3
         (underway,) = await s.world.begin()
-        await until(lambda: s.model.requests == 2)
-        s.model.hold = asyncio.Event()
         await until(lambda: s.model.requests == 3)
         await underway.kill()
         s.model.hold = None
