@@ -23,6 +23,7 @@ from scheduler.engine.commits import Progress
 from scheduler.engine.executor import Executor
 from scheduler.engine.kit import Kit
 from scheduler.engine.leasekeeper import keep_leases, renew_leases
+from scheduler.engine.orderswatch import OrdersWatch
 from scheduler.engine.outage import Outage
 from scheduler.engine.reporter import send_notices
 from scheduler.engine.restoring import take_note
@@ -32,12 +33,6 @@ from scheduler.ports.orders import Orders
 from scheduler.ports.presence import Presence
 
 log = logging.getLogger("agentcron")
-
-SETTLE_SECONDS = 0.25
-"""A changed crontab is read when it has stayed the same for this long."""
-
-LONGEST_SETTLE_SECONDS = 1.0
-"""A prompt file that never comes to rest does not keep the crontab from being read."""
 
 
 @dataclass(slots=True)
@@ -65,21 +60,18 @@ class Runner:
     _sender: asyncio.Task[None] | None = None
     _nudge: asyncio.Event = field(default_factory=asyncio.Event)
     _stop: bool = False
-    _reload: bool = True
-    _stamp: str = ""
     _seen_changes: int = -1
     _alive: list[RunnerInfo] = field(default_factory=list)
-    _fresh_stamp: str = ""
-    _fresh_since: float = 0.0
-    _changed_since: float = 0.0
     _trust_leases_from: float = 0.0
     _owed: list[Progress] = field(default_factory=list)
     _is_replaced: bool = False
     _next_due: datetime | None = None
     _watch: Clockwatch = field(init=False)
+    _orders: OrdersWatch | None = field(init=False)
 
     def __post_init__(self) -> None:
         self._watch = Clockwatch(self.kit.clock)
+        self._orders = OrdersWatch(self.orders, self.kit.clock) if self.orders is not None else None
 
     def stop(self) -> None:
         """Take no more work; let go of what is under way within the grace time."""
@@ -99,7 +91,8 @@ class Runner:
 
     def reload(self) -> None:
         """Read the crontab again, changed or not."""
-        self._reload = True
+        if self._orders is not None:
+            self._orders.ask()
         self._nudge.set()
 
     async def serve(self) -> None:
@@ -163,7 +156,8 @@ class Runner:
         await self.kit.store.enter(self.info)
         self._is_replaced = False
         log.warning("another database was put in place; going on with it", extra={"event": "store.replaced"})
-        self._reload, self._seen_changes = True, -1
+        self._seen_changes = -1
+        self.reload()
 
     async def once(self, *, due: bool = True) -> Pass:
         """One pass: fire, wake, rescue, and run what can be claimed until it is final or asleep.
@@ -204,13 +198,9 @@ class Runner:
 
     # -- the crontab ------------------------------------------------------------------------------
     async def _load_if_changed(self) -> None:
-        if self.orders is None:
-            return
-        stamp = self.orders.stamp()
-        if not self._reload and (stamp == self._stamp or not self._is_settled(stamp)):
+        if self.orders is None or self._orders is None or not self._orders.take():
             return
         now = self.kit.clock.now()
-        self._reload, self._stamp = False, stamp
         try:
             # In a thread: thousands of lines take a second, and leases want to be renewed meanwhile.
             orders = await asyncio.to_thread(self.orders.read, now)
@@ -222,20 +212,8 @@ class Runner:
         try:
             await self._load(orders, now)
         except StoreError:
-            self._reload = True
+            self._orders.ask()
             raise
-
-    def _is_settled(self, stamp: str) -> bool:
-        """Whether a change is over: an editor that empties the file first must not remove every job."""
-        now = self.kit.clock.monotonic()
-        if stamp != self._fresh_stamp:
-            self._fresh_stamp, self._fresh_since = stamp, now
-            self._changed_since = self._changed_since or now
-        settled = now - self._fresh_since >= SETTLE_SECONDS
-        if settled or now - self._changed_since >= LONGEST_SETTLE_SECONDS:
-            self._fresh_stamp, self._changed_since = "", 0.0
-            return True
-        return False
 
     async def _load(self, orders: StandingOrders, now: datetime) -> None:
         report = await self.kit.store.load_orders(orders, now)
@@ -367,7 +345,7 @@ class Runner:
         self._seen_changes = changes
         # A runner that is killed writes nothing: only its lock tells, and what it held waits for us.
         changed = changed or bool(self.presence.dead(self._alive))
-        return changed or (self.orders is not None and self.orders.stamp() != self._stamp)
+        return changed or (self._orders is not None and self._orders.has_changed())
 
     async def _wind_down(self) -> None:
         """Let executors reach their next commit; after the grace time, stop them where they are."""
