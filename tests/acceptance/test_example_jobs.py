@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.needs import lacking
 from tests.kit.person import ask
 from tests.kit.processes import ROOT, Installation, Zygote
 
@@ -99,7 +100,7 @@ def test_disk_watch_is_woken_by_its_gate_only(place: Installation) -> None:
 @pytest.mark.parametrize("shell", [["sh"], ["dash"], ["bash", "--posix"]], ids=lambda words: words[0])
 def test_the_gate(shell: list[str], args: tuple[str, ...], status: int, out: str) -> None:
     if shutil.which(shell[0]) is None:
-        pytest.skip(f"no {shell[0]} here")
+        lacking(f"{shell[0]} is not installed")
     done = subprocess.run([*shell, str(GATE), *args], capture_output=True, text=True, check=False)
     if args == ("",) and done.returncode == 0:
         return  # the disk of this machine is over 90 % full

@@ -17,6 +17,7 @@ import pytest
 from scheduler.core.safe_text import cells
 from scheduler.doors.cli.main import VERBS
 from tests.fake_messages_api import FakeMessagesAPI, answer
+from tests.kit.needs import lacking
 from tests.kit.person import RAW, Terminal, ask
 from tests.kit.processes import Installation, Zygote, clean_environment, until
 
@@ -168,7 +169,7 @@ def test_a_reader_that_goes_away_is_no_fault(place: Installation) -> None:
 
 def test_a_full_disk_behind_stdout_is_said(place: Installation) -> None:
     if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full here")
+        lacking("there is no /dev/full")
     place.crontab('@manual a "b"\n')
     err = place.home / "err"
     err.touch()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.tree import ROOT, tracked
+from tests.kit.needs import lacking
 
 NEW_ENOUGH = 77
 """The major version of setuptools that reads our pyproject.toml."""
@@ -34,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
         argv.insert(4, "--no-isolation")
     built = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=110)
     if built.returncode and "--no-isolation" not in argv:
-        pytest.skip("an isolated build needs an index of packages, and there is none")
+        lacking("an isolated build needs an index of packages")
     assert built.returncode == 0, built.stdout + built.stderr
     (path,) = Path(source / "out").glob("*.whl")
     return zipfile.ZipFile(path)
