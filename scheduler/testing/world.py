@@ -23,6 +23,7 @@ from scheduler.adapters.rehearsal import RehearsalModel
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
+from scheduler.adapters.trust_file import TrustFile
 from scheduler.app import job_tools
 from scheduler.config import Config, load
 from scheduler.core.conversation import Message
@@ -247,6 +248,7 @@ async def open_world(
         clock=time,
         model_for=lambda _: listening,
         tools_for=lambda job: {**job_tools(job), **extra},
+        profile_for=TrustFile(config),
         settings=settings or Settings(),
     )
     try:

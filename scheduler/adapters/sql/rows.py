@@ -19,6 +19,8 @@ from scheduler.core.effect import Effect
 from scheduler.core.job import Job, job_from_json, job_to_json
 from scheduler.core.run import Run, State
 from scheduler.core.standing import RunnerInfo, Standing
+from scheduler.core.trust.approval import Approval
+from scheduler.core.trust.grant import Grant, grant_from_json
 from scheduler.core.wakeup import WakeUp, Waking, Woken
 
 Row = Sequence[Any]
@@ -31,6 +33,7 @@ _STATES = {state.value: state for state in State}
 RUN_COLUMNS = tuple(f.name for f in fields(Run))
 MESSAGE_COLUMNS = ("seq", "role", "content", "provenance", "created_at", "stop_reason")
 CALL_COLUMNS = tuple(f.name for f in fields(Call))
+APPROVAL_COLUMNS = tuple(f.name for f in fields(Approval))
 ATTEMPT_COLUMNS = tuple(f.name for f in fields(Attempt))
 RUNNER_COLUMNS = tuple(f.name for f in fields(RunnerInfo))
 STANDING_COLUMNS = (*(f.name for f in fields(Standing)), "enabled")
@@ -104,7 +107,7 @@ def run_from(row: Row) -> Run:
     (
         run_id, job, state, origin, fire_time, created_at, epoch, attempts, not_before, started_at, ended_at,
         wake_at, waiting_for, reason, code, outcome, summary, missed, last_missed, cancel_requested, steps,
-        cost_microusd, unknown_cost_requests,
+        cost_microusd, unknown_cost_requests, marks,
     ) = row
     # fmt: on
     return Run(
@@ -131,6 +134,7 @@ def run_from(row: Row) -> Run:
         steps,
         cost_microusd,
         unknown_cost_requests,
+        marks,
     )
 
 
@@ -181,7 +185,9 @@ def result_text(result: str | Sequence[Mapping[str, Any]] | None) -> str | None:
 
 def call_from(row: Row) -> Call:
     """Return the call of a row of CALL_COLUMNS."""
-    call_id, seq, position, name, args, effect, key, state, result, provenance, started_at, ended_at = row
+    call_id, seq, position, name, args, effect, key, state, result, provenance, rule, started_at, ended_at = (
+        row
+    )
     content = None if result is None else load(result)
     return Call(
         call_id,
@@ -194,6 +200,7 @@ def call_from(row: Row) -> Call:
         CallState(state),
         tuple(content) if isinstance(content, list) else content,
         provenance,
+        rule,
         maybe_from_us(started_at),
         maybe_from_us(ended_at),
     )
@@ -213,9 +220,55 @@ def call_values(run_id: str, call: Call) -> dict[str, Any]:
         "state": call.state.value,
         "result": result_text(call.result),
         "provenance": plain(call.provenance),
+        "rule": call.rule,
         "started_at": maybe_us(call.started_at),
         "ended_at": maybe_us(call.ended_at),
     }
+
+
+def approval_from(row: Row) -> Approval:
+    """Return the approval of a row of APPROVAL_COLUMNS."""
+    approval_id, run_id, call_id, job, tool, args, digest, rule, state, asked, expires, answered, answer = row
+    return Approval(
+        approval_id,
+        run_id,
+        call_id,
+        job,
+        tool,
+        load(args),
+        digest,
+        rule,
+        state,
+        from_us(asked),
+        from_us(expires),
+        maybe_from_us(answered),
+        answer,
+    )
+
+
+def approval_values(approval: Approval) -> dict[str, Any]:
+    """Return the columns of an approval."""
+    return {
+        "id": approval.id,
+        "run_id": approval.run_id,
+        "call_id": approval.call_id,
+        "job": approval.job,
+        "tool": plain(approval.tool),
+        "args": dump(dict(approval.args)),
+        "digest": approval.digest,
+        "rule": plain(approval.rule),
+        "state": approval.state,
+        "asked_at": to_us(approval.asked_at),
+        "expires_at": to_us(approval.expires_at),
+        "answered_at": maybe_us(approval.answered_at),
+        "answer": plain(approval.answer),
+    }
+
+
+def grant_from(row: Row) -> Grant:
+    """Return the grant of a row of its id and its spec."""
+    grant_id, spec = row
+    return grant_from_json(load(spec), id=grant_id)
 
 
 def request_from(row: Row) -> Request:
