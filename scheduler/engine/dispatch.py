@@ -142,7 +142,7 @@ def _question(kit: Kit, at: Checkpoint, call: Call, ask: Ask, known: Facts) -> A
     mark = _digest(at, call, known.profile)
     return Approval(
         # Unique and the same after a crash: a question that was being written is not put twice.
-        id=digest(at.run.id, call.id, {}, f"{mark}.{len(at.approvals)}")[:8],
+        id=digest(at.run.id, call.id, {}, f"{mark}.{len(at.approvals)}")[:12],
         run_id=at.run.id,
         call_id=call.id,
         job=at.job.name,

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.rehearsal import RehearsalModel
+from scheduler.adapters.sql.glance import Glance
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
@@ -213,6 +214,10 @@ class World:
     def reader(self) -> Reader:
         """Return a reader of the same database, to be used in a ``with`` statement."""
         return Reader.open(self.config.database)
+
+    def glance(self) -> Glance:
+        """Return what the command line asks beside the reader, to be used in a ``with`` statement."""
+        return Glance.open(self.config.database)
 
     @property
     def workdir(self) -> Path:
