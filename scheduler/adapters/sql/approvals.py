@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import queries, rows, wakes
+from scheduler.adapters.sql import queries, rows, rows_of_trust, wakes
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import plain, to_us
 from scheduler.adapters.sql.statements import INSERT_GRANT
@@ -37,7 +37,7 @@ def answer(
     row = connection.execute(_ONE, {"id": approval_id}).first()
     if row is None:
         raise NotFoundError(f"no run asks for an approval {approval_id}", help="see: agentcron approvals")
-    found = rows.approval_from(row)
+    found = rows_of_trust.approval_from(row)
     if connection.execute(_RUN, {"id": found.run_id}).scalar() != "parked":
         raise RefusedError(
             f"run {found.run_id} waits for no answer any more", help=f"look: agentcron show {found.run_id}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from scheduler.adapters.sql import queries, rows
+from scheduler.adapters.sql import queries, rows, rows_of_trust
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.rows import from_us, to_us
 from scheduler.core.clocks import Jump
@@ -116,11 +116,11 @@ class Glance(Reader):
 
     def open_approvals(self) -> list[Approval]:
         """Return the questions that wait for an answer, the oldest first."""
-        return self._all(queries.OPEN_APPROVALS, {}, rows.approval_from)
+        return self._all(queries.OPEN_APPROVALS, {}, rows_of_trust.approval_from)
 
     def always_grants(self, job: str) -> list[Grant]:
         """Return the grants of a job that came of approvals."""
-        return self._all(queries.GRANTS, {"job": job}, rows.grant_from)
+        return self._all(queries.GRANTS, {"job": job}, rows_of_trust.grant_from)
 
     def revision(self) -> str:
         """Return the revision of the schema."""

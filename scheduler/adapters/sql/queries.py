@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from scheduler.adapters.sql.rows import (
-    APPROVAL_COLUMNS,
     ATTEMPT_COLUMNS,
     CALL_COLUMNS,
     MESSAGE_COLUMNS,
@@ -14,6 +13,7 @@ from scheduler.adapters.sql.rows import (
     WAKEUP_COLUMNS,
     columns,
 )
+from scheduler.adapters.sql.rows_of_trust import APPROVAL_COLUMNS
 
 STANDINGS = f"SELECT {columns('j', STANDING_COLUMNS)} FROM jobs j WHERE j.state <> 'removed' ORDER BY j.name"
 RUNS = f"SELECT {columns('r', RUN_COLUMNS)} FROM runs r"

@@ -19,8 +19,6 @@ from scheduler.core.effect import Effect
 from scheduler.core.job import Job, job_from_json, job_to_json
 from scheduler.core.run import Run, State
 from scheduler.core.standing import RunnerInfo, Standing
-from scheduler.core.trust.approval import Approval
-from scheduler.core.trust.grant import Grant, grant_from_json
 from scheduler.core.wakeup import WakeUp, Waking, Woken
 
 Row = Sequence[Any]
@@ -33,7 +31,6 @@ _STATES = {state.value: state for state in State}
 RUN_COLUMNS = tuple(f.name for f in fields(Run))
 MESSAGE_COLUMNS = ("seq", "role", "content", "provenance", "created_at", "stop_reason")
 CALL_COLUMNS = tuple(f.name for f in fields(Call))
-APPROVAL_COLUMNS = tuple(f.name for f in fields(Approval))
 ATTEMPT_COLUMNS = tuple(f.name for f in fields(Attempt))
 RUNNER_COLUMNS = tuple(f.name for f in fields(RunnerInfo))
 STANDING_COLUMNS = (*(f.name for f in fields(Standing)), "enabled")
@@ -224,51 +221,6 @@ def call_values(run_id: str, call: Call) -> dict[str, Any]:
         "started_at": maybe_us(call.started_at),
         "ended_at": maybe_us(call.ended_at),
     }
-
-
-def approval_from(row: Row) -> Approval:
-    """Return the approval of a row of APPROVAL_COLUMNS."""
-    approval_id, run_id, call_id, job, tool, args, digest, rule, state, asked, expires, answered, answer = row
-    return Approval(
-        approval_id,
-        run_id,
-        call_id,
-        job,
-        tool,
-        load(args),
-        digest,
-        rule,
-        state,
-        from_us(asked),
-        from_us(expires),
-        maybe_from_us(answered),
-        answer,
-    )
-
-
-def approval_values(approval: Approval) -> dict[str, Any]:
-    """Return the columns of an approval."""
-    return {
-        "id": approval.id,
-        "run_id": approval.run_id,
-        "call_id": approval.call_id,
-        "job": approval.job,
-        "tool": plain(approval.tool),
-        "args": dump(dict(approval.args)),
-        "digest": approval.digest,
-        "rule": plain(approval.rule),
-        "state": approval.state,
-        "asked_at": to_us(approval.asked_at),
-        "expires_at": to_us(approval.expires_at),
-        "answered_at": maybe_us(approval.answered_at),
-        "answer": plain(approval.answer),
-    }
-
-
-def grant_from(row: Row) -> Grant:
-    """Return the grant of a row of its id and its spec."""
-    grant_id, spec = row
-    return grant_from_json(load(spec), id=grant_id)
 
 
 def request_from(row: Row) -> Request:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from scheduler.adapters.sql import finals, queries, rows
+from scheduler.adapters.sql import finals, queries, rows, rows_of_trust
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import maybe_us, plain, to_us
 from scheduler.adapters.sql.statements import (
@@ -114,7 +114,7 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
         connection.execute(INSERT_CALL, [rows.call_values(run_id, call) for call in step.planned])
     _advance_calls(connection, run_id, step)
     if step.asks:
-        connection.execute(INSERT_APPROVAL, [rows.approval_values(each) for each in step.asks])
+        connection.execute(INSERT_APPROVAL, [rows_of_trust.approval_values(each) for each in step.asks])
     for approval_id, state in step.settled.items():
         values = {"id": approval_id, "run_id": run_id, "state": state}
         _must_hit(connection, _SETTLE, values, "approval")
@@ -331,8 +331,8 @@ def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoin
         base_tokens=base_tokens,
         calls=tuple(map(rows.call_from, connection.execute(_LAST_CALLS, values))),
         woken=rows.woken_from(woken),
-        approvals=tuple(map(rows.approval_from, connection.execute(_APPROVALS, values))),
-        always=tuple(map(rows.grant_from, connection.execute(_GRANTS, {"job": run.job}))),
+        approvals=tuple(map(rows_of_trust.approval_from, connection.execute(_APPROVALS, values))),
+        always=tuple(map(rows_of_trust.grant_from, connection.execute(_GRANTS, {"job": run.job}))),
         failures=len(failed),
         failed_attempt=failed[-1] if failed else 0,
         requests=connection.execute(_REQUESTS, values).scalar() or 0,
