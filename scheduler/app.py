@@ -14,6 +14,7 @@ from scheduler.adapters.rehearsal import RehearsalModel, is_rehearsal
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
+from scheduler.adapters.trust_file import TrustFile
 from scheduler.config import Config
 from scheduler.core.job import Job
 from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
@@ -159,7 +160,14 @@ async def open_app(
     store = SqlStore.open(config.database, new_id=SystemEntropy().new_id, busy_seconds=busy_seconds)
     models = Models()
     kit = Kit(
-        store, SystemClock(), models, job_tools, settings or Settings(), witness or Witness(), boot_id()
+        store,
+        SystemClock(),
+        models,
+        job_tools,
+        TrustFile(config),
+        settings or Settings(),
+        witness or Witness(),
+        boot_id(),
     )
     try:
         await take_note(kit)

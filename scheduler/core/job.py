@@ -43,6 +43,7 @@ class Job:
     Paths (``prompt_file``, ``gate``, ``workdir``) are absolute texts, or None.
     ``prompt`` is the text itself, also when it came from a file.
     ``tools`` is None for "the built-in tools"; sleep, note and finish are always there.
+    ``trust`` names a profile; None is the default one of the trust file.
     ``keep_seconds`` is how long runs that are over are kept; 0 is for ever.
     """
 
@@ -70,6 +71,7 @@ class Job:
     compact_tokens: int = DEFAULT_COMPACT_TOKENS
     report: str | None = None
     keep_seconds: int = 0
+    trust: str | None = None
     env: tuple[tuple[str, str], ...] = ()
     line: int = field(default=0, compare=False)
 

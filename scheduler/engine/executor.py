@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -15,15 +15,17 @@ from typing import Literal
 from scheduler.core import turn
 from scheduler.core.budget import next_local_day
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
-from scheduler.core.conversation import CallState, Request
+from scheduler.core.conversation import Call, CallState, Request
 from scheduler.core.retry import BackOff, after_fault
 from scheduler.core.run import Move, State
+from scheduler.core.trust import seen
 from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.core.window import latest_cut
 from scheduler.engine import answers
 from scheduler.engine.commits import Progress
 from scheduler.engine.control import settle
+from scheduler.engine.dispatch import Docket
 from scheduler.engine.gate import ask_gate
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.engine.requests import ask_model, compact
@@ -32,6 +34,7 @@ from scheduler.errors import (
     AgentcronError,
     BadRowError,
     CannotWorkError,
+    ConfigError,
     LostLeaseError,
     ModelFault,
     StoreError,
@@ -107,6 +110,12 @@ class Executor:
     async def _loop(self) -> None:
         job = self.progress.at.job
         self._tools = self.kit.tools_for(job)
+        try:
+            self.kit.profile_for(job)
+        except ConfigError as error:
+            # Before any cost: a policy that cannot be read allows nothing.
+            await self._park(Park("trust", error.message, Waking.PROBE))
+            return
         if job.workdir is not None:
             _make_folder(job.workdir)
         while self.progress.at.run.state is State.RUNNING:
@@ -134,7 +143,7 @@ class Executor:
             case turn.Compact():
                 await self._request(step)
             case turn.RunCalls(fresh, doubtful):
-                await run_calls(kit, self.progress, self._tools, fresh, doubtful)
+                await self._run_calls(fresh, doubtful)
             case turn.Settle(calls):
                 await commit(settle(kit, at, self._tools, calls))
             case turn.Answer(waiting):
@@ -154,10 +163,48 @@ class Executor:
     def _with_end(self, step: Step) -> Step:
         """Let an answer that leaves nothing to do end its run in the same commit."""
         at = self.progress.at
+        step = self._with_marks(step)
         if step.move is not None or not any(message.role == "assistant" for message in step.messages):
             return step
         following = next_step(at.apply(step), self._limits, self._is_control)
         return _ended(step, following, at) if isinstance(following, turn.Finish) else step
+
+    def _with_marks(self, step: Step) -> Step:
+        """Add what the step shows of the run, in the same commit: no crash makes it forget what it read."""
+        at = self.progress.at
+        specs = {name: tool.spec for name, tool in self._tools.items()}
+        before = seen.read(at.run.marks)
+        now = before | seen.marks_of_step(step, at.calls, specs)
+        return step if now == before else replace(step, marks=seen.written(now))
+
+    async def _run_calls(self, fresh: Sequence[Call], doubtful: Sequence[Call]) -> None:
+        try:
+            docket = await run_calls(self.kit, self.progress, self._tools, fresh, doubtful)
+        except ConfigError as error:
+            await self._park(Park("trust", error.message, Waking.PROBE))
+            return
+        if docket is not None:
+            await self._park_for_answer(docket)
+
+    async def _park_for_answer(self, docket: Docket) -> None:
+        """Rest until a person answers, or until the first question has expired and counts as denied."""
+        now, at = self.kit.clock.now(), self.progress.at
+        waiting = (*docket.open_asks, *docket.asks)
+        first = waiting[0]
+        more = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+        reason = f"{first.tool} needs an approval{more}: {first.rule}"
+        await self.progress.commit(
+            Step(
+                at=now,
+                move=Move.PARK,
+                reason=reason,
+                reason_code="approval",
+                waiting_for=f"an answer: agentcron approve {first.id}",
+                wakeups=(WakeUp(Waking.APPROVAL, min(each.expires_at for each in waiting)),),
+                asks=docket.asks,
+                notices=answers.notices(at, f"{reason}. Answer: agentcron approve {first.id}"),
+            )
+        )
 
     def _is_control(self, name: str) -> bool:
         return isinstance(self._tools.get(name), ControlTool)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from scheduler.core.job import Job
+from scheduler.core.trust.policy import Profile
 from scheduler.engine.settings import Settings
 from scheduler.engine.witness import Witness
 from scheduler.ports.clock import Clock
@@ -24,6 +25,7 @@ class Kit:
     Args:
         model_for: the model that answers to a name; may raise CannotWorkError (no key).
         tools_for: the tools of a job, in a stable order; may raise ConfigError.
+        profile_for: what a job may do, asked before each effect; may raise ConfigError.
         witness: sees every move, and tells the log and whoever else wants to know.
         boot_id: names the time since the machine came up, where the platform tells one.
     """
@@ -32,6 +34,7 @@ class Kit:
     clock: Clock
     model_for: Callable[[str], Model]
     tools_for: Callable[[Job], Toolbox]
+    profile_for: Callable[[Job], Profile]
     settings: Settings = field(default_factory=Settings)
     witness: Witness = field(default_factory=Witness)
     boot_id: str = ""

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from typing import Literal
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """All revisions that this version knows, oldest first."""
 
 HEAD = REVISIONS[-1]
@@ -16,6 +16,7 @@ VERSION_TABLE = "alembic_version"
 TABLES = (
     *("jobs", "runs", "pins", "messages", "calls", "requests"),
     *("attempts", "wakeups", "outbox", "runners", "meta", "jumps"),
+    *("approvals", "grants"),
 )
 """The tables of this version."""
 

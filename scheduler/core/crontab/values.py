@@ -165,6 +165,13 @@ def tool_names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def profile(text: str) -> str:
+    """Return the name of a trust profile; whether there is one of that name is the trust file's business."""
+    if not _TOOL.match(text):
+        raise ConfigError(f'"{text}" cannot be the name of a profile', help="for example trust=propose")
+    return text
+
+
 def some_text(what: str) -> Callable[[str], str]:
     """Return a reader of a text that is not empty and not absurdly long."""
 

@@ -23,7 +23,8 @@ T = TypeVar("T")
 _MOST_BUDGET_USD = 1_000_000
 
 
-def _with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
+def with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
+    """Open the parts of one process, do the work with them, and close them."""
     from scheduler.app import open_app
 
     async def opened() -> T:
@@ -45,7 +46,8 @@ def _find_run(config: Config, prefix: str) -> Run:
         return glance.run(prefix)
 
 
-async def _say_if_nobody(app: Any) -> None:
+async def say_if_nobody(app: Any) -> None:
+    """Say that what was asked for waits, when no daemon is there to do it."""
     if not await app.has_daemon():
         hint("nobody is running; it waits. Start: agentcron up")
 
@@ -73,9 +75,9 @@ def resume_command(config: Config, run: str, message: str, budget: float | None)
             was = await store.resume(found.id, now, message)
         say(f"run {found.id} of {found.job} was {was}; it is queued and goes on")
         say(f"look: agentcron show {found.id}")
-        await _say_if_nobody(app)
+        await say_if_nobody(app)
 
-    _with_app(config, work)
+    with_app(config, work)
     return 0
 
 
@@ -108,6 +110,10 @@ def _refuse_in_vain(run: Run, budget: float | None) -> None:
             f"run {run.id} is parked: {run.reason}",
             help=f"give it more: agentcron resume {run.id} --budget {_more(run)}",
         )
+    if run.reason_code == "approval":
+        raise RefusedError(
+            f"run {run.id} is parked: {run.reason}", help="see what it asks: agentcron approvals"
+        )
     if run.reason_code == "context":
         raise RefusedError(
             f"run {run.id} is parked: {run.reason}", help=f"start afresh: agentcron run {run.job}"
@@ -134,7 +140,7 @@ def cancel_command(config: Config, run: str) -> int:
             say(f"run {found.id} of {found.job} is asked to stop")
         say(f"look: agentcron show {found.id}    go on after all: agentcron resume {found.id}")
 
-    _with_app(config, work)
+    with_app(config, work)
     return 0
 
 
@@ -155,7 +161,7 @@ def pause_command(config: Config, job: str) -> int:
             say(f"job {found.name} was paused already")
         say(f"let it fire again: agentcron unpause {found.name}")
 
-    _with_app(config, work)
+    with_app(config, work)
     return 0
 
 
@@ -184,5 +190,5 @@ def unpause_command(config: Config, job: str) -> int:
         if not await app.has_daemon():
             hint("nobody is running, so nothing fires. Start: agentcron up")
 
-    _with_app(config, work)
+    with_app(config, work)
     return 0
