@@ -51,13 +51,20 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """Where a call runs: the job's workdir (absolute) and the call's idempotency key."""
+    """Where a call runs, and what it may reach.
+
+    Args:
+        workdir: the job's, absolute.
+        key: the call's idempotency key.
+        hosts: the hosts that it may reach, by grant: names, or ``*.`` and a name.
+    """
 
     run_id: str
     job: str
     workdir: str
     key: str
     env: Mapping[str, str]
+    hosts: tuple[str, ...] = ()
 
 
 Probe = Literal["happened", "did_not_happen", "unknown"]
