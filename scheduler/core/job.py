@@ -43,6 +43,7 @@ class Job:
     Paths (``prompt_file``, ``gate``, ``workdir``) are absolute texts, or None.
     ``prompt`` is the text itself, also when it came from a file.
     ``tools`` is None for "the built-in tools"; sleep, note and finish are always there.
+    ``secrets`` are names and references (``env:NAME``), never values.
     ``keep_seconds`` is how long runs that are over are kept; 0 is for ever.
     """
 
@@ -71,6 +72,7 @@ class Job:
     report: str | None = None
     keep_seconds: int = 0
     env: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[tuple[str, str], ...] = ()
     line: int = field(default=0, compare=False)
 
 
@@ -82,6 +84,7 @@ def job_to_json(job: Job) -> dict[str, Any]:
     values["budget"] = {"run_usd": budget.run_usd, "day_usd": budget.day_usd, "default": budget.default}
     values["tools"] = None if job.tools is None else list(job.tools)
     values["env"] = [list(pair) for pair in job.env]
+    values["secrets"] = [list(pair) for pair in job.secrets]
     return values
 
 
@@ -93,4 +96,5 @@ def job_from_json(values: Mapping[str, Any]) -> Job:
     given["budget"] = Budget(**values["budget"])
     given["tools"] = None if values["tools"] is None else tuple(values["tools"])
     given["env"] = tuple((name, value) for name, value in values["env"])
+    given["secrets"] = tuple((name, where) for name, where in values.get("secrets", ()))
     return Job(**given)

@@ -67,6 +67,7 @@ class Executor:
         )
         self._tools: Toolbox = {}
         progress.complete = self._with_end
+        progress.secrets = kit.secrets
         self.is_owed = False
         """Whether the attempt ended and the database could not be told."""
 
@@ -106,6 +107,8 @@ class Executor:
 
     async def _loop(self) -> None:
         job = self.progress.at.job
+        if job.secrets:  # before anything could print one
+            await asyncio.to_thread(self.kit.secrets.learn, job)
         self._tools = self.kit.tools_for(job)
         if job.workdir is not None:
             _make_folder(job.workdir)

@@ -88,7 +88,8 @@ async def _outcome(progress: Progress, tools: Toolbox, call: Call) -> tuple[Call
         return CallState.FAILED, clean(f"{call.name}: {wrong}"), "own"
     try:
         async with asyncio.timeout(tool.spec.timeout_seconds) as limit:
-            answer = clean(await tool.call(call.args, _context(progress, call)))
+            answer = await tool.call(call.args, _context(progress, call))
+            answer = clean(progress.secrets.hidden(answer))  # in this order: a cut would leave half a secret
     except TimeoutError:
         if not limit.expired():
             return CallState.FAILED, f"{call.name}: timed out.", label
@@ -114,7 +115,12 @@ def _context(progress: Progress, call: Call) -> ToolContext:
     job = progress.at.job
     assert job.workdir is not None, "the crontab's loader gives every job a workdir"
     return ToolContext(
-        run_id=progress.at.run.id, job=job.name, workdir=job.workdir, key=call.key, env=dict(job.env)
+        run_id=progress.at.run.id,
+        job=job.name,
+        workdir=job.workdir,
+        key=call.key,
+        env=dict(job.env),
+        secret=lambda name: progress.secrets.value(job, name),
     )
 
 

@@ -49,6 +49,15 @@ class ToolSpec:
         return f"untrusted:{self.name}" if self.reads_untrusted else "own"
 
 
+def no_secret(name: str) -> str:
+    """Refuse: this call has no secrets.
+
+    Raises:
+        ToolFault: always.
+    """
+    raise ToolFault(f"there is no secret {name}")
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """Where a call runs, and what it may reach.
@@ -56,6 +65,7 @@ class ToolContext:
     Args:
         workdir: the job's, absolute.
         key: the call's idempotency key.
+        secret: gives the value of ``SECRET.NAME``, or raises ToolFault; do not print it, do not keep it.
         hosts: the hosts that it may reach, by grant: names, or ``*.`` and a name.
     """
 
@@ -65,6 +75,7 @@ class ToolContext:
     key: str
     env: Mapping[str, str]
     hosts: tuple[str, ...] = ()
+    secret: Callable[[str], str] = no_secret
 
 
 Probe = Literal["happened", "did_not_happen", "unknown"]

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.rehearsal import RehearsalModel
+from scheduler.adapters.secrets import SystemSecrets
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
@@ -248,6 +249,7 @@ async def open_world(
         model_for=lambda _: listening,
         tools_for=lambda job: {**job_tools(job), **extra},
         settings=settings or Settings(),
+        secrets=SystemSecrets(),
     )
     try:
         yield World(config, store, time, listening, kit)

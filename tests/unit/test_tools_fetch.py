@@ -1,6 +1,6 @@
 """The fetch tool: what comes back, who may be reached, and what a redirect may do.
 
-A real server stands on the loopback address; ``tests/kit/site.py`` has the seam that lets only tests reach it.
+A real server stands on the loopback address; ``tests/kit/site.py`` has the seam by which tests reach it.
 """
 
 from __future__ import annotations

@@ -125,6 +125,8 @@ BY_UPPER["TZ"] = BY_NAME["tz"]
 
 ENV_PREFIX = "env."
 
+SECRET_PREFIX = "SECRET."
+
 NOT_BUILT_OPTIONS = frozenset({"trust", "notify", "deliver", "sandbox", "memory", "priority", "after"})
 """Options of later versions: refused by name, never accepted and ignored."""
 
