@@ -83,7 +83,10 @@ class Address:
         """
         if _NEVER.search(location):
             raise ToolFault("the redirect holds a blank, a control character or a backslash")
-        found = parse(urljoin(self.url, location))
+        try:
+            found = parse(urljoin(self.url, location))
+        except ValueError as error:  # half an IPv6 address
+            raise ToolFault(f"the redirect of {self.host} leads to no URL") from error
         if self.scheme == "https" and found.scheme == "http":
             raise ToolFault(f"{self.host} redirects from https to http")
         return found

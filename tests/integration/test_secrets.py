@@ -13,6 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from scheduler.adapters.secrets import Hiding, SystemSecrets
+from scheduler.app import open_app
+from scheduler.config import load
 from scheduler.core.job import Job, job_from_json, job_to_json
 from scheduler.core.run import State
 from scheduler.core.trigger import Manual
@@ -171,6 +173,23 @@ async def test_a_secret_that_cannot_be_had_is_told_to_the_agent(
         run = await world.play("work")
         answer = world.messages(run.id)[2].content[0]
     assert answer["content"] == "the secret TOKEN is missing: the daemon's environment has no CANARY_VARIABLE"
+
+
+async def test_every_process_that_takes_runs_on_hides_them_in_its_log(
+    tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    agentcron = logging.getLogger("agentcron")
+    async with open_app(load(str(tmp_path))) as app:
+        assert app.kit.secrets.value(job(("TOKEN", "env:CANARY_VARIABLE")), "TOKEN") == CANARY
+        try:
+            raise ValueError(CANARY)
+        except ValueError:
+            agentcron.exception("lost %s", CANARY, extra={"reason": CANARY})
+    (record,) = (each for each in log.records if each.levelno == logging.ERROR)
+    for line in (TextLines().format(record), JsonLines().format(record)):
+        assert line.count("[secret TOKEN]") >= 2
+        assert CANARY not in line
+    assert not agentcron.filters, "and leaves nothing behind"
 
 
 # Where they are

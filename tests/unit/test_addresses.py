@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scheduler.core.addresses import host_granted, may_reach, parse
 from scheduler.errors import ToolFault
@@ -235,6 +237,7 @@ def test_a_redirect_is_read_like_any_url(location: str, leads_to: str) -> None:
         "file:///etc/passwd",
         "//user@other.example/",
         "//2130706433/",
+        "//[::1",
         "/a\r\nX: y",
         "/\\a",
     ],
@@ -242,3 +245,14 @@ def test_a_redirect_is_read_like_any_url(location: str, leads_to: str) -> None:
 def test_a_redirect_cannot_do_what_a_url_cannot(location: str) -> None:
     with pytest.raises(ToolFault):
         parse("https://example.org/").follow(location)
+
+
+@given(st.text(alphabet=st.sampled_from("ab1.:/?#@[]%\\-x0 \n\u00fc\uff11\ud800"), max_size=30))
+def test_no_text_does_anything_but_parse_or_be_refused(text: str) -> None:
+    for read in (parse, parse("https://example.org/").follow, lambda rest: parse(f"http://{rest}")):
+        try:
+            found = read(text)
+        except ToolFault:
+            continue
+        assert found.url.isascii()
+        assert parse(found.url) == found, "what it became is what it stays"
