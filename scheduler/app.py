@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import Literal
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.rehearsal import RehearsalModel, is_rehearsal
+from scheduler.adapters.secrets import Hiding, SystemSecrets
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
@@ -27,6 +29,8 @@ from scheduler.errors import CannotWorkError
 from scheduler.ports.model import Model
 from scheduler.services.pruner import keep_pruned
 from scheduler.tools.registry import tools_for
+
+log = logging.getLogger("agentcron")
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 
@@ -158,7 +162,8 @@ async def open_app(
     """
     config.make_home()
     store = SqlStore.open(config.database, new_id=SystemEntropy().new_id, busy_seconds=busy_seconds)
-    models = Models()
+    models, secrets = Models(), SystemSecrets()
+    hiding = Hiding(secrets)
     kit = Kit(
         store,
         SystemClock(),
@@ -168,10 +173,13 @@ async def open_app(
         settings or Settings(),
         witness or Witness(),
         boot_id(),
+        secrets,
     )
+    log.addFilter(hiding)
     try:
         await take_note(kit)
         yield App(config, kit, FilePresence(config.runners), store.commits)
     finally:
+        log.removeFilter(hiding)
         await models.close()
         await store.close()

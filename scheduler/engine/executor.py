@@ -70,6 +70,7 @@ class Executor:
         )
         self._tools: Toolbox = {}
         progress.complete = self._with_end
+        progress.secrets = kit.secrets
         self.is_owed = False
         """Whether the attempt ended and the database could not be told."""
 
@@ -109,6 +110,8 @@ class Executor:
 
     async def _loop(self) -> None:
         job = self.progress.at.job
+        if job.secrets:  # before anything could print one
+            await asyncio.to_thread(self.kit.secrets.learn, job)
         self._tools = self.kit.tools_for(job)
         try:
             self.kit.profile_for(job)

@@ -12,6 +12,7 @@ from scheduler.engine.settings import Settings
 from scheduler.engine.witness import Witness
 from scheduler.ports.clock import Clock
 from scheduler.ports.model import Model
+from scheduler.ports.secrets import NoSecrets, Secrets
 from scheduler.ports.store import Store
 from scheduler.ports.tool import AnyTool
 
@@ -27,6 +28,7 @@ class Kit:
         tools_for: the tools of a job, in a stable order; may raise ConfigError.
         profile_for: what a job may do, asked before each effect; may raise ConfigError.
         witness: sees every move, and tells the log and whoever else wants to know.
+        secrets: gives them to tools, and takes them out of whatever is stored or shown.
         boot_id: names the time since the machine came up, where the platform tells one.
     """
 
@@ -38,3 +40,4 @@ class Kit:
     settings: Settings = field(default_factory=Settings)
     witness: Witness = field(default_factory=Witness)
     boot_id: str = ""
+    secrets: Secrets = field(default_factory=NoSecrets)

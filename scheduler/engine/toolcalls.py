@@ -110,7 +110,8 @@ async def _outcome(
         return CallState.FAILED, clean(f"{call.name}: {wrong}"), "own"
     try:
         async with asyncio.timeout(tool.spec.timeout_seconds) as limit:
-            answer = clean(await tool.call(call.args, _context(progress, call, known)))
+            answer = await tool.call(call.args, _context(progress, call, known))
+            answer = clean(progress.secrets.hidden(answer))  # in this order: a cut would leave half a secret
     except TimeoutError:
         if not limit.expired():
             return CallState.FAILED, f"{call.name}: timed out.", label
@@ -144,6 +145,7 @@ def _context(progress: Progress, call: Call, known: Facts) -> ToolContext:
         env=dict(job.env),
         hosts=hosts_of(call, known),
         network=grant is not None and grant.network,
+        secret=lambda name: progress.secrets.value(job, name),
     )
 
 

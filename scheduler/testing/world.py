@@ -20,6 +20,7 @@ from pathlib import Path
 
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.rehearsal import RehearsalModel
+from scheduler.adapters.secrets import SystemSecrets
 from scheduler.adapters.sql.glance import Glance
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
@@ -255,6 +256,7 @@ async def open_world(
         tools_for=lambda job: {**job_tools(job), **extra},
         profile_for=TrustFile(config),
         settings=settings or Settings(),
+        secrets=SystemSecrets(),
     )
     try:
         yield World(config, store, time, listening, kit)

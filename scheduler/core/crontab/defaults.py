@@ -41,6 +41,7 @@ class Defaults:
 
     def __init__(self, report: Report) -> None:
         self.env: dict[str, str] = {}
+        self.secrets: dict[str, str] = {}
         self._report = report
         self._current: dict[str, _Default] = {}
 
@@ -50,7 +51,7 @@ class Defaults:
         before = self._report.errors
         text, span = read_value_text(line, statement.value_start, self._report)
         item = Written(statement.name, text, line.span(0, len(statement.name)), span)
-        option = read_default(item, self.env, self._report)
+        option = read_default(item, self.env, self.secrets, self._report)
         if option is None:
             return
         found: dict[str, Any] = {}

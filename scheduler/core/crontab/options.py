@@ -129,6 +129,8 @@ BY_UPPER["TZ"] = BY_NAME["tz"]
 
 ENV_PREFIX = "env."
 
+SECRET_PREFIX = "SECRET."
+
 NOT_BUILT_OPTIONS = frozenset({"notify", "deliver", "sandbox", "memory", "priority", "after"})
 """Options of later versions: refused by name, never accepted and ignored."""
 
