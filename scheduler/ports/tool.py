@@ -51,13 +51,18 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """Where a call runs: the job's workdir (absolute) and the call's idempotency key."""
+    """Where a call runs: the job's workdir (absolute) and the call's idempotency key.
+
+    Args:
+        network: whether a grant lets what the call starts use the network.
+    """
 
     run_id: str
     job: str
     workdir: str
     key: str
     env: Mapping[str, str]
+    network: bool = False
 
 
 Probe = Literal["happened", "did_not_happen", "unknown"]
