@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from scheduler.engine.cgroup import bounded
 from scheduler.engine.child import ChildResult, run_child
 from scheduler.errors import CannotWorkError
 
@@ -25,14 +26,14 @@ INSTALL = "install bubblewrap 0.8 or later (Debian: apt install bubblewrap)"
 HOME = "/tmp/home"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-MOST_PROCESSES = 256
+MOST_PROCESSES = 512
 MOST_MEMORY_BYTES = 2 * 1024**3
-"""What one process may allocate; the number of processes bounds the whole."""
+"""What one process may allocate; all together may hold half of the machine's memory."""
 MOST_FILE_BYTES = 1024**3
 _MOST_TMP_BYTES = 256 * 1024**2
 _MOST_SHARED_BYTES = 64 * 1024**2
 
-_COUNT_SECONDS = 0.05
+_LOOK_SECONDS = 0.05
 
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = (
@@ -133,48 +134,60 @@ def sandbox_env(extra: Mapping[str, str]) -> dict[str, str]:
 async def run_sandboxed(
     words: Sequence[str], *, env: Mapping[str, str], timeout_seconds: float, cwd: str | Path
 ) -> ChildResult:
-    """Run what ``sandboxed`` returned, watched: it is killed when it has too many processes.
+    """Run what ``sandboxed`` returned, watched: it is killed when it takes too much of the machine.
 
     Raises:
         CannotWorkError: it could not be started.
     """
-    watchers: list[asyncio.Task[None]] = []
+    watchers: list[asyncio.Task[str]] = []
 
     def watch(pid: int) -> None:
-        watchers.append(asyncio.get_running_loop().create_task(_kill_bomb(pid)))
+        watchers.append(asyncio.get_running_loop().create_task(_kill_glutton(pid)))
 
     try:
-        result = await run_child(
-            words, cwd=cwd, env=env, timeout_seconds=timeout_seconds, grace_seconds=0, on_start=watch
-        )
+        with bounded(words, processes=MOST_PROCESSES) as command:
+            result = await run_child(
+                command, cwd=cwd, env=env, timeout_seconds=timeout_seconds, grace_seconds=0, on_start=watch
+            )
     finally:
         for watcher in watchers:
             watcher.cancel()
-    if any(watcher.done() and not watcher.cancelled() for watcher in watchers):
-        return replace(result, stderr=f"{result.stderr}[killed: more than {MOST_PROCESSES} processes]\n")
-    return result
+    reasons = [watcher.result() for watcher in watchers if watcher.done() and not watcher.cancelled()]
+    return replace(result, stderr=f"{result.stderr}[killed: {reasons[0]}]\n") if reasons else result
 
 
-async def _kill_bomb(pid: int) -> None:
-    """Wait until a bomb goes off in the sandbox whose outer process is ``pid``, and kill it.
+async def _kill_glutton(pid: int) -> str:
+    """Watch the sandbox whose outer process is ``pid``; kill it when it takes too much, and return what.
 
-    The kernel's limit of processes does not hold for root, whatever its number inside.  It holds for other
-    users, in whose sandbox the kernel may not let us look.
+    The kernel bounds each process and their number, but not what they take together; and for root it bounds
+    the number only where control groups can be made.
     """
     while True:
-        await asyncio.sleep(_COUNT_SECONDS)
-        with suppress(OSError):
-            if _processes(pid) > MOST_PROCESSES:
-                os.kill(pid, signal.SIGKILL)
-                return
+        await asyncio.sleep(_LOOK_SECONDS)
+        if reason := _too_much(pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)  # not reaped yet: we are cancelled in the same breath
+            return reason
 
 
-def _processes(pid: int) -> int:
-    """Return how many processes are in the sandbox, or 0 while it is not set up."""
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        place = Path("/proc", child)
-        if os.readlink(place / "ns/pid") == os.readlink("/proc/self/ns/pid"):
-            continue  # the watcher of ``run_child``
-        if not os.path.samestat(os.stat(place / "root"), os.stat("/")):
-            return sum(name.isdecimal() for name in os.listdir(place / "root/proc"))
-    return 0
+def _too_much(pid: int) -> str:
+    """Return what the descendants of ``pid`` have too much of, or an empty text.
+
+    Whatever loses its parent inside becomes a child of the sandbox's process 1, so all are descendants.
+    """
+    most_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    threads = resident = 0
+    open_ends = [str(pid)]
+    while open_ends:
+        place = Path("/proc", open_ends.pop())
+        with suppress(OSError):  # it has ended meanwhile
+            tasks = os.listdir(place / "task")
+            threads += len(tasks)
+            resident += int((place / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            for task in tasks:
+                open_ends += (place / "task" / task / "children").read_text().split()
+        if threads > MOST_PROCESSES:
+            return f"more than {MOST_PROCESSES} processes and threads"
+        if resident > most_bytes:
+            return f"more than half of this machine's memory ({most_bytes >> 20:,} MiB)"
+    return ""

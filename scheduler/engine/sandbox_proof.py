@@ -1,4 +1,4 @@
-"""The proof of a sandbox: forbidden acts are tried in one, and have to fail, before any command may run in it.
+"""The proof of a sandbox: forbidden acts are tried in one, and have to fail, before it is used.
 
 What a kernel, a container or a distribution forbids or allows differs too much to be believed unseen.
 """
@@ -14,6 +14,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+from scheduler.engine import cgroup
 from scheduler.engine.sandbox import (
     INSTALL,
     PROGRAM,
@@ -24,10 +25,11 @@ from scheduler.engine.sandbox import (
 from scheduler.errors import CannotWorkError
 
 _PROOF_SECONDS = 20.0
+_NO_PROGRAM = 127
 
 _USERS = (
     "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0; "
-    "on Ubuntu an AppArmor profile for bwrap; in a container the engine's seccomp profile must allow them)"
+    "on Ubuntu an AppArmor profile for bwrap; in a container a seccomp profile that allows them)"
 )
 
 # Runs inside, with the standard library alone.  Prints the name of each act that had the wrong outcome.
@@ -41,6 +43,9 @@ def forbidden(name, act):
     except OSError:
         return
     wrong.append(name)
+def create(path):
+    open(path, "x").close()
+    os.unlink(path)
 def connect(family, address):
     with socket.socket(family, socket.SOCK_STREAM) as tried:
         tried.settimeout(2)
@@ -59,8 +64,8 @@ def fork():
         os._exit(0)
     os.waitpid(child, 0)
 forbidden("read a file outside", lambda: open(given["canary"]).close())
-forbidden("write to /usr", lambda: open("/usr/agentcron-proof", "x").close())
-forbidden("write to /", lambda: open("/agentcron-proof", "x").close())
+forbidden("write to /usr", lambda: create("/usr/agentcron-proof"))
+forbidden("write to /", lambda: create("/agentcron-proof"))
 forbidden("change the kernel's settings", lambda: rewrite("/proc/sys/vm/swappiness"))
 forbidden("connect by TCP", lambda: connect(socket.AF_INET, tuple(given["tcp"])))
 forbidden("send by UDP", lambda: send(("192.0.2.1", 53)))
@@ -94,6 +99,8 @@ def proven_program() -> str:
     program = find_program()
     if program is None:
         raise CannotWorkError("there is no sandbox: bubblewrap is not installed", help=INSTALL)
+    if os.getuid() == 0:
+        cgroup.parent()
     found = os.stat(program)
     mark = (program, found.st_ino, found.st_mtime_ns)
     with _lock:
@@ -148,11 +155,16 @@ def _try(program: str, work: Path, given: str) -> subprocess.CompletedProcess[st
 def _judge(done: subprocess.CompletedProcess[str]) -> None:
     if done.returncode:
         said = (done.stderr.strip().splitlines() or [f"{PROGRAM} ended with {done.returncode}"])[-1][:300]
-        old = "disable-userns" in said or "--size" in said
-        raise CannotWorkError(f"the sandbox does not start: {said}", help=INSTALL if old else _USERS)
+        raise CannotWorkError(f"the sandbox does not start: {said}", help=_cure(done.returncode, said))
     wrong = json.loads(done.stdout)
     if wrong:
         raise CannotWorkError(
             f"the sandbox does not hold; a command in it could {', '.join(wrong)}",
             help="agentcron uses no sandbox that lets this happen; run it as an ordinary user of Linux",
         )
+
+
+def _cure(status: int, said: str) -> str:
+    if status == _NO_PROGRAM:
+        return f"the sandbox shows /usr and {sys.base_prefix}: use a Python that lies there as a whole"
+    return INSTALL if "nknown option" in said else _USERS

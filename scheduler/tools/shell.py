@@ -58,7 +58,7 @@ SHELL = FunctionTool(
     ToolSpec(
         name="shell",
         description=(
-            "Run a command with bash, in the working directory. It is the only place that can be changed; the "
+            "Run a command with bash, in the working directory, the only place that can be changed. The "
             "rest of the system is read-only, the home is empty, and there is no network unless the owner "
             "granted it. Nothing keeps running afterwards: no background jobs, no variables, no cd. "
             "Output that is too long is cut."
