@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,7 +45,7 @@ async def shell(
     command: str,
     *,
     network: bool = False,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str] = {},
     seconds: int = 20,
 ) -> str:
     context = ToolContext(run_id="r", job="j", workdir=str(work), key="k", env=env, network=network)
@@ -120,7 +121,7 @@ async def test_a_sandbox_that_leaks_is_not_used(
     )
     leaky.chmod(0o755)
     monkeypatch.setenv("PATH", f"{place}:/usr/bin:/bin")
-    monkeypatch.setattr(sandbox_proof.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(ToolFault, match=f"the sandbox does not hold; a command in it could.*{act}"):
         await shell(work, "touch should-not-be")
     assert not (work / "should-not-be").exists()
