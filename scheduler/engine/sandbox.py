@@ -44,12 +44,14 @@ _ETC_NETWORK = ("gai.conf", "hosts", "nsswitch.conf", "protocols", "resolv.conf"
 
 # Limits that are set inside count inside: the kernel counts processes by user *and* user namespace (since
 # 5.14).  Data and not address space, because V8, Go and Java reserve far more than they ever use.
-# dash and busybox say -p for processes, bash says -u.
+# dash and busybox say -p for processes, bash says -u.  A limit that is lower already stays.
 _LIMITS = f"""
-ulimit -c 0
-ulimit -d {MOST_MEMORY_BYTES // 1024}
-ulimit -f {MOST_FILE_BYTES // 512}
-ulimit -p {MOST_PROCESSES} 2> /dev/null || ulimit -u {MOST_PROCESSES}
+{{
+  ulimit -c 0
+  ulimit -d {MOST_MEMORY_BYTES // 1024}
+  ulimit -f {MOST_FILE_BYTES // 512}
+  ulimit -p {MOST_PROCESSES} || ulimit -u {MOST_PROCESSES}
+}} 2> /dev/null
 exec "$@"
 """
 
