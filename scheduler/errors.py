@@ -9,6 +9,7 @@
     ├── NotFoundError              3   no such job, run or file
     ├── RefusedError               4   not possible in this state
     ├── CannotWorkError            5   database, disk, key or network
+    │   ├── DayLogError            5   the daily log cannot be written: nothing acts
     │   └── StoreError             5   the database: missing, locked, full, read-only, corrupt, newer
     │       ├── ReplacedError      5   another file stands in its place
     │       └── BadRowError        5   it works, and cannot hold what was to be written
@@ -93,6 +94,10 @@ class CannotWorkError(AgentcronError):
     """The surroundings do not let us work: database, disk, key or network."""
 
     exit_status = 5
+
+
+class DayLogError(CannotWorkError):
+    """The daily log cannot be written, or does not fit the database: nothing may act."""
 
 
 class StoreError(CannotWorkError):

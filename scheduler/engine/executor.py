@@ -35,6 +35,7 @@ from scheduler.errors import (
     BadRowError,
     CannotWorkError,
     ConfigError,
+    DayLogError,
     LostLeaseError,
     ModelFault,
     StoreError,
@@ -146,7 +147,10 @@ class Executor:
             case turn.Compact():
                 await self._request(step)
             case turn.RunCalls(fresh, doubtful):
-                await self._run_calls(fresh, doubtful)
+                try:
+                    await self._run_calls(fresh, doubtful)
+                except DayLogError as error:
+                    await self._park(Park("log", error.message, Waking.PROBE))
             case turn.Settle(calls):
                 await commit(settle(kit, at, self._tools, calls))
             case turn.Answer(waiting):
@@ -308,7 +312,8 @@ class Executor:
             wakeups.append(WakeUp(Waking.DAY, next_local_day(now, at.job.tz)))
             waiting_for = "the next day, or a person"
         elif park.wake is Waking.PROBE:
-            wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=settings.probe_seconds)))
+            seconds = settings.log_probe_seconds if park.code == "log" else settings.probe_seconds
+            wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=seconds)))
             waiting_for = "the next probe, or a person"
         await self.progress.commit(
             Step(

@@ -11,6 +11,7 @@ from scheduler.core.trust.policy import Profile
 from scheduler.engine.settings import Settings
 from scheduler.engine.witness import Witness
 from scheduler.ports.clock import Clock
+from scheduler.ports.daylog import DayLog
 from scheduler.ports.model import Model
 from scheduler.ports.secrets import NoSecrets, Secrets
 from scheduler.ports.store import Store
@@ -27,6 +28,7 @@ class Kit:
         model_for: the model that answers to a name; may raise CannotWorkError (no key).
         tools_for: the tools of a job, in a stable order; may raise ConfigError.
         profile_for: what a job may do, asked before each effect; may raise ConfigError.
+        daylog: where what was recorded must stand before anything acts.
         witness: sees every move, and tells the log and whoever else wants to know.
         secrets: gives them to tools, and takes them out of whatever is stored or shown.
         boot_id: names the time since the machine came up, where the platform tells one.
@@ -37,6 +39,7 @@ class Kit:
     model_for: Callable[[str], Model]
     tools_for: Callable[[Job], Toolbox]
     profile_for: Callable[[Job], Profile]
+    daylog: DayLog
     settings: Settings = field(default_factory=Settings)
     witness: Witness = field(default_factory=Witness)
     boot_id: str = ""
