@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import insert, text
 
-from scheduler.adapters.sql import tables
+from scheduler.adapters.sql import tables_log
 from scheduler.adapters.sql.driver import Connection
 from scheduler.core.record import Head, Record, follow, instant_text
 
 _HEAD = text("SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1")
-_INSERT = insert(tables.records)
+_INSERT = insert(tables_log.records)
 _COLUMNS = ("seq", "at", "job", "run_id", "kind", "body", "body_hash", "prev_hash", "hash")
 
 

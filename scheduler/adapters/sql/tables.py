@@ -363,24 +363,6 @@ class JumpRow(Table, table=True):
     size_us: int = _big()
 
 
-class RecordRow(Table, table=True):
-    """One thing that was done; ``scheduler.core.record`` says how the rows are chained.
-
-    It points at no run: what happened stays on record when a run is pruned.  ``at`` is the hashed text.
-    """
-
-    __tablename__ = "records"
-    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    at: str = _text()
-    job: str = _text()
-    run_id: str = _text(default="")
-    kind: str = _text()
-    body: str = _text()
-    body_hash: str = _text()
-    prev_hash: str = _text()
-    hash: str = _text()
-
-
 class MetaRow(Table, table=True):
     """What is known about the loaded crontab."""
 
@@ -402,5 +384,4 @@ wakeups = metadata.tables["wakeups"]
 outbox = metadata.tables["outbox"]
 runners = metadata.tables["runners"]
 jumps = metadata.tables["jumps"]
-records = metadata.tables["records"]
 meta = metadata.tables["meta"]
