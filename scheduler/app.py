@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scheduler.adapters.crontab_file import CrontabFile
+from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.rehearsal import RehearsalModel, is_rehearsal
 from scheduler.adapters.sql.store import SqlStore
@@ -159,7 +160,14 @@ async def open_app(
     store = SqlStore.open(config.database, new_id=SystemEntropy().new_id, busy_seconds=busy_seconds)
     models = Models()
     kit = Kit(
-        store, SystemClock(), models, job_tools, settings or Settings(), witness or Witness(), boot_id()
+        store=store,
+        clock=SystemClock(),
+        model_for=models,
+        tools_for=job_tools,
+        settings=settings or Settings(),
+        witness=witness or Witness(),
+        boot_id=boot_id(),
+        halted=HaltFile(config.halt).reason,
     )
     try:
         await take_note(kit)

@@ -5,6 +5,7 @@ home                   ``--home``, AGENTCRON_HOME, else ``~/.agentcron`` (0700)
 crontab                ``--crontab``, AGENTCRON_CRONTAB, else ``<home>/crontab``
 database               ``<home>/agentcron.db``
 workdir of a job       ``<home>/work/<job>`` unless the job names one
+halt file              ``<home>/HALT``: while it is there, nothing starts
 =====================  ==========================================================
 """
 
@@ -41,6 +42,11 @@ class Config:
     def work(self) -> Path:
         """The default workdirs."""
         return self.home / "work"
+
+    @property
+    def halt(self) -> Path:
+        """The kill switch: while anything lies here, nothing starts."""
+        return self.home / "HALT"
 
     def make_home(self) -> None:
         """Create the home, readable by its owner only.

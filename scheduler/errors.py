@@ -8,6 +8,7 @@
     ├── UsageError                 2   the command line was called wrongly
     ├── NotFoundError              3   no such job, run or file
     ├── RefusedError               4   not possible in this state
+    ├── HaltedError                4   the home is halted: nothing may start
     ├── CannotWorkError            5   database, disk, key or network
     │   └── StoreError             5   the database: missing, locked, full, read-only, corrupt, newer
     │       ├── ReplacedError      5   another file stands in its place
@@ -85,6 +86,12 @@ class NotFoundError(AgentcronError):
 
 class RefusedError(AgentcronError):
     """The request is understood and not possible in this state."""
+
+    exit_status = 4
+
+
+class HaltedError(AgentcronError):
+    """The home is halted: nothing may start until a person lets it go on."""
 
     exit_status = 4
 

@@ -60,6 +60,7 @@ class Step:
         messages: appended; their seq must follow the stored ones.
         planned: new rows of the call journal.
         started: call ids that become ``started``: durable before their effect.
+        taken_back: call ids that become ``planned`` again: they were started, and certainly have not acted.
         waiting: call ids that become ``waiting`` (the open sleep).
         results: calls that get their result.
         opened: the request that is about to be sent.
@@ -82,6 +83,7 @@ class Step:
     messages: tuple[Message, ...] = ()
     planned: tuple[Call, ...] = ()
     started: tuple[str, ...] = ()
+    taken_back: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     results: tuple[CallResult, ...] = ()
     opened: Request | None = None
@@ -199,6 +201,8 @@ def _sizes(at: Checkpoint, closed: Request | None) -> tuple[int, int]:
 def _advance(call: Call, step: Step) -> Call:
     if call.id in step.started:
         call = replace(call, state=CallState.STARTED, started_at=step.at)
+    if call.id in step.taken_back:
+        call = replace(call, state=CallState.PLANNED, started_at=None)
     if call.id in step.waiting:
         call = replace(call, state=CallState.WAITING, started_at=step.at)
     for result in step.results:

@@ -32,6 +32,7 @@ from scheduler.errors import (
     AgentcronError,
     BadRowError,
     CannotWorkError,
+    HaltedError,
     LostLeaseError,
     ModelFault,
     StoreError,
@@ -113,7 +114,8 @@ class Executor:
             if self.progress.cancel_asked:
                 self._interrupted = "cancel"
                 return
-            if self._stopping():
+            # Halted, too, the run is handed back and goes on later where it was.
+            if self._stopping() or self.kit.halted() is not None:
                 self._interrupted = "stop"
                 return
             await self._one_step()
@@ -196,6 +198,8 @@ class Executor:
                 await self._after(fault)
             else:
                 await self._request(turn.Compact(covers, must=True))
+        except HaltedError:
+            return  # whoever asks for the next step hands the run back
         except StoreError:
             raise
         except CannotWorkError as error:

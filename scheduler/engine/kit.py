@@ -25,6 +25,7 @@ class Kit:
         model_for: the model that answers to a name; may raise CannotWorkError (no key).
         tools_for: the tools of a job, in a stable order; may raise ConfigError.
         witness: sees every move, and tells the log and whoever else wants to know.
+        halted: why nothing may start now, or None; asked right before every effect and every request.
         boot_id: names the time since the machine came up, where the platform tells one.
     """
 
@@ -35,3 +36,4 @@ class Kit:
     settings: Settings = field(default_factory=Settings)
     witness: Witness = field(default_factory=Witness)
     boot_id: str = ""
+    halted: Callable[[], str | None] = lambda: None

@@ -15,7 +15,7 @@ from scheduler.core.retry import BLIP_TRIES, blip_seconds, is_blip
 from scheduler.core.window import as_params
 from scheduler.engine.commits import Progress
 from scheduler.engine.kit import Kit, Toolbox
-from scheduler.errors import ModelFault
+from scheduler.errors import HaltedError, ModelFault
 from scheduler.faults import crashpoint
 from scheduler.ports.model import Ask, Reply
 from scheduler.ports.tool import ControlTool
@@ -27,6 +27,7 @@ async def ask_model(kit: Kit, progress: Progress, tools: Toolbox) -> None:
     Raises:
         ModelFault: no usable answer; every request that was made is recorded as failed.
         CannotWorkError: there is no way to the model (no key).
+        HaltedError: the home was halted; nothing was sent.
     """
     opened, reply = await _sent(kit, progress)
     now, at = kit.clock.now(), progress.at
@@ -74,6 +75,8 @@ async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tupl
 
     async def once() -> tuple[Request, Reply]:
         at = progress.at
+        if (reason := kit.halted()) is not None:
+            raise HaltedError(f"halted: {reason}")
         opened = Request(
             number=at.requests + 1,
             attempt=at.run.epoch,
@@ -92,6 +95,13 @@ async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tupl
             max_tokens=kit.settings.max_tokens,
             compact=covers is not None,
         )
+        if (reason := kit.halted()) is not None:
+            now = kit.clock.now()
+            unsent = replace(
+                opened, state="failed", ended_at=now, error=f"halted before it was sent: {reason}"
+            )
+            await progress.commit(Step(at=now, closed=unsent))
+            raise HaltedError(f"halted: {reason}")
         try:
             reply = await model.ask(ask, on_text=lambda _: crashpoint("W4"))
             _refuse_known_ids(at, reply)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scheduler.adapters.crontab_file import CrontabFile
+from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.rehearsal import RehearsalModel
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
@@ -141,6 +142,8 @@ class World:
 
     async def begin(self) -> list[Underway]:
         """Claim what can be claimed, and let it run beside the caller."""
+        if self.kit.halted() is not None:
+            return []
         leases = await self.store.claim(
             self.runner, self.clock.now(), limit=16, lease_seconds=self.kit.settings.lease_seconds
         )
@@ -248,6 +251,7 @@ async def open_world(
         model_for=lambda _: listening,
         tools_for=lambda job: {**job_tools(job), **extra},
         settings=settings or Settings(),
+        halted=HaltFile(config.halt).reason,
     )
     try:
         yield World(config, store, time, listening, kit)

@@ -71,6 +71,7 @@ _TOLD = text("UPDATE runs SET woken = NULL WHERE id = :id")
 # A closed call is never opened or answered again: its effect may have happened once already.
 _OPEN = "run_id = :run_id AND id = :id AND state IN ('planned', 'started', 'waiting') RETURNING id"
 _BEGIN_CALL = text(f"UPDATE calls SET state = :state, started_at = :now WHERE {_OPEN}")
+_TAKE_BACK = text(f"UPDATE calls SET state = 'planned', started_at = NULL WHERE {_OPEN}")
 _END_CALL = text(
     "UPDATE calls SET state = :state, result = :result, provenance = :provenance, ended_at = :now"
     f" WHERE {_OPEN}"
@@ -152,6 +153,8 @@ def _advance_calls(connection: Connection, run_id: str, step: Step) -> None:
         for call_id in call_ids:
             values = {"run_id": run_id, "id": call_id, "state": state, "now": now}
             _must_hit(connection, _BEGIN_CALL, values, "call")
+    for call_id in step.taken_back:
+        _must_hit(connection, _TAKE_BACK, {"run_id": run_id, "id": call_id}, "call")
     for result in step.results:
         _must_hit(connection, _END_CALL, _result(run_id, result, now), "call")
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from scheduler.adapters.halt_file import HaltFile
 from scheduler.config import Config
 from scheduler.core.run import Run, State
 from scheduler.doors.cli.finding import Finding, Findings, counted, named
@@ -24,6 +25,10 @@ _DAILY = "budget-day"
 
 def check_work(config: Config, clock: Wall) -> Findings:
     """Whether somebody does what is due, and what needs a person."""
+    halt = HaltFile(config.halt).look()
+    if halt is not None:
+        since = f" since {clock.short(halt.since)}" if halt.since else ""
+        yield Finding("problem", "halt", f"the home is halted{since}: {halt.reason}", "agentcron unhalt")
     if not config.database.exists():
         return
     from scheduler.adapters.sql.audit import Audit
@@ -92,7 +97,7 @@ def _daemon(facts: Facts, clock: Wall) -> Findings:
     pid = facts.daemon.pid
     yield Finding("ok", "daemon", f"up since {clock.short(facts.daemon.started_at)} (pid {pid})")
     late = facts.now - min([*overdue.values(), *waiting.values()], default=facts.now)
-    if late > _LATE:
+    if late > _LATE and facts.halt is None:
         text = f"the daemon (pid {pid}) hangs: {', '.join(what)} for {span(late.total_seconds())}"
         yield Finding("problem", "hang", text, f"kill -9 {pid}, then: agentcron up")
 

@@ -36,6 +36,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "cancel": ("steer", "Steer", "Cancel a run."),
     "pause": ("steer", "Steer", "Let a job fire no more."),
     "unpause": ("steer", "Steer", "Let a paused job fire again."),
+    "halt": ("halt", "Steer", "Start nothing any more: the kill switch."),
+    "unhalt": ("halt", "Steer", "Go on where everything was halted."),
     "backup": ("backup", "Keep", "Copy the database to a file, while daemons work."),
     "restore": ("restore", "Keep", "Put a backup in its place; nothing is repeated."),
     "prune": ("prune", "Keep", "Delete runs that their jobs keep no longer."),

@@ -13,6 +13,7 @@ from scheduler.config import Config
 from scheduler.core.firing import first_fire
 from scheduler.core.run import Run, State
 from scheduler.core.turn import usd
+from scheduler.doors.cli.halt import hint_if_halted
 from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, say
 from scheduler.doors.cli.params import JOB, RUN
@@ -76,6 +77,7 @@ def resume_command(config: Config, run: str, message: str, budget: float | None)
         await _say_if_nobody(app)
 
     _with_app(config, work)
+    hint_if_halted(config)
     return 0
 
 
