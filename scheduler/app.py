@@ -16,6 +16,7 @@ from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.config import Config
+from scheduler.core.conversation import Usage
 from scheduler.core.job import Job
 from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.engine.kit import Kit, Toolbox
@@ -83,6 +84,15 @@ def require_key(jobs: Iterable[Job]) -> None:
             f"ANTHROPIC_API_KEY is not set; {need} it ({shown})",
             help="export ANTHROPIC_API_KEY=..., or try without a key: agentcron demo",
         )
+
+
+def price_of(model: str, usage: Usage) -> int | None:
+    """Return what so many tokens of a model cost in millionths of a dollar; None: nobody knows."""
+    if is_rehearsal(model):
+        return 0
+    from scheduler.adapters.anthropic.prices import price_microusd
+
+    return price_microusd(model, usage)
 
 
 def job_tools(job: Job) -> Toolbox:
@@ -167,6 +177,7 @@ async def open_app(
         settings=settings or Settings(),
         witness=witness or Witness(),
         boot_id=boot_id(),
+        price=price_of,
         halted=HaltFile(config.halt).reason,
     )
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from scheduler.core.budget import DayCap
 from scheduler.core.conversation import Block, Call, CallState, Message, Request
 from scheduler.core.job import Job
 from scheduler.core.run import Move, Outcome, Run, after
@@ -64,6 +65,7 @@ class Step:
         waiting: call ids that become ``waiting`` (the open sleep).
         results: calls that get their result.
         opened: the request that is about to be sent.
+        cap: with ``opened``: what the job's day may cost; when others have used it up, nothing is written.
         closed: the request that was answered or failed, by its number.
         wakeups: what the run waits for from now on.
         told: true when the agent was told why it woke, so that ``Woken`` may be forgotten.
@@ -87,6 +89,7 @@ class Step:
     waiting: tuple[str, ...] = ()
     results: tuple[CallResult, ...] = ()
     opened: Request | None = None
+    cap: DayCap | None = None
     closed: Request | None = None
     wakeups: tuple[WakeUp, ...] = ()
     told: bool = False

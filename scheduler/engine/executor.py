@@ -18,7 +18,7 @@ from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import CallState, Request
 from scheduler.core.retry import BackOff, after_fault
 from scheduler.core.run import Move, State
-from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step
+from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step, usd
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.core.window import latest_cut
 from scheduler.engine import answers
@@ -35,6 +35,7 @@ from scheduler.errors import (
     HaltedError,
     LostLeaseError,
     ModelFault,
+    OverBudgetError,
     StoreError,
 )
 from scheduler.ports.tool import ControlTool
@@ -198,12 +199,26 @@ class Executor:
                 await self._after(fault)
             else:
                 await self._request(turn.Compact(covers, must=True))
+        except OverBudgetError as error:
+            await self._wait_for_room(error)
         except HaltedError:
             return  # whoever asks for the next step hands the run back
         except StoreError:
             raise
         except CannotWorkError as error:
             await self._park(Park("key", error.message, Waking.PROBE))
+
+    async def _wait_for_room(self, error: OverBudgetError) -> None:
+        """Wait for another day, or a while when it is requests that are out which hold the room."""
+        if error.spent >= error.cap:
+            self.progress.at = await self.kit.store.checkpoint(self.progress.lease, self.kit.clock.now())
+            return  # now it knows what others have spent, and its next step is to park
+        await self._back_off(
+            f"{usd(error.out)} of today's {usd(error.cap)} is reserved for requests that are out",
+            error.code,
+            "other runs of its job",
+            self.kit.settings.room_seconds,
+        )
 
     async def _compact(self, step: turn.Compact) -> None:
         try:
@@ -224,21 +239,24 @@ class Executor:
         verdict = after_fault(fault, at.failures, at.job.retries)
         match verdict:
             case BackOff(seconds, reason):
-                now = self.kit.clock.now()
-                await self.progress.commit(
-                    Step(
-                        at=now,
-                        move=Move.BACK_OFF,
-                        reason=reason,
-                        reason_code=fault.kind,
-                        waiting_for="the next attempt",
-                        wakeups=(WakeUp(Waking.RETRY, now + timedelta(seconds=seconds)),),
-                    )
-                )
+                await self._back_off(reason, fault.kind, "the next attempt", seconds)
             case Park():
                 await self._park(verdict)
             case turn.Fail(code, reason):
                 await self._fail(code, reason)
+
+    async def _back_off(self, reason: str, code: str, waiting_for: str, seconds: float) -> None:
+        now = self.kit.clock.now()
+        await self.progress.commit(
+            Step(
+                at=now,
+                move=Move.BACK_OFF,
+                reason=reason,
+                reason_code=code,
+                waiting_for=waiting_for,
+                wakeups=(WakeUp(Waking.RETRY, now + timedelta(seconds=seconds)),),
+            )
+        )
 
     async def _fail(self, code: str, reason: str) -> None:
         at = self.progress.at
@@ -333,7 +351,7 @@ class Executor:
         request = self.progress.open_request
         if request is None:
             return None
-        return replace(request, state="lost", ended_at=self.kit.clock.now(), error="interrupted")
+        return request.as_lost(self.kit.clock.now(), "interrupted")
 
 
 def _make_folder(path: str) -> None:

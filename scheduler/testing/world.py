@@ -251,6 +251,7 @@ async def open_world(
         model_for=lambda _: listening,
         tools_for=lambda job: {**job_tools(job), **extra},
         settings=settings or Settings(),
+        price=lambda *_: round((price_usd or 0) * 1_000_000),
         halted=HaltFile(config.halt).reason,
     )
     try:

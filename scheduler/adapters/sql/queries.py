@@ -45,4 +45,5 @@ SPENT = (
     "SELECT coalesce(sum(q.cost_microusd), 0) FROM requests q"
     " WHERE q.job = :job AND q.ended_at >= :since AND q.cost_microusd > 0"
 )
+OUT = "SELECT coalesce(sum(q.reserved_microusd), 0) FROM requests q WHERE q.job = :job AND q.state = 'sent'"
 DATA_VERSION = "PRAGMA data_version"

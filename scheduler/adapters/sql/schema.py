@@ -6,7 +6,7 @@ import os
 import sqlite3
 from typing import Literal
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """All revisions that this version knows, oldest first."""
 
 HEAD = REVISIONS[-1]

@@ -25,12 +25,12 @@ from scheduler.adapters.sql.statements import (
     lose_requests,
     sources,
 )
-from scheduler.core.budget import day_start
+from scheduler.core.budget import DayCap, day_start
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import CLOSED_CALLS, Request
 from scheduler.core.lease import Lease
 from scheduler.core.run import FINAL, Move, transition
-from scheduler.errors import LostLeaseError
+from scheduler.errors import LostLeaseError, OverBudgetError
 
 _MINE = "id = :id AND epoch = :epoch AND state = 'running'"
 
@@ -91,6 +91,7 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
 
     Raises:
         LostLeaseError: the epoch has moved on, or the run no longer runs.
+        OverBudgetError: there is no room for the request that the step opens.
         ValueError: the step does not fit what is stored; a mistake of the caller, and nothing was written.
     """
     job, last_seq, cancel_asked = _fence(connection, lease, step)
@@ -108,12 +109,27 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
         connection.execute(INSERT_CALL, [rows.call_values(run_id, call) for call in step.planned])
     _advance_calls(connection, run_id, step)
     if step.opened is not None:
+        if step.cap is not None:
+            _require_room(connection, job, step.cap)
         connection.execute(INSERT_REQUEST, rows.request_values(run_id, job, step.opened))
     if step.closed is not None:
         _close_request(connection, run_id, job, step.closed)
     if step.notices and not _is_old_news(connection, run_id, step):
         connection.execute(INSERT_NOTICE, _notices(run_id, job, step))
     return cancel_asked if step.move is None else _let_go(connection, lease, step, step.move, cancel_asked)
+
+
+def _require_room(connection: Connection, job: str, cap: DayCap) -> None:
+    """Refuse a request whose job's day has no room left; one that has any may overdraw it, once.
+
+    Raises:
+        OverBudgetError: what was spent and what is out has reached the cap.
+    """
+    values = {"job": job, "since": to_us(cap.since)}
+    spent = int(connection.execute(_SPENT, values).scalar_one())
+    out = int(connection.execute(_OUT, {"job": job}).scalar_one())
+    if spent + out >= cap.microusd:
+        raise OverBudgetError("budget-day", spent, out, cap.microusd)
 
 
 def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, bool]:
@@ -291,6 +307,7 @@ _FUTILE = text(
     f" AND state IN ('answered', 'failed') AND number > :since {_NEWEST}"
 )
 _SPENT = text(queries.SPENT)
+_OUT = text(queries.OUT)
 
 
 def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoint:
