@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "list": ("list", "Look", "Show jobs, and the runs that are not over."),
     "next": ("next", "Look", "Show upcoming fires and wake-ups."),
     "show": ("show", "Look", "Show a run: what was said, done and spent."),
+    "spend": ("spend", "Look", "Show what was spent, by job, day or model."),
     "why": ("why", "Look", "Say why a job did or did not run."),
     "check": ("check", "Look", "Lint the crontab and say what it may cost."),
     "explain": ("explain", "Look", "Say in words what a schedule means."),
