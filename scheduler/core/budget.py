@@ -23,6 +23,9 @@ def assumed_microusd(usage: Usage) -> int:
     return tokens * ASSUMED_USD_PER_MILLION_TOKENS
 
 
+FLEET_ZONE = "UTC"
+"""Jobs have zones of their own; all of them together have one day."""
+
 BYTES_PER_TOKEN = 3
 """Fewer than there are in most texts, so that a guess is rather too much than too little."""
 

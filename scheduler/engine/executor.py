@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Literal
 
 from scheduler.core import turn
-from scheduler.core.budget import next_local_day
+from scheduler.core.budget import FLEET_ZONE, next_local_day
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import CallState, Request
 from scheduler.core.retry import BackOff, after_fault
@@ -41,6 +41,8 @@ from scheduler.errors import (
 from scheduler.ports.tool import ControlTool
 
 log = logging.getLogger("agentcron")
+
+FLEET_CODE = "budget-fleet"
 
 Interruption = Literal["stop", "cancel", "lost", "timeout"]
 
@@ -210,13 +212,17 @@ class Executor:
 
     async def _wait_for_room(self, error: OverBudgetError) -> None:
         """Wait for another day, or a while when it is requests that are out which hold the room."""
+        if error.spent >= error.cap and error.code == FLEET_CODE:
+            reason = f"all jobs have spent {usd(error.spent)} of today's {usd(error.cap)}"
+            await self._park(Park(FLEET_CODE, reason, Waking.DAY))
+            return
         if error.spent >= error.cap:
             self.progress.at = await self.kit.store.checkpoint(self.progress.lease, self.kit.clock.now())
             return  # now it knows what others have spent, and its next step is to park
         await self._back_off(
             f"{usd(error.out)} of today's {usd(error.cap)} is reserved for requests that are out",
             error.code,
-            "other runs of its job",
+            "other runs",
             self.kit.settings.room_seconds,
         )
 
@@ -277,7 +283,9 @@ class Executor:
         wakeups = [WakeUp(Waking.DEADLINE, now + timedelta(days=settings.parked_days))]
         waiting_for = "a person"
         if park.wake is Waking.DAY:
-            wakeups.append(WakeUp(Waking.DAY, next_local_day(now, at.job.tz)))
+            wakeups.append(
+                WakeUp(Waking.DAY, next_local_day(now, FLEET_ZONE if park.code == FLEET_CODE else at.job.tz))
+            )
             waiting_for = "the next day, or a person"
         elif park.wake is Waking.PROBE:
             wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=settings.probe_seconds)))

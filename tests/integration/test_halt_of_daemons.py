@@ -24,7 +24,9 @@ def storm(place: Installation) -> None:
         {"text": "", "calls": [{"name": "stamp", "input": {"text": f"{number}"}}] * 3} for number in range(20)
     ]
     place.home.mkdir(mode=0o700, exist_ok=True)
-    (place.home / "work.jsonl").write_text("".join(json.dumps(turn) + "\n" for turn in turns) + '{"text": "Done."}\n')
+    (place.home / "work.jsonl").write_text(
+        "".join(json.dumps(turn) + "\n" for turn in turns) + '{"text": "Done."}\n'
+    )
     lines = [
         f'@every 1s  job-{number}  "Work."  model=rehearsal:work.jsonl tools=stamp overlap=allow'
         f' max-steps=1000 gate="echo g >> {place.home}/gates" report="cat >> {place.home}/reports"\n'

@@ -25,7 +25,7 @@ from scheduler.adapters.sql.statements import (
     lose_requests,
     sources,
 )
-from scheduler.core.budget import DayCap, day_start
+from scheduler.core.budget import FLEET_ZONE, DayCap, day_start
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import CLOSED_CALLS, Request
 from scheduler.core.lease import Lease
@@ -111,6 +111,7 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
     if step.opened is not None:
         if step.cap is not None:
             _require_room(connection, job, step.cap)
+            _require_room_in_fleet(connection, step.at)
         connection.execute(INSERT_REQUEST, rows.request_values(run_id, job, step.opened))
     if step.closed is not None:
         _close_request(connection, run_id, job, step.closed)
@@ -130,6 +131,18 @@ def _require_room(connection: Connection, job: str, cap: DayCap) -> None:
     out = int(connection.execute(_OUT, {"job": job}).scalar_one())
     if spent + out >= cap.microusd:
         raise OverBudgetError("budget-day", spent, out, cap.microusd)
+
+
+def _require_room_in_fleet(connection: Connection, now: datetime) -> None:
+    """Do the same for all jobs together, where the crontab has a cap for them."""
+    cap = connection.execute(_FLEET, {}).scalar()
+    if cap is None:
+        return
+    since = to_us(day_start(now, FLEET_ZONE))
+    spent = int(connection.execute(_FLEET_SPENT, {"since": since}).scalar_one())
+    out = int(connection.execute(_FLEET_OUT, {}).scalar_one())
+    if spent + out >= int(cap):
+        raise OverBudgetError("budget-fleet", spent, out, int(cap))
 
 
 def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, bool]:
@@ -308,6 +321,9 @@ _FUTILE = text(
 )
 _SPENT = text(queries.SPENT)
 _OUT = text(queries.OUT)
+_FLEET = text("SELECT value FROM meta WHERE key = 'fleet'")
+_FLEET_SPENT = text(queries.FLEET_SPENT)
+_FLEET_OUT = text(queries.FLEET_OUT)
 
 
 def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoint:

@@ -20,7 +20,7 @@ _LATE = timedelta(minutes=2)
 """A daemon that lives fires and wakes within seconds; what is due for so long, it does not see."""
 
 _RECENT = timedelta(days=3)
-_DAILY = "budget-day"
+_DAILY = ("budget-day", "budget-fleet")
 
 
 def check_work(config: Config, clock: Wall) -> Findings:
@@ -71,9 +71,9 @@ def _runs(facts: Facts, late: set[str]) -> Findings:
         going = {run.id for run in facts.runs if run.state is not State.PARKED}
         yield Finding("warning" if set(ids) <= going else "problem", "unknown", text, fix)
     parked = [run for run in facts.runs if run.state is State.PARKED]
-    if patient := [run for run in parked if run.reason_code == _DAILY]:
+    if patient := [run for run in parked if run.reason_code in _DAILY]:
         yield Finding("note", "parked", f"until tomorrow, by their day's budget: {_ids(patient)}")
-    if stuck := [run for run in parked if run.reason_code != _DAILY]:
+    if stuck := [run for run in parked if run.reason_code not in _DAILY]:
         text = f"{counted(stuck, 'run')} for a person: {_ids(stuck)}: {stuck[0].reason}"
         fix = f"agentcron show {stuck[0].id}, then: agentcron resume {stuck[0].id}"
         yield Finding("problem", "parked", text, fix)
