@@ -75,3 +75,21 @@ def test_a_plus_raises_the_cap_by_so_much(call: Call, build: Build, home: Path, 
     build(look)
     assert call("resume", run["id"], "--budget", "+0").status == 2
     assert call("resume", run["id"], "--budget", "-1").status == 2
+
+
+def test_check_says_the_worst_day_and_the_cap_of_all(call: Call, home: Path) -> None:
+    (home / "crontab").write_text(
+        'FLEET_BUDGET = 2/day\n@every 1h  work  "Do it."  model=rehearsal:x budget="1/run 5/day"\n'
+    )
+    (home / "x").write_text('{"text": "Done."}\n')
+    answer = call("check")
+    assert "at most $5.00/day by your budgets." in answer.out
+    assert "FLEET_BUDGET stops all jobs together at $2.00/day." in answer.out
+    assert json.loads(call("check", "--json").out)["fleet_usd_per_day"] == 2.0
+
+
+def test_a_fleet_budget_is_one_per_day(call: Call, home: Path) -> None:
+    (home / "crontab").write_text("FLEET_BUDGET = 2/run\n")
+    answer = call("check")
+    assert answer.status == 1
+    assert "for example FLEET_BUDGET = 20/day" in answer.out
