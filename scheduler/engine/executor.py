@@ -25,7 +25,7 @@ from scheduler.core.window import latest_cut
 from scheduler.engine import answers
 from scheduler.engine.commits import Progress
 from scheduler.engine.control import settle
-from scheduler.engine.dispatch import Docket
+from scheduler.engine.dispatch import Docket, parked
 from scheduler.engine.gate import ask_gate
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.engine.requests import ask_model, compact
@@ -191,23 +191,7 @@ class Executor:
 
     async def _park_for_answer(self, docket: Docket) -> None:
         """Rest until a person answers, or until the first question has expired and counts as denied."""
-        now, at = self.kit.clock.now(), self.progress.at
-        waiting = (*docket.open_asks, *docket.asks)
-        first = waiting[0]
-        more = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-        reason = f"{first.tool} needs an approval{more}: {first.rule}"
-        await self.progress.commit(
-            Step(
-                at=now,
-                move=Move.PARK,
-                reason=reason,
-                reason_code="approval",
-                waiting_for=f"an answer: agentcron approve {first.id}",
-                wakeups=(WakeUp(Waking.APPROVAL, min(each.expires_at for each in waiting)),),
-                asks=docket.asks,
-                notices=answers.notices(at, f"{reason}. Answer: agentcron approve {first.id}"),
-            )
-        )
+        await self.progress.commit(parked(self.progress.at, docket, self.kit.clock.now()))
 
     def _is_control(self, name: str) -> bool:
         return isinstance(self._tools.get(name), ControlTool)
