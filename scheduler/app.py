@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -12,9 +13,11 @@ from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.rehearsal import RehearsalModel, is_rehearsal
+from scheduler.adapters.secrets import Hiding, SystemSecrets
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
+from scheduler.adapters.trust_file import TrustFile
 from scheduler.config import Config
 from scheduler.core.conversation import Usage
 from scheduler.core.job import Job
@@ -28,6 +31,8 @@ from scheduler.errors import CannotWorkError
 from scheduler.ports.model import Model
 from scheduler.services.pruner import keep_pruned
 from scheduler.tools.registry import tools_for
+
+log = logging.getLogger("agentcron")
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 
@@ -168,21 +173,26 @@ async def open_app(
     """
     config.make_home()
     store = SqlStore.open(config.database, new_id=SystemEntropy().new_id, busy_seconds=busy_seconds)
-    models = Models()
+    models, secrets = Models(), SystemSecrets()
+    hiding = Hiding(secrets)
     kit = Kit(
         store=store,
         clock=SystemClock(),
         model_for=models,
         tools_for=job_tools,
+        profile_for=TrustFile(config),
         settings=settings or Settings(),
         witness=witness or Witness(),
         boot_id=boot_id(),
         price=price_of,
         halted=HaltFile(config.halt).reason,
+        secrets=secrets,
     )
+    log.addFilter(hiding)
     try:
         await take_note(kit)
         yield App(config, kit, FilePresence(config.runners), store.commits)
     finally:
+        log.removeFilter(hiding)
         await models.close()
         await store.close()

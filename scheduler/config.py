@@ -4,6 +4,7 @@
 home                   ``--home``, AGENTCRON_HOME, else ``~/.agentcron`` (0700)
 crontab                ``--crontab``, AGENTCRON_CRONTAB, else ``<home>/crontab``
 database               ``<home>/agentcron.db``
+trust file             ``trust.toml`` beside the crontab
 workdir of a job       ``<home>/work/<job>`` unless the job names one
 halt file              ``<home>/HALT``: while it is there, nothing starts
 =====================  ==========================================================
@@ -32,6 +33,11 @@ class Config:
     def database(self) -> Path:
         """The one file that holds all state."""
         return self.home / "agentcron.db"
+
+    @property
+    def trust(self) -> Path:
+        """The file of grants, beside the crontab: never where an agent works."""
+        return self.crontab.parent / "trust.toml"
 
     @property
     def runners(self) -> Path:

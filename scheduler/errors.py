@@ -44,7 +44,7 @@ class ConfigError(AgentcronError, ValueError):
     """A crontab, an expression or an option cannot be right.
 
     Args:
-        code: a lint code (``E01`` .. ``E16``), or an empty string.
+        code: a lint code (``E01`` .. ``E17``), or an empty string.
     """
 
     exit_status = 1

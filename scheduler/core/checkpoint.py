@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,8 @@ from scheduler.core.budget import DayCap
 from scheduler.core.conversation import Block, Call, CallState, Message, Request
 from scheduler.core.job import Job
 from scheduler.core.run import Move, Outcome, Run, after
+from scheduler.core.trust.approval import Approval, ApprovalState
+from scheduler.core.trust.grant import Grant
 from scheduler.core.wakeup import WakeUp, Woken
 
 
@@ -31,6 +33,7 @@ class CallResult:
     state: CallState
     content: str | tuple[Block, ...]
     provenance: str = "own"
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,10 @@ class Step:
         taken_back: call ids that become ``planned`` again: they were started, and certainly have not acted.
         waiting: call ids that become ``waiting`` (the open sleep).
         results: calls that get their result.
+        rules: by call id, what lets the started ones act.
+        marks: what the run has seen and done from now on, as text; None: nothing new.
+        asks: questions to a person; a run that parks for them writes them in the same transaction.
+        settled: approvals by id that are over: used by a call that starts, or expired.
         opened: the request that is about to be sent.
         cap: with ``opened``: what the job's day may cost; when others have used it up, nothing is written.
         closed: the request that was answered or failed, by its number.
@@ -88,6 +95,10 @@ class Step:
     taken_back: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     results: tuple[CallResult, ...] = ()
+    rules: Mapping[str, str] = field(default_factory=dict)
+    marks: str | None = None
+    asks: tuple[Approval, ...] = ()
+    settled: Mapping[str, ApprovalState] = field(default_factory=dict)
     opened: Request | None = None
     cap: DayCap | None = None
     closed: Request | None = None
@@ -114,6 +125,8 @@ class Checkpoint:
         spent_day_microusd: what all runs of the job have cost on the present local day, this run included.
         failures: how many attempts in a row ended with a failed request; an answer begins a new count.
         failed_attempt: the last attempt that is counted there (0: none).
+        approvals: the questions about open calls, and their answers.
+        always: grants of the job that came of approvals given "always".
     """
 
     run: Run
@@ -130,6 +143,8 @@ class Checkpoint:
     spent_day_microusd: int = 0
     failures: int = 0
     failed_attempt: int = 0
+    approvals: tuple[Approval, ...] = ()
+    always: tuple[Grant, ...] = ()
 
     @property
     def last(self) -> Message | None:
@@ -150,6 +165,8 @@ class Checkpoint:
         run = self.run
         if step.move is not None:
             run = replace(run, state=after(run.state, step.move))
+        if step.marks is not None:
+            run = replace(run, marks=step.marks)
         cost = (step.closed.cost_microusd or 0) if step.closed else 0
         run = replace(run, cost_microusd=run.cost_microusd + cost, steps=run.steps + step.new_step)
         if step.messages and step.messages[-1].role == "assistant":
@@ -165,6 +182,7 @@ class Checkpoint:
         return replace(
             self,
             run=run,
+            approvals=_settled(self.approvals, step),
             failures=failures,
             failed_attempt=failed_attempt,
             frame=step.frame or self.frame,
@@ -201,9 +219,15 @@ def _sizes(at: Checkpoint, closed: Request | None) -> tuple[int, int]:
     return at.window_tokens, at.base_tokens
 
 
+def _settled(approvals: tuple[Approval, ...], step: Step) -> tuple[Approval, ...]:
+    kept = (replace(each, state=step.settled.get(each.id, each.state)) for each in approvals)
+    return (*kept, *step.asks)
+
+
 def _advance(call: Call, step: Step) -> Call:
     if call.id in step.started:
-        call = replace(call, state=CallState.STARTED, started_at=step.at)
+        rule = step.rules.get(call.id, "")
+        call = replace(call, state=CallState.STARTED, started_at=step.at, rule=rule)
     if call.id in step.taken_back:
         call = replace(call, state=CallState.PLANNED, started_at=None)
     if call.id in step.waiting:
@@ -215,6 +239,7 @@ def _advance(call: Call, step: Step) -> Call:
                 state=result.state,
                 result=result.content,
                 provenance=result.provenance,
+                rule=result.rule or call.rule,
                 ended_at=step.at,
             )
     return call

@@ -73,6 +73,7 @@ class Call:
         key: the idempotency key, minted when the call was recorded.
         result: the content of the tool_result block (text or blocks), once closed.
         provenance: the label of the result.
+        rule: what let it act, or stopped it; empty before that was decided.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Call:
     state: CallState = CallState.PLANNED
     result: str | tuple[Block, ...] | None = None
     provenance: str = "own"
+    rule: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
 

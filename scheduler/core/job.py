@@ -43,6 +43,8 @@ class Job:
     Paths (``prompt_file``, ``gate``, ``workdir``) are absolute texts, or None.
     ``prompt`` is the text itself, also when it came from a file.
     ``tools`` is None for "the built-in tools"; sleep, note and finish are always there.
+    ``trust`` names a profile; None is the default one of the trust file.
+    ``secrets`` are names and references (``env:NAME``), never values.
     ``keep_seconds`` is how long runs that are over are kept; 0 is for ever.
     """
 
@@ -70,7 +72,9 @@ class Job:
     compact_tokens: int = DEFAULT_COMPACT_TOKENS
     report: str | None = None
     keep_seconds: int = 0
+    trust: str | None = None
     env: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[tuple[str, str], ...] = ()
     line: int = field(default=0, compare=False)
 
 
@@ -82,6 +86,7 @@ def job_to_json(job: Job) -> dict[str, Any]:
     values["budget"] = {"run_usd": budget.run_usd, "day_usd": budget.day_usd, "default": budget.default}
     values["tools"] = None if job.tools is None else list(job.tools)
     values["env"] = [list(pair) for pair in job.env]
+    values["secrets"] = [list(pair) for pair in job.secrets]
     return values
 
 
@@ -93,4 +98,5 @@ def job_from_json(values: Mapping[str, Any]) -> Job:
     given["budget"] = Budget(**values["budget"])
     given["tools"] = None if values["tools"] is None else tuple(values["tools"])
     given["env"] = tuple((name, value) for name, value in values["env"])
+    given["secrets"] = tuple((name, where) for name, where in values.get("secrets", ()))
     return Job(**given)

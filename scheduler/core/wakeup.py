@@ -18,6 +18,8 @@ class Waking(StrEnum):
     """Look again whether the cause of parking is gone (a key, a permission)."""
     DAY = "day"
     """A new local day gives a new daily budget."""
+    APPROVAL = "approval"
+    """A question was answered, or its time is up; then it counts as denied."""
     DEADLINE = "deadline"
     """Nobody came: the run is given up (it stays resumable)."""
     PERSON = "person"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +78,7 @@ async def run_child(
     timeout_seconds: float,
     output_bytes: int = MOST_OUTPUT_BYTES,
     grace_seconds: float = GRACE_SECONDS,
+    on_start: Callable[[int], None] | None = None,
 ) -> ChildResult:
     """Run ``command`` (a text for ``/bin/sh``, or the words of one program) to its end and return its output.
 
@@ -85,6 +86,7 @@ async def run_child(
 
     Args:
         env: the whole environment of the child; see ``clean_env``.
+        on_start: is told the child's process id.
 
     Raises:
         CannotWorkError: the process could not be started at all.
@@ -110,6 +112,8 @@ async def run_child(
         finally:
             os.close(read_end)
         try:
+            if on_start:
+                on_start(transport.get_pid())
             return await _attend(transport, collector, text, timeout_seconds, grace_seconds)
         finally:
             # Also when we are cancelled, and when cancelled again while ending the child gently.

@@ -9,6 +9,7 @@ from scheduler.core.checkpoint import Checkpoint, Step
 from scheduler.core.conversation import Request
 from scheduler.core.lease import Lease
 from scheduler.engine.witness import Witness
+from scheduler.ports.secrets import NoSecrets, Secrets
 from scheduler.ports.store import Store
 
 
@@ -28,6 +29,8 @@ class Progress:
         self.open_request: Request | None = None
         self.complete: Callable[[Step], Step] = lambda step: step
         """What may be added to a step just before it is written."""
+        self.secrets: Secrets = NoSecrets()
+        """What is taken out of a step before it is written, shown, or sent to a model."""
 
     async def commit(self, step: Step) -> None:
         """Write one step.
@@ -47,7 +50,7 @@ class Progress:
             raise
 
     async def _write(self, step: Step) -> None:
-        step = self.complete(step)
+        step = self.secrets.hidden(self.complete(step))
         asked = await self._store.commit(self.lease, step)
         before, self.at = self.at, self.at.apply(step)
         self.cancel_asked = asked

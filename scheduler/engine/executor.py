@@ -5,33 +5,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
-from importlib import resources
 from typing import Literal
 
 from scheduler.core import turn
 from scheduler.core.budget import FLEET_ZONE, next_local_day
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
-from scheduler.core.conversation import CallState, Request
+from scheduler.core.conversation import Call, CallState, Request
 from scheduler.core.retry import BackOff, after_fault
 from scheduler.core.run import Move, State
+from scheduler.core.trust import seen
 from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step, usd
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.core.window import latest_cut
 from scheduler.engine import answers
 from scheduler.engine.commits import Progress
 from scheduler.engine.control import settle
-from scheduler.engine.gate import ask_gate
+from scheduler.engine.dispatch import Docket, parked
 from scheduler.engine.kit import Kit, Toolbox
+from scheduler.engine.opening import opening
 from scheduler.engine.requests import ask_model, compact
 from scheduler.engine.toolcalls import run_calls
 from scheduler.errors import (
     AgentcronError,
     BadRowError,
     CannotWorkError,
+    ConfigError,
     HaltedError,
     LostLeaseError,
     ModelFault,
@@ -45,12 +46,6 @@ log = logging.getLogger("agentcron")
 FLEET_CODE = "budget-fleet"
 
 Interruption = Literal["stop", "cancel", "lost", "timeout"]
-
-
-@cache
-def system_prompt() -> str:
-    """Return the system prompt of an unattended agent."""
-    return resources.files("scheduler.engine").joinpath("system_prompt.md").read_text(encoding="utf-8")
 
 
 class Executor:
@@ -71,6 +66,7 @@ class Executor:
         )
         self._tools: Toolbox = {}
         progress.complete = self._with_end
+        progress.secrets = kit.secrets
         self.is_owed = False
         """Whether the attempt ended and the database could not be told."""
 
@@ -110,7 +106,15 @@ class Executor:
 
     async def _loop(self) -> None:
         job = self.progress.at.job
+        if job.secrets:  # before anything could print one
+            await asyncio.to_thread(self.kit.secrets.learn, job)
         self._tools = self.kit.tools_for(job)
+        try:
+            self.kit.profile_for(job)
+        except ConfigError as error:
+            # Before any cost: a policy that cannot be read allows nothing.
+            await self._park(Park("trust", error.message, Waking.PROBE))
+            return
         if job.workdir is not None:
             _make_folder(job.workdir)
         while self.progress.at.run.state is State.RUNNING:
@@ -139,7 +143,7 @@ class Executor:
             case turn.Compact():
                 await self._request(step)
             case turn.RunCalls(fresh, doubtful):
-                await run_calls(kit, self.progress, self._tools, fresh, doubtful)
+                await self._run_calls(fresh, doubtful)
             case turn.Settle(calls):
                 await commit(settle(kit, at, self._tools, calls))
             case turn.Answer(waiting):
@@ -159,33 +163,42 @@ class Executor:
     def _with_end(self, step: Step) -> Step:
         """Let an answer that leaves nothing to do end its run in the same commit."""
         at = self.progress.at
+        step = self._with_marks(step)
         if step.move is not None or not any(message.role == "assistant" for message in step.messages):
             return step
         following = next_step(at.apply(step), self._limits, self._is_control)
         return _ended(step, following, at) if isinstance(following, turn.Finish) else step
 
+    def _with_marks(self, step: Step) -> Step:
+        """Add what the step shows of the run, in the same commit: no crash makes it forget what it read."""
+        at = self.progress.at
+        specs = {name: tool.spec for name, tool in self._tools.items()}
+        before = seen.read(at.run.marks)
+        now = before | seen.marks_of_step(step, at.calls, specs)
+        return step if now == before else replace(step, marks=seen.written(now))
+
+    async def _run_calls(self, fresh: Sequence[Call], doubtful: Sequence[Call]) -> None:
+        try:
+            docket = await run_calls(self.kit, self.progress, self._tools, fresh, doubtful)
+        except ConfigError as error:
+            await self._park(Park("trust", error.message, Waking.PROBE))
+            return
+        if docket is not None:
+            await self._park_for_answer(docket)
+
+    async def _park_for_answer(self, docket: Docket) -> None:
+        """Rest until a person answers, or until the first question has expired and counts as denied."""
+        await self.progress.commit(parked(self.progress.at, docket, self.kit.clock.now()))
+
     def _is_control(self, name: str) -> bool:
         return isinstance(self._tools.get(name), ControlTool)
 
     async def _begin(self) -> None:
-        kit, at = self.kit, self.progress.at
-        gate = await ask_gate(at, kit.settings)
-        now = kit.clock.now()
-        if gate.verdict == "shut":
-            await self.progress.commit(Step(at=now, move=Move.QUIET, reason=gate.reason, reason_code="gate"))
-            return
-        if gate.verdict == "broken":
-            await self._fail("gate", gate.reason)
-            return
-        tools = [tool.spec.as_param() for tool in self._tools.values()]
-        await self.progress.commit(
-            Step(
-                at=now,
-                frame=answers.frame(at, system_prompt(), tools),
-                messages=(answers.first_message(at, self._limits, gate.output, now),),
-                told=True,
-            )
-        )
+        step = await opening(self.kit, self.progress.at, self._limits, self._tools)
+        if isinstance(step, turn.Fail):
+            await self._fail(step.code, step.reason)
+        else:
+            await self.progress.commit(step)
 
     async def _request(self, compaction: turn.Compact | None = None) -> None:
         """Ask for the next answer or for a summary, and decide what it means when none comes."""

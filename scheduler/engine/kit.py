@@ -8,10 +8,12 @@ from typing import TypeAlias
 
 from scheduler.core.conversation import Usage
 from scheduler.core.job import Job
+from scheduler.core.trust.policy import Profile
 from scheduler.engine.settings import Settings
 from scheduler.engine.witness import Witness
 from scheduler.ports.clock import Clock
 from scheduler.ports.model import Model
+from scheduler.ports.secrets import NoSecrets, Secrets
 from scheduler.ports.store import Store
 from scheduler.ports.tool import AnyTool
 
@@ -25,9 +27,11 @@ class Kit:
     Args:
         model_for: the model that answers to a name; may raise CannotWorkError (no key).
         tools_for: the tools of a job, in a stable order; may raise ConfigError.
+        profile_for: what a job may do, asked before each effect; may raise ConfigError.
         witness: sees every move, and tells the log and whoever else wants to know.
         price: what so many tokens of a model cost in millionths of a dollar, or None when nobody knows.
         halted: why nothing may start now, or None; asked right before every effect and every request.
+        secrets: gives them to tools, and takes them out of whatever is stored or shown.
         boot_id: names the time since the machine came up, where the platform tells one.
     """
 
@@ -35,8 +39,10 @@ class Kit:
     clock: Clock
     model_for: Callable[[str], Model]
     tools_for: Callable[[Job], Toolbox]
+    profile_for: Callable[[Job], Profile]
     settings: Settings = field(default_factory=Settings)
     witness: Witness = field(default_factory=Witness)
     boot_id: str = ""
     price: Callable[[str, Usage], int | None] = lambda _, __: None
     halted: Callable[[], str | None] = lambda: None
+    secrets: Secrets = field(default_factory=NoSecrets)

@@ -34,4 +34,5 @@ class Settings:
     probe_seconds: float = 3600.0
     gate_seconds: float = 30.0
     gate_output_bytes: int = 16_000
+    approval_seconds: float = 24 * 3600.0
     report_seconds: float = 60.0

@@ -12,7 +12,9 @@ from scheduler.core.capped import MOST_OUTPUT_BYTES, capped, sendable_json
 from scheduler.core.checkpoint import CallResult, Step
 from scheduler.core.conversation import Block, Call, CallState
 from scheduler.core.effect import Effect
+from scheduler.core.trust.judge import Facts
 from scheduler.engine.commits import Progress
+from scheduler.engine.dispatch import Docket, facts, grant_of, hear, hosts_of
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.errors import ToolFault
 from scheduler.faults import crashpoint
@@ -35,33 +37,51 @@ INTERRUPTED = (
 
 async def run_calls(
     kit: Kit, progress: Progress, tools: Toolbox, fresh: Sequence[Call], doubtful: Sequence[Call]
-) -> None:
+) -> Docket | None:
     """Do the fresh calls side by side, and settle the doubtful ones by their effect class.
 
     Each result is committed as it comes, so that a crash loses at most the calls still under way.
+    Returns the docket when nothing is left to do before a person has answered.
+
+    Raises:
+        ConfigError: the trust file or the job's profile is wrong; nothing was done.
     """
-    if fresh:
-        # One durable record before any effect: a call without it never happened.
-        await progress.commit(Step(at=kit.clock.now(), started=tuple(call.id for call in fresh)))
+    known = await facts(kit, progress.at)
+    docket = hear(kit, progress.at, tools, fresh, known)
+    if docket.is_waiting and not doubtful:
+        return docket
+    if docket.allowed or docket.refused:
+        # One durable record before any effect: a call without it never happened.  The verdict is part of it.
+        await progress.commit(
+            Step(
+                at=kit.clock.now(),
+                started=tuple(call.id for call in docket.allowed),
+                rules=docket.rules,
+                results=docket.refused,
+                settled=docket.settled,
+            )
+        )
+    begun = {call.id: call for call in progress.at.calls}
     async with asyncio.TaskGroup() as group:
-        for call in fresh:
-            group.create_task(_do(kit, progress, tools, call))
+        for call in docket.allowed:
+            group.create_task(_do(kit, progress, tools, begun[call.id], known))
         for call in doubtful:
-            group.create_task(_settle_doubt(kit, progress, tools, call))
+            group.create_task(_settle_doubt(kit, progress, tools, call, known))
+    return None
 
 
-async def _do(kit: Kit, progress: Progress, tools: Toolbox, call: Call) -> None:
+async def _do(kit: Kit, progress: Progress, tools: Toolbox, call: Call, known: Facts) -> None:
     if kit.halted() is not None:
         # It was recorded as started and has not acted, which we know for certain: it may act later.
         await progress.commit(Step(at=kit.clock.now(), taken_back=(call.id,)))
         return
-    state, content, label = await _outcome(progress, tools, call)
+    state, content, label = await _outcome(progress, tools, call, known)
     crashpoint("W10")
     result = CallResult(call.id, state, content, label)
     await progress.commit(Step(at=kit.clock.now(), results=(result,)))
 
 
-async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call) -> None:
+async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call, known: Facts) -> None:
     if kit.halted() is not None:
         return  # a probe looks at the world: it waits, too
     tool = tools.get(call.name)
@@ -71,11 +91,11 @@ async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call
     elif call.effect is Effect.PROBE:
         try:
             async with asyncio.timeout(tool.spec.timeout_seconds):
-                happened = await tool.probe(call.args, _context(progress, call))
+                happened = await tool.probe(call.args, _context(progress, call, known))
         except Exception as error:  # a plug-in may raise anything, and then nothing is known
             log.warning("run %s: the probe of %s failed: %s", progress.at.run.id, call.name, error)
     if happened == "did_not_happen":
-        await _do(kit, progress, tools, call)
+        await _do(kit, progress, tools, call, known)
         return
     if happened == "happened":
         result = CallResult(call.id, CallState.DONE, "Interrupted, but it happened: verified.", "own")
@@ -84,17 +104,20 @@ async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call
     await progress.commit(Step(at=kit.clock.now(), results=(result,)))
 
 
-async def _outcome(progress: Progress, tools: Toolbox, call: Call) -> tuple[CallState, ToolAnswer, str]:
+async def _outcome(
+    progress: Progress, tools: Toolbox, call: Call, known: Facts
+) -> tuple[CallState, ToolAnswer, str]:
     tool = tools.get(call.name)
     if tool is None or isinstance(tool, ControlTool):
-        known = ", ".join(tools)
-        return CallState.FAILED, f"There is no tool named {call.name!r}. There are: {known}.", "own"
+        names = ", ".join(tools)
+        return CallState.FAILED, f"There is no tool named {call.name!r}. There are: {names}.", "own"
     label = tool.spec.provenance
     if wrong := wrong_arguments(tool.spec.schema, call.args):
         return CallState.FAILED, clean(f"{call.name}: {wrong}"), "own"
     try:
         async with asyncio.timeout(tool.spec.timeout_seconds) as limit:
-            answer = clean(await tool.call(call.args, _context(progress, call)))
+            answer = await tool.call(call.args, _context(progress, call, known))
+            answer = clean(progress.secrets.hidden(answer))  # in this order: a cut would leave half a secret
     except TimeoutError:
         if not limit.expired():
             return CallState.FAILED, f"{call.name}: timed out.", label
@@ -116,11 +139,19 @@ def _timed_out(tool: Tool, call: Call) -> tuple[CallState, ToolAnswer, str]:
     return CallState.UNKNOWN, f"{call.name}: stopped after {seconds} s, its limit. {unknown}", "own"
 
 
-def _context(progress: Progress, call: Call) -> ToolContext:
+def _context(progress: Progress, call: Call, known: Facts) -> ToolContext:
     job = progress.at.job
     assert job.workdir is not None, "the crontab's loader gives every job a workdir"
+    grant = grant_of(call, known)
     return ToolContext(
-        run_id=progress.at.run.id, job=job.name, workdir=job.workdir, key=call.key, env=dict(job.env)
+        run_id=progress.at.run.id,
+        job=job.name,
+        workdir=job.workdir,
+        key=call.key,
+        env=dict(job.env),
+        hosts=hosts_of(call, known),
+        network=grant is not None and grant.network,
+        secret=lambda name: progress.secrets.value(job, name),
     )
 
 

@@ -49,15 +49,35 @@ class ToolSpec:
         return f"untrusted:{self.name}" if self.reads_untrusted else "own"
 
 
+def no_secret(name: str) -> str:
+    """Refuse: this call has no secrets.
+
+    Raises:
+        ToolFault: always.
+    """
+    raise ToolFault(f"there is no secret {name}")
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """Where a call runs: the job's workdir (absolute) and the call's idempotency key."""
+    """Where a call runs, and what it may reach.
+
+    Args:
+        workdir: the job's, absolute.
+        key: the call's idempotency key.
+        hosts: the hosts that it may reach, by grant: names, or ``*.`` and a name.
+        network: whether what it runs may use the network, by grant.
+        secret: gives the value of ``SECRET.NAME``, or raises ToolFault; do not print it, do not keep it.
+    """
 
     run_id: str
     job: str
     workdir: str
     key: str
     env: Mapping[str, str]
+    hosts: tuple[str, ...] = ()
+    network: bool = False
+    secret: Callable[[str], str] = no_secret
 
 
 Probe = Literal["happened", "did_not_happen", "unknown"]

@@ -21,9 +21,12 @@ from pathlib import Path
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.rehearsal import RehearsalModel
+from scheduler.adapters.secrets import SystemSecrets
+from scheduler.adapters.sql.glance import Glance
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
+from scheduler.adapters.trust_file import TrustFile
 from scheduler.app import job_tools
 from scheduler.config import Config, load
 from scheduler.core.conversation import Message
@@ -216,6 +219,10 @@ class World:
         """Return a reader of the same database, to be used in a ``with`` statement."""
         return Reader.open(self.config.database)
 
+    def glance(self) -> Glance:
+        """Return what the command line asks beside the reader, to be used in a ``with`` statement."""
+        return Glance.open(self.config.database)
+
     @property
     def workdir(self) -> Path:
         """Where jobs work that name no workdir: one folder for each job."""
@@ -250,9 +257,11 @@ async def open_world(
         clock=time,
         model_for=lambda _: listening,
         tools_for=lambda job: {**job_tools(job), **extra},
+        profile_for=TrustFile(config),
         settings=settings or Settings(),
         price=lambda *_: round((price_usd or 0) * 1_000_000),
         halted=HaltFile(config.halt).reason,
+        secrets=SystemSecrets(),
     )
     try:
         yield World(config, store, time, listening, kit)

@@ -113,6 +113,7 @@ def reader(zygote: Zygote, api: FakeMessagesAPI, tmp_path: Path) -> Iterator[Rea
 def test_a_how_to(reader: Reader, file: str) -> None:
     if file not in FROM_NOTHING:
         reader.place.crontab('@manual  sleeper  "Sleep."  model=rehearsal:sleeper.jsonl\n')
+        reader.place.trust("")
         (reader.place.home / "sleeper.jsonl").write_text(SLEEPER)
         reader.ids |= {"RUN": reader.place.json("run", "sleeper", "--wait")["run"], "JOB": "sleeper"}
     for block in BLOCK.findall((HOWTO / file).read_text()):

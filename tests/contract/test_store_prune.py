@@ -16,6 +16,7 @@ from scheduler.core.job import Job
 from scheduler.core.run import Move, State
 from scheduler.core.standing import BrokenJob, RunnerInfo, StandingOrders
 from scheduler.core.trigger import At, CronTrigger, Manual, Reboot
+from scheduler.core.trust.approval import Approval
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.ports.store import Pruned
 from tests.contract.store_kit import (
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.anyio
 
 DAY = 86_400
 KEPT = make_job("kept", Manual(), keep_seconds=10 * DAY)
-OF_RUNS = {"runs", "pins", "messages", "calls", "requests", "attempts", "wakeups", "outbox"}
+OF_RUNS = {"runs", "pins", "messages", "calls", "requests", "attempts", "wakeups", "outbox", "approvals"}
 
 
 async def ended(bench: Bench, days: float, job: Job = KEPT, **more: Any) -> str:
@@ -54,7 +55,12 @@ async def everything(bench: Bench, days: float) -> str:
     await commit(lease, Step(at=now, messages=(message(1, "x"),), opened=sent(when=now)))
     step = Step(at=now, messages=(answer(2, "t1"),), planned=(call("t1", 2),), closed=answered(when=now))
     await commit(lease, step)
-    await commit(lease, Step(at=now, started=("t1",)))
+    asked = Approval(
+        *(f"a{days}", lease.run_id, "t1", KEPT.name, "post", {}, "0", "no grant", "asked"),
+        now,
+        at(days * DAY + 9),
+    )
+    await commit(lease, Step(at=now, started=("t1",), asks=(asked,)))
     await commit(lease, Step(at=now, results=(done("t1"),)))
     await commit(lease, sleep(days * DAY, until=days * DAY + 1))
     await bench.store.wake_due(at(days * DAY + 1), 9)
@@ -100,7 +106,7 @@ async def test_an_old_run_goes_with_all_its_rows(bench: Bench) -> None:
     expected = await bench.store.prunable(now)
     gone = await bench.store.prune(now)
     assert gone == expected
-    assert (gone.runs, gone.rows) == (1, 10)
+    assert (gone.runs, gone.rows) == (1, 11)
     assert gone.bytes > 500
     assert tables_with(bench, old) == set()
     assert await left(bench) == {last}, "the last run of a job stays, however old it is"

@@ -118,7 +118,7 @@ def test_an_ordinary_cron_line_is_refused_and_rewritten() -> None:
     assert table.errors[0].help == 'write `0 9 * * *  claude  "Summarise overnight PRs"`'
 
 
-@pytest.mark.parametrize("later", ['@event push  x  "Hi"', '@daily  x  "Hi"  trust=act'])
+@pytest.mark.parametrize("later", ['@event push  x  "Hi"', '@daily  x  "Hi"  notify=me'])
 def test_what_is_not_built_yet_is_refused_never_ignored(later: str) -> None:
     assert "is not built yet" in read(later).errors[0].message
 

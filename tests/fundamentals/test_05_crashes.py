@@ -32,7 +32,13 @@ class Postman:
     def tool(self, effect: str) -> FunctionTool:
         """Return a tool of one effect class that delivers letters."""
 
-        @tool(name="post", description="Deliver a letter.", schema={"type": "object"}, effect=effect)
+        @tool(
+            name="post",
+            description="Deliver a letter.",
+            schema={"type": "object"},
+            effect=effect,
+            external=False,  # the letter box stands in the workdir: no grant is needed
+        )
         async def post(args: Args, context: ToolContext) -> str:
             self.delivered.append(context.key)
             if len(self.delivered) == 1:

@@ -20,6 +20,7 @@ HEAVY = (
     "mcp",
     "genai_prices",
     "httpx",
+    "httpcore2",
     "pydantic",
     "rich",
     "opentelemetry",

@@ -12,7 +12,7 @@ from scheduler.core.effect import Effect
 from scheduler.ports.tool import AnyTool, ControlTool, ToolSpec
 from scheduler.tools.registry import ALWAYS, BUILT_IN, tool, tools_for
 
-TOOLS = [tool(name) for name in BUILT_IN]
+TOOLS = [tool(name) for name in (*BUILT_IN, "fetch", "shell")]
 LOOKING = {"read", "glob", "grep"}
 
 

@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "tests" / "plugin"
+PLUGIN_TRUST = ROOT / "tests" / "data" / "trust.toml"
 
 
 class Starter(Protocol):
@@ -159,6 +160,14 @@ class Installation:
         """Write the crontab."""
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.home / "crontab").write_text(text, encoding="utf-8")
+        self.trust()
+
+    def trust(self, text: str | None = None) -> None:
+        """Write the trust file: the tools of the plug-in are granted, unless a test says otherwise."""
+        path = self.home / "trust.toml"
+        if text is not None or not path.exists():
+            path.write_text(PLUGIN_TRUST.read_text() if text is None else text, encoding="utf-8")
+            path.chmod(0o600)
 
     def start(self, *argv: str, crash: str = "", **more: str) -> Process:
         """Start ``agentcron ARGV`` on this home; ``crash`` arms a crash point."""

@@ -32,6 +32,9 @@ class Recorder:
     then: Callable[[Args], Awaitable[ToolAnswer]] | None = None
     probe: Callable[[Args, ToolContext], Awaitable[Probe]] | None = None
     timeout_seconds: float = 60.0
+    reads_private: bool = False
+    reads_untrusted: bool = False
+    external: bool = False
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
     calls: list[Args] = field(default_factory=list)
     contexts: list[ToolContext] = field(default_factory=list)
@@ -45,6 +48,9 @@ class Recorder:
             description="A tool of a test.",
             schema=self.schema,
             effect=self.effect,
+            reads_private=self.reads_private,
+            reads_untrusted=self.reads_untrusted,
+            external=self.external,
             timeout_seconds=self.timeout_seconds,
             probe=self.probe,
         )

@@ -103,8 +103,14 @@ def test_an_unknown_name_gets_a_suggestion() -> None:
 
 def test_a_plug_in_is_found_after_the_built_in_ones(plug_in: Any) -> None:
     plug_in("weather", f"{__name__}:WEATHER")
-    assert registry.known_names() == (*registry.BUILT_IN, "weather")
+    assert registry.known_names() == (*registry.BUILT_IN, "fetch", "shell", "weather")
     assert list(registry.tools_for(("weather",)))[-1] == "weather"
+
+
+def test_a_shell_is_there_for_those_who_ask() -> None:
+    registry.check_names(["shell"])
+    assert "shell" not in registry.tools_for(None)
+    assert list(registry.tools_for(("shell", "read"))) == ["sleep", "note", "finish", "read", "shell"]
 
 
 def test_two_distributions_cannot_provide_one_name(plug_in: Any) -> None:

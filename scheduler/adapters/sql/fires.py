@@ -170,6 +170,7 @@ def _insert(connection: Connection, run: Run, job: Job, key: str, *, serial: boo
         "cost_microusd": 0,
         "unknown_cost_requests": 0,
         "woken": None,
+        "marks": "",
     }
     connection.execute(INSERT_RUN, values)
     connection.execute(INSERT_PIN, {"run_id": run.id, "spec": job_text(job), "frame": None})

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from scheduler.adapters.sql import rows
+from scheduler.adapters.sql import queries, rows, rows_of_trust
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.rows import from_us, to_us
 from scheduler.core.clocks import Jump
 from scheduler.core.job import Job
 from scheduler.core.run import LIVE, State
 from scheduler.core.standing import RunnerInfo
+from scheduler.core.trust.approval import Approval
+from scheduler.core.trust.grant import Grant
 
 _LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
 
@@ -137,6 +139,14 @@ class Glance(Reader):
         """Return a job as it was loaded; None when it is unknown, or never was valid."""
         found = self._all("SELECT spec FROM jobs WHERE name = :name", {"name": name}, tuple)
         return rows.job_from(found[0][0]) if found and found[0][0] is not None else None
+
+    def open_approvals(self) -> list[Approval]:
+        """Return the questions that wait for an answer, the oldest first."""
+        return self._all(queries.OPEN_APPROVALS, {}, rows_of_trust.approval_from)
+
+    def always_grants(self, job: str) -> list[Grant]:
+        """Return the grants of a job that came of approvals."""
+        return self._all(queries.GRANTS, {"job": job}, rows_of_trust.grant_from)
 
     def revision(self) -> str:
         """Return the revision of the schema."""

@@ -13,6 +13,7 @@ from scheduler.adapters.sql.rows import (
     WAKEUP_COLUMNS,
     columns,
 )
+from scheduler.adapters.sql.rows_of_trust import APPROVAL_COLUMNS
 
 STANDINGS = f"SELECT {columns('j', STANDING_COLUMNS)} FROM jobs j WHERE j.state <> 'removed' ORDER BY j.name"
 RUNS = f"SELECT {columns('r', RUN_COLUMNS)} FROM runs r"
@@ -39,6 +40,16 @@ WAKEUPS = (
 RUNNERS = (
     f"SELECT {columns('u', RUNNER_COLUMNS)} FROM runners u WHERE u.stopped_at IS NULL"
     " ORDER BY u.started_at, u.id"
+)
+APPROVALS = f"SELECT {columns('a', APPROVAL_COLUMNS)} FROM approvals a"
+RUN_APPROVALS = f"{APPROVALS} WHERE a.run_id = :id ORDER BY a.asked_at, a.id"
+OPEN_APPROVALS = (
+    f"{APPROVALS} JOIN runs r ON r.id = a.run_id WHERE a.state = 'asked' AND r.state = 'parked'"
+    " ORDER BY a.asked_at, a.id"
+)
+GRANTS = (
+    "SELECT g.id, g.spec FROM grants g WHERE g.job = :job AND g.revoked_at IS NULL"
+    " ORDER BY g.created_at, g.id"
 )
 META = "SELECT key, value FROM meta"
 SPENT = (

@@ -104,7 +104,7 @@ def run_from(row: Row) -> Run:
     (
         run_id, job, state, origin, fire_time, created_at, epoch, attempts, not_before, started_at, ended_at,
         wake_at, waiting_for, reason, code, outcome, summary, missed, last_missed, cancel_requested, steps,
-        cost_microusd, unknown_cost_requests,
+        cost_microusd, unknown_cost_requests, marks,
     ) = row
     # fmt: on
     return Run(
@@ -131,6 +131,7 @@ def run_from(row: Row) -> Run:
         steps,
         cost_microusd,
         unknown_cost_requests,
+        marks,
     )
 
 
@@ -181,7 +182,9 @@ def result_text(result: str | Sequence[Mapping[str, Any]] | None) -> str | None:
 
 def call_from(row: Row) -> Call:
     """Return the call of a row of CALL_COLUMNS."""
-    call_id, seq, position, name, args, effect, key, state, result, provenance, started_at, ended_at = row
+    call_id, seq, position, name, args, effect, key, state, result, provenance, rule, started_at, ended_at = (
+        row
+    )
     content = None if result is None else load(result)
     return Call(
         call_id,
@@ -194,6 +197,7 @@ def call_from(row: Row) -> Call:
         CallState(state),
         tuple(content) if isinstance(content, list) else content,
         provenance,
+        rule,
         maybe_from_us(started_at),
         maybe_from_us(ended_at),
     )
@@ -213,6 +217,7 @@ def call_values(run_id: str, call: Call) -> dict[str, Any]:
         "state": call.state.value,
         "result": result_text(call.result),
         "provenance": plain(call.provenance),
+        "rule": call.rule,
         "started_at": maybe_us(call.started_at),
         "ended_at": maybe_us(call.ended_at),
     }

@@ -16,6 +16,7 @@ VERSION_TABLE = "alembic_version"
 TABLES = (
     *("jobs", "runs", "pins", "messages", "calls", "requests"),
     *("attempts", "wakeups", "outbox", "runners", "meta", "jumps"),
+    *("approvals", "grants"),
 )
 """The tables of this version."""
 

@@ -27,6 +27,8 @@ INSERT_ATTEMPT = insert(tables.attempts)
 INSERT_WAKEUP = insert(tables.wakeups)
 INSERT_NOTICE = insert(tables.outbox)
 INSERT_RUNNER = insert(tables.runners)
+INSERT_APPROVAL = insert(tables.approvals)
+INSERT_GRANT = insert(tables.grants)
 INSERT_JOB = insert(tables.jobs)
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from scheduler.adapters.sql import finals, queries, rows
+from scheduler.adapters.sql import finals, queries, rows, rows_of_trust
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import maybe_us, plain, to_us
 from scheduler.adapters.sql.statements import (
     COUNT_LOST,
+    INSERT_APPROVAL,
     INSERT_CALL,
     INSERT_MESSAGE,
     INSERT_NOTICE,
@@ -36,7 +37,7 @@ _MINE = "id = :id AND epoch = :epoch AND state = 'running'"
 
 _SUMS = (
     "steps = steps + :steps, claim_steps = claim_steps + :steps, last_seq = last_seq + :messages,"
-    " cost_microusd = cost_microusd + :cost"
+    " cost_microusd = cost_microusd + :cost, marks = coalesce(:marks, marks)"
 )
 
 _GO_ON = text(f"UPDATE runs SET {_SUMS} WHERE {_MINE} RETURNING job, last_seq, cancel_requested")
@@ -70,11 +71,17 @@ _TOLD = text("UPDATE runs SET woken = NULL WHERE id = :id")
 
 # A closed call is never opened or answered again: its effect may have happened once already.
 _OPEN = "run_id = :run_id AND id = :id AND state IN ('planned', 'started', 'waiting') RETURNING id"
-_BEGIN_CALL = text(f"UPDATE calls SET state = :state, started_at = :now WHERE {_OPEN}")
 _TAKE_BACK = text(f"UPDATE calls SET state = 'planned', started_at = NULL WHERE {_OPEN}")
+_BEGIN_CALL = text(f"UPDATE calls SET state = :state, started_at = :now, rule = :rule WHERE {_OPEN}")
 _END_CALL = text(
-    "UPDATE calls SET state = :state, result = :result, provenance = :provenance, ended_at = :now"
+    "UPDATE calls SET state = :state, result = :result, provenance = :provenance, ended_at = :now,"
+    " rule = CASE WHEN :rule = '' THEN rule ELSE :rule END"
     f" WHERE {_OPEN}"
+)
+
+_SETTLE = text(
+    "UPDATE approvals SET state = :state WHERE id = :id AND run_id = :run_id"
+    " AND state IN ('asked', 'approved') RETURNING id"
 )
 
 _CLOSE_REQUEST = text(
@@ -108,6 +115,11 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
     if step.planned:
         connection.execute(INSERT_CALL, [rows.call_values(run_id, call) for call in step.planned])
     _advance_calls(connection, run_id, step)
+    if step.asks:
+        connection.execute(INSERT_APPROVAL, [rows_of_trust.approval_values(each) for each in step.asks])
+    for approval_id, state in step.settled.items():
+        values = {"id": approval_id, "run_id": run_id, "state": state}
+        _must_hit(connection, _SETTLE, values, "approval")
     if step.opened is not None:
         if step.cap is not None:
             _require_room(connection, job, step.cap)
@@ -151,6 +163,7 @@ def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, 
         "epoch": lease.epoch,
         "steps": int(step.new_step),
         "messages": len(step.messages),
+        "marks": step.marks,
         "cost": (step.closed.cost_microusd or 0) if step.closed else 0,
     }
     statement = _GO_ON
@@ -181,6 +194,7 @@ def _advance_calls(connection: Connection, run_id: str, step: Step) -> None:
     for state, call_ids in (("started", step.started), ("waiting", step.waiting)):
         for call_id in call_ids:
             values = {"run_id": run_id, "id": call_id, "state": state, "now": now}
+            values["rule"] = step.rules.get(call_id, "")
             _must_hit(connection, _BEGIN_CALL, values, "call")
     for call_id in step.taken_back:
         _must_hit(connection, _TAKE_BACK, {"run_id": run_id, "id": call_id}, "call")
@@ -197,6 +211,7 @@ def _result(run_id: str, result: CallResult, now: int) -> dict[str, Any]:
         "state": result.state.value,
         "result": rows.result_text(result.content),
         "provenance": plain(result.provenance),
+        "rule": result.rule,
         "now": now,
     }
 
@@ -324,6 +339,8 @@ _OUT = text(queries.OUT)
 _FLEET = text("SELECT value FROM meta WHERE key = 'fleet'")
 _FLEET_SPENT = text(queries.FLEET_SPENT)
 _FLEET_OUT = text(queries.FLEET_OUT)
+_APPROVALS = text(queries.RUN_APPROVALS)
+_GRANTS = text(queries.GRANTS)
 
 
 def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoint:
@@ -350,6 +367,8 @@ def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoin
         base_tokens=base_tokens,
         calls=tuple(map(rows.call_from, connection.execute(_LAST_CALLS, values))),
         woken=rows.woken_from(woken),
+        approvals=tuple(map(rows_of_trust.approval_from, connection.execute(_APPROVALS, values))),
+        always=tuple(map(rows_of_trust.grant_from, connection.execute(_GRANTS, {"job": run.job}))),
         failures=len(failed),
         failed_attempt=failed[-1] if failed else 0,
         requests=connection.execute(_REQUESTS, values).scalar() or 0,

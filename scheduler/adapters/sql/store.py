@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from scheduler.adapters.sql import (
+    approvals,
     claims,
     fires,
     jumps,
@@ -33,6 +34,7 @@ from scheduler.core.job import Job
 from scheduler.core.lease import Lease
 from scheduler.core.run import Origin, Run, State
 from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
+from scheduler.core.trust.approval import Approval
 from scheduler.faults import crashpoint
 from scheduler.ports.store import Decide, Pending, Pruned, Rescued, Restoration, Roused
 
@@ -128,6 +130,24 @@ class SqlStore:
     async def unpause(self, job: str, now: datetime, next_fire: datetime | None) -> bool:  # noqa: ARG002
         """Let a job fire again from ``next_fire`` on, so that ``now`` is not needed here."""
         return await self._write(points.PERSON, lambda c: persons.unpause(c, job, next_fire))
+
+    async def used_today(self, job: str, since: datetime) -> dict[str, int]:
+        """Return how many calls of each tool the job's runs have begun since an instant."""
+        return await self._read(lambda c: approvals.used_since(c, job, since))
+
+    async def answer(
+        self, approval_id: str, now: datetime, *, approve: bool, always: bool = False, words: str = ""
+    ) -> Approval:
+        """Record a person's answer to a question, once, and wake the run that waits for it."""
+        grant_id = self._new_id() if always else ""
+        return await self._write(
+            points.PERSON,
+            lambda c: approvals.answer(c, approval_id, now, approve=approve, grant_id=grant_id, words=words),
+        )
+
+    async def revoke(self, grant_id: str, now: datetime) -> str:
+        """Take back a grant that came of an approval."""
+        return await self._write(points.PERSON, lambda c: approvals.revoke(c, grant_id, now))
 
     # -- runs -------------------------------------------------------------------------------------
     async def wake_due(self, now: datetime, limit: int) -> list[Roused]:

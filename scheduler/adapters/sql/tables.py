@@ -17,6 +17,7 @@ from scheduler.core.clocks import JumpKind
 from scheduler.core.conversation import CallState
 from scheduler.core.effect import Effect
 from scheduler.core.run import State
+from scheduler.core.trust.approval import ApprovalState
 from scheduler.core.wakeup import Waking
 
 metadata = MetaData()
@@ -48,6 +49,11 @@ _CLUSTERED = {"sqlite_with_rowid": False}
 
 def _text(**more: Any) -> Any:
     return Field(sa_type=Text, **more)
+
+
+def _added_text() -> Any:
+    """Return a text column that an older table can be given: its rows need a value at once."""
+    return _text(default="", sa_column_kwargs={"server_default": ""})
 
 
 def _big(**more: Any) -> Any:
@@ -152,6 +158,7 @@ class RunRow(Table, table=True):
     cost_microusd: int = _big(default=0)
     unknown_cost_requests: int = 0
     woken: str | None = _text(default=None)
+    marks: str = _added_text()
 
 
 class PinRow(Table, table=True):
@@ -199,6 +206,7 @@ class CallRow(Table, table=True):
     provenance: str = _text(default="own")
     started_at: int | None = _big(default=None)
     ended_at: int | None = _big(default=None)
+    rule: str = _added_text()
 
 
 class RequestRow(Table, table=True):
@@ -235,6 +243,42 @@ class RequestRow(Table, table=True):
     covers: int | None = None
     summary: str | None = _text(default=None)
     reserved_microusd: int = _big(default=0, sa_column_kwargs={"server_default": "0"})
+
+
+class ApprovalRow(Table, table=True):
+    """A question to a person about one call, and the answer; ``digest`` is what the answer is bound to."""
+
+    __tablename__ = "approvals"
+    __table_args__ = (
+        _check("approvals", "state", get_args(ApprovalState)),
+        Index("approvals_run", "run_id", "call_id"),
+        Index("approvals_open", "asked_at", "id", **_where("state = 'asked'")),
+    )
+    id: str = _text(primary_key=True)
+    run_id: str = _text(foreign_key="runs.id")
+    call_id: str = _text()
+    job: str = _text()
+    tool: str = _text()
+    args: str = _text()
+    digest: str = _text()
+    rule: str = _text()
+    state: str = _text()
+    asked_at: int = _big()
+    expires_at: int = _big()
+    answered_at: int | None = _big(default=None)
+    answer: str = _text(default="")
+
+
+class GrantRow(Table, table=True):
+    """A grant of one job that came of an approval given "always"; a person may revoke it."""
+
+    __tablename__ = "grants"
+    __table_args__ = (Index("grants_job", "job", **_where("revoked_at IS NULL")),)
+    id: str = _text(primary_key=True)
+    job: str = _text()
+    spec: str = _text()
+    created_at: int = _big()
+    revoked_at: int | None = _big(default=None)
 
 
 class AttemptRow(Table, table=True):
@@ -336,6 +380,8 @@ pins = metadata.tables["pins"]
 messages = metadata.tables["messages"]
 calls = metadata.tables["calls"]
 requests = metadata.tables["requests"]
+approvals = metadata.tables["approvals"]
+grants = metadata.tables["grants"]
 attempts = metadata.tables["attempts"]
 wakeups = metadata.tables["wakeups"]
 outbox = metadata.tables["outbox"]

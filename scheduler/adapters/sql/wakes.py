@@ -90,6 +90,15 @@ def wake_due(connection: Connection, now: datetime, limit: int) -> list[Roused]:
     return roused
 
 
+def answered(connection: Connection, run_id: str, now: datetime) -> None:
+    """Wake a parked run whose question a person has answered; what it was told before is kept."""
+    row = connection.execute(_STATE, {"id": run_id}).first()
+    since, woken = (maybe_from_us(row[1]), woken_from(row[2])) if row else (None, None)
+    told = _keep_untold(woken, Woken(Waking.APPROVAL, now, None, since))
+    connection.execute(_WAKE, {"id": run_id, "woken": woken_text(told), "free": True, "by_person": False})
+    drop_wakeups(connection, [run_id], now)
+
+
 def _keep_untold(untold: Woken | None, woken: Woken) -> Woken:
     """Return what the agent must be told: an earlier wake that it never heard of is not forgotten.
 

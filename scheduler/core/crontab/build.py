@@ -115,6 +115,7 @@ class Builder:
             dst=terms.dst,
             fields=terms.fields,
             env=tuple(sorted((defaults.env | settings.env | line_settings.env).items())),
+            secrets=tuple(sorted(defaults.secrets.items())),
             line=lines.head.line,
             **values,
         )

@@ -45,6 +45,7 @@ class Defaults:
     def __init__(self, report: Report) -> None:
         self.env: dict[str, str] = {}
         self.fleet_usd: float | None = 0.0
+        self.secrets: dict[str, str] = {}
         self._report = report
         self._current: dict[str, _Default] = {}
 
@@ -57,7 +58,7 @@ class Defaults:
         if item.key == FLEET:
             self._read_fleet(item, before)
             return
-        option = read_default(item, self.env, self._report)
+        option = read_default(item, self.env, self.secrets, self._report)
         if option is None:
             return
         found: dict[str, Any] = {}

@@ -115,6 +115,10 @@ OPTIONS: tuple[Option, ...] = (
         "keep", "keep_seconds", values.keep, values.FOREVER,
         "how long runs that are over are kept, at least 1d; older ones are deleted", "KEEP",
     ),
+    Option(
+        "trust", "trust", values.profile, "propose",
+        "the profile that says what the agent may do: observe, propose, act, or one of trust.toml", "TRUST",
+    ),
 )  # fmt: skip
 
 BY_NAME: dict[str, Option] = {option.name: option for option in OPTIONS}
@@ -125,10 +129,12 @@ BY_UPPER["TZ"] = BY_NAME["tz"]
 
 ENV_PREFIX = "env."
 
-NOT_BUILT_OPTIONS = frozenset({"trust", "notify", "deliver", "sandbox", "memory", "priority", "after"})
+SECRET_PREFIX = "SECRET."
+
+NOT_BUILT_OPTIONS = frozenset({"notify", "deliver", "sandbox", "memory", "priority", "after"})
 """Options of later versions: refused by name, never accepted and ignored."""
 
-NOT_BUILT_DEFAULTS = frozenset({"TRUST", "NOTIFY", "DELIVER", "SANDBOX", "MEMORY", "HEARTBEAT", "DREAM"})
+NOT_BUILT_DEFAULTS = frozenset({"NOTIFY", "DELIVER", "SANDBOX", "MEMORY", "HEARTBEAT", "DREAM"})
 
 CRON_DEFAULTS: dict[str, str] = {
     "MAILTO": 'a job can say what became of a run: REPORT = "command"',

@@ -31,6 +31,7 @@ ERRORS: dict[str, str] = {
     "E14": "a job without a prompt, or with two",
     "E15": "indented text that belongs to no job, or indented with tabs and spaces mixed",
     "E16": "a shell command where a job's name should be",
+    "E17": "a trust profile that is missing or broken",
 }
 
 WARNINGS: dict[str, str] = {
@@ -42,6 +43,8 @@ WARNINGS: dict[str, str] = {
     "W06": "a spelling that cron programs read in different ways",
     "W07": "a default that no job uses",
     "W08": "a day that some months do not have",
+    "W09": "a grant that grants nothing",
+    "W10": "a tool that would stop and wait for a person",
 }
 
 

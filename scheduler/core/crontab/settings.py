@@ -14,10 +14,12 @@ from scheduler.core.crontab.options import (
     ENV_PREFIX,
     NOT_BUILT_DEFAULTS,
     NOT_BUILT_OPTIONS,
+    SECRET_PREFIX,
     Option,
 )
 from scheduler.core.crontab.problem import Report
 from scheduler.core.crontab.source import Span
+from scheduler.core.crontab.values import secret_reference
 from scheduler.core.suggest import did_you_mean
 from scheduler.errors import AgentcronError, ConfigError
 
@@ -73,8 +75,13 @@ def read_value(option: Option, item: Written, into: dict[str, Any], report: Repo
     return True
 
 
-def read_default(item: Written, env: dict[str, str], report: Report) -> Option | None:
-    """Return which option a default line sets, or None: then it was an ``env.X``, or E10 was reported."""
+def read_default(
+    item: Written, env: dict[str, str], secrets: dict[str, str], report: Report
+) -> Option | None:
+    """Return which option a default line sets; None for ``env.X``, ``SECRET.X``, and what was reported."""
+    if item.key.startswith(SECRET_PREFIX):
+        _read_secret(item, secrets, report)
+        return None
     if item.key.startswith(ENV_PREFIX):
         _read_env(item, env, report)
         return None
@@ -97,9 +104,23 @@ def _read_env(item: Written, env: dict[str, str], report: Report) -> None:
         env[name] = item.text
 
 
+def _read_secret(item: Written, secrets: dict[str, str], report: Report) -> None:
+    name = item.key.removeprefix(SECRET_PREFIX)
+    secrets.pop(name, None)  # a broken line must not leave the one before it in force
+    if not _ENV_NAME.match(name):
+        report.error("E11", item.key_span, f'"{name}" cannot be the name of a secret', "SECRET.TOKEN can")
+        return
+    try:
+        secrets[name] = secret_reference(item.text)
+    except ConfigError as error:
+        report.error("E11", item.value_span, f"{item.key}: {error.message}", error.help)
+
+
 def _unknown_option(key: str) -> tuple[str, str]:
     if key in NOT_BUILT_OPTIONS:
         return f"{key}= is not built yet", "remove it: an option that does nothing would mislead"
+    if key.upper().startswith(SECRET_PREFIX):
+        return f'no option "{key}"', "a secret has a line of its own above the job: SECRET.NAME = env:NAME"
     lower = key.lower().replace("_", "-")
     if lower in BY_NAME:
         return f'no option "{key}"', f"on a job's line it is written {lower}="
@@ -113,10 +134,12 @@ def _unknown_default(key: str) -> tuple[str, str]:
         return f"{key} is not built yet", "remove it: a default that does nothing would mislead"
     if key in CRON_DEFAULTS:
         return f'no default "{key}"', CRON_DEFAULTS[key]
+    if key.upper().startswith(SECRET_PREFIX):
+        return f'no default "{key}"', f"did you mean {SECRET_PREFIX}{key[len(SECRET_PREFIX) :]}?"
     upper = key.upper().replace("-", "_")
     if upper in BY_UPPER:
         return f'no default "{key}"', f"did you mean {upper}?"
     if (lower := key.lower().replace("_", "-")) in BY_NAME:
         return f'no default "{key}"', f"{lower}= is said by each job on its own line"
     near = did_you_mean(key, BY_UPPER)
-    return f'no default "{key}"', near or f"the defaults are {', '.join(BY_UPPER)} and env.X"
+    return f'no default "{key}"', near or f"the defaults are {', '.join(BY_UPPER)}, env.X and SECRET.X"

@@ -15,6 +15,8 @@ from scheduler.errors import ConfigError
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@~-]{0,255}\Z")
 _TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
 _MONEY = re.compile(r"\$?(\d{1,6}(?:\.\d{1,4})?)/(run|day)\Z")
+_SECRET_KINDS = ("env", "file", "keyring")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 _COUNT = re.compile(r"\d{1,9}\Z")
 
 _YES = frozenset({"yes", "true", "on", "1"})
@@ -173,6 +175,28 @@ def tool_names(text: str) -> tuple[str, ...]:
         if not _TOOL.match(name):
             raise ConfigError(f'"{name}" cannot be the name of a tool', help="for example tools=read,write")
     return tuple(dict.fromkeys(names))
+
+
+def profile(text: str) -> str:
+    """Return the name of a trust profile; whether there is one of that name is the trust file's business."""
+    if not _TOOL.match(text):
+        raise ConfigError(f'"{text}" cannot be the name of a profile', help="for example trust=propose")
+    return text
+
+
+def secret_reference(text: str) -> str:
+    """Return where a secret is; what was written is never repeated, it may be the secret itself."""
+    kind, colon, where = text.partition(":")
+    if not colon or kind not in _SECRET_KINDS or not where.strip() or len(text) > MAX_TEXT_CHARS:
+        near = did_you_mean(kind, _SECRET_KINDS) if colon and kind not in _SECRET_KINDS else ""
+        raise ConfigError(
+            "this does not say where the secret is", help=near or "env:NAME, file:PATH or keyring:NAME does"
+        )
+    if kind == "env" and not _VARIABLE.match(where):
+        raise ConfigError("this cannot be the name of an environment variable", help="for example env:TOKEN")
+    if kind == "file" and not where.startswith(("/", "~/")):
+        raise ConfigError("the path of a secret is absolute, or begins with ~/")
+    return text
 
 
 def some_text(what: str) -> Callable[[str], str]:

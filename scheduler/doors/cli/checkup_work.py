@@ -12,6 +12,7 @@ from scheduler.core.run import Run, State
 from scheduler.doors.cli.finding import Finding, Findings, counted, named
 from scheduler.doors.cli.times import Wall, span
 from scheduler.doors.cli.views import Facts, dead_runners, gather
+from scheduler.errors import CannotWorkError
 
 if TYPE_CHECKING:
     from scheduler.core.job import Job
@@ -142,6 +143,23 @@ def check_crontab(config: Config, clock: Wall) -> Findings:
     elif linted.table.jobs:
         yield Finding("ok", "key", "set, or not needed by any job")
     yield from _commands(config, linted.table.jobs)
+    yield from _sandbox(linted.table.jobs)
+
+
+def _sandbox(jobs: Sequence[Job]) -> Findings:
+    """Whether a sandbox holds here; without one the shell tool is off."""
+    from scheduler.engine.sandbox_proof import proven_program
+
+    wanting = [job.name for job in jobs if job.tools and "shell" in job.tools]
+    try:
+        program = proven_program()
+    except CannotWorkError as error:
+        text = f"the shell tool is off: {error.message}"
+        if wanting:
+            text += f"; wanted by {counted(wanting, 'job')} ({named(wanting)})"
+        yield Finding("problem" if wanting else "note", "sandbox", text, error.help)
+    else:
+        yield Finding("ok", "sandbox", f"{program} was seen to hold; the shell tool works")
 
 
 def _commands(config: Config, jobs: Sequence[Job]) -> Findings:

@@ -14,6 +14,7 @@ from scheduler.core.crontab.lint import all_problems
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.table import Table
 from scheduler.core.job import Job
+from scheduler.doors.cli.preflight import at_name, of_trust
 from scheduler.errors import AgentcronError
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
@@ -53,7 +54,8 @@ def lint_crontab(config: Config, now: datetime) -> Linted:
 def lint_text(config: Config, text: str, now: datetime) -> Linted:
     """Collect the problems that a text would have as the crontab."""
     table = crontab_file.parse_text(config, text, now)
-    problems = sorted((*all_problems(table, now), *_of_tools(table), *_of_rehearsals(table, config)))
+    found = (*all_problems(table, now), *_of_tools(table), *_of_rehearsals(table, config))
+    problems = sorted((*found, *of_trust(table, config, now)))
     return Linted(table, tuple(problems), keyless_jobs(table.jobs), unpriced_models(table.jobs))
 
 
@@ -106,6 +108,4 @@ def _of_rehearsals(table: Table, config: Config) -> Iterator[Problem]:
 
 
 def _at_name(table: Table, index: int, message: str, hint: str) -> Problem:
-    place = table.places[index]
-    span = place.name
-    return Problem(table.file, span.line, span.col, "E11", message, "error", span.end_col, hint, place.source)
+    return at_name(table, index, "E11", message, hint)

@@ -55,7 +55,7 @@ class JsonLines(logging.Formatter):
         }
         entry |= {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
         if record.exc_info:
-            entry["trace"] = self.formatException(record.exc_info)
+            entry["trace"] = record.exc_text or self.formatException(record.exc_info)
         return json.dumps(entry, ensure_ascii=True)
 
 

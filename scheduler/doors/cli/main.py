@@ -39,6 +39,10 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "unpause": ("steer", "Steer", "Let a paused job fire again."),
     "halt": ("halt", "Steer", "Start nothing any more: the kill switch."),
     "unhalt": ("halt", "Steer", "Go on where everything was halted."),
+    "approvals": ("consent", "Trust", "Show what runs ask before they may act."),
+    "approve": ("consent", "Trust", "Let one call happen, as it was shown."),
+    "deny": ("consent", "Trust", "Refuse one call; its run goes on."),
+    "trust": ("trust", "Trust", "Say what a job may do; take a grant back."),
     "backup": ("backup", "Keep", "Copy the database to a file, while daemons work."),
     "restore": ("restore", "Keep", "Put a backup in its place; nothing is repeated."),
     "prune": ("prune", "Keep", "Delete runs that their jobs keep no longer."),
@@ -49,7 +53,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
 
 DEBUG_VARIABLE = "AGENTCRON_DEBUG"
 
-SECTIONS = ("Start", "Run", "Look", "Steer", "Keep")
+SECTIONS = ("Start", "Run", "Look", "Steer", "Trust", "Keep")
 
 
 class Verbs(click.Group):

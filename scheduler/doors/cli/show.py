@@ -170,10 +170,23 @@ def _foot(story: Story, clock: Wall, *, nobody: bool) -> list[str]:
         else:
             text = f"open call: {call.name} ({call.effect}); {DOUBT[call.effect]}"
         lines += fold(text, indent="  ")
+    if run.marks:
+        lines += fold(_seen(run.marks), indent="  ")
     lines += fold(_spent(story), indent="  ")
     for line in _next(run, story, clock, nobody=nobody):
         lines += fold(line, indent="  ")
     return lines
+
+
+def _seen(marks: str) -> str:
+    """Return what counts for the rule of two: what was read of strangers, of the owner, and done outside."""
+    by_kind: dict[str, list[str]] = {}
+    for mark in marks.split("+"):
+        kind, _, source = mark.partition(":")
+        by_kind.setdefault(kind, []).append(source)
+    words = {"untrusted": "untrusted input", "private": "private data", "external": "effects outside"}
+    parts = [f"{words.get(kind, kind)} ({', '.join(sources)})" for kind, sources in by_kind.items()]
+    return f"has met {'; '.join(parts)}"
 
 
 def _spent(story: Story) -> str:
@@ -205,6 +218,8 @@ def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
             return [f"{verb} {wakes}", *waits, f"sooner: {resume}"]
         case State.PARKED if run.reason_code == "context":
             return [f"it cannot go on; start afresh: agentcron run {run.job}"]
+        case State.PARKED if run.reason_code == "approval":
+            return ["see what it asks, and answer: agentcron approvals"]
         case State.PARKED:
             if run.reason_code in ("budget", "budget-day"):
                 resume += f" --budget {run.cost_microusd / 1_000_000 + 1:.2f}"

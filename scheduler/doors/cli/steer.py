@@ -43,7 +43,8 @@ class MoneyOrMore(click.ParamType[tuple[bool, float]]):
         return text.startswith("+"), given
 
 
-def _with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
+def with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
+    """Open the parts of one process, do the work with them, and close them."""
     from scheduler.app import open_app
 
     async def opened() -> T:
@@ -65,7 +66,8 @@ def _find_run(config: Config, prefix: str) -> Run:
         return glance.run(prefix)
 
 
-async def _say_if_nobody(app: Any) -> None:
+async def say_if_nobody(app: Any) -> None:
+    """Say that what was asked for waits, when no daemon is there to do it."""
     if not await app.has_daemon():
         hint("nobody is running; it waits. Start: agentcron up")
 
@@ -94,9 +96,9 @@ def resume_command(config: Config, run: str, message: str, budget: tuple[bool, f
             was = await store.resume(found.id, now, message)
         say(f"run {found.id} of {found.job} was {was}; it is queued and goes on")
         say(f"look: agentcron show {found.id}")
-        await _say_if_nobody(app)
+        await say_if_nobody(app)
 
-    _with_app(config, work)
+    with_app(config, work)
     hint_if_halted(config)
     return 0
 
@@ -149,6 +151,10 @@ def _refuse_in_vain(run: Run, budget: float | None) -> None:
             f"run {run.id} is parked: {run.reason}",
             help=f"give it more: agentcron resume {run.id} --budget {_more(run)}",
         )
+    if run.reason_code == "approval":
+        raise RefusedError(
+            f"run {run.id} is parked: {run.reason}", help="see what it asks: agentcron approvals"
+        )
     if run.reason_code == "context":
         raise RefusedError(
             f"run {run.id} is parked: {run.reason}", help=f"start afresh: agentcron run {run.job}"
@@ -175,7 +181,7 @@ def cancel_command(config: Config, run: str) -> int:
             say(f"run {found.id} of {found.job} is asked to stop")
         say(f"look: agentcron show {found.id}    go on after all: agentcron resume {found.id}")
 
-    _with_app(config, work)
+    with_app(config, work)
     return 0
 
 
@@ -196,7 +202,7 @@ def pause_command(config: Config, job: str) -> int:
             say(f"job {found.name} was paused already")
         say(f"let it fire again: agentcron unpause {found.name}")
 
-    _with_app(config, work)
+    with_app(config, work)
     return 0
 
 
@@ -225,5 +231,5 @@ def unpause_command(config: Config, job: str) -> int:
         if not await app.has_daemon():
             hint("nobody is running, so nothing fires. Start: agentcron up")
 
-    _with_app(config, work)
+    with_app(config, work)
     return 0

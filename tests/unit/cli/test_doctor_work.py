@@ -16,6 +16,7 @@ from scheduler.core.run import State
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World
+from tests.kit.needs import lacking
 from tests.unit.cli import scenes
 from tests.unit.cli.conftest import Build, Call
 from tests.unit.cli.patients import lived, problems
@@ -209,3 +210,24 @@ def test_a_home_that_is_a_file(call: Call, home: Path) -> None:
     shutil.rmtree(home)
     home.write_text("")
     assert "is not a directory" in problems(call("doctor", "--json"))["home"]
+
+
+def test_a_sandbox_that_is_missing_matters_to_jobs_that_want_a_shell(
+    call: Call, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(home))
+    (home / "crontab").write_text('@manual quiet "x"\n')
+    answer = call("doctor").fits()
+    assert answer.status == 0
+    said = " ".join(answer.out.split())
+    assert "sandbox: the shell tool is off: there is no sandbox: bubblewrap is not installed" in said
+    (home / "crontab").write_text('@manual loud "x" tools=shell\n')
+    assert problems(call("doctor", "--json"))["sandbox"].endswith("wanted by 1 job (loud)")
+    assert "apt install bubblewrap" in " ".join(call("doctor").fits().out.split())
+
+
+def test_a_sandbox_that_holds_is_good_news(call: Call, home: Path) -> None:
+    if shutil.which("bwrap") is None:
+        lacking("bubblewrap is not installed (Debian: apt-get install bubblewrap)")
+    (home / "crontab").write_text('@manual loud "x" tools=shell\n')
+    assert "was seen to hold; the shell tool works" in " ".join(call("doctor").fits().out.split())

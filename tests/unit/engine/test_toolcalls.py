@@ -178,7 +178,9 @@ async def test_blocks_go_to_the_model_as_blocks(tmp_path: Path) -> None:
 
 
 async def test_words_of_strangers_label_the_message_that_carries_them(tmp_path: Path) -> None:
-    async with stage(tmp_path, call(("look", {}), ("note", {"text": "n"})), recorders=(Recorder(),)) as s:
+    async with stage(
+        tmp_path, call(("look", {}), ("note", {"text": "n"})), recorders=(Recorder(reads_untrusted=True),)
+    ) as s:
         run = await s.play()
         assert s.messages(run.id)[2].provenance == "untrusted:look+own"
 

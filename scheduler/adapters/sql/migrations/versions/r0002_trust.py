@@ -1,4 +1,4 @@
-"""Trust: what limits an agent, and what is known about that."""
+"""Trust: what runs have seen, which rule let a call act, questions to a person, and grants."""
 
 from __future__ import annotations
 
@@ -10,8 +10,109 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add what this revision adds."""
+    """Add the columns and tables of trust."""
+    _marks()
+    _approvals()
+    _grants()
+    _wakeups()
     _reservations()
+
+
+def _marks() -> None:
+    op.add_column("runs", sa.Column("marks", sa.Text(), nullable=False, server_default=""))
+    op.add_column("calls", sa.Column("rule", sa.Text(), nullable=False, server_default=""))
+    # Runs of before kept a label with each message: what they have read is not forgotten.
+    op.execute(
+        "UPDATE runs SET marks = 'untrusted:earlier' WHERE id IN"
+        " (SELECT run_id FROM messages WHERE provenance LIKE '%untrusted%')"
+    )
+
+
+def _approvals() -> None:
+    op.create_table(
+        "approvals",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("tool", sa.Text(), nullable=False),
+        sa.Column("args", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "state IN ('approved', 'asked', 'denied', 'expired', 'used')", name="approvals_state_known"
+        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("approvals_run", "approvals", ["run_id", "call_id"], unique=False)
+    op.create_index(
+        "approvals_open",
+        "approvals",
+        ["asked_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'asked'"),
+        postgresql_where=sa.text("state = 'asked'"),
+    )
+
+
+def _grants() -> None:
+    op.create_table(
+        "grants",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("spec", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "grants_job",
+        "grants",
+        ["job"],
+        unique=False,
+        sqlite_where=sa.text("revoked_at IS NULL"),
+        postgresql_where=sa.text("revoked_at IS NULL"),
+    )
+
+
+def _wakeups() -> None:
+    """Let a wake-up be of the kind "approval": SQLite changes no CHECK, so the table is made anew."""
+    op.rename_table("wakeups", "wakeups_before")
+    op.drop_index("wakeups_due")
+    op.drop_index("wakeups_run")
+    op.create_table(
+        "wakeups",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("due", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "kind IN ('approval', 'day', 'deadline', 'person', 'probe', 'retry', 'time')",
+            name="wakeups_kind_known",
+        ),
+        sa.CheckConstraint("state IN ('dropped', 'open', 'won')", name="wakeups_state_known"),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.execute("INSERT INTO wakeups SELECT id, run_id, kind, due, state, closed_at FROM wakeups_before")
+    op.drop_table("wakeups_before")
+    op.create_index(
+        "wakeups_due",
+        "wakeups",
+        ["due", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_index("wakeups_run", "wakeups", ["run_id", "state"], unique=False)
 
 
 def _reservations() -> None:

@@ -1,0 +1,81 @@
+"""Answers of a person to what a run asks, and the grants that come of them.  Each function is one unit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import text
+
+from scheduler.adapters.sql import queries, rows, rows_of_trust, wakes
+from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.rows import plain, to_us
+from scheduler.adapters.sql.statements import INSERT_GRANT
+from scheduler.core.trust.approval import Approval
+from scheduler.core.trust.grant import Grant
+from scheduler.errors import NotFoundError, RefusedError
+
+_ONE = text(f"{queries.APPROVALS} WHERE a.id = :id")
+_RUN = text("SELECT state FROM runs WHERE id = :id")
+_ANSWER = text(
+    "UPDATE approvals SET state = :state, answered_at = :now, answer = :answer"
+    " WHERE id = :id AND state = 'asked' AND expires_at > :now RETURNING id"
+)
+_REVOKE = text("UPDATE grants SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING job")
+# Runs that are over began nothing since they ended: two index ranges, however many runs are kept.
+_USED = text(
+    "SELECT c.name, count(*) FROM calls c WHERE c.started_at >= :since AND c.run_id IN ("
+    "SELECT r.id FROM runs r WHERE r.job = :job AND r.ended_at >= :since UNION ALL "
+    "SELECT r.id FROM runs r WHERE r.job = :job AND r.state IN"
+    " ('queued', 'running', 'sleeping', 'parked', 'retrying')) GROUP BY c.name"
+)
+
+
+def answer(
+    connection: Connection, approval_id: str, now: datetime, *, approve: bool, grant_id: str, words: str
+) -> Approval:
+    """See ``Store.answer``; a non-empty ``grant_id`` means "always"."""
+    row = connection.execute(_ONE, {"id": approval_id}).first()
+    if row is None:
+        raise NotFoundError(f"no run asks for an approval {approval_id}", help="see: agentcron approvals")
+    found = rows_of_trust.approval_from(row)
+    if connection.execute(_RUN, {"id": found.run_id}).scalar() != "parked":
+        raise RefusedError(
+            f"run {found.run_id} waits for no answer any more", help=f"look: agentcron show {found.run_id}"
+        )
+    state = "approved" if approve else "denied"
+    values = {"id": found.id, "state": state, "now": to_us(now), "answer": plain(words)}
+    if connection.execute(_ANSWER, values).first() is None:
+        over = (
+            "has expired, which counts as denied" if found.state == "asked" else f"was {found.state} already"
+        )
+        raise RefusedError(f"approval {found.id} {over}", help=f"look: agentcron show {found.run_id}")
+    if grant_id:
+        spec = Grant(tool=found.tool, exact=found.args).to_json()
+        connection.execute(
+            INSERT_GRANT,
+            {
+                "id": grant_id,
+                "job": found.job,
+                "spec": rows.dump(spec),
+                "created_at": to_us(now),
+                "revoked_at": None,
+            },
+        )
+    wakes.answered(connection, found.run_id, now)
+    return found
+
+
+def revoke(connection: Connection, grant_id: str, now: datetime) -> str:
+    """See ``Store.revoke``."""
+    row = connection.execute(_REVOKE, {"id": grant_id, "now": to_us(now)}).first()
+    if row is None:
+        raise NotFoundError(
+            f"there is no grant {grant_id} to revoke", help="see: agentcron trust explain JOB"
+        )
+    return str(row[0])
+
+
+def used_since(connection: Connection, job: str, since: datetime) -> dict[str, int]:
+    """See ``Store.used_today``."""
+    found = connection.execute(_USED, {"job": job, "since": to_us(since)}).all()
+    return {str(name): int(count) for name, count in found}

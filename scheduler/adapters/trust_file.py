@@ -1,0 +1,75 @@
+"""The trust file on the disk: ``trust.toml`` beside the crontab, read anew whenever it has changed."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from scheduler.config import Config
+from scheduler.core.job import Job
+from scheduler.core.trust.policy import Policy, Profile, parse_policy
+
+MOST_BYTES = 1_000_000
+
+
+def read_policy(config: Config) -> Policy:
+    """Return the policy of a home: of its trust file, or the built-in one when there is none.
+
+    A file that cannot be read, or that others may write, is a fault in the policy, never an empty one.
+    """
+    path = config.trust
+    try:
+        # One descriptor for both: whose file it is must be asked of the very file that is read.
+        with open(path, "rb") as file:
+            found = os.fstat(file.fileno())
+            if problem := _unsafe(found):
+                return Policy(fault=f"{path}: {problem}")
+            data = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        return Policy()
+    except OSError as error:
+        return Policy(fault=f"{path} cannot be read: {(error.strerror or 'refused').lower()}")
+    if len(data) > MOST_BYTES:
+        return Policy(fault=f"{path} is larger than {MOST_BYTES} bytes")
+    try:
+        return parse_policy(data.decode("utf-8-sig"), path.name)
+    except UnicodeDecodeError:
+        return Policy(fault=f"{path} is not UTF-8 text")
+
+
+def _unsafe(found: os.stat_result) -> str:
+    if not stat.S_ISREG(found.st_mode):
+        return "it is no regular file"
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "others may write it, so it proves nothing (chmod go-w)"
+    if found.st_uid not in (0, os.geteuid()):
+        return "it belongs to another user"
+    return ""
+
+
+class TrustFile:
+    """Gives each job its profile; a file that changed holds from the next call on."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._stamp: object = None
+        self._policy = Policy()
+
+    def __call__(self, job: Job) -> Profile:
+        """Return the profile of a job.
+
+        Raises:
+            ConfigError: the file or the profile is wrong, or there is none of that name.
+        """
+        stamp = _stamp(self._config.trust)
+        if self._stamp is None or stamp != self._stamp:
+            self._policy, self._stamp = read_policy(self._config), stamp
+        return self._policy.profile(job.trust)
+
+
+def _stamp(path: os.PathLike[str]) -> object:
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        return error.errno
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_mode, found.st_uid)

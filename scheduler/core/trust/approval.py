@@ -1,0 +1,53 @@
+"""An approval: a person's consent to one call, with exactly these arguments, used once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+ApprovalState = Literal["asked", "approved", "denied", "expired", "used"]
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One question to a person, and what came of it.
+
+    Args:
+        digest: of tool, arguments, run and policy; see ``digest``.
+        rule: why a person is asked, in one sentence.
+        answer: what the person said with a denial.
+    """
+
+    id: str
+    run_id: str
+    call_id: str
+    job: str
+    tool: str
+    args: Mapping[str, Any]
+    digest: str
+    rule: str
+    state: ApprovalState
+    asked_at: datetime
+    expires_at: datetime
+    answered_at: datetime | None = None
+    answer: str = ""
+
+    def allows(self, digest: str, now: datetime) -> bool:
+        """Whether it is the consent to the call that has this digest."""
+        return self.state == "approved" and self.digest == digest and now < self.expires_at
+
+
+def digest(run_id: str, tool: str, args: Mapping[str, Any], policy_version: str) -> str:
+    """Return what an approval is bound to: any change of these asks anew.
+
+    The arguments in canonical form: keys sorted, no blanks, no escapes but JSON's own (RFC 8785 without its
+    rule for numbers, which Python writes in one way only).
+    """
+    canonical = json.dumps(
+        [run_id, tool, dict(args), policy_version], sort_keys=True, separators=(",", ":"), ensure_ascii=True
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,140 @@
+"""A grant: what a person allows beforehand, as narrow as they care to write it."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from scheduler.core.instants import from_iso, to_iso
+
+# No sign that a shell reads, no quote, no control character: a star must not stretch over ``; rm -rf``.
+_STAR = r"[A-Za-z0-9 _./:=@%+,-]*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One grant.
+
+    Args:
+        tool: whose calls it allows.
+        args: patterns by the argument's name, each for its whole text; ``*`` stands for letters, digits,
+            blanks and ``_ . / : = @ % + , -``, everything else must be written out.
+        hosts: whom the argument ``url`` may name: ``example.org``, or ``*.example.org`` for those below it.
+        paths: folders that the argument ``path`` must lie in.
+        network: whether the call may use the network at all (the shell's sandbox has none otherwise).
+        per_day: how many calls it allows on one local day of the job; None: any number.
+        expires: from when on it allows nothing.
+        exact: the very arguments, when an approval was given "always"; None for grants of the trust file.
+        id: its name in the database; empty for grants of the trust file.
+    """
+
+    tool: str
+    args: tuple[tuple[str, str], ...] = ()
+    hosts: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    network: bool = False
+    per_day: int | None = None
+    expires: datetime | None = None
+    exact: Mapping[str, Any] | None = None
+    id: str = ""
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether it has expired."""
+        return self.expires is not None and now >= self.expires
+
+    def covers(self, tool: str, args: Mapping[str, Any], now: datetime) -> bool:
+        """Whether it allows this call, its number apart."""
+        if tool != self.tool or self.is_over(now):
+            return False
+        if self.exact is not None and dict(args) != dict(self.exact):
+            return False
+        if not all(fits(pattern, args.get(name)) for name, pattern in self.args):
+            return False
+        if self.hosts and not any(is_host(pattern, args.get("url")) for pattern in self.hosts):
+            return False
+        return not self.paths or any(is_below(folder, args.get("path")) for folder in self.paths)
+
+    def in_words(self) -> str:
+        """Return it as a person reads it."""
+        parts = [self.tool]
+        if self.exact is not None:
+            shown = ", ".join(f"{name}={value!r}" for name, value in self.exact.items())
+            parts.append(f"with exactly {shown}" if shown else "without arguments")
+        parts += [f"with {name} like {pattern!r}" for name, pattern in self.args]
+        if self.hosts:
+            parts.append(f"at {', '.join(self.hosts)}")
+        if self.paths:
+            parts.append(f"below {', '.join(self.paths)}")
+        if self.network:
+            parts.append("with the network")
+        if self.per_day is not None:
+            parts.append(f"{self.per_day} times a day at most")
+        if self.expires is not None:
+            parts.append(f"until {to_iso(self.expires)}")
+        return parts[0] + (": " + ", ".join(parts[1:]) if parts[1:] else ": any call")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values; ``grant_from_json`` reads it back."""
+        return {
+            "tool": self.tool,
+            "args": dict(self.args),
+            "hosts": list(self.hosts),
+            "paths": list(self.paths),
+            "network": self.network,
+            "per_day": self.per_day,
+            "expires": None if self.expires is None else to_iso(self.expires),
+            "exact": None if self.exact is None else dict(self.exact),
+        }
+
+
+def grant_from_json(values: Mapping[str, Any], *, id: str = "") -> Grant:
+    """Return what ``to_json`` wrote."""
+    expires = values["expires"]
+    return Grant(
+        tool=values["tool"],
+        args=tuple(values["args"].items()),
+        hosts=tuple(values["hosts"]),
+        paths=tuple(values["paths"]),
+        network=values["network"],
+        per_day=values["per_day"],
+        expires=None if expires is None else from_iso(expires),
+        exact=values["exact"],
+        id=id,
+    )
+
+
+def fits(pattern: str, value: object) -> bool:
+    """Whether a text is what a pattern with stars allows."""
+    if not isinstance(value, str):
+        return False
+    wanted = _STAR.join(re.escape(part) for part in pattern.split("*"))
+    return re.fullmatch(wanted, value) is not None
+
+
+def is_host(pattern: str, url: object) -> bool:
+    """Whether a URL names this host, by http or https, with no name or password before it."""
+    if not isinstance(url, str) or not url.isascii():
+        return False
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc or "\\" in url:
+        return False
+    if pattern.startswith("*."):
+        return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
+    return host == pattern.lower()
+
+
+def is_below(folder: str, path: object) -> bool:
+    """Whether an absolute path lies in a folder, by its text; what links lead to is the tool's business."""
+    if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
+        return False
+    normal, root = posixpath.normpath(path), posixpath.normpath(folder)
+    return normal == path.rstrip("/") and (normal == root or normal.startswith(root.rstrip("/") + "/"))

@@ -1,0 +1,121 @@
+"""The judge: whether a call may act, needs a person, or is refused; decided before it acts, from facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from scheduler.core.effect import Effect
+from scheduler.core.trust.grant import Grant
+from scheduler.core.trust.policy import Profile
+from scheduler.core.trust.seen import EXTERNAL, PRIVATE, UNTRUSTED, Declared, kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """It may act, under ``rule``.
+
+    Args:
+        grant: the one that covers it, or None.
+    """
+
+    rule: str
+    grant: Grant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A person must consent first; ``reason`` is what they read."""
+
+    rule: str
+    reason: str
+    grant: Grant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """It does not happen; ``reason`` is what the agent reads."""
+
+    rule: str
+    reason: str
+
+
+Verdict: TypeAlias = Allow | Ask | Refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the judge knows of the run.
+
+    Args:
+        marks: what it has seen and done so far; see ``seen``.
+        always: grants that came of approvals given "always".
+        used_today: calls of each tool that the job has begun on this local day.
+    """
+
+    profile: Profile
+    marks: frozenset[str]
+    always: Sequence[Grant]
+    used_today: Mapping[str, int]
+    now: datetime
+
+
+def judge(tool: Declared, args: Mapping[str, Any], facts: Facts) -> Verdict:
+    """Return what becomes of a call of ``tool``; control tools never come here, they only steer their run."""
+    profile = facts.profile
+    if profile.base == "observe" and (tool.effect is not Effect.PURE or tool.external):
+        return Refuse("observe", f"{tool.name} is no pure tool, and this job may only observe")
+    grants = (*profile.grants, *facts.always)
+    grant = next((g for g in grants if g.covers(tool.name, args, facts.now)), None)
+    external = tool.external or (grant is not None and grant.network)
+    third = _rule_of_two(tool, facts.marks, external=external)
+    if grant is not None and grant.exact is not None:
+        third = ""  # a person has consented to these very arguments: no secret can hide in them
+    if not external:
+        return Ask("rule-of-two", third, grant) if third else Allow("workdir", grant)
+    if grant is None:
+        return _uncovered(tool, grants, facts)
+    used = facts.used_today.get(tool.name, 0)
+    if grant.per_day is not None and used >= grant.per_day:
+        return _beyond(
+            profile, f"{tool.name} was used {used} times today, and the grant allows {grant.per_day}"
+        )
+    if third:
+        return Ask("rule-of-two", third, grant)
+    return Allow("grant", grant)
+
+
+def _rule_of_two(tool: Declared, marks: frozenset[str], *, external: bool) -> str:
+    """Return why this call would be the third of three things, or an empty text."""
+    now = set()
+    if tool.reads_private:
+        now.add(PRIVATE)
+    if external:
+        now.add(EXTERNAL)
+    if not now:
+        return ""  # it reads what it may, and acts nowhere: whatever it brings is judged at the next effect
+    have = kinds(marks) & {UNTRUSTED, PRIVATE, EXTERNAL}
+    if have | now != {UNTRUSTED, PRIVATE, EXTERNAL}:
+        return ""
+    sources = ", ".join(sorted(mark.partition(":")[2] for mark in marks if mark.startswith(UNTRUSTED)))
+    return (
+        f"{tool.name} would bring together untrusted input ({sources}), private data and an effect outside; "
+        "a run that nobody watches may have two of the three"
+    )
+
+
+def _uncovered(tool: Declared, grants: Sequence[Grant], facts: Facts) -> Verdict:
+    over = [g for g in grants if g.tool == tool.name and g.is_over(facts.now)]
+    others = [g for g in grants if g.tool == tool.name and not g.is_over(facts.now)]
+    why = f"{tool.name} acts outside the job's workdir, and no grant covers this call"
+    if others:
+        why += f"; granted: {'; '.join(g.in_words() for g in others)}"
+    elif over:
+        why += "; its grant has expired"
+    return _beyond(facts.profile, why)
+
+
+def _beyond(profile: Profile, why: str) -> Verdict:
+    return Ask("no-grant", why) if profile.base == "propose" else Refuse("no-grant", why)

@@ -1,0 +1,130 @@
+"""The verb ``trust``: what a job may do, in words; and taking back what was granted by an approval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from scheduler.adapters.trust_file import read_policy
+from scheduler.config import Config
+from scheduler.core.effect import Effect
+from scheduler.core.job import Job
+from scheduler.core.trust.grant import Grant
+from scheduler.core.trust.policy import IN_WORDS, Profile
+from scheduler.doors.cli import out
+from scheduler.doors.cli.fold import fold
+from scheduler.doors.cli.jobs import find_job, read_orders
+from scheduler.doors.cli.out import say
+from scheduler.doors.cli.params import JOB
+from scheduler.doors.cli.steer import with_app
+from scheduler.doors.cli.times import wall
+
+
+@click.group("trust")
+def trust_command() -> None:
+    """See what jobs may do, and take back what was granted."""
+
+
+@trust_command.command("explain", epilog="Example:  agentcron trust explain morning-brief")
+@click.argument("job", type=JOB)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def explain_command(config: Config, job: str, as_json: bool) -> int:
+    """Say in words what JOB may do, at what cost, and what would stop and wait."""
+    found = find_job(read_orders(config), job)
+    profile = read_policy(config).profile(found.trust)
+    always = _always(config, found.name)
+    if as_json:
+        out.print_json(
+            {
+                "job": found.name,
+                "profile": profile.name,
+                "base": profile.base,
+                "grants": [grant.to_json() for grant in profile.grants],
+                "always": [{"id": grant.id, **grant.to_json()} for grant in always],
+                "tools": {name: _fate(spec, profile, always) for name, spec in _specs(found).items()},
+            }
+        )
+        return 0
+    _explain(found, profile, always)
+    return 0
+
+
+def _explain(job: Job, profile: Profile, always: list[Grant]) -> None:
+    name = profile.name if profile.name == profile.base else f"{profile.name} (base {profile.base})"
+    say(f"{job.name} runs under {name}: {IN_WORDS[profile.base]}.")
+    say(f"It may spend ${job.budget.run_usd:.2f} a run and ${job.budget.day_usd:.2f} a day.")
+    say()
+    rows = [("tool", "may")]
+    rows += [(tool, _fate(spec, profile, always)) for tool, spec in _specs(job).items()]
+    for line in out.table(rows):
+        say(line)
+    now = wall().now
+    if profile.grants:
+        say()
+        say("Granted by the trust file:")
+        for grant in profile.grants:
+            over = " (expired)" if grant.is_over(now) else ""
+            _say_folded(f"{grant.in_words()}{over}")
+    if always:
+        say()
+        say("Granted by approvals given always:")
+        for grant in always:
+            _say_folded(f"{grant.id}  {grant.in_words()}")
+        say(f"Take one back: agentcron trust revoke {always[0].id}")
+    say()
+    say("Of untrusted input, private data and effects outside, a run may have two; the third asks.")
+
+
+def _say_folded(text: str) -> None:
+    for number, line in enumerate(fold(text, indent="    ")):
+        say(f"  {line}" if not number else line)
+
+
+def _specs(job: Job) -> dict[str, Any]:
+    from scheduler.tools.registry import specs_for
+
+    return {spec.name: spec for spec in specs_for(job.tools)}
+
+
+def _fate(spec: Any, profile: Profile, always: list[Grant]) -> str:
+    """Return what becomes of the calls of a tool, before anything of the run is known."""
+    from scheduler.tools.registry import ALWAYS
+
+    if spec.name in ALWAYS:
+        return "always: it only steers its own run"
+    if profile.base == "observe" and (spec.effect is not Effect.PURE or spec.external):
+        return "never: it is no pure tool"
+    if not spec.external:
+        return "freely: it stays in the workdir"
+    if any(grant.tool == spec.name for grant in (*profile.grants, *always)):
+        rest = "stops and waits for a person" if profile.base == "propose" else "is refused"
+        return f"as granted below; anything else {rest}"
+    if profile.base == "propose":
+        return "only after an approval: the run stops and waits"
+    return "never: no grant names it"
+
+
+def _always(config: Config, job: str) -> list[Grant]:
+    from scheduler.doors.cli.views import open_glance
+
+    glance = open_glance(config)
+    if glance is None:
+        return []
+    with glance:
+        return glance.always_grants(job)
+
+
+@trust_command.command("revoke", epilog="Example:  agentcron trust revoke 3fa9k2ce")
+@click.argument("id", metavar="ID")
+@click.pass_obj
+def revoke_command(config: Config, id: str) -> int:
+    """Take back the grant with this ID, which an approval had given always."""
+
+    async def work(app: Any) -> None:
+        job = await app.kit.store.revoke(id, app.kit.clock.now())
+        say(f"grant {id} of {job} is revoked; from its next call on the job asks again")
+
+    with_app(config, work)
+    return 0

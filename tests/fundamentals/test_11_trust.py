@@ -1,0 +1,178 @@
+"""Trust: authority comes from grants, never from a conversation.
+
+An agent that nobody watches reads what strangers wrote.  So each call is judged before it may act, by the
+job's *profile* (``observe``, ``propose``, ``act``, or one of ``trust.toml`` beside the crontab), and what no
+grant covers stops and waits for a person.  The run is *parked*: no process waits, and it survives restarts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from scheduler import tool
+from scheduler.core.run import Run, State
+from scheduler.core.trust.approval import Approval
+from scheduler.errors import NotFoundError, RefusedError
+from scheduler.ports.tool import Args, ToolContext
+from scheduler.testing.rehearsal import script
+from scheduler.testing.world import World, open_world
+
+JOB = "@manual  work  @work.md  model=rehearsal:work.jsonl {}\n"
+
+
+@asynccontextmanager
+async def office(folder: Path, options: str = "") -> AsyncIterator[tuple[World, list[Args]]]:
+    """A job whose agent posts a letter to Ada, which is an effect outside; and the letters that left."""
+    letters: list[Args] = []
+
+    @tool(
+        name="post",
+        description="Post a letter.",
+        schema={"type": "object"},
+        reads_private=False,
+        reads_untrusted=False,
+    )
+    async def post(args: Args, context: ToolContext) -> str:
+        letters.append(args)
+        return "posted"
+
+    (folder / "work.md").write_text("Post a letter.")
+    async with open_world(folder, tools={"post": post}) as world:
+        world.script("work", script().call("post", to="Ada").finish("Done."))
+        await world.load(JOB.format(options))
+        yield world, letters
+
+
+async def parked(world: World) -> tuple[Run, Approval]:
+    """Let the agent come to its question; return the run and the question."""
+    run = await world.play("work")
+    assert (run.state, run.reason_code) == (State.PARKED, "approval")
+    with world.glance() as glance:
+        [question] = glance.open_approvals()
+    return run, question
+
+
+async def on(world: World, run: Run) -> Run:
+    """Let a run go on as far as it can."""
+    await world.settle()
+    return await world.run(run.id)
+
+
+async def test_an_effect_outside_waits_for_a_person_and_then_happens_once(tmp_path: Path) -> None:
+    async with office(tmp_path) as (world, letters):
+        run, question = await parked(world)
+        assert letters == [], "nothing has happened"
+        assert (question.tool, question.args) == ("post", {"to": "Ada"})
+        await world.store.answer(question.id, world.clock.now(), approve=True)
+        run = await on(world, run)
+        assert (run.state, letters) == (State.SUCCEEDED, [{"to": "Ada"}])
+
+
+async def test_a_denied_call_does_not_happen_and_the_agent_is_told_why(tmp_path: Path) -> None:
+    async with office(tmp_path) as (world, letters):
+        run, question = await parked(world)
+        await world.store.answer(question.id, world.clock.now(), approve=False, words="Ask Bob.")
+        run = await on(world, run)
+        assert (run.state, letters) == (State.SUCCEEDED, [])
+        with world.reader() as reader:
+            [told] = [call for call in reader.calls(run.id) if call.name == "post"]
+        assert told.result == "A person denied this call and says: Ask Bob."
+        assert told.rule == f"denied:{question.id}"
+
+
+async def test_no_answer_is_a_no(tmp_path: Path) -> None:
+    async with office(tmp_path) as (world, letters):
+        run, question = await parked(world)
+        assert question.expires_at - question.asked_at == timedelta(hours=24)
+        await world.jump()
+        run = await world.run(run.id)
+        assert (run.state, letters) == (State.SUCCEEDED, []), "the agent heard of it, and went on"
+        with pytest.raises(RefusedError):
+            await world.store.answer(question.id, world.clock.now(), approve=True)
+
+
+async def test_an_answer_is_given_once(tmp_path: Path) -> None:
+    async with office(tmp_path) as (world, letters):
+        run, question = await parked(world)
+        await world.store.answer(question.id, world.clock.now(), approve=False)
+        with pytest.raises(RefusedError):
+            await world.store.answer(question.id, world.clock.now(), approve=True)
+        await on(world, run)
+        assert letters == []
+
+
+async def test_always_is_a_grant_for_these_very_arguments_that_can_be_revoked(tmp_path: Path) -> None:
+    async with office(tmp_path) as (world, letters):
+        run, question = await parked(world)
+        await world.store.answer(question.id, world.clock.now(), approve=True, always=True)
+        await on(world, run)
+        second = await world.play("work")
+        assert (second.state, len(letters)) == (State.SUCCEEDED, 2), "nobody was asked again"
+        with world.glance() as glance:
+            [grant] = glance.always_grants("work")
+        assert await world.store.revoke(grant.id, world.clock.now()) == "work"
+        await parked(world)
+        with pytest.raises(NotFoundError):
+            await world.store.revoke(grant.id, world.clock.now())
+
+
+async def test_a_policy_that_changed_asks_anew(tmp_path: Path) -> None:
+    (tmp_path / "trust.toml").write_text('default = "mine"\n[profile.mine]\n')
+    async with office(tmp_path) as (world, letters):
+        run, question = await parked(world)
+        grant = '[[profile.mine.grant]]\ntool = "fetch"\n'
+        (tmp_path / "trust.toml").write_text('default = "mine"\n[profile.mine]\n' + grant)
+        await world.store.answer(question.id, world.clock.now(), approve=True)
+        run = await on(world, run)
+        assert (run.state, letters) == (State.PARKED, []), "what was approved is not what holds now"
+
+
+async def test_a_grant_needs_no_person(tmp_path: Path) -> None:
+    text = '[profile.mail]\nbase = "act"\n[[profile.mail.grant]]\ntool = "post"\nargs.to = "Ada"\n'
+    (tmp_path / "trust.toml").write_text(text)
+    async with office(tmp_path, "trust=mail") as (world, letters):
+        run = await world.play("work")
+        assert (run.state, letters) == (State.SUCCEEDED, [{"to": "Ada"}])
+
+
+async def test_what_a_job_may_only_observe_is_refused_at_once(tmp_path: Path) -> None:
+    async with office(tmp_path, "trust=observe") as (world, letters):
+        run = await world.play("work")
+        assert (run.state, letters) == (State.SUCCEEDED, [])
+        with world.reader() as reader:
+            assert reader.calls(run.id)[0].rule == "observe"
+
+
+async def test_a_broken_trust_file_stops_the_job_before_any_cost(tmp_path: Path) -> None:
+    async with office(tmp_path) as (world, letters):
+        (tmp_path / "trust.toml").write_text("profile = 3\n")
+        run = await world.play("work")
+        assert (run.state, run.reason_code) == (State.PARKED, "trust")
+        assert "profile should be a table" in run.reason
+        assert (world.model.asks, letters) == ([], [])
+
+
+async def test_a_trust_file_that_others_may_write_proves_nothing(tmp_path: Path) -> None:
+    async with office(tmp_path) as (world, _):
+        (tmp_path / "trust.toml").write_text("")
+        (tmp_path / "trust.toml").chmod(0o666)
+        run = await world.play("work")
+        assert (run.state, run.reason_code) == (State.PARKED, "trust")
+        assert "chmod go-w" in run.reason
+
+
+async def test_what_a_run_has_read_stays_with_it(tmp_path: Path) -> None:
+    """The mark outlives a sleep of days: what a stranger wrote is not forgotten by sleeping on it."""
+    (tmp_path / "work.md").write_text("Read.")
+    async with open_world(tmp_path) as world:
+        world.script("work", script().call("glob", pattern="*").sleep("3d", "later").finish("Done."))
+        await world.load(JOB.format(""))
+        run = await world.play("work")
+        assert (run.state, run.marks) == (State.SLEEPING, "untrusted:glob")
+        await world.jump()
+        assert (await world.run(run.id)).marks == "untrusted:glob"

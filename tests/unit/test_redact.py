@@ -1,0 +1,95 @@
+"""Redaction: a secret is found in every form in which a program prints it, and nothing else is."""
+
+from __future__ import annotations
+
+import base64
+import textwrap
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.core.redact import Redactor
+from tests.kit.secrets import forms
+
+SECRET = 'cana/ry+47 11?"ü~'
+NAME = "[secret TOKEN]"
+REDACTOR = Redactor({"TOKEN": frozenset({SECRET})})
+
+
+@pytest.mark.parametrize("form", forms(SECRET))
+def test_a_secret_is_found_in_every_form(form: str) -> None:
+    text = forms(SECRET)[form]
+    shown = REDACTOR.text(f"before {text} after")
+    assert shown.startswith("before ")
+    assert shown.endswith(" after")
+    assert NAME in shown
+    assert len(shown) <= len(f"before {NAME} after") + 10, "a few characters hold neighbours, too"
+
+
+@pytest.mark.parametrize("alignment", range(3))
+def test_base64_is_found_where_lines_are_folded(alignment: int) -> None:
+    secret = "a-long-token-" + "0123456789abcdef" * 6
+    encoded = base64.b64encode(b"x" * alignment + secret.encode()).decode()
+    for fold in ("\n", "\r\n", "\\n"):
+        shown = Redactor({"T": frozenset({secret})}).text(fold.join(textwrap.wrap(encoded, 76)))
+        assert "[secret T]" in shown
+        assert len(shown) < 20
+
+
+def test_the_lines_of_a_long_secret_are_secrets_and_its_frame_is_not() -> None:
+    frame = "-----BEGIN SOMETHING-----"
+    secret = f"{frame}\n{'q' * 20}\n{'w' * 20}\nshort\n"
+    redactor = Redactor({"T": frozenset({secret})})
+    assert redactor.text(f"{frame} {'w' * 20} short") == f"{frame} [secret T] short"
+    assert redactor.text(secret) == "[secret T]\n"
+    assert redactor.text(secret.replace("\n", "\r\n")).strip() == "[secret T]"
+
+
+def test_ordinary_text_stays_as_it_is() -> None:
+    for text in ("", "a canary sings", SECRET[:-1], SECRET.upper(), base64.b64encode(b"else" * 9).decode()):
+        assert REDACTOR.text(text) == text
+    assert Redactor({}).text(SECRET) == SECRET
+    assert Redactor({"SHORT": frozenset({"abc"})}).text("abcabc") == "abcabc"
+
+
+class Kind(StrEnum):
+    """A member of this is no text, though it is a str."""
+
+    ODD = SECRET
+
+
+@dataclass(frozen=True)
+class Row:
+    """Something that is stored."""
+
+    text: str
+    number: int
+    rest: object = None
+
+
+def test_a_value_of_any_shape_is_gone_through() -> None:
+    row = Row(f"a {SECRET}", 7, ({"k": [SECRET, 1, None]}, {SECRET: Row("x", 1, SECRET)}, Kind.ODD))
+    assert REDACTOR.hidden(row) == Row(
+        f"a {NAME}", 7, ({"k": [NAME, 1, None]}, {NAME: Row("x", 1, NAME)}, Kind.ODD)
+    )
+    clean = Row("x", 1, (1, "y"))
+    assert REDACTOR.hidden(clean) is clean
+
+
+@given(
+    st.text(min_size=8, max_size=40).filter(lambda text: text.strip("\r\n") == text), st.binary(max_size=5)
+)
+def test_no_secret_survives(secret: str, before: bytes) -> None:
+    try:
+        data = secret.encode()
+    except UnicodeEncodeError:
+        return
+    redactor = Redactor({"T": frozenset({secret})})
+    assert redactor.text(secret) == "[secret T]"
+    assert redactor.text(quote(secret, safe="")) == "[secret T]"
+    assert "[secret T]" in redactor.text(base64.b64encode(before + data).decode())
+    assert redactor.text(data.hex()) == "[secret T]"

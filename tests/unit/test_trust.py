@@ -1,0 +1,271 @@
+"""Grants, profiles and the judge: what a call may do, decided from facts alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from scheduler.core.effect import Effect
+from scheduler.core.trust import seen
+from scheduler.core.trust.approval import digest
+from scheduler.core.trust.grant import Grant, grant_from_json
+from scheduler.core.trust.judge import Allow, Ask, Facts, Refuse, Verdict, judge
+from scheduler.core.trust.policy import BUILT_IN, Profile, parse_policy
+from scheduler.errors import ConfigError
+from scheduler.ports.tool import ToolSpec
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+def spec(
+    name: str = "post", effect: Effect = Effect.OPAQUE, *, private: bool = False, external: bool = True
+) -> ToolSpec:
+    return ToolSpec(
+        name=name,
+        description="",
+        schema={},
+        effect=effect,
+        reads_private=private,
+        reads_untrusted=False,
+        external=external,
+    )
+
+
+def verdict(tool: ToolSpec, profile: Profile, *marks: str, args: Any = None, **more: Any) -> Verdict:
+    facts = Facts(profile, frozenset(marks), more.get("always", ()), more.get("used", {}), NOW)
+    return judge(tool, args or {}, facts)
+
+
+def granting(*grants: Grant, base: Any = "act") -> Profile:
+    return Profile("mine", base, grants)
+
+
+# -- the three built-in profiles ------------------------------------------------------------------
+
+
+def test_observe_allows_pure_tools_only() -> None:
+    observe = BUILT_IN["observe"]
+    assert isinstance(verdict(spec("read", Effect.PURE, external=False), observe), Allow)
+    assert isinstance(verdict(spec("write", external=False), observe), Refuse)
+    assert isinstance(verdict(spec("fetch", Effect.PURE), observe), Refuse), "it reaches outside"
+
+
+def test_propose_is_free_in_the_workdir_and_asks_for_the_rest() -> None:
+    propose = BUILT_IN["propose"]
+    assert isinstance(verdict(spec("write", external=False), propose), Allow)
+    assert isinstance(verdict(spec(), propose), Ask)
+
+
+def test_act_does_what_is_granted_and_never_stalls_for_the_rest() -> None:
+    assert isinstance(verdict(spec(), BUILT_IN["act"]), Refuse)
+    assert isinstance(verdict(spec(), granting(Grant(tool="post"))), Allow)
+    assert isinstance(verdict(spec("mail"), granting(Grant(tool="post"))), Refuse)
+
+
+def test_an_expired_grant_allows_nothing() -> None:
+    over = Grant(tool="post", expires=NOW)
+    answer = verdict(spec(), granting(over))
+    assert isinstance(answer, Refuse)
+    assert "expired" in answer.reason
+
+
+def test_a_grant_counts_its_calls_of_the_day() -> None:
+    profile = granting(Grant(tool="post", per_day=2))
+    assert isinstance(verdict(spec(), profile, used={"post": 1}), Allow)
+    answer = verdict(spec(), profile, used={"post": 2})
+    assert isinstance(answer, Refuse)
+    assert "2 times today" in answer.reason
+
+
+# -- the rule of two ------------------------------------------------------------------------------
+
+
+def test_two_of_the_three_are_free_and_the_third_asks() -> None:
+    profile = granting(Grant(tool="post"))
+    assert isinstance(verdict(spec(), profile, "untrusted:fetch"), Allow)
+    assert isinstance(verdict(spec(), profile, "private:mail"), Allow)
+    answer = verdict(spec(), profile, "untrusted:fetch", "private:mail")
+    assert isinstance(answer, Ask)
+    assert answer.rule == "rule-of-two"
+    assert "fetch" in answer.reason
+
+
+def test_one_call_that_is_two_of_the_three_itself() -> None:
+    profile = granting(Grant(tool="post"))
+    assert isinstance(verdict(spec(private=True), profile, "untrusted:page"), Ask)
+
+
+def test_private_data_after_strangers_and_an_effect_asks_too() -> None:
+    reader = spec("mail", Effect.PURE, private=True, external=False)
+    assert isinstance(verdict(reader, BUILT_IN["act"], "untrusted:page"), Allow)
+    assert isinstance(verdict(reader, BUILT_IN["act"], "untrusted:page", "external:post"), Ask)
+
+
+def test_consent_to_the_very_arguments_is_consent() -> None:
+    exact = Grant(tool="post", exact={"to": "Ada"}, id="g1")
+    marks = ("untrusted:page", "private:mail")
+    act = BUILT_IN["act"]
+    assert isinstance(verdict(spec(), act, *marks, args={"to": "Ada"}, always=(exact,)), Allow)
+    assert isinstance(verdict(spec(), act, *marks, args={"to": "Eve"}, always=(exact,)), Refuse)
+
+
+def test_a_network_for_the_shell_is_an_effect_outside() -> None:
+    shell = spec("shell", external=False)
+    profile = granting(Grant(tool="shell", network=True))
+    assert isinstance(verdict(shell, profile, "untrusted:page", "private:mail"), Ask)
+    assert isinstance(verdict(shell, BUILT_IN["propose"], "untrusted:page", "private:mail"), Allow)
+
+
+@pytest.mark.parametrize(
+    "label, marks",
+    [
+        ("owner", set()),
+        ("own", set()),
+        ("owner+untrusted:gate", {"untrusted:gate"}),
+        ("untrusted:fetch+own", {"untrusted:fetch"}),
+        ("", {"untrusted:unlabelled"}),
+        ("root", {"untrusted:unlabelled"}),
+    ],
+)
+def test_a_label_that_is_missing_or_unknown_is_a_strangers(label: str, marks: set[str]) -> None:
+    assert seen.marks_of_label(label) == marks
+
+
+# -- patterns -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["git status", "git log -3", "git show HEAD:a/b.txt"])
+def test_a_star_stands_for_plain_words(command: str) -> None:
+    assert Grant(tool="shell", args=(("command", "git *"),)).covers("shell", {"command": command}, NOW)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("git status; rm -rf /", "git status && curl evil", "git status | sh", "git $(id)", "git `id`"),
+        *("git status\nrm x", "git > /etc/passwd", "git 'x'", 'git "x"', "git \\x", "git ${IFS}x", "git &"),
+        *("X=1 git status", " git status", "gitx", "git\tstatus", "git status\r", "git \u202e"),
+    ],
+)
+def test_a_star_does_not_stretch_over_what_a_shell_reads(command: str) -> None:
+    assert not Grant(tool="shell", args=(("command", "git *"),)).covers("shell", {"command": command}, NOW)
+
+
+@pytest.mark.parametrize(
+    "pattern, url, granted",
+    [
+        ("example.org", "https://example.org/x?y=1", True),
+        ("a.example.org", "http://A.example.org:8080/", True),
+        ("*.example.org", "https://a.b.example.org/", True),
+        ("*.example.org", "https://example.org/", False),
+        ("*.b.example.org", "https://ab.example.org/", False),
+        ("example.org", "https://example.org.evil.test/", False),
+        ("example.org", "https://example.org@evil.test/", False),
+        ("example.org", "https://evil.test/#@example.org", False),
+        ("example.org", "https://evil.test\\@example.org/", False),
+        ("example.org", "ftp://example.org/", False),
+        ("example.org", "https://ｅxample.org/", False),
+        ("example.org", "https://example.org:99999/", False),
+        ("example.org", "//example.org/", False),
+        ("example.org", None, False),
+    ],
+)
+def test_hosts(pattern: str, url: object, granted: bool) -> None:
+    assert Grant(tool="fetch", hosts=(pattern,)).covers("fetch", {"url": url}, NOW) is granted
+
+
+@pytest.mark.parametrize(
+    "path, granted",
+    [
+        ("/srv/out/a.txt", True),
+        ("/srv/out", True),
+        ("/srv/outside", False),
+        ("/srv/out/../x", False),
+        ("/srv/out//../x", False),
+        ("srv/out/a", False),
+        ("/srv/out/a\0", False),
+        (7, False),
+    ],
+)
+def test_paths(path: object, granted: bool) -> None:
+    assert Grant(tool="deliver", paths=("/srv/out",)).covers("deliver", {"path": path}, NOW) is granted
+
+
+def test_a_grant_is_stored_and_read_back() -> None:
+    grant = Grant(tool="post", exact={"to": ["Ada"]}, expires=NOW, per_day=3, hosts=("a.b",), id="g")
+    assert grant_from_json(grant.to_json(), id="g") == grant
+
+
+def test_an_approval_is_bound_to_every_part_of_its_call() -> None:
+    first = digest("r", "post", {"a": 1, "b": 2}, "v")
+    assert first == digest("r", "post", {"b": 2, "a": 1}, "v")
+    others = [("s", "post", {"a": 1, "b": 2}, "v"), ("r", "mail", {"a": 1, "b": 2}, "v")]
+    others += [("r", "post", {"a": 1, "b": 3}, "v"), ("r", "post", {"a": 1, "b": 2}, "w")]
+    assert len({first, *(digest(*each) for each in others)}) == 5
+
+
+# -- the trust file -------------------------------------------------------------------------------
+
+GOOD = """
+default = "ci"
+
+[profile.ci]
+base = "act"
+expires = 2027-01-31
+
+[[profile.ci.grant]]
+tool = "fetch"
+hosts = ["api.github.com"]
+per_day = 50
+"""
+
+
+def test_a_trust_file_is_read() -> None:
+    policy = parse_policy(GOOD, "trust.toml")
+    profile = policy.profile(None)
+    assert (profile.name, profile.base) == ("ci", "act")
+    [grant] = profile.grants
+    assert (grant.hosts, grant.per_day) == (("api.github.com",), 50)
+    assert grant.expires == datetime(2027, 1, 31, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (('tool = "fetch"', 'tol = "fetch"'), 'no key "tol"; did you mean tool?'),
+        (('base = "act"', 'base = "root"'), "base is one of observe, propose, act"),
+        (("per_day = 50", "per_day = 0"), "per_day is a whole number from 1 on"),
+        (("per_day = 50", "per_day = true"), "per_day is a whole number from 1 on"),
+        (('["api.github.com"]', '["*"]'), "is no host name"),
+        (('["api.github.com"]', '["10.0.0.1"]'), "is no host name"),
+        (('["api.github.com"]', "[]"), "hosts is empty"),
+        (('["api.github.com"]', '"api.github.com"'), "should be a list of texts"),
+        (("2027-01-31", '"tomorrow"'), "is a date or an instant"),
+        (("2027-01-31", "2027-01-31T00:00:00"), "has no offset"),
+        (('base = "act"', 'base = "observe"'), "observe takes no grants"),
+    ],
+)
+def test_a_broken_profile_stops_its_jobs_and_no_others(change: tuple[str, str], words: str) -> None:
+    policy = parse_policy(GOOD.replace(*change), "trust.toml")
+    with pytest.raises(ConfigError, match=r"trust\.toml:4: ") as caught:
+        policy.profile("ci")
+    assert words in caught.value.message
+    assert policy.profile("observe").base == "observe", "jobs of other profiles go on"
+
+
+@pytest.mark.parametrize(
+    "text", ["profile = 3", "[profile", 'default = "nobody"', "[profiles.x]\n", "default = 1"]
+)
+def test_a_broken_file_stops_every_job(text: str) -> None:
+    policy = parse_policy(text, "trust.toml")
+    for name in (None, "observe", "act"):
+        with pytest.raises(ConfigError, match=r"trust\.toml"):
+            policy.profile(name)
+
+
+def test_an_unknown_profile_is_named_with_its_neighbour() -> None:
+    with pytest.raises(ConfigError, match='no trust profile "obsrve"') as caught:
+        parse_policy(GOOD, "trust.toml").profile("obsrve")
+    assert "observe" in caught.value.help
