@@ -6,6 +6,7 @@ crontab                ``--crontab``, AGENTCRON_CRONTAB, else ``<home>/crontab``
 database               ``<home>/agentcron.db``
 trust file             ``trust.toml`` beside the crontab
 workdir of a job       ``<home>/work/<job>`` unless the job names one
+halt file              ``<home>/HALT``: while it is there, nothing starts
 =====================  ==========================================================
 """
 
@@ -47,6 +48,11 @@ class Config:
     def work(self) -> Path:
         """The default workdirs."""
         return self.home / "work"
+
+    @property
+    def halt(self) -> Path:
+        """The kill switch: while anything lies here, nothing starts."""
+        return self.home / "HALT"
 
     def make_home(self) -> None:
         """Create the home, readable by its owner only.

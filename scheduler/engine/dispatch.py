@@ -89,6 +89,10 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
                 put = _put(at, call, known)
                 if put is None:
                     asks.append(_question(kit, at, call, ask, known))
+                elif put.state == "used":
+                    # By this very call, which was taken back before it acted: the consent is still its own.
+                    allowed.append(call)
+                    docket.rules[call.id] = f"approved:{put.id}"
                 elif put.allows(_digest(at, call, known.profile), known.now):
                     allowed.append(call)
                     docket.rules[call.id] = f"approved:{put.id}"

@@ -26,12 +26,12 @@ from scheduler.adapters.sql.statements import (
     lose_requests,
     sources,
 )
-from scheduler.core.budget import day_start
+from scheduler.core.budget import FLEET_ZONE, DayCap, day_start
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import CLOSED_CALLS, Request
 from scheduler.core.lease import Lease
 from scheduler.core.run import FINAL, Move, transition
-from scheduler.errors import LostLeaseError
+from scheduler.errors import LostLeaseError, OverBudgetError
 
 _MINE = "id = :id AND epoch = :epoch AND state = 'running'"
 
@@ -71,6 +71,7 @@ _TOLD = text("UPDATE runs SET woken = NULL WHERE id = :id")
 
 # A closed call is never opened or answered again: its effect may have happened once already.
 _OPEN = "run_id = :run_id AND id = :id AND state IN ('planned', 'started', 'waiting') RETURNING id"
+_TAKE_BACK = text(f"UPDATE calls SET state = 'planned', started_at = NULL WHERE {_OPEN}")
 _BEGIN_CALL = text(f"UPDATE calls SET state = :state, started_at = :now, rule = :rule WHERE {_OPEN}")
 _END_CALL = text(
     "UPDATE calls SET state = :state, result = :result, provenance = :provenance, ended_at = :now,"
@@ -97,6 +98,7 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
 
     Raises:
         LostLeaseError: the epoch has moved on, or the run no longer runs.
+        OverBudgetError: there is no room for the request that the step opens.
         ValueError: the step does not fit what is stored; a mistake of the caller, and nothing was written.
     """
     job, last_seq, cancel_asked = _fence(connection, lease, step)
@@ -119,12 +121,40 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
         values = {"id": approval_id, "run_id": run_id, "state": state}
         _must_hit(connection, _SETTLE, values, "approval")
     if step.opened is not None:
+        if step.cap is not None:
+            _require_room(connection, job, step.cap)
+            _require_room_in_fleet(connection, step.at)
         connection.execute(INSERT_REQUEST, rows.request_values(run_id, job, step.opened))
     if step.closed is not None:
         _close_request(connection, run_id, job, step.closed)
     if step.notices and not _is_old_news(connection, run_id, step):
         connection.execute(INSERT_NOTICE, _notices(run_id, job, step))
     return cancel_asked if step.move is None else _let_go(connection, lease, step, step.move, cancel_asked)
+
+
+def _require_room(connection: Connection, job: str, cap: DayCap) -> None:
+    """Refuse a request whose job's day has no room left; one that has any may overdraw it, once.
+
+    Raises:
+        OverBudgetError: what was spent and what is out has reached the cap.
+    """
+    values = {"job": job, "since": to_us(cap.since)}
+    spent = int(connection.execute(_SPENT, values).scalar_one())
+    out = int(connection.execute(_OUT, {"job": job}).scalar_one())
+    if spent + out >= cap.microusd:
+        raise OverBudgetError("budget-day", spent, out, cap.microusd)
+
+
+def _require_room_in_fleet(connection: Connection, now: datetime) -> None:
+    """Do the same for all jobs together, where the crontab has a cap for them."""
+    cap = connection.execute(_FLEET, {}).scalar()
+    if cap is None:
+        return
+    since = to_us(day_start(now, FLEET_ZONE))
+    spent = int(connection.execute(_FLEET_SPENT, {"since": since}).scalar_one())
+    out = int(connection.execute(_FLEET_OUT, {}).scalar_one())
+    if spent + out >= int(cap):
+        raise OverBudgetError("budget-fleet", spent, out, int(cap))
 
 
 def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, bool]:
@@ -166,6 +196,8 @@ def _advance_calls(connection: Connection, run_id: str, step: Step) -> None:
             values = {"run_id": run_id, "id": call_id, "state": state, "now": now}
             values["rule"] = step.rules.get(call_id, "")
             _must_hit(connection, _BEGIN_CALL, values, "call")
+    for call_id in step.taken_back:
+        _must_hit(connection, _TAKE_BACK, {"run_id": run_id, "id": call_id}, "call")
     for result in step.results:
         _must_hit(connection, _END_CALL, _result(run_id, result, now), "call")
 
@@ -303,6 +335,10 @@ _FUTILE = text(
     f" AND state IN ('answered', 'failed') AND number > :since {_NEWEST}"
 )
 _SPENT = text(queries.SPENT)
+_OUT = text(queries.OUT)
+_FLEET = text("SELECT value FROM meta WHERE key = 'fleet'")
+_FLEET_SPENT = text(queries.FLEET_SPENT)
+_FLEET_OUT = text(queries.FLEET_OUT)
 _APPROVALS = text(queries.RUN_APPROVALS)
 _GRANTS = text(queries.GRANTS)
 

@@ -15,6 +15,7 @@ def upgrade() -> None:
     _approvals()
     _grants()
     _wakeups()
+    _reservations()
 
 
 def _marks() -> None:
@@ -112,3 +113,17 @@ def _wakeups() -> None:
         postgresql_where=sa.text("state = 'open'"),
     )
     op.create_index("wakeups_run", "wakeups", ["run_id", "state"], unique=False)
+
+
+def _reservations() -> None:
+    op.add_column(
+        "requests", sa.Column("reserved_microusd", sa.BigInteger(), server_default="0", nullable=False)
+    )
+    op.create_index(
+        "requests_out",
+        "requests",
+        ["job"],
+        unique=False,
+        sqlite_where=sa.text("state = 'sent'"),
+        postgresql_where=sa.text("state = 'sent'"),
+    )
