@@ -11,6 +11,7 @@ from typing import Literal
 
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.daylog import FileDayLog
+from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.rehearsal import RehearsalModel, is_rehearsal
 from scheduler.adapters.secrets import Hiding, SystemSecrets
@@ -19,6 +20,7 @@ from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.adapters.trust_file import TrustFile
 from scheduler.config import Config
+from scheduler.core.conversation import Usage
 from scheduler.core.job import Job
 from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.engine.kit import Kit, Toolbox
@@ -89,6 +91,15 @@ def require_key(jobs: Iterable[Job]) -> None:
             f"ANTHROPIC_API_KEY is not set; {need} it ({shown})",
             help="export ANTHROPIC_API_KEY=..., or try without a key: agentcron demo",
         )
+
+
+def price_of(model: str, usage: Usage) -> int | None:
+    """Return what so many tokens of a model cost in millionths of a dollar; None: nobody knows."""
+    if is_rehearsal(model):
+        return 0
+    from scheduler.adapters.anthropic.prices import price_microusd
+
+    return price_microusd(model, usage)
 
 
 def job_tools(job: Job) -> Toolbox:
@@ -167,16 +178,18 @@ async def open_app(
     models, secrets = Models(), SystemSecrets()
     hiding = Hiding(secrets)
     kit = Kit(
-        store,
-        SystemClock(),
-        models,
-        job_tools,
-        TrustFile(config),
-        FileDayLog(config.log, config.database),
-        settings or Settings(),
-        witness or Witness(),
-        boot_id(),
-        secrets,
+        store=store,
+        clock=SystemClock(),
+        model_for=models,
+        tools_for=job_tools,
+        profile_for=TrustFile(config),
+        daylog=FileDayLog(config.log, config.database),
+        settings=settings or Settings(),
+        witness=witness or Witness(),
+        boot_id=boot_id(),
+        price=price_of,
+        halted=HaltFile(config.halt).reason,
+        secrets=secrets,
     )
     log.addFilter(hiding)
     try:

@@ -7,6 +7,7 @@ database               ``<home>/agentcron.db``
 trust file             ``trust.toml`` beside the crontab
 daily log              ``<home>/log/YYYY-MM-DD.jsonl``
 workdir of a job       ``<home>/work/<job>`` unless the job names one
+halt file              ``<home>/HALT``: while it is there, nothing starts
 =====================  ==========================================================
 """
 
@@ -53,6 +54,11 @@ class Config:
     def log(self) -> Path:
         """The daily log."""
         return self.home / "log"
+
+    @property
+    def halt(self) -> Path:
+        """The kill switch: while anything lies here, nothing starts."""
+        return self.home / "HALT"
 
     def make_home(self) -> None:
         """Create the home, readable by its owner only.

@@ -8,6 +8,8 @@
     ├── UsageError                 2   the command line was called wrongly
     ├── NotFoundError              3   no such job, run or file
     ├── RefusedError               4   not possible in this state
+    ├── HaltedError                4   the home is halted: nothing may start
+    ├── OverBudgetError            4   a cap is used up, or held by requests that are out
     ├── CannotWorkError            5   database, disk, key or network
     │   ├── DayLogError            5   the daily log cannot be written: nothing acts
     │   └── StoreError             5   the database: missing, locked, full, read-only, corrupt, newer
@@ -88,6 +90,31 @@ class RefusedError(AgentcronError):
     """The request is understood and not possible in this state."""
 
     exit_status = 4
+
+
+class HaltedError(AgentcronError):
+    """The home is halted: nothing may start until a person lets it go on."""
+
+    exit_status = 4
+
+
+class OverBudgetError(AgentcronError):
+    """A day's cap leaves no room for another request, which was not opened.
+
+    Args:
+        code: ``budget-day`` or ``budget-fleet``.
+        spent: in millionths of a dollar, like the others.
+        out: what the requests that are out may still cost.
+    """
+
+    exit_status = 4
+
+    def __init__(self, code: str, spent: int, out: int, cap: int) -> None:
+        super().__init__(f"{code}: {spent} spent and {out} out of {cap}")
+        self.code = code
+        self.spent = spent
+        self.out = out
+        self.cap = cap
 
 
 class CannotWorkError(AgentcronError):

@@ -240,6 +240,7 @@ class CrontabFile:
             file=str(self._config.crontab),
             problems=tuple(problem.render() for problem in table.errors),
             keep_seconds=table.keep_seconds,
+            fleet_usd=table.fleet_usd,
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from scheduler.core.budget import DayCap
 from scheduler.core.conversation import Block, Call, CallState, Message, Request
 from scheduler.core.job import Job
 from scheduler.core.run import Move, Outcome, Run, after
@@ -63,6 +64,7 @@ class Step:
         messages: appended; their seq must follow the stored ones.
         planned: new rows of the call journal.
         started: call ids that become ``started``: durable before their effect.
+        taken_back: call ids that become ``planned`` again: they were started, and certainly have not acted.
         waiting: call ids that become ``waiting`` (the open sleep).
         results: calls that get their result.
         rules: by call id, what lets the started ones act.
@@ -70,6 +72,7 @@ class Step:
         asks: questions to a person; a run that parks for them writes them in the same transaction.
         settled: approvals by id that are over: used by a call that starts, or expired.
         opened: the request that is about to be sent.
+        cap: with ``opened``: what the job's day may cost; when others have used it up, nothing is written.
         closed: the request that was answered or failed, by its number.
         wakeups: what the run waits for from now on.
         told: true when the agent was told why it woke, so that ``Woken`` may be forgotten.
@@ -89,6 +92,7 @@ class Step:
     messages: tuple[Message, ...] = ()
     planned: tuple[Call, ...] = ()
     started: tuple[str, ...] = ()
+    taken_back: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     results: tuple[CallResult, ...] = ()
     rules: Mapping[str, str] = field(default_factory=dict)
@@ -96,6 +100,7 @@ class Step:
     asks: tuple[Approval, ...] = ()
     settled: Mapping[str, ApprovalState] = field(default_factory=dict)
     opened: Request | None = None
+    cap: DayCap | None = None
     closed: Request | None = None
     wakeups: tuple[WakeUp, ...] = ()
     told: bool = False
@@ -223,6 +228,8 @@ def _advance(call: Call, step: Step) -> Call:
     if call.id in step.started:
         rule = step.rules.get(call.id, "")
         call = replace(call, state=CallState.STARTED, started_at=step.at, rule=rule)
+    if call.id in step.taken_back:
+        call = replace(call, state=CallState.PLANNED, started_at=None)
     if call.id in step.waiting:
         call = replace(call, state=CallState.WAITING, started_at=step.at)
     for result in step.results:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
@@ -135,6 +135,7 @@ class Request:
     """One call of the model: recorded before it is sent, closed when it is answered.
 
     ``lost`` means that the process died while it was out: it may have been billed, and its cost is unknown.
+    ``reserved_microusd``: the most that it can cost, counted while it is out, and for ever when it is lost.
     ``cost_assumed``: nobody knows the price of the model, so every token was counted at an assumed one.
 
     ``covers``: this is a compaction: it asks for a summary of the messages up to this seq, not for an answer.
@@ -155,6 +156,14 @@ class Request:
     error: str = ""
     covers: int | None = None
     summary: Block | None = None
+    reserved_microusd: int = 0
+
+    def as_lost(self, now: datetime, error: str) -> Request:
+        """Return it as one whose answer will never be read: it may be billed, so its reservation is spent."""
+        cost = self.reserved_microusd or None
+        return replace(
+            self, state="lost", ended_at=now, error=error, cost_microusd=cost, cost_assumed=cost is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ class StandingOrders:
     """A loaded crontab: the jobs that can run, and those that cannot.
 
     ``keep_seconds`` is how long runs of jobs are kept that it no longer has; 0 is for ever.
+    ``fleet_usd`` is the most that all jobs may cost in a day (UTC); 0 is no cap, None leaves the stored one.
     """
 
     jobs: tuple[Job, ...]
@@ -89,3 +90,4 @@ class StandingOrders:
     file: str = ""
     problems: tuple[str, ...] = ()
     keep_seconds: int = 0
+    fleet_usd: float | None = 0.0

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from scheduler.core.breaker import SAME, stuck_on
 from scheduler.core.checkpoint import Checkpoint
 from scheduler.core.conversation import Call, CallState
 from scheduler.core.job import DEFAULT_COMPACT_TOKENS
@@ -146,7 +147,7 @@ def next_step(at: Checkpoint, limits: Limits, is_control: Callable[[str], bool])
     if last.role == "user":
         if _has_news(at):
             return Continue("person")
-        return _over(at, limits) or _compact(at, limits) or AskModel()
+        return _over(at, limits) or _stuck(at) or _compact(at, limits) or AskModel()
     if at.calls:
         return _with_calls(at, limits, is_control)
     return _without_calls(at, limits)
@@ -235,6 +236,13 @@ def _over(at: Checkpoint, limits: Limits) -> Fail | Park | None:
     if at.steps >= limits.max_steps:
         return Fail("max-steps", f"the attempt has made {at.steps} steps, its limit")
     return None
+
+
+def _stuck(at: Checkpoint) -> Park | None:
+    calls = stuck_on(at.messages)
+    if calls is None:
+        return None
+    return Park("no-progress", f"{SAME} times in a row it called {calls} alike, with the same result")
 
 
 def usd(microusd: int) -> str:

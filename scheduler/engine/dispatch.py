@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from scheduler.core.budget import day_start
-from scheduler.core.checkpoint import CallResult, Checkpoint
+from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import Call, CallState
+from scheduler.core.run import Move
 from scheduler.core.trust import seen
 from scheduler.core.trust.approval import Approval, ApprovalState, digest
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.judge import Allow, Ask, Facts, Refuse, judge
 from scheduler.core.trust.policy import Profile
+from scheduler.core.wakeup import WakeUp, Waking
+from scheduler.engine.answers import notices
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.ports.tool import ControlTool
 
@@ -86,6 +89,10 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
                 put = _put(at, call, known)
                 if put is None:
                     asks.append(_question(kit, at, call, ask, known))
+                elif put.state == "used":
+                    # By this very call, which was taken back before it acted: the consent is still its own.
+                    allowed.append(call)
+                    docket.rules[call.id] = f"approved:{put.id}"
                 elif put.allows(_digest(at, call, known.profile), known.now):
                     allowed.append(call)
                     docket.rules[call.id] = f"approved:{put.id}"
@@ -100,6 +107,24 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
         refused=tuple(refused),
         asks=tuple(asks),
         open_asks=tuple(open_asks),
+    )
+
+
+def parked(at: Checkpoint, docket: Docket, now: datetime) -> Step:
+    """Return the step in which a run rests until its questions are answered, or the first one has expired."""
+    waiting = (*docket.open_asks, *docket.asks)
+    first = waiting[0]
+    more = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+    reason = f"{first.tool} needs an approval{more}: {first.rule}"
+    return Step(
+        at=now,
+        move=Move.PARK,
+        reason=reason,
+        reason_code="approval",
+        waiting_for=f"an answer: agentcron approve {first.id}",
+        wakeups=(WakeUp(Waking.APPROVAL, min(each.expires_at for each in waiting)),),
+        asks=docket.asks,
+        notices=notices(at, f"{reason}. Answer: agentcron approve {first.id}"),
     )
 
 

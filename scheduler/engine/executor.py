@@ -8,26 +8,24 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
-from importlib import resources
 from typing import Literal
 
 from scheduler.core import turn
-from scheduler.core.budget import next_local_day
+from scheduler.core.budget import FLEET_ZONE, next_local_day
 from scheduler.core.checkpoint import CallResult, Step
 from scheduler.core.conversation import Call, CallState, Request
 from scheduler.core.retry import BackOff, after_fault
 from scheduler.core.run import Move, State
 from scheduler.core.trust import seen
-from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step
+from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step, usd
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.core.window import latest_cut
 from scheduler.engine import answers
 from scheduler.engine.commits import Progress
 from scheduler.engine.control import settle
-from scheduler.engine.dispatch import Docket
-from scheduler.engine.gate import ask_gate
+from scheduler.engine.dispatch import Docket, parked
 from scheduler.engine.kit import Kit, Toolbox
+from scheduler.engine.opening import opening
 from scheduler.engine.requests import ask_model, compact
 from scheduler.engine.toolcalls import run_calls
 from scheduler.errors import (
@@ -36,21 +34,19 @@ from scheduler.errors import (
     CannotWorkError,
     ConfigError,
     DayLogError,
+    HaltedError,
     LostLeaseError,
     ModelFault,
+    OverBudgetError,
     StoreError,
 )
 from scheduler.ports.tool import ControlTool
 
 log = logging.getLogger("agentcron")
 
+FLEET_CODE = "budget-fleet"
+
 Interruption = Literal["stop", "cancel", "lost", "timeout"]
-
-
-@cache
-def system_prompt() -> str:
-    """Return the system prompt of an unattended agent."""
-    return resources.files("scheduler.engine").joinpath("system_prompt.md").read_text(encoding="utf-8")
 
 
 class Executor:
@@ -126,7 +122,8 @@ class Executor:
             if self.progress.cancel_asked:
                 self._interrupted = "cancel"
                 return
-            if self._stopping():
+            # Halted, too, the run is handed back and goes on later where it was.
+            if self._stopping() or self.kit.halted() is not None:
                 self._interrupted = "stop"
                 return
             await self._one_step()
@@ -193,46 +190,17 @@ class Executor:
 
     async def _park_for_answer(self, docket: Docket) -> None:
         """Rest until a person answers, or until the first question has expired and counts as denied."""
-        now, at = self.kit.clock.now(), self.progress.at
-        waiting = (*docket.open_asks, *docket.asks)
-        first = waiting[0]
-        more = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-        reason = f"{first.tool} needs an approval{more}: {first.rule}"
-        await self.progress.commit(
-            Step(
-                at=now,
-                move=Move.PARK,
-                reason=reason,
-                reason_code="approval",
-                waiting_for=f"an answer: agentcron approve {first.id}",
-                wakeups=(WakeUp(Waking.APPROVAL, min(each.expires_at for each in waiting)),),
-                asks=docket.asks,
-                notices=answers.notices(at, f"{reason}. Answer: agentcron approve {first.id}"),
-            )
-        )
+        await self.progress.commit(parked(self.progress.at, docket, self.kit.clock.now()))
 
     def _is_control(self, name: str) -> bool:
         return isinstance(self._tools.get(name), ControlTool)
 
     async def _begin(self) -> None:
-        kit, at = self.kit, self.progress.at
-        gate = await ask_gate(at, kit.settings)
-        now = kit.clock.now()
-        if gate.verdict == "shut":
-            await self.progress.commit(Step(at=now, move=Move.QUIET, reason=gate.reason, reason_code="gate"))
-            return
-        if gate.verdict == "broken":
-            await self._fail("gate", gate.reason)
-            return
-        tools = [tool.spec.as_param() for tool in self._tools.values()]
-        await self.progress.commit(
-            Step(
-                at=now,
-                frame=answers.frame(at, system_prompt(), tools),
-                messages=(answers.first_message(at, self._limits, gate.output, now),),
-                told=True,
-            )
-        )
+        step = await opening(self.kit, self.progress.at, self._limits, self._tools)
+        if isinstance(step, turn.Fail):
+            await self._fail(step.code, step.reason)
+        else:
+            await self.progress.commit(step)
 
     async def _request(self, compaction: turn.Compact | None = None) -> None:
         """Ask for the next answer or for a summary, and decide what it means when none comes."""
@@ -248,10 +216,30 @@ class Executor:
                 await self._after(fault)
             else:
                 await self._request(turn.Compact(covers, must=True))
+        except OverBudgetError as error:
+            await self._wait_for_room(error)
+        except HaltedError:
+            return  # whoever asks for the next step hands the run back
         except StoreError:
             raise
         except CannotWorkError as error:
             await self._park(Park("key", error.message, Waking.PROBE))
+
+    async def _wait_for_room(self, error: OverBudgetError) -> None:
+        """Wait for another day, or a while when it is requests that are out which hold the room."""
+        if error.spent >= error.cap and error.code == FLEET_CODE:
+            reason = f"all jobs have spent {usd(error.spent)} of today's {usd(error.cap)}"
+            await self._park(Park(FLEET_CODE, reason, Waking.DAY))
+            return
+        if error.spent >= error.cap:
+            self.progress.at = await self.kit.store.checkpoint(self.progress.lease, self.kit.clock.now())
+            return  # now it knows what others have spent, and its next step is to park
+        await self._back_off(
+            f"{usd(error.out)} of today's {usd(error.cap)} is reserved for requests that are out",
+            error.code,
+            "other runs",
+            self.kit.settings.room_seconds,
+        )
 
     async def _compact(self, step: turn.Compact) -> None:
         try:
@@ -272,21 +260,24 @@ class Executor:
         verdict = after_fault(fault, at.failures, at.job.retries)
         match verdict:
             case BackOff(seconds, reason):
-                now = self.kit.clock.now()
-                await self.progress.commit(
-                    Step(
-                        at=now,
-                        move=Move.BACK_OFF,
-                        reason=reason,
-                        reason_code=fault.kind,
-                        waiting_for="the next attempt",
-                        wakeups=(WakeUp(Waking.RETRY, now + timedelta(seconds=seconds)),),
-                    )
-                )
+                await self._back_off(reason, fault.kind, "the next attempt", seconds)
             case Park():
                 await self._park(verdict)
             case turn.Fail(code, reason):
                 await self._fail(code, reason)
+
+    async def _back_off(self, reason: str, code: str, waiting_for: str, seconds: float) -> None:
+        now = self.kit.clock.now()
+        await self.progress.commit(
+            Step(
+                at=now,
+                move=Move.BACK_OFF,
+                reason=reason,
+                reason_code=code,
+                waiting_for=waiting_for,
+                wakeups=(WakeUp(Waking.RETRY, now + timedelta(seconds=seconds)),),
+            )
+        )
 
     async def _fail(self, code: str, reason: str) -> None:
         at = self.progress.at
@@ -307,7 +298,9 @@ class Executor:
         wakeups = [WakeUp(Waking.DEADLINE, now + timedelta(days=settings.parked_days))]
         waiting_for = "a person"
         if park.wake is Waking.DAY:
-            wakeups.append(WakeUp(Waking.DAY, next_local_day(now, at.job.tz)))
+            wakeups.append(
+                WakeUp(Waking.DAY, next_local_day(now, FLEET_ZONE if park.code == FLEET_CODE else at.job.tz))
+            )
             waiting_for = "the next day, or a person"
         elif park.wake is Waking.PROBE:
             seconds = settings.log_probe_seconds if park.code == "log" else settings.probe_seconds
@@ -382,7 +375,7 @@ class Executor:
         request = self.progress.open_request
         if request is None:
             return None
-        return replace(request, state="lost", ended_at=self.kit.clock.now(), error="interrupted")
+        return request.as_lost(self.kit.clock.now(), "interrupted")
 
 
 def _make_folder(path: str) -> None:

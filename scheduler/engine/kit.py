@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from scheduler.core.conversation import Usage
 from scheduler.core.job import Job
 from scheduler.core.trust.policy import Profile
 from scheduler.engine.settings import Settings
@@ -30,6 +31,8 @@ class Kit:
         profile_for: what a job may do, asked before each effect; may raise ConfigError.
         daylog: where what was recorded must stand before anything acts.
         witness: sees every move, and tells the log and whoever else wants to know.
+        price: what so many tokens of a model cost in millionths of a dollar, or None when nobody knows.
+        halted: why nothing may start now, or None; asked right before every effect and every request.
         secrets: gives them to tools, and takes them out of whatever is stored or shown.
         boot_id: names the time since the machine came up, where the platform tells one.
     """
@@ -43,4 +46,6 @@ class Kit:
     settings: Settings = field(default_factory=Settings)
     witness: Witness = field(default_factory=Witness)
     boot_id: str = ""
+    price: Callable[[str, Usage], int | None] = lambda _, __: None
+    halted: Callable[[], str | None] = lambda: None
     secrets: Secrets = field(default_factory=NoSecrets)

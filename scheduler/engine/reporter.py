@@ -19,8 +19,15 @@ BATCH = 16
 
 async def send_notices(kit: Kit, runner: str) -> int:
     """Send what is due; return how many were taken."""
+    if kit.halted() is not None:
+        return 0
     pending = await kit.store.take_notices(runner, kit.clock.now(), BATCH)
     for notice in pending:
+        if kit.halted() is not None:
+            # It was taken already, and goes back: it is due again at once, when everything goes on.
+            now = kit.clock.now()
+            await kit.store.settle_notice(notice.id, now, "halted before it was sent", now)
+            continue
         error = await _send(kit, notice)
         # A crash here sends the notice once more, with the same id: the receiver can tell.
         crashpoint("sent")

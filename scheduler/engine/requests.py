@@ -7,7 +7,7 @@ from datetime import datetime
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
-from scheduler.core.budget import assumed_microusd
+from scheduler.core.budget import DayCap, assumed_microusd, day_start, worst_usage
 from scheduler.core.checkpoint import Checkpoint, Step
 from scheduler.core.conversation import Call, CallState, Message, Request
 from scheduler.core.effect import Effect, call_key
@@ -15,7 +15,7 @@ from scheduler.core.retry import BLIP_TRIES, blip_seconds, is_blip
 from scheduler.core.window import as_params
 from scheduler.engine.commits import Progress
 from scheduler.engine.kit import Kit, Toolbox
-from scheduler.errors import ModelFault
+from scheduler.errors import HaltedError, ModelFault
 from scheduler.faults import crashpoint
 from scheduler.ports.model import Ask, Reply
 from scheduler.ports.tool import ControlTool
@@ -27,6 +27,8 @@ async def ask_model(kit: Kit, progress: Progress, tools: Toolbox) -> None:
     Raises:
         ModelFault: no usable answer; every request that was made is recorded as failed.
         CannotWorkError: there is no way to the model (no key).
+        HaltedError: the home was halted; nothing was sent.
+        OverBudgetError: there is no room for the request; it was not opened.
     """
     opened, reply = await _sent(kit, progress)
     now, at = kit.clock.now(), progress.at
@@ -74,14 +76,18 @@ async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tupl
 
     async def once() -> tuple[Request, Reply]:
         at = progress.at
+        if (reason := kit.halted()) is not None:
+            raise HaltedError(f"halted: {reason}")
         opened = Request(
             number=at.requests + 1,
             attempt=at.run.epoch,
             model=frame.model,
             started_at=kit.clock.now(),
             covers=covers,
+            reserved_microusd=_worst_microusd(kit, at, frame.model),
         )
-        await progress.commit(Step(at=opened.started_at, opened=opened))
+        cap = DayCap(round(at.job.budget.day_usd * 1_000_000), day_start(opened.started_at, at.job.tz))
+        await progress.commit(Step(at=opened.started_at, opened=opened, cap=cap))
         crashpoint("W3")
         messages = at.messages if covers is None else [m for m in at.messages if m.seq <= covers]
         ask = Ask(
@@ -92,6 +98,13 @@ async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tupl
             max_tokens=kit.settings.max_tokens,
             compact=covers is not None,
         )
+        if (reason := kit.halted()) is not None:
+            now = kit.clock.now()
+            unsent = replace(
+                opened, state="failed", ended_at=now, error=f"halted before it was sent: {reason}"
+            )
+            await progress.commit(Step(at=now, closed=unsent))
+            raise HaltedError(f"halted: {reason}")
         try:
             reply = await model.ask(ask, on_text=lambda _: crashpoint("W4"))
             _refuse_known_ids(at, reply)
@@ -114,6 +127,13 @@ async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tupl
         reraise=True,
     )
     return await blips(once)
+
+
+def _worst_microusd(kit: Kit, at: Checkpoint, model: str) -> int:
+    """Return the most that the next request may cost; it is counted as spent while it is out."""
+    usage = worst_usage(at, kit.settings.max_tokens)
+    price = kit.price(model, usage)
+    return assumed_microusd(usage) if price is None else price
 
 
 def _refuse_known_ids(at: Checkpoint, reply: Reply) -> None:

@@ -21,6 +21,7 @@ from scheduler.core.trigger import Reboot
 from scheduler.engine.clockwatch import Clockwatch
 from scheduler.engine.commits import Progress
 from scheduler.engine.executor import Executor
+from scheduler.engine.haltwatch import watch_halt
 from scheduler.engine.kit import Kit
 from scheduler.engine.leasekeeper import keep_leases, renew_leases
 from scheduler.engine.orderswatch import OrdersWatch
@@ -100,6 +101,7 @@ class Runner:
         await self._watch.look_back(self.kit.store)
         await self.kit.store.enter(self.info)
         keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.executors))
+        halting = asyncio.create_task(watch_halt(self.kit, self.executors, self._nudge.set))
         duties = [asyncio.create_task(duty(self.kit)) for duty in self.duties]
         outage = Outage(self.kit.clock, "nothing new is started until that is over")
         try:
@@ -117,9 +119,9 @@ class Runner:
                     await self._wait(self.kit.settings.poll_seconds * 4, watch=False)
             await self._wind_down()
         finally:
-            for task in (keeper, *duties):
+            for task in (keeper, halting, *duties):
                 task.cancel()
-            await asyncio.gather(keeper, *duties, return_exceptions=True)
+            await asyncio.gather(keeper, halting, *duties, return_exceptions=True)
             await self._leave()
 
     async def _turn(self) -> None:
@@ -168,6 +170,7 @@ class Runner:
         await self._watch.look_back(self.kit.store)
         await self.kit.store.enter(self.info)
         keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.executors))
+        halting = asyncio.create_task(watch_halt(self.kit, self.executors, self._nudge.set))
         try:
             await self._load_if_changed()
             done = Pass()
@@ -187,7 +190,8 @@ class Runner:
             return done
         finally:
             keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+            halting.cancel()
+            await asyncio.gather(keeper, halting, return_exceptions=True)
             await self._leave()
 
     async def _leave(self) -> None:
@@ -258,7 +262,7 @@ class Runner:
     async def _claim(self) -> None:
         # Tasks, not executors: a claimed run takes its room before its checkpoint is loaded.
         room = self.kit.settings.concurrency - len(self._tasks)
-        if room <= 0 or self._stop:
+        if room <= 0 or self._stop or self.kit.halted() is not None:
             return
         leases = await self.kit.store.claim(
             self.info.id,
@@ -313,8 +317,8 @@ class Runner:
     async def _seconds_to_next(self) -> float:
         longest = self.kit.settings.longest_wait_seconds
         due = self._next_due = await self.kit.store.next_due()
-        if due is None:
-            return longest
+        if due is None or self.kit.halted() is not None:
+            return longest  # the haltwatch tells when it is over
         seconds = (due - self.kit.clock.now()).total_seconds()
         if seconds <= 0:
             # Due but not takable now (no room, or its job is not ours): look again soon, do not spin.

@@ -15,6 +15,8 @@ class Settings:
         concurrency: runs at a time.
         longest_wait_seconds: the longest time between two passes, so that a clock that was set is noticed.
         poll_seconds: how often a change by another process, or of the crontab, is looked for.
+        halt_seconds: how long after a halt what is under way may end by itself.
+        room_seconds: how long a run waits for the reservations of others before it asks for room again.
         most_attempts: a run that its runners did not survive this often is buried.
     """
 
@@ -22,6 +24,8 @@ class Settings:
     lease_seconds: float = LEASE_SECONDS
     renew_seconds: float = RENEW_SECONDS
     grace_seconds: float = 30.0
+    halt_seconds: float = 10.0
+    room_seconds: float = 20.0
     longest_wait_seconds: float = 30.0
     poll_seconds: float = 0.5
     most_attempts: int = 5

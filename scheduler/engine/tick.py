@@ -60,6 +60,8 @@ async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, *, by_leas
     presence.forget(dead)
     for rescued in done.rescued:
         kit.witness.rescued(rescued, now)
+    if kit.halted() is not None:
+        return done  # what is due stays due; what was missed meanwhile is judged as after any other stop
     while True:
         batch = await store.wake_due(now, WAKE_BATCH)
         done.woken += batch

@@ -77,6 +77,10 @@ async def run_calls(
 
 
 async def _do(kit: Kit, progress: Progress, tools: Toolbox, call: Call, known: Facts) -> None:
+    if kit.halted() is not None:
+        # It was recorded as started and has not acted, which we know for certain: it may act later.
+        await progress.commit(Step(at=kit.clock.now(), taken_back=(call.id,)))
+        return
     state, content, label = await _outcome(progress, tools, call, known)
     crashpoint("W10")
     result = CallResult(call.id, state, content, label)
@@ -84,6 +88,8 @@ async def _do(kit: Kit, progress: Progress, tools: Toolbox, call: Call, known: F
 
 
 async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call, known: Facts) -> None:
+    if kit.halted() is not None:
+        return  # a probe looks at the world: it waits, too
     tool = tools.get(call.name)
     happened = "unknown"
     if tool is None or isinstance(tool, ControlTool) or call.effect in (Effect.PURE, Effect.KEYED):

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.daylog import FileDayLog
+from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.rehearsal import RehearsalModel
 from scheduler.adapters.secrets import SystemSecrets
 from scheduler.adapters.sql.glance import Glance
@@ -145,6 +146,8 @@ class World:
 
     async def begin(self) -> list[Underway]:
         """Claim what can be claimed, and let it run beside the caller."""
+        if self.kit.halted() is not None:
+            return []
         leases = await self.store.claim(
             self.runner, self.clock.now(), limit=16, lease_seconds=self.kit.settings.lease_seconds
         )
@@ -258,6 +261,8 @@ async def open_world(
         profile_for=TrustFile(config),
         daylog=FileDayLog(config.log, config.database),
         settings=settings or Settings(),
+        price=lambda *_: round((price_usd or 0) * 1_000_000),
+        halted=HaltFile(config.halt).reason,
         secrets=SystemSecrets(),
     )
     try:

@@ -14,10 +14,10 @@ from scheduler.adapters.sql import claims, finals, fires, looks, outbox, stateme
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.migrate import upgrade
 
-SMALL = "runs_queued|runs_lease|runs_held|wakeups_due|jobs_due|outbox_due"
+SMALL = "runs_queued|runs_lease|runs_held|wakeups_due|jobs_due|outbox_due|requests_out"
 """The partial indexes, which hold only what can come due: sleepers and ended runs are not in them."""
 
-FEW_ROWS = {"_STANDINGS", "_RUNNERS", "_META"}
+FEW_ROWS = {"_STANDINGS", "_RUNNERS", "_META", "_FLEET_SPENT"}
 """Questions about whole tables that stay small: jobs, runners, and what is known of the crontab."""
 
 ROOMS = (claims, finals, fires, looks, outbox, statements, steps, wakes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scheduler.adapters.sql.glance import Glance
 from scheduler.core.run import State
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import open_world
@@ -101,3 +102,28 @@ async def test_steps_are_limited_as_well(tmp_path: Path) -> None:
 
         assert run.state is State.FAILED
         assert run.reason == "the attempt has made 6 steps, its limit"
+
+
+async def test_all_jobs_together_may_have_a_cap_as_well(tmp_path: Path) -> None:
+    async with open_world(tmp_path, price_usd=0.10) as world:
+        world.script("work", script().note("one").finish("Done."))
+        await world.load("FLEET_BUDGET = 0.30/day\n" + job(""))
+        await world.play("work")  # costs 20 cents of the 30
+
+        run = await world.play("work")
+
+        assert run.state is State.PARKED
+        assert run.reason == "all jobs have spent $0.30 of today's $0.30"
+
+
+async def test_what_was_spent_can_be_summed_up(tmp_path: Path) -> None:
+    async with open_world(tmp_path, price_usd=0.10) as world:
+        world.script("work", script().note("one").finish("Done."))
+        await world.load(job(""))
+        began = world.clock.now()
+        await world.play("work")
+
+        with Glance.open(world.config.database) as glance:
+            spent = glance.spending(began)
+
+        assert [(part.job, part.requests, part.microusd) for part in spent] == [("work", 2, 200_000)]

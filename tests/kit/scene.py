@@ -51,7 +51,7 @@ class Scene:
         self.workdir.mkdir(parents=True, exist_ok=True)
         (self.workdir / "inbox.md").write_text("one letter\n")
         self.place.crontab(
-            f'{schedule}  {JOB}  "{prompt}"  tools=read,stamp,keyed_stamp,probed_stamp,hang'
+            f'{schedule}  {JOB}  "{prompt}"  tools=read,stamp,keyed_stamp,probed_stamp,hang budget=5/run'
             f'  report="(cat; echo \\" $AGENTCRON_NOTICE $AGENTCRON_STATE\\") >> {self.reports}"\n'
         )
         if prompt == MARKER:

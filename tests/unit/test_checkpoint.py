@@ -29,7 +29,7 @@ def request(state: RequestState = "sent", attempt: int = 1, cost: int | None = N
 
 def look(tokens: int = 2_000) -> Said:
     """Ask for a look, in an answer to a request of so many tokens."""
-    return replace(calls(("look", {})), tokens=tokens)
+    return replace(calls(("look", {"at": tokens})), tokens=tokens)
 
 
 def test_messages_are_appended() -> None:

@@ -49,6 +49,28 @@ _JUMPS = (
 )
 
 
+# By the quarter of an hour: the days of every zone begin at one.
+_SPENDING = (
+    "SELECT q.job, q.model, q.ended_at / 900000000 * 900000000 AS quarter, count(*),"
+    " coalesce(sum(q.cost_microusd), 0), sum(q.cost_assumed), sum(q.input_tokens + q.cache_read_tokens"
+    " + q.cache_write_tokens), sum(q.output_tokens) FROM requests q WHERE q.ended_at >= :since"
+    " GROUP BY q.job, q.model, quarter ORDER BY quarter"
+)
+
+
+class Spending(NamedTuple):
+    """What the requests of one job and model cost in a quarter of an hour."""
+
+    job: str
+    model: str
+    at_us: int
+    requests: int
+    microusd: int
+    assumed: int
+    tokens_in: int
+    tokens_out: int
+
+
 class LastEnd(NamedTuple):
     """How the run of a job that ended last did end; a bare row, because there may be ten thousand."""
 
@@ -95,6 +117,10 @@ class Glance(Reader):
         for run_id in ended:
             found += self._all(_UNKNOWN_OF_ONE, {"id": run_id}, lambda row: UnknownCall(*row))
         return found
+
+    def spending(self, since: datetime) -> list[Spending]:
+        """Return what was spent from an instant on, the oldest first."""
+        return self._all(_SPENDING, {"since": to_us(since)}, lambda row: Spending(*row))
 
     def unsent(self) -> dict[str, str]:
         """Return the runs whose report was given up, each with the reason."""

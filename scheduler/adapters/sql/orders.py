@@ -35,6 +35,7 @@ _ORPHANS = text(
     "SELECT r.job, r.id FROM runs r JOIN jobs j ON j.name = r.job"
     f" WHERE j.state = 'removed' AND {live('r.state')} ORDER BY r.job, r.id"
 )
+_FORGET_FLEET = text("DELETE FROM meta WHERE key = 'fleet'")
 _FORGET_META = text("DELETE FROM meta WHERE key IN ('file', 'digest', 'loaded_at', 'problems', 'keep')")
 _META = text("INSERT INTO meta (key, value) VALUES (:key, :value)")
 
@@ -231,4 +232,9 @@ def _write_meta(connection: Connection, orders: StandingOrders, now: datetime) -
         "problems": dump(list(orders.problems)),
         "keep": str(orders.keep_seconds),
     }
+    if orders.fleet_usd is not None:
+        # A cap that cannot be read is kept as it was: a misspelt line must not lift it.
+        connection.execute(_FORGET_FLEET)
+        if orders.fleet_usd:
+            values["fleet"] = str(round(orders.fleet_usd * 1_000_000))
     connection.execute(_META, [{"key": key, "value": value} for key, value in values.items()])

@@ -56,4 +56,10 @@ SPENT = (
     "SELECT coalesce(sum(q.cost_microusd), 0) FROM requests q"
     " WHERE q.job = :job AND q.ended_at >= :since AND q.cost_microusd > 0"
 )
+OUT = "SELECT coalesce(sum(q.reserved_microusd), 0) FROM requests q WHERE q.job = :job AND q.state = 'sent'"
+FLEET_SPENT = (
+    "SELECT coalesce(sum(q.cost_microusd), 0) FROM jobs j CROSS JOIN requests q"
+    " WHERE q.job = j.name AND q.ended_at >= :since AND q.cost_microusd > 0"
+)
+FLEET_OUT = "SELECT coalesce(sum(q.reserved_microusd), 0) FROM requests q WHERE q.state = 'sent'"
 DATA_VERSION = "PRAGMA data_version"

@@ -37,7 +37,7 @@ STANDING_COLUMNS = (*(f.name for f in fields(Standing)), "enabled")
 REQUEST_COLUMNS = (
     *("number", "attempt", "model", "started_at", "state", "ended_at", "request_id", "stop_reason"),
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_microusd"),
-    *("cost_assumed", "error", "covers", "summary"),
+    *("cost_assumed", "error", "covers", "summary", "reserved_microusd"),
 )
 WAKEUP_COLUMNS = ("kind", "due")
 
@@ -226,7 +226,7 @@ def call_values(run_id: str, call: Call) -> dict[str, Any]:
 def request_from(row: Row) -> Request:
     """Return the request of a row of REQUEST_COLUMNS."""
     number, attempt, model, started, state, ended, request_id, stop, *rest = row
-    *tokens, cost, assumed, error, covers, summary = rest
+    *tokens, cost, assumed, error, covers, summary, reserved = rest
     usage = Usage(*tokens)
     return Request(
         number,
@@ -243,6 +243,7 @@ def request_from(row: Row) -> Request:
         error,
         covers,
         None if summary is None else load(summary),
+        reserved,
     )
 
 
@@ -269,6 +270,7 @@ def request_values(run_id: str, job: str, request: Request) -> dict[str, Any]:
         "error": plain(request.error),
         "covers": request.covers,
         "summary": None if request.summary is None else dump(request.summary),
+        "reserved_microusd": request.reserved_microusd,
     }
 
 

@@ -61,11 +61,14 @@ _CLOSE_ATTEMPTS = text(
 
 # Only the last request of a run can be out.
 _LOSE_REQUESTS = text(
-    "UPDATE requests SET state = 'lost', ended_at = :now WHERE run_id IN :ids AND state = 'sent' AND number ="
-    " (SELECT max(q.number) FROM requests q WHERE q.run_id = requests.run_id) RETURNING run_id"
+    "UPDATE requests SET state = 'lost', ended_at = :now, cost_microusd = nullif(reserved_microusd, 0),"
+    " cost_assumed = reserved_microusd > 0 WHERE run_id IN :ids AND state = 'sent' AND number ="
+    " (SELECT max(q.number) FROM requests q WHERE q.run_id = requests.run_id)"
+    " RETURNING run_id, reserved_microusd"
 ).bindparams(many("ids"))
 
 COUNT_LOST = text("UPDATE runs SET unknown_cost_requests = unknown_cost_requests + 1 WHERE id = :id")
+_SPEND_LOST = text("UPDATE runs SET cost_microusd = cost_microusd + :reserved WHERE id = :id")
 
 _DROP_WAKEUPS = text(
     "UPDATE wakeups SET state = 'dropped', closed_at = :now WHERE run_id IN :ids AND state = 'open'"
@@ -78,10 +81,14 @@ def close_attempts(connection: Connection, run_ids: Sequence[str], now: datetime
 
 
 def lose_requests(connection: Connection, run_ids: Sequence[str], now: datetime) -> None:
-    """Mark requests that nobody waits for any more as lost: they may have been billed, nobody knows."""
+    """Mark requests that nobody waits for any more as lost: they may have been billed, nobody knows.
+
+    What was reserved for them counts as spent: a budget that a crash gives back holds nothing.
+    """
     rows = connection.execute(_LOSE_REQUESTS, {"ids": run_ids, "now": to_us(now)}).all()
     if rows:
         connection.execute(COUNT_LOST, [{"id": row[0]} for row in rows])
+        connection.execute(_SPEND_LOST, [{"id": row[0], "reserved": row[1]} for row in rows])
 
 
 def drop_wakeups(connection: Connection, run_ids: Sequence[str], now: datetime) -> None:

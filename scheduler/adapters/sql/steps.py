@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from scheduler.adapters.sql import finals, queries, records, rows, rows_of_trust
+from scheduler.adapters.sql import finals, queries, records, room, rows, rows_of_trust
 from scheduler.adapters.sql.driver import Connection, Row
 from scheduler.adapters.sql.rows import maybe_us, plain, to_us
 from scheduler.adapters.sql.statements import (
@@ -73,6 +73,7 @@ _TOLD = text("UPDATE runs SET woken = NULL WHERE id = :id")
 
 # A closed call is never opened or answered again: its effect may have happened once already.
 _OPEN = "run_id = :run_id AND id = :id AND state IN ('planned', 'started', 'waiting') RETURNING name, args"
+_TAKE_BACK = text(f"UPDATE calls SET state = 'planned', started_at = NULL WHERE {_OPEN}")
 _BEGIN_CALL = text(f"UPDATE calls SET state = :state, started_at = :now, rule = :rule WHERE {_OPEN}")
 _END_CALL = text(
     "UPDATE calls SET state = :state, result = :result, provenance = :provenance, ended_at = :now,"
@@ -99,6 +100,7 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
 
     Raises:
         LostLeaseError: the epoch has moved on, or the run no longer runs.
+        OverBudgetError: there is no room for the request that the step opens.
         ValueError: the step does not fit what is stored; a mistake of the caller, and nothing was written.
     """
     job, last_seq, cancel_asked = _fence(connection, lease, step)
@@ -122,6 +124,9 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
         values = {"id": approval_id, "run_id": run_id, "state": state}
         _must_hit(connection, _SETTLE, values, "approval")
     if step.opened is not None:
+        if step.cap is not None:
+            room.require(connection, job, step.cap)
+            room.require_in_fleet(connection, step.at)
         connection.execute(INSERT_REQUEST, rows.request_values(run_id, job, step.opened))
     if step.closed is not None:
         _close_request(connection, run_id, job, step.closed)
@@ -179,6 +184,9 @@ def _advance_calls(connection: Connection, job: str, run_id: str, step: Step) ->
             name, args = _must_hit(connection, _BEGIN_CALL, values, "call")
             body = {"call": call_id, "tool": name, "args": digest(canonical(rows.load(args)))}
             records.append(connection, step.at, state, job, run_id, body)
+    for call_id in step.taken_back:
+        _must_hit(connection, _TAKE_BACK, {"run_id": run_id, "id": call_id}, "call")
+        records.append(connection, step.at, "taken_back", job, run_id, {"call": call_id})
     for result in step.results:
         name, _ = _must_hit(connection, _END_CALL, _result(run_id, result, now), "call")
         body = {"call": result.call_id, "tool": name, "state": result.state.value}

@@ -212,12 +212,14 @@ class CallRow(Table, table=True):
 class RequestRow(Table, table=True):
     """A call of the model; ``job`` is repeated here so that a day's spending is one index range.
 
+    ``reserved_microusd`` is the most that it can cost.
     ``covers`` and ``summary`` belong to a compaction: the last message that it sums up, and the block (JSON).
     """
 
     __tablename__ = "requests"
     __table_args__ = (
         _check("requests", "state", REQUEST_STATES),
+        Index("requests_out", "job", **_where("state = 'sent'")),
         Index("requests_cost", "job", "ended_at", **_where("cost_microusd > 0")),
         _CLUSTERED,
     )
@@ -240,6 +242,7 @@ class RequestRow(Table, table=True):
     error: str = _text(default="")
     covers: int | None = None
     summary: str | None = _text(default=None)
+    reserved_microusd: int = _big(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class ApprovalRow(Table, table=True):

@@ -11,9 +11,12 @@ from scheduler.core.crontab.options import Option
 from scheduler.core.crontab.problem import Report
 from scheduler.core.crontab.settings import Written, read_default, read_value
 from scheduler.core.crontab.source import Span
-from scheduler.core.crontab.values import Money
+from scheduler.core.crontab.values import Money, fleet_budget
 from scheduler.core.job import Budget
 from scheduler.errors import ConfigError
+
+FLEET = "FLEET_BUDGET"
+"""No default for the jobs below it: one cap for the whole file."""
 
 
 class BrokenDefaultError(Exception):
@@ -41,6 +44,7 @@ class Defaults:
 
     def __init__(self, report: Report) -> None:
         self.env: dict[str, str] = {}
+        self.fleet_usd: float | None = 0.0
         self.secrets: dict[str, str] = {}
         self._report = report
         self._current: dict[str, _Default] = {}
@@ -51,6 +55,9 @@ class Defaults:
         before = self._report.errors
         text, span = read_value_text(line, statement.value_start, self._report)
         item = Written(statement.name, text, line.span(0, len(statement.name)), span)
+        if item.key == FLEET:
+            self._read_fleet(item, before)
+            return
         option = read_default(item, self.env, self.secrets, self._report)
         if option is None:
             return
@@ -61,6 +68,14 @@ class Defaults:
         if isinstance(value, Money):
             value = self._budget(value, item)
         self._replace(option, _Default(item.key, item.key_span, value, self._report.errors > before))
+
+    def _read_fleet(self, item: Written, before: int) -> None:
+        """Read the cap of all jobs together; the last one holds, None when it cannot be read."""
+        try:
+            self.fleet_usd = fleet_budget(item.text) if self._report.errors == before else None
+        except ConfigError as error:
+            self.fleet_usd = None
+            self._report.error("E11", item.value_span, f"{FLEET}: {error.message}", error.help)
 
     def get(self, option: str, otherwise: Any) -> Any:
         """Return what holds for an option, and note that it was needed.

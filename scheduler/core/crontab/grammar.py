@@ -53,6 +53,7 @@ def parse(text: str, *, file: str, look: Look, now: datetime, default_tz: str = 
         places=tuple(reader.places),
         file=file,
         keep_seconds=keep_seconds,
+        fleet_usd=reader.defaults.fleet_usd,
     )
 
 

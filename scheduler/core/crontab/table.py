@@ -50,6 +50,7 @@ class Table:
         places: one for each of ``jobs``.
         file: the name that problems carry.
         keep_seconds: the ``KEEP`` that holds at the end of the file, for jobs that are in it no more.
+        fleet_usd: the most that all jobs may cost in a day; 0 for no cap, None when it cannot be read.
     """
 
     jobs: tuple[Job, ...]
@@ -58,6 +59,7 @@ class Table:
     places: tuple[Place, ...] = ()
     file: str = "crontab"
     keep_seconds: int = 0
+    fleet_usd: float | None = 0.0
 
     @property
     def errors(self) -> tuple[Problem, ...]:

@@ -158,6 +158,16 @@ def budget(text: str) -> Money:
     return Money(caps.get("run"), caps.get("day"))
 
 
+def fleet_budget(text: str) -> float:
+    """Return the cap of ``20/day`` in US dollars, for all jobs of a crontab together."""
+    caps = budget(text)
+    if caps.run_usd is not None or caps.day_usd is None:
+        raise ConfigError(
+            "the cap of all jobs together is one per day", help="for example FLEET_BUDGET = 20/day"
+        )
+    return caps.day_usd
+
+
 def tool_names(text: str) -> tuple[str, ...]:
     """Return the names of ``read,write``; an empty text is no tool beside sleep, note and finish."""
     names = tuple(part for part in re.split(r"[\s,]+", text) if part)

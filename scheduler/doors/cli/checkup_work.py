@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from scheduler.adapters.halt_file import HaltFile
 from scheduler.config import Config
 from scheduler.core.run import Run, State
 from scheduler.doors.cli.finding import Finding, Findings, counted, named
@@ -20,11 +21,15 @@ _LATE = timedelta(minutes=2)
 """A daemon that lives fires and wakes within seconds; what is due for so long, it does not see."""
 
 _RECENT = timedelta(days=3)
-_DAILY = "budget-day"
+_DAILY = ("budget-day", "budget-fleet")
 
 
 def check_work(config: Config, clock: Wall) -> Findings:
     """Whether somebody does what is due, and what needs a person."""
+    halt = HaltFile(config.halt).look()
+    if halt is not None:
+        since = f" since {clock.short(halt.since)}" if halt.since else ""
+        yield Finding("problem", "halt", f"the home is halted{since}: {halt.reason}", "agentcron unhalt")
     if not config.database.exists():
         return
     from scheduler.adapters.sql.audit import Audit
@@ -67,9 +72,9 @@ def _runs(facts: Facts, late: set[str]) -> Findings:
         going = {run.id for run in facts.runs if run.state is not State.PARKED}
         yield Finding("warning" if set(ids) <= going else "problem", "unknown", text, fix)
     parked = [run for run in facts.runs if run.state is State.PARKED]
-    if patient := [run for run in parked if run.reason_code == _DAILY]:
+    if patient := [run for run in parked if run.reason_code in _DAILY]:
         yield Finding("note", "parked", f"until tomorrow, by their day's budget: {_ids(patient)}")
-    if stuck := [run for run in parked if run.reason_code != _DAILY]:
+    if stuck := [run for run in parked if run.reason_code not in _DAILY]:
         text = f"{counted(stuck, 'run')} for a person: {_ids(stuck)}: {stuck[0].reason}"
         fix = f"agentcron show {stuck[0].id}, then: agentcron resume {stuck[0].id}"
         yield Finding("problem", "parked", text, fix)
@@ -93,7 +98,7 @@ def _daemon(facts: Facts, clock: Wall) -> Findings:
     pid = facts.daemon.pid
     yield Finding("ok", "daemon", f"up since {clock.short(facts.daemon.started_at)} (pid {pid})")
     late = facts.now - min([*overdue.values(), *waiting.values()], default=facts.now)
-    if late > _LATE:
+    if late > _LATE and facts.halt is None:
         text = f"the daemon (pid {pid}) hangs: {', '.join(what)} for {span(late.total_seconds())}"
         yield Finding("problem", "hang", text, f"kill -9 {pid}, then: agentcron up")
 

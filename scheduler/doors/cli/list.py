@@ -16,7 +16,8 @@ from scheduler.core.restored import CODE
 from scheduler.core.run import Run, State
 from scheduler.core.standing import Standing
 from scheduler.doors.cli import out
-from scheduler.doors.cli.fold import WIDTH, cut, pad
+from scheduler.doors.cli.fold import WIDTH, cut, fold, pad
+from scheduler.doors.cli.halt import halted_text
 from scheduler.doors.cli.times import Wall, span, wall
 from scheduler.doors.cli.views import NOBODY, Facts, gather, open_glance
 
@@ -83,6 +84,7 @@ def _json_text(facts: Facts, over: Sequence[Run]) -> str:
     return (
         "{"
         + f'\n  "daemon": {json.dumps(up)},\n  "source": {json.dumps(_source(facts))},'
+        + f'\n  "halted": {json.dumps(_halt_json(facts))},'
         + f'\n  "jobs": [{_block(jobs)}],\n  "runs": [{_block(runs)}]\n'
         + "}"
     )
@@ -90,6 +92,12 @@ def _json_text(facts: Facts, over: Sequence[Run]) -> str:
 
 def _source(facts: Facts) -> str:
     return "crontab" if facts.orders is not None else "database"
+
+
+def _halt_json(facts: Facts) -> dict[str, Any] | None:
+    if facts.halt is None:
+        return None
+    return {"reason": facts.halt.reason, "since": out.iso(facts.halt.since)}
 
 
 def _block(lines: str) -> str:
@@ -142,6 +150,8 @@ def _run_json(facts: Facts, run: Run) -> dict[str, Any]:
 def text_lines(facts: Facts, clock: Wall, over: Sequence[Run] = ()) -> list[str]:
     """Return the list as lines of at most 80 cells."""
     lines = [daemon_line(facts, clock)]
+    if facts.halt is not None:
+        lines += fold(halted_text(facts.halt), indent="  ")
     attention = _attention(facts, clock)
     if attention:
         title = "needs attention"

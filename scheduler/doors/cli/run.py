@@ -16,6 +16,7 @@ from scheduler.core.standing import StandingOrders
 from scheduler.core.turn import usd
 from scheduler.doors.cli.fold import fold
 from scheduler.doors.cli.follow import follow
+from scheduler.doors.cli.halt import hint_if_halted
 from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, iso, print_json, say
 from scheduler.doors.cli.params import JOB
@@ -47,6 +48,7 @@ async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool,
     from scheduler.engine.settings import Settings
     from scheduler.engine.witness import Witness
 
+    hint_if_halted(config)
     settings = Settings(grace_seconds=_GRACE_SECONDS)
     # What becomes of this one run is shown, not logged.
     witness = Witness(aloud=False)

@@ -13,6 +13,7 @@ from scheduler.config import Config
 from scheduler.core.firing import first_fire
 from scheduler.core.run import Run, State
 from scheduler.core.turn import usd
+from scheduler.doors.cli.halt import hint_if_halted
 from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, say
 from scheduler.doors.cli.params import JOB, RUN
@@ -21,6 +22,25 @@ from scheduler.errors import NotFoundError, RefusedError, UsageError
 T = TypeVar("T")
 
 _MOST_BUDGET_USD = 1_000_000
+
+
+class MoneyOrMore(click.ParamType[tuple[bool, float]]):
+    """A sum of money, or ``+`` and a sum: (whether it is to be added, dollars)."""
+
+    name = "[+]USD"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[bool, float]:
+        """Read it."""
+        text = str(value)
+        try:
+            given = float(text.removeprefix("+"))
+        except ValueError:
+            given = 0
+        if not given > 0:
+            self.fail(f"{text!r} is not a sum of money, as 2.50 or +1.00 is", param, ctx)
+        return text.startswith("+"), given
 
 
 def with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
@@ -56,21 +76,22 @@ async def say_if_nobody(app: Any) -> None:
 @click.argument("run", type=RUN)
 @click.option("--message", "-m", default="", help="What the agent is told.")
 @click.option(
-    "--budget", type=click.FloatRange(min=0, min_open=True), help="A new cap for the run, in dollars."
+    "--budget", type=MoneyOrMore(), help="A new cap for the run in dollars, or +1.00: so much more than now."
 )
 @click.pass_obj
-def resume_command(config: Config, run: str, message: str, budget: float | None) -> int:
+def resume_command(config: Config, run: str, message: str, budget: tuple[bool, float] | None) -> int:
     """Wake a sleeping RUN now, or go on with a parked, failed or cancelled one.
 
     A run that stopped at its budget goes on with a higher --budget only.
     """
     found = _find_run(config, run)
-    _refuse_in_vain(found, budget)
+    cap = _cap(config, found, budget)
+    _refuse_in_vain(found, cap)
 
     async def work(app: Any) -> None:
         store, now = app.kit.store, app.kit.clock.now()
-        if budget is not None:
-            await store.raise_budget(found.id, round(budget * 1_000_000))
+        if cap is not None:
+            await store.raise_budget(found.id, round(cap * 1_000_000))
         with _helpful(f"fire it again: agentcron run {found.job}" if found.is_final else _look(found)):
             was = await store.resume(found.id, now, message)
         say(f"run {found.id} of {found.job} was {was}; it is queued and goes on")
@@ -78,7 +99,27 @@ def resume_command(config: Config, run: str, message: str, budget: float | None)
         await say_if_nobody(app)
 
     with_app(config, work)
+    hint_if_halted(config)
     return 0
+
+
+def _cap(config: Config, run: Run, budget: tuple[bool, float] | None) -> float | None:
+    """Return the new cap of a run in dollars.
+
+    What is added goes on top of its cap, or of what it has spent where that is more: it may have overdrawn.
+    """
+    if budget is None:
+        return None
+    is_more, usd_given = budget
+    if not is_more:
+        return usd_given
+    from scheduler.doors.cli.views import open_glance
+
+    glance = open_glance(config)
+    assert glance is not None, "the run was found there"
+    with glance:
+        before = glance.job_of(run.id).budget.run_usd
+    return max(before, run.cost_microusd / 1_000_000) + usd_given
 
 
 @contextmanager

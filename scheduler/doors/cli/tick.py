@@ -11,6 +11,7 @@ import click
 from scheduler.config import Config
 from scheduler.core.crontab.english import counted
 from scheduler.doors.cli.follow import progress
+from scheduler.doors.cli.halt import hint_if_halted
 from scheduler.doors.cli.logs import start_logging
 from scheduler.doors.cli.out import hint, say
 from scheduler.doors.cli.times import wall
@@ -37,6 +38,7 @@ async def _once(config: Config) -> int:
     for problem in orders.problems:
         hint(problem)
     require_key(orders.jobs)
+    hint_if_halted(config)
     signals: list[int] = []
     async with open_app(config) as app:
         runner = app.runner("tick")

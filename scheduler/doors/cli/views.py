@@ -7,6 +7,7 @@ crontab is parsed, and ``hints`` say so.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from scheduler.core.standing import RunnerInfo, Standing, StandingOrders
 from scheduler.errors import AgentcronError, NotFoundError, StoreError
 
 if TYPE_CHECKING:
+    from scheduler.adapters.halt_file import Halt
     from scheduler.adapters.sql.glance import Glance, LastEnd, UnknownCall
     from scheduler.core.job import Job
 
@@ -38,6 +40,7 @@ class Facts:
         unsent: runs whose report was given up, each with the reason.
         daemon: the living daemon that came up last.
         orphans: ids of runs that are said to be running and whose runner is dead.
+        halt: why nothing starts, when the home is halted.
         orders: the crontab, when it had to be parsed.
         hints: what to tell a person beside the answer.
     """
@@ -52,6 +55,7 @@ class Facts:
     orphans: frozenset[str] = frozenset()
     orders: StandingOrders | None = None
     from_database: bool = False
+    halt: Halt | None = None
     hints: tuple[str, ...] = ()
 
     def is_overdue(self, standing: Standing) -> bool:
@@ -80,12 +84,21 @@ def open_glance(config: Config) -> Glance | None:
 
 
 def gather(config: Config, now: datetime) -> Facts:
-    """Read the database, and the crontab where it says more.
+    """Read the database, and the crontab where it says more, and look whether the home is halted.
 
     Raises:
         StoreError: the database is there and cannot be read.
         NotFoundError, CannotWorkError, ConfigError: there is no database, and the crontab cannot be read.
     """
+    facts = _gather(config, now)
+    if not os.path.lexists(config.halt):
+        return facts
+    from scheduler.adapters.halt_file import HaltFile
+
+    return replace(facts, halt=HaltFile(config.halt).look())
+
+
+def _gather(config: Config, now: datetime) -> Facts:
     glance = open_glance(config)
     if glance is None:
         orders = read_orders(config, now)

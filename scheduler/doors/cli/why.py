@@ -17,6 +17,7 @@ from scheduler.core.turn import usd
 from scheduler.doors.cli import out
 from scheduler.doors.cli.absence import Absence
 from scheduler.doors.cli.fold import fold
+from scheduler.doors.cli.halt import halted_text
 from scheduler.doors.cli.params import JOB
 from scheduler.doors.cli.times import Wall, span, wall
 from scheduler.doors.cli.verdict import Case, Verdict, ended_as, field_matches, judge
@@ -51,6 +52,8 @@ def why_command(config: Config, job: str, when: str | None, as_json: bool) -> No
         out.print_json(_as_json(case, verdict, surroundings))
     else:
         click.echo("\n".join(_lines(case, verdict, surroundings)))
+    if facts.halt is not None:
+        out.hint(halted_text(facts.halt))
     for text in facts.hints:
         out.hint(text)
 

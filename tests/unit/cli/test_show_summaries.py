@@ -39,7 +39,7 @@ def scene(in_vain: int = 0) -> Callable[[World], Awaitable[None]]:
         world.model.inner = Counting(in_vain)
         lines = script()
         for number in range(3):
-            lines.say(f"Look {number}.").call("read", file_path="\x1b[2J.md")
+            lines.say(f"Look {number}.").call("read", file_path=f"\x1b[2J{number}.md")
         world.script("long", lines.finish("Read."))
         await world.load(JOB)
         await world.play("long")

@@ -19,7 +19,7 @@ FULL = "model_context_window_exceeded"
 
 def look(tokens: int = 2_000, stop: str = "tool_use") -> Said:
     """Ask for a look, in an answer to a request of so many tokens."""
-    return replace(call(("look", {}), stop=stop), tokens=tokens)
+    return replace(call(("look", {"at": tokens}), stop=stop), tokens=tokens)
 
 
 def long(folder: Path, *lines: Answer, options: str = LIMIT) -> Any:

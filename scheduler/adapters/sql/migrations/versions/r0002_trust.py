@@ -16,6 +16,7 @@ def upgrade() -> None:
     _grants()
     _wakeups()
     _records()
+    _reservations()
 
 
 def _marks() -> None:
@@ -128,4 +129,18 @@ def _records() -> None:
         sa.Column("prev_hash", sa.Text(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("seq"),
+    )
+
+
+def _reservations() -> None:
+    op.add_column(
+        "requests", sa.Column("reserved_microusd", sa.BigInteger(), server_default="0", nullable=False)
+    )
+    op.create_index(
+        "requests_out",
+        "requests",
+        ["job"],
+        unique=False,
+        sqlite_where=sa.text("state = 'sent'"),
+        postgresql_where=sa.text("state = 'sent'"),
     )

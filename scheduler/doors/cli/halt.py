@@ -1,0 +1,54 @@
+"""``agentcron halt`` and ``unhalt``: stop every effect and every request of this home, and go on."""
+
+from __future__ import annotations
+
+import click
+
+from scheduler.adapters.halt_file import Halt, HaltFile
+from scheduler.config import Config
+from scheduler.doors.cli.out import hint, say
+
+
+@click.command("halt", epilog='Example:  agentcron halt --reason "it writes nonsense"')
+@click.option("--reason", default="", help="Why; shown wherever somebody looks.")
+@click.pass_obj
+def halt_command(config: Config, reason: str) -> None:
+    """Start nothing any more: no effect, no model call, no gate, no report, in any process of this home.
+
+    It works within a second, without a daemon and without a database.  Sleeping runs stay as they are.
+    """
+    file = HaltFile(config.halt)
+    before = file.look()
+    if before is not None and not reason:
+        say(f"the home was halted already: {before.reason}")
+    else:
+        config.make_home()
+        file.write(reason)
+        say("halted: nothing starts any more in this home")
+    say("what is under way may end, for ten seconds; then it is cut off and handed back")
+    say("go on: agentcron unhalt")
+
+
+@click.command("unhalt", epilog="Example:  agentcron unhalt")
+@click.pass_obj
+def unhalt_command(config: Config) -> None:
+    """Let this home go on where it was halted."""
+    if HaltFile(config.halt).remove():
+        say("not halted any more: everything goes on where it was")
+    else:
+        say("the home was not halted")
+
+
+def halted_text(halt: Halt) -> str:
+    """Return what everybody is told who looks at a halted home."""
+    from scheduler.doors.cli.times import wall
+
+    since = f" since {wall().short(halt.since)}" if halt.since else ""
+    return f"HALTED{since}: {halt.reason}. Go on: agentcron unhalt"
+
+
+def hint_if_halted(config: Config) -> None:
+    """Say that what was asked for will wait."""
+    halt = HaltFile(config.halt).look()
+    if halt is not None:
+        hint(halted_text(halt))
