@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scheduler.adapters.crontab_file import CrontabFile
+from scheduler.adapters.daylog import FileDayLog
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.rehearsal import RehearsalModel, is_rehearsal
@@ -27,8 +28,9 @@ from scheduler.engine.restoring import take_note
 from scheduler.engine.runner import Runner
 from scheduler.engine.settings import Settings
 from scheduler.engine.witness import Witness
-from scheduler.errors import CannotWorkError
+from scheduler.errors import CannotWorkError, DayLogError, StoreError
 from scheduler.ports.model import Model
+from scheduler.services.logkeeper import keep_logged
 from scheduler.services.pruner import keep_pruned
 from scheduler.tools.registry import tools_for
 
@@ -149,7 +151,7 @@ class App:
             only=only,
             on_load=on_load or (lambda *_: None),
             boot_id=self.kit.boot_id if kind == "daemon" else "",
-            duties=(keep_pruned,) if kind == "daemon" else (),
+            duties=(keep_pruned, keep_logged) if kind == "daemon" else (),
         )
 
 
@@ -181,6 +183,7 @@ async def open_app(
         model_for=models,
         tools_for=job_tools,
         profile_for=TrustFile(config),
+        daylog=FileDayLog(config.log, config.database),
         settings=settings or Settings(),
         witness=witness or Witness(),
         boot_id=boot_id(),
@@ -193,6 +196,11 @@ async def open_app(
         await take_note(kit)
         yield App(config, kit, FilePresence(config.runners), store.commits)
     finally:
+        try:
+            await kit.daylog.sync()
+        except (DayLogError, StoreError) as error:
+            # What was done is on record in the database; whoever can write the log next copies it.
+            log.warning("%s", error)
         log.removeFilter(hiding)
         await models.close()
         await store.close()

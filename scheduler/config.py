@@ -5,6 +5,7 @@ home                   ``--home``, AGENTCRON_HOME, else ``~/.agentcron`` (0700)
 crontab                ``--crontab``, AGENTCRON_CRONTAB, else ``<home>/crontab``
 database               ``<home>/agentcron.db``
 trust file             ``trust.toml`` beside the crontab
+daily log              ``<home>/log/YYYY-MM-DD.jsonl``
 workdir of a job       ``<home>/work/<job>`` unless the job names one
 halt file              ``<home>/HALT``: while it is there, nothing starts
 =====================  ==========================================================
@@ -48,6 +49,11 @@ class Config:
     def work(self) -> Path:
         """The default workdirs."""
         return self.home / "work"
+
+    @property
+    def log(self) -> Path:
+        """The daily log."""
+        return self.home / "log"
 
     @property
     def halt(self) -> Path:

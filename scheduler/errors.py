@@ -11,6 +11,7 @@
     ├── HaltedError                4   the home is halted: nothing may start
     ├── OverBudgetError            4   a cap is used up, or held by requests that are out
     ├── CannotWorkError            5   database, disk, key or network
+    │   ├── DayLogError            5   the daily log cannot be written: nothing acts
     │   └── StoreError             5   the database: missing, locked, full, read-only, corrupt, newer
     │       ├── ReplacedError      5   another file stands in its place
     │       └── BadRowError        5   it works, and cannot hold what was to be written
@@ -120,6 +121,10 @@ class CannotWorkError(AgentcronError):
     """The surroundings do not let us work: database, disk, key or network."""
 
     exit_status = 5
+
+
+class DayLogError(CannotWorkError):
+    """The daily log cannot be written, or does not fit the database: nothing may act."""
 
 
 class StoreError(CannotWorkError):

@@ -9,7 +9,8 @@ from typing import Any
 
 from scheduler.core.checkpoint import CallResult, Checkpoint, Frame, Notice, Step
 from scheduler.core.conversation import Call, CallState, Message
-from scheduler.core.turn import Limits
+from scheduler.core.run import Move
+from scheduler.core.turn import Finish, Limits
 from scheduler.core.wakenote import CONTINUE_NOTE, begin_note, order_note, resume_note, wake_note
 from scheduler.core.wakeup import Waking, Woken
 
@@ -86,3 +87,14 @@ def _text(text: str) -> dict[str, Any]:
 
 def _message(at: Checkpoint, blocks: Sequence[dict[str, Any]], label: str, now: datetime) -> Message:
     return Message(seq=at.next_seq, role="user", content=tuple(blocks), provenance=label, created_at=now)
+
+
+def ended(step: Step, finish: Finish, at: Checkpoint) -> Step:
+    """Return a step that also ends its run, with what the owner is told."""
+    return replace(
+        step,
+        move=Move.FINISH,
+        outcome=finish.outcome,
+        summary=finish.summary,
+        notices=notices(at, finish.summary),
+    )

@@ -12,7 +12,7 @@ from typing import Literal
 
 from scheduler.core import turn
 from scheduler.core.budget import FLEET_ZONE, next_local_day
-from scheduler.core.checkpoint import CallResult, Checkpoint, Step
+from scheduler.core.checkpoint import CallResult, Step
 from scheduler.core.conversation import Call, CallState, Request
 from scheduler.core.retry import BackOff, after_fault
 from scheduler.core.run import Move, State
@@ -33,6 +33,7 @@ from scheduler.errors import (
     BadRowError,
     CannotWorkError,
     ConfigError,
+    DayLogError,
     HaltedError,
     LostLeaseError,
     ModelFault,
@@ -154,7 +155,7 @@ class Executor:
             case turn.Continue(because):
                 await commit(answers.continuation(at, self._limits, because, kit.clock.now()))
             case turn.Finish():
-                await commit(_ended(Step(at=kit.clock.now()), step, at))
+                await commit(answers.ended(Step(at=kit.clock.now()), step, at))
             case turn.Fail(code, reason):
                 await self._fail(code, reason)
             case turn.Park():
@@ -167,7 +168,7 @@ class Executor:
         if step.move is not None or not any(message.role == "assistant" for message in step.messages):
             return step
         following = next_step(at.apply(step), self._limits, self._is_control)
-        return _ended(step, following, at) if isinstance(following, turn.Finish) else step
+        return answers.ended(step, following, at) if isinstance(following, turn.Finish) else step
 
     def _with_marks(self, step: Step) -> Step:
         """Add what the step shows of the run, in the same commit: no crash makes it forget what it read."""
@@ -180,8 +181,9 @@ class Executor:
     async def _run_calls(self, fresh: Sequence[Call], doubtful: Sequence[Call]) -> None:
         try:
             docket = await run_calls(self.kit, self.progress, self._tools, fresh, doubtful)
-        except ConfigError as error:
-            await self._park(Park("trust", error.message, Waking.PROBE))
+        except (ConfigError, DayLogError) as error:
+            code = "log" if isinstance(error, DayLogError) else "trust"
+            await self._park(Park(code, error.message, Waking.PROBE))
             return
         if docket is not None:
             await self._park_for_answer(docket)
@@ -301,7 +303,8 @@ class Executor:
             )
             waiting_for = "the next day, or a person"
         elif park.wake is Waking.PROBE:
-            wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=settings.probe_seconds)))
+            seconds = settings.log_probe_seconds if park.code == "log" else settings.probe_seconds
+            wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=seconds)))
             waiting_for = "the next probe, or a person"
         await self.progress.commit(
             Step(
@@ -378,16 +381,6 @@ class Executor:
 def _make_folder(path: str) -> None:
     if not os.path.isdir(path):
         os.makedirs(path, mode=0o700, exist_ok=True)
-
-
-def _ended(step: Step, finish: turn.Finish, at: Checkpoint) -> Step:
-    return replace(
-        step,
-        move=Move.FINISH,
-        outcome=finish.outcome,
-        summary=finish.summary,
-        notices=answers.notices(at, finish.summary),
-    )
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

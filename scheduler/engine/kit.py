@@ -12,6 +12,7 @@ from scheduler.core.trust.policy import Profile
 from scheduler.engine.settings import Settings
 from scheduler.engine.witness import Witness
 from scheduler.ports.clock import Clock
+from scheduler.ports.daylog import DayLog
 from scheduler.ports.model import Model
 from scheduler.ports.secrets import NoSecrets, Secrets
 from scheduler.ports.store import Store
@@ -28,6 +29,7 @@ class Kit:
         model_for: the model that answers to a name; may raise CannotWorkError (no key).
         tools_for: the tools of a job, in a stable order; may raise ConfigError.
         profile_for: what a job may do, asked before each effect; may raise ConfigError.
+        daylog: where what was recorded must stand before anything acts.
         witness: sees every move, and tells the log and whoever else wants to know.
         price: what so many tokens of a model cost in millionths of a dollar, or None when nobody knows.
         halted: why nothing may start now, or None; asked right before every effect and every request.
@@ -40,6 +42,7 @@ class Kit:
     model_for: Callable[[str], Model]
     tools_for: Callable[[Job], Toolbox]
     profile_for: Callable[[Job], Profile]
+    daylog: DayLog
     settings: Settings = field(default_factory=Settings)
     witness: Witness = field(default_factory=Witness)
     boot_id: str = ""

@@ -15,7 +15,7 @@ async def take_note(kit: Kit) -> None:
     """Settle what a restore leaves in doubt, if this database was a backup that nobody has opened yet."""
     now = kit.clock.now()
     until = now + timedelta(days=kit.settings.parked_days)
-    done = await kit.store.settle_restore(now, kit.boot_id, until)
+    done = await kit.store.settle_restore(now, kit.boot_id, until, await kit.daylog.head())
     if done is None:
         return
     log.warning(

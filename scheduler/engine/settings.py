@@ -32,6 +32,7 @@ class Settings:
     max_tokens: int = 16_000
     parked_days: int = 7
     probe_seconds: float = 3600.0
+    log_probe_seconds: float = 60.0
     gate_seconds: float = 30.0
     gate_output_bytes: int = 16_000
     approval_seconds: float = 24 * 3600.0

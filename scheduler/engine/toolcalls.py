@@ -45,11 +45,17 @@ async def run_calls(
 
     Raises:
         ConfigError: the trust file or the job's profile is wrong; nothing was done.
+        DayLogError: the daily log cannot be written, so no call was begun.
     """
     known = await facts(kit, progress.at)
     docket = hear(kit, progress.at, tools, fresh, known)
     if docket.is_waiting and not doubtful:
         return docket
+    if any(call.effect is not Effect.PURE for call in (*docket.allowed, *doubtful)):
+        # That it was planned stands in the log before it is marked as started: when the log fails, it is sure
+        # that nothing acted.
+        await kit.daylog.sync()
+        crashpoint("log")
     if docket.allowed or docket.refused:
         # One durable record before any effect: a call without it never happened.  The verdict is part of it.
         await progress.commit(

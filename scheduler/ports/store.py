@@ -16,6 +16,7 @@ from scheduler.core.clocks import Jump
 from scheduler.core.firing import Decision, FireFacts
 from scheduler.core.job import Job
 from scheduler.core.lease import Lease
+from scheduler.core.record import Head
 from scheduler.core.restored import Restored
 from scheduler.core.run import Origin, Run, State
 from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
@@ -336,13 +337,16 @@ class Store(Protocol):
         ...
 
     # -- upkeep -----------------------------------------------------------------------------------
-    async def settle_restore(self, now: datetime, boot_id: str, park_until: datetime) -> Restoration | None:
+    async def settle_restore(
+        self, now: datetime, boot_id: str, park_until: datetime, head: Head | None = None
+    ) -> Restoration | None:
         """Take note that this database was a backup, once, before anybody works with it; None if it was not.
 
         What happened since the backup is unknown, so nothing may be repeated: see ``Restoration``.
 
         Args:
             park_until: when the parked runs are given up (resumably).
+            head: where the daily log ends; the records go on from there when it knows more than the copy.
         """
         ...
 

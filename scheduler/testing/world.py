@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scheduler.adapters.crontab_file import CrontabFile
+from scheduler.adapters.daylog import FileDayLog
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.rehearsal import RehearsalModel
 from scheduler.adapters.secrets import SystemSecrets
@@ -258,6 +259,7 @@ async def open_world(
         model_for=lambda _: listening,
         tools_for=lambda job: {**job_tools(job), **extra},
         profile_for=TrustFile(config),
+        daylog=FileDayLog(config.log, config.database),
         settings=settings or Settings(),
         price=lambda *_: round((price_usd or 0) * 1_000_000),
         halted=HaltFile(config.halt).reason,

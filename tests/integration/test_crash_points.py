@@ -23,7 +23,7 @@ from tests.kit.scene import Scene
 
 pytestmark = pytest.mark.process
 
-ENGINE_POINTS = ("schema", "W0", "W3", "W4", "W5", "W10", "sent")
+ENGINE_POINTS = ("schema", "W0", "W3", "W4", "W5", "W10", "sent", "log.inside", "log")
 
 PLUGIN_POINTS = ("effect",)
 
@@ -40,7 +40,7 @@ IN_THE_RUN = (
 )
 """Points that a daemon passes while it works on the scene's job."""
 
-REPEATED = ("W6", "W6.inside", "W8", "W10", "W11", "W12", "opened", "W1", "W3", "effect")
+REPEATED = ("W6", "W6.inside", "W8", "W10", "W11", "W12", "opened", "W1", "W3", "effect", "log.inside", "log")
 """Points that a run passes several times: killed at a later visit too."""
 
 POINTS = frozenset((*CRASH_POINTS, *ENGINE_POINTS, *PLUGIN_POINTS, *FILE_POINTS))

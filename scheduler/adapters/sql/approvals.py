@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import queries, rows, rows_of_trust, wakes
+from scheduler.adapters.sql import queries, records, rows, rows_of_trust, wakes
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import plain, to_us
 from scheduler.adapters.sql.statements import INSERT_GRANT
@@ -61,6 +61,14 @@ def answer(
                 "revoked_at": None,
             },
         )
+    body = {
+        "by": "person",
+        "id": found.id,
+        "tool": found.tool,
+        "args": found.digest,
+        "always": bool(grant_id),
+    }
+    records.append(connection, now, state, found.job, found.run_id, body)
     wakes.answered(connection, found.run_id, now)
     return found
 
@@ -72,6 +80,7 @@ def revoke(connection: Connection, grant_id: str, now: datetime) -> str:
         raise NotFoundError(
             f"there is no grant {grant_id} to revoke", help="see: agentcron trust explain JOB"
         )
+    records.append(connection, now, "revoke", str(row[0]), "", {"by": "person", "grant": grant_id})
     return str(row[0])
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.rows import maybe_from_us, to_us
 from scheduler.core.pairing import mispaired
+from scheduler.core.record import Head, Record, flaw
 from scheduler.core.run import FINAL, LIVE, State
 
 MOST_RUNS = 20_000
@@ -91,6 +92,7 @@ _LATEST = (
     f" UNION ALL SELECT max(ended_at) FROM (SELECT ended_at {_NEWEST}"
 )
 _LATE_LEASES = "SELECT id, runner FROM runs WHERE state = 'running' AND lease_expires_at <= :before"
+_RECORDS = "SELECT seq, at, job, run_id, kind, body, body_hash, prev_hash, hash FROM records ORDER BY seq"
 _FOREIGN = 'SELECT DISTINCT "table" FROM pragma_foreign_key_check'
 
 
@@ -121,6 +123,19 @@ class Audit(Reader):
     def deep(self) -> list[Flaw]:
         """Return the flaws of everything; reads every row."""
         return [*self._flaws(_DEEP), *self._unpaired()]
+
+    def unchained(self) -> str:
+        """Return the first flaw in the chain of records, or nothing; reads every record."""
+        before: Head | None = None
+        for record in self._all(_RECORDS, {}, lambda row: Record(*row)):
+            # After a restore the records go on from the end of the log, which knew more than the copy.
+            if before is not None and record.kind == "restore" and record.seq > before.seq:
+                before = None if "log_was_ahead" in record.body else before
+            wrong = flaw(record, before if before is not None or record.seq > 1 else Head())
+            if wrong:
+                return wrong
+            before = record.head
+        return ""
 
     def latest(self) -> datetime | None:
         """Return the newest instant that somebody has written down as past."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from scheduler.adapters.sql import finals
+from scheduler.adapters.sql import finals, records
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import from_us, to_us
 from scheduler.adapters.sql.statements import (
@@ -162,6 +162,9 @@ def _take(
         for run_id in ids
         if run_id in rows
     ]
+    for lease in leases:
+        body = {"epoch": lease.epoch, "runner": runner}
+        records.append(connection, now, Move.CLAIM.value, lease.job, lease.run_id, body)
     connection.execute(
         INSERT_ATTEMPT,
         [
@@ -219,6 +222,9 @@ def rescue(
         if target is not State.QUEUED:
             for run_id in ids:
                 finals.ended(connection, run_id, move, now)
+        else:
+            for each in taken:
+                records.append(connection, now, move.value, each.job, each.run_id, {"runner": each.runner})
         found += taken
     if dead_runners:
         connection.execute(_FREE_NOTICES, values)

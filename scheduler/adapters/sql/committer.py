@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from scheduler.adapters.sql import records
 from scheduler.adapters.sql.connection import BEGIN_READ, BEGIN_WRITE, as_store_error, told
 from scheduler.adapters.sql.driver import Connection
 from scheduler.errors import ReplacedError, StoreError
@@ -182,6 +183,7 @@ class Committer:
         send(BEGIN_WRITE if writes else BEGIN_READ)
         alone = len(batch) == 1
         for unit in batch:
+            noted = len(connection.noted)
             if not alone:
                 send("SAVEPOINT unit")
             try:
@@ -199,8 +201,10 @@ class Committer:
                         raise unit.error from error
                     return
                 send("ROLLBACK TO SAVEPOINT unit")
+                del connection.noted[noted:]
             if not alone:
                 send("RELEASE SAVEPOINT unit")
+        records.write(connection)
         send("COMMIT")
         if writes:
             self.commits += 1
@@ -223,6 +227,7 @@ class Committer:
             )
 
     def _roll_back(self) -> None:
+        self._connection.forget()
         try:
             if self._connection.in_transaction:
                 self._connection.driver.execute("ROLLBACK")

@@ -17,8 +17,12 @@ from typing import Any
 from sqlalchemy import Insert, TextClause
 from sqlalchemy.dialects import sqlite
 
+from scheduler.core.record import Head
+
 Values = Mapping[str, Any]
 Row = tuple[Any, ...]
+Noted = tuple[str, str, str, str, Mapping[str, Any]]
+"""When, kind, job, run and body of a record that has no number yet."""
 
 _DIALECT = sqlite.dialect(paramstyle="named")
 _LIST = re.compile(r"\(__\[POSTCOMPILE_(\w+)\]\)")
@@ -73,6 +77,15 @@ class Connection:
 
     def __init__(self, driver: sqlite3.Connection) -> None:
         self.driver = driver
+        self.noted: list[Noted] = []
+        """The records of this transaction, in order; see ``records.py``."""
+        self.adopted: Head | None = None
+        """What they follow, when that is not the last record of the database."""
+
+    def forget(self) -> None:
+        """Forget what was noted: it is written, or its transaction is undone."""
+        self.noted.clear()
+        self.adopted = None
 
     @property
     def in_transaction(self) -> bool:

@@ -6,12 +6,15 @@ from datetime import datetime
 
 from sqlalchemy import text
 
+from scheduler.adapters.sql import records
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import job_from, to_us
 from scheduler.adapters.sql.statements import live
 from scheduler.core.run import Move, State, transition
 
-_JOB_OF = text("SELECT r.job, p.spec FROM runs r JOIN pins p ON p.run_id = r.id WHERE r.id = :id")
+_JOB_OF = text(
+    "SELECT r.job, p.spec, r.reason_code FROM runs r JOIN pins p ON p.run_id = r.id WHERE r.id = :id"
+)
 
 _RESET = text("UPDATE jobs SET failures = 0 WHERE name = :job AND failures <> 0")
 
@@ -39,7 +42,8 @@ def ended(connection: Connection, run_id: str, move: Move, now: datetime) -> Non
     row = connection.execute(_JOB_OF, {"id": run_id}).first()
     if row is None:
         return
-    job, spec = row
+    job, spec, code = row
+    records.append(connection, now, move.value, job, run_id, {"code": code} if code else {})
     target = transition(move).target
     if target is State.SUCCEEDED:
         connection.execute(_RESET, {"job": job})
@@ -58,3 +62,4 @@ def _failed(connection: Connection, job: str, pause_after: int, now: datetime) -
     if failures is not None and 0 < pause_after <= failures:
         reason = "1 failure" if failures == 1 else f"{failures} failures in a row"
         connection.execute(_PAUSE, {"job": job, "reason": reason, "now": to_us(now)})
+        records.append(connection, now, "pause", job, "", {"by": "failures"})

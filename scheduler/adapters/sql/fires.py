@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import finals, queries
+from scheduler.adapters.sql import finals, queries, records
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.mark import restored_from
 from scheduler.adapters.sql.rows import job_text, maybe_from_us, maybe_us, plain, run_from, to_us
@@ -173,4 +173,7 @@ def _insert(connection: Connection, run: Run, job: Job, key: str, *, serial: boo
         "marks": "",
     }
     connection.execute(INSERT_RUN, values)
+    move = Move.SKIP if run.state is State.SKIPPED else Move.FIRE
+    body = {"origin": run.origin} | ({"code": run.reason_code} if run.reason_code else {})
+    records.append(connection, run.created_at, move.value, run.job, run.id, body)
     connection.execute(INSERT_PIN, {"run_id": run.id, "spec": job_text(job), "frame": None})

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import insert, text
 
-from scheduler.adapters.sql import tables
+from scheduler.adapters.sql import records, tables
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import maybe_from_us, to_us
 from scheduler.core.clocks import Jump
@@ -55,6 +55,7 @@ def record(connection: Connection, jump: Jump, slots: Mapping[str, datetime | No
     if connection.execute(_KNOWN, values | near).first() is not None:
         return False
     connection.execute(_INSERT, {"kind": jump.kind, "before": to_us(jump.before), "at": at, "size_us": size})
+    records.append(connection, jump.at, "clock", "", "", {"kind": jump.kind, "size_us": size})
     if jump.kind == "set_back":
         earlier = [{"job": job, "slot": to_us(slot)} for job, slot in slots.items() if slot is not None]
         if earlier:

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.adapters.sql import tables
+from scheduler.adapters.sql import tables_log
 from scheduler.adapters.sql.connection import open_engine, told
 from scheduler.adapters.sql.schema import HEAD, VERSION_TABLE, judge
 from scheduler.adapters.sql.trouble import BUSY_SECONDS, newer
@@ -69,7 +69,7 @@ def _revision(connection: Connection) -> str | None:
 def _create(connection: Connection, path: str) -> None:
     """Create all tables at once, which a test compares with what the migrations make."""
     try:
-        tables.metadata.create_all(connection, checkfirst=False)
+        tables_log.RecordRow.metadata.create_all(connection, checkfirst=False)
     except SQLAlchemyError as error:
         if "already exists" not in str(error):
             raise

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import finals
+from scheduler.adapters.sql import finals, records
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import job_from, job_text, maybe_us, plain, to_us
 from scheduler.adapters.sql.statements import cancel_now, flag_cancel
@@ -24,7 +24,7 @@ _UNPAUSE = text(
     "UPDATE jobs SET state = 'active', paused_reason = '', paused_at = NULL, failures = 0,"
     " next_fire = :next_fire WHERE name = :job AND state = 'paused' RETURNING name"
 )
-_RUN_STATE = text("SELECT state FROM runs WHERE id = :id")
+_RUN_STATE = text("SELECT state, job FROM runs WHERE id = :id")
 _PINNED = text(
     "SELECT p.spec, r.cost_microusd, r.reason_code FROM runs r JOIN pins p ON p.run_id = r.id"
     " WHERE r.id = :id"
@@ -36,6 +36,7 @@ def pause(connection: Connection, job: str, reason: str, now: datetime) -> bool:
     """See ``Store.pause``."""
     values = {"job": job, "reason": plain(reason), "now": to_us(now)}
     if connection.execute(_PAUSE, values).first() is not None:
+        records.append(connection, now, "pause", job, "", {"by": "person", "reason": plain(reason)})
         return True
     state = _job_state(connection, job)
     if state != "paused":
@@ -43,10 +44,11 @@ def pause(connection: Connection, job: str, reason: str, now: datetime) -> bool:
     return False
 
 
-def unpause(connection: Connection, job: str, next_fire: datetime | None) -> bool:
+def unpause(connection: Connection, job: str, now: datetime, next_fire: datetime | None) -> bool:
     """See ``Store.unpause``."""
     values = {"job": job, "next_fire": maybe_us(next_fire)}
     if connection.execute(_UNPAUSE, values).first() is not None:
+        records.append(connection, now, "unpause", job, "", {"by": "person"})
         return True
     _job_state(connection, job)
     return False
@@ -62,6 +64,8 @@ def cancel(connection: Connection, run_id: str, now: datetime, reason: str) -> S
         after(state, Move.CANCEL)
     except RefusedError:
         raise RefusedError(f"run {run_id} is over already: {state}") from None
+    asked = {"by": "person", "reason": plain(reason)}
+    records.append(connection, now, "ask cancel", row[1], run_id, asked)
     if cancel_now(connection, run_id, now, reason):
         finals.ended(connection, run_id, Move.CANCEL, now)
         return State.CANCELLED

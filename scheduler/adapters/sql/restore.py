@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import finals, fires
+from scheduler.adapters.sql import finals, fires, records
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.mark import (
     DOUBTFUL_NOTICES,
@@ -37,6 +37,7 @@ from scheduler.adapters.sql.statements import (
 )
 from scheduler.core.firing import decide
 from scheduler.core.instants import to_iso
+from scheduler.core.record import Head
 from scheduler.core.restored import CODE, Restored
 from scheduler.core.run import Move, transition
 from scheduler.core.wakeup import Waking, Woken
@@ -47,6 +48,7 @@ class LiveRow(NamedTuple):
     """A run that was live when the backup was taken."""
 
     id: str
+    job: str
     woken: str | None
     wake_at: int | None
     cancel_requested: bool
@@ -61,7 +63,7 @@ _FORGET = text("DELETE FROM meta WHERE key = :key")
 _REMEMBER = text("INSERT INTO meta (key, value) VALUES (:key, :value)")
 
 _LIVE = text(
-    f"SELECT id, woken, wake_at, cancel_requested, {SLEEPS_ON} AS sleeps_on FROM runs WHERE {live()}"
+    f"SELECT id, job, woken, wake_at, cancel_requested, {SLEEPS_ON} AS sleeps_on FROM runs WHERE {live()}"
 )
 
 _PARK = text(
@@ -93,13 +95,22 @@ def is_copy(connection: Connection) -> bool:
 
 
 def settle(
-    connection: Connection, now: datetime, boot_id: str, park_until: datetime, new_id: Callable[[], str]
+    connection: Connection,
+    now: datetime,
+    boot_id: str,
+    park_until: datetime,
+    new_id: Callable[[], str],
+    head: Head | None = None,
 ) -> Restoration | None:
     """See ``Store.settle_restore``."""
     marked = connection.execute(_TAKE_MARK, {"key": MARK}).first()
     if marked is None:
         return None  # another process was first
     restored = Restored(mark_from(marked[0]), now, boot_id)
+    body: dict[str, object] = {"taken_at": to_iso(restored.taken_at)}
+    if head is not None and records.adopt(connection, head):
+        body["log_was_ahead"] = {"seq": head.seq, "hash": head.hash}
+    records.append(connection, now, "restore", "", "", body)
     connection.execute(_FORGET, {"key": RESTORED})
     connection.execute(_REMEMBER, {"key": RESTORED, "value": restored_text(restored)})
     connection.execute(_NOBODY)
@@ -153,6 +164,8 @@ def _park(
         ids = [run.id for run in part]
         values = {"until": to_us(until), "code": CODE, "reason": reason}
         connection.execute(_PARK, [{"id": run.id, "woken": _woken(run, restored), **values} for run in part])
+        for run in part:
+            records.append(connection, now, Move.RESTORE.value, run.job, run.id, {"code": CODE})
         close_attempts(connection, ids, now, Move.RESTORE.value)
         lose_requests(connection, ids, now)
         connection.execute(_UNKNOWN, {"ids": ids, "result": dump(told), "now": to_us(now)})

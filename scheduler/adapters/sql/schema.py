@@ -16,7 +16,7 @@ VERSION_TABLE = "alembic_version"
 TABLES = (
     *("jobs", "runs", "pins", "messages", "calls", "requests"),
     *("attempts", "wakeups", "outbox", "runners", "meta", "jumps"),
-    *("approvals", "grants"),
+    *("approvals", "grants", "records"),
 )
 """The tables of this version."""
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from scheduler.adapters.sql import finals, queries, rows, rows_of_trust
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql import finals, queries, records, room, rows, rows_of_trust
+from scheduler.adapters.sql.driver import Connection, Row
 from scheduler.adapters.sql.rows import maybe_us, plain, to_us
 from scheduler.adapters.sql.statements import (
     COUNT_LOST,
@@ -26,12 +26,14 @@ from scheduler.adapters.sql.statements import (
     lose_requests,
     sources,
 )
-from scheduler.core.budget import FLEET_ZONE, DayCap, day_start
+from scheduler.core.budget import day_start
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import CLOSED_CALLS, Request
+from scheduler.core.effect import Effect
 from scheduler.core.lease import Lease
+from scheduler.core.record import canonical, digest
 from scheduler.core.run import FINAL, Move, transition
-from scheduler.errors import LostLeaseError, OverBudgetError
+from scheduler.errors import LostLeaseError
 
 _MINE = "id = :id AND epoch = :epoch AND state = 'running'"
 
@@ -70,7 +72,7 @@ _FRAME = text("UPDATE pins SET frame = :frame WHERE run_id = :id")
 _TOLD = text("UPDATE runs SET woken = NULL WHERE id = :id")
 
 # A closed call is never opened or answered again: its effect may have happened once already.
-_OPEN = "run_id = :run_id AND id = :id AND state IN ('planned', 'started', 'waiting') RETURNING id"
+_OPEN = "run_id = :run_id AND id = :id AND state IN ('planned', 'started', 'waiting') RETURNING name, args"
 _TAKE_BACK = text(f"UPDATE calls SET state = 'planned', started_at = NULL WHERE {_OPEN}")
 _BEGIN_CALL = text(f"UPDATE calls SET state = :state, started_at = :now, rule = :rule WHERE {_OPEN}")
 _END_CALL = text(
@@ -114,7 +116,8 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
         connection.execute(_TOLD, {"id": run_id})
     if step.planned:
         connection.execute(INSERT_CALL, [rows.call_values(run_id, call) for call in step.planned])
-    _advance_calls(connection, run_id, step)
+        _note_effects(connection, job, run_id, step)
+    _advance_calls(connection, job, run_id, step)
     if step.asks:
         connection.execute(INSERT_APPROVAL, [rows_of_trust.approval_values(each) for each in step.asks])
     for approval_id, state in step.settled.items():
@@ -122,39 +125,14 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
         _must_hit(connection, _SETTLE, values, "approval")
     if step.opened is not None:
         if step.cap is not None:
-            _require_room(connection, job, step.cap)
-            _require_room_in_fleet(connection, step.at)
+            room.require(connection, job, step.cap)
+            room.require_in_fleet(connection, step.at)
         connection.execute(INSERT_REQUEST, rows.request_values(run_id, job, step.opened))
     if step.closed is not None:
         _close_request(connection, run_id, job, step.closed)
     if step.notices and not _is_old_news(connection, run_id, step):
         connection.execute(INSERT_NOTICE, _notices(run_id, job, step))
     return cancel_asked if step.move is None else _let_go(connection, lease, step, step.move, cancel_asked)
-
-
-def _require_room(connection: Connection, job: str, cap: DayCap) -> None:
-    """Refuse a request whose job's day has no room left; one that has any may overdraw it, once.
-
-    Raises:
-        OverBudgetError: what was spent and what is out has reached the cap.
-    """
-    values = {"job": job, "since": to_us(cap.since)}
-    spent = int(connection.execute(_SPENT, values).scalar_one())
-    out = int(connection.execute(_OUT, {"job": job}).scalar_one())
-    if spent + out >= cap.microusd:
-        raise OverBudgetError("budget-day", spent, out, cap.microusd)
-
-
-def _require_room_in_fleet(connection: Connection, now: datetime) -> None:
-    """Do the same for all jobs together, where the crontab has a cap for them."""
-    cap = connection.execute(_FLEET, {}).scalar()
-    if cap is None:
-        return
-    since = to_us(day_start(now, FLEET_ZONE))
-    spent = int(connection.execute(_FLEET_SPENT, {"since": since}).scalar_one())
-    out = int(connection.execute(_FLEET_OUT, {}).scalar_one())
-    if spent + out >= int(cap):
-        raise OverBudgetError("budget-fleet", spent, out, int(cap))
 
 
 def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, bool]:
@@ -189,17 +167,30 @@ def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, 
     return row[0], row[1], bool(row[2])
 
 
-def _advance_calls(connection: Connection, run_id: str, step: Step) -> None:
+def _note_effects(connection: Connection, job: str, run_id: str, step: Step) -> None:
+    """Record what is about to act: an effect waits until this record stands in the daily log."""
+    for call in step.planned:
+        if call.effect is not Effect.PURE:
+            body = {"call": call.id, "tool": call.name, "args": digest(canonical(call.args))}
+            records.append(connection, step.at, "planned", job, run_id, body)
+
+
+def _advance_calls(connection: Connection, job: str, run_id: str, step: Step) -> None:
     now = to_us(step.at)
     for state, call_ids in (("started", step.started), ("waiting", step.waiting)):
         for call_id in call_ids:
             values = {"run_id": run_id, "id": call_id, "state": state, "now": now}
             values["rule"] = step.rules.get(call_id, "")
-            _must_hit(connection, _BEGIN_CALL, values, "call")
+            name, args = _must_hit(connection, _BEGIN_CALL, values, "call")
+            body = {"call": call_id, "tool": name, "args": digest(canonical(rows.load(args)))}
+            records.append(connection, step.at, state, job, run_id, body)
     for call_id in step.taken_back:
         _must_hit(connection, _TAKE_BACK, {"run_id": run_id, "id": call_id}, "call")
+        records.append(connection, step.at, "taken_back", job, run_id, {"call": call_id})
     for result in step.results:
-        _must_hit(connection, _END_CALL, _result(run_id, result, now), "call")
+        name, _ = _must_hit(connection, _END_CALL, _result(run_id, result, now), "call")
+        body = {"call": result.call_id, "tool": name, "state": result.state.value}
+        records.append(connection, step.at, "closed", job, run_id, body)
 
 
 def _result(run_id: str, result: CallResult, now: int) -> dict[str, Any]:
@@ -223,9 +214,11 @@ def _close_request(connection: Connection, run_id: str, job: str, request: Reque
         connection.execute(COUNT_LOST, {"id": run_id})
 
 
-def _must_hit(connection: Connection, statement: TextClause, values: dict[str, Any], what: str) -> None:
-    if connection.execute(statement, values).first() is None:
+def _must_hit(connection: Connection, statement: TextClause, values: dict[str, Any], what: str) -> Row:
+    row = connection.execute(statement, values).first()
+    if row is None:
         raise ValueError(f"run {values['run_id']} has no open {what} {values['id']}")
+    return row
 
 
 def _notices(run_id: str, job: str, step: Step) -> list[dict[str, Any]]:
@@ -281,6 +274,8 @@ def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel
     if transition(move).target in FINAL:
         finals.ended(connection, lease.run_id, move, step.at)
         return False
+    body = {"code": step.reason_code} if step.reason_code else {}
+    records.append(connection, step.at, move.value, lease.job, lease.run_id, body)
     if cancel_asked:
         # Somebody asked while this step was being made: a run that sleeps would never look at its flag.
         cancel_now(connection, lease.run_id, step.at)
@@ -335,10 +330,6 @@ _FUTILE = text(
     f" AND state IN ('answered', 'failed') AND number > :since {_NEWEST}"
 )
 _SPENT = text(queries.SPENT)
-_OUT = text(queries.OUT)
-_FLEET = text("SELECT value FROM meta WHERE key = 'fleet'")
-_FLEET_SPENT = text(queries.FLEET_SPENT)
-_FLEET_OUT = text(queries.FLEET_OUT)
 _APPROVALS = text(queries.RUN_APPROVALS)
 _GRANTS = text(queries.GRANTS)
 

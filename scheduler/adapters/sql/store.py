@@ -32,6 +32,7 @@ from scheduler.core.checkpoint import Checkpoint, Step
 from scheduler.core.clocks import Jump
 from scheduler.core.job import Job
 from scheduler.core.lease import Lease
+from scheduler.core.record import Head
 from scheduler.core.run import Origin, Run, State
 from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.core.trust.approval import Approval
@@ -127,9 +128,9 @@ class SqlStore:
         """Pause a job."""
         return await self._write(points.PERSON, lambda c: persons.pause(c, job, reason, now))
 
-    async def unpause(self, job: str, now: datetime, next_fire: datetime | None) -> bool:  # noqa: ARG002
-        """Let a job fire again from ``next_fire`` on, so that ``now`` is not needed here."""
-        return await self._write(points.PERSON, lambda c: persons.unpause(c, job, next_fire))
+    async def unpause(self, job: str, now: datetime, next_fire: datetime | None) -> bool:
+        """Let a job fire again from ``next_fire`` on."""
+        return await self._write(points.PERSON, lambda c: persons.unpause(c, job, now, next_fire))
 
     async def used_today(self, job: str, since: datetime) -> dict[str, int]:
         """Return how many calls of each tool the job's runs have begun since an instant."""
@@ -271,12 +272,14 @@ class SqlStore:
         return self._committer.commits
 
     # -- upkeep -----------------------------------------------------------------------------------
-    async def settle_restore(self, now: datetime, boot_id: str, park_until: datetime) -> Restoration | None:
+    async def settle_restore(
+        self, now: datetime, boot_id: str, park_until: datetime, head: Head | None = None
+    ) -> Restoration | None:
         """Take note, once, that this database was a backup."""
         if not await self._read(restore.is_copy):
             return None
         return await self._write(
-            points.RESTORE, lambda c: restore.settle(c, now, boot_id, park_until, self._new_id)
+            points.RESTORE, lambda c: restore.settle(c, now, boot_id, park_until, self._new_id, head)
         )
 
     async def prunable(self, now: datetime, older_than_seconds: int | None = None) -> Pruned:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import finals
+from scheduler.adapters.sql import finals, records
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import from_us, maybe_from_us, plain, to_us, woken_from, woken_text
 from scheduler.adapters.sql.statements import drop_wakeups, many, sources
@@ -36,7 +36,7 @@ _EXPIRE = text(
     f" reason_code = 'deadline' WHERE id = :id AND {sources(Move.EXPIRE)}"
 )
 
-_STATE = text("SELECT state, slept_since, woken, wake_at FROM runs WHERE id = :id")
+_STATE = text("SELECT state, slept_since, woken, wake_at, job FROM runs WHERE id = :id")
 
 _RETRY = text(
     "UPDATE runs SET state = 'queued', woken = :woken, free_claim = false, attempts = 0, ended_at = NULL,"
@@ -78,6 +78,7 @@ def wake_due(connection: Connection, now: datetime, limit: int) -> list[Roused]:
                     "by_person": False,
                 }
             )
+            records.append(connection, now, Move.WAKE.value, job, run_id, {"by": waking.value})
     if not won:
         return []
     connection.execute(_WIN, {"won": list(won.values()), "now": instant})
@@ -139,6 +140,7 @@ def resume(connection: Connection, run_id: str, now: datetime, words: str) -> St
     else:
         connection.execute(_WAKE, {**values, "free": state in _FREE, "by_person": True})
     drop_wakeups(connection, [run_id], now)
+    records.append(connection, now, "resume", row[4], run_id, {"by": "person", "was": state.value})
     return state
 
 

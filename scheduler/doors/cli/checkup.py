@@ -15,7 +15,7 @@ Check = Callable[[Config, Wall], Findings]
 
 def all_findings(config: Config, clock: Wall, *, deep: bool = False) -> list[Finding]:
     """Do all checks; one that breaks is a problem of its own and stops no other."""
-    from scheduler.doors.cli.checkup_store import check_database, check_deep
+    from scheduler.doors.cli.checkup_store import check_database, check_deep, check_log
     from scheduler.doors.cli.checkup_work import check_crontab, check_work
 
     checks: list[tuple[str, Check]] = [
@@ -26,6 +26,7 @@ def all_findings(config: Config, clock: Wall, *, deep: bool = False) -> list[Fin
         ("home", host.check_home),
         ("disk", host.check_disk),
         ("database", check_database),
+        ("log", check_log),
         ("work", check_work),
         ("crontab", check_crontab),
         ("api", host.check_api),
@@ -35,7 +36,8 @@ def all_findings(config: Config, clock: Wall, *, deep: bool = False) -> list[Fin
         checks.append(("deep", check_deep))
     found: list[Finding] = []
     for name, check in checks:
-        if name in ("work", "deep") and any(f.level == "problem" and f.name == "database" for f in found):
+        unusable = any(each.level == "problem" and each.name == "database" for each in found)
+        if unusable and name in ("log", "work", "deep"):
             continue  # a database that cannot be used is told once, and what stands in it proves nothing
         try:
             found += check(config, clock)

@@ -66,6 +66,21 @@ def check_database(config: Config, clock: Wall) -> Findings:
             yield Finding("problem", "clock", text, "set the clock")
 
 
+def check_log(config: Config, clock: Wall) -> Findings:  # noqa: ARG001 - all checks take the same
+    """Whether the daily log can be written, and goes on where the database does: else nothing acts."""
+    from scheduler.adapters.daylog import behind
+
+    if not config.database.exists():
+        return
+    if config.log.exists() and not os.access(config.log, os.W_OK | os.X_OK):
+        text = f"the daily log in {config.log} cannot be written: nothing acts"
+        yield Finding("problem", "log", text, f"chmod u+rwx {shlex.quote(str(config.log))}")
+        return
+    missing = behind(config.log, config.database)
+    text = "the daily log fits the database" if not missing else f"{missing} records are not in the log yet"
+    yield Finding("ok", "log", text)
+
+
 def check_deep(config: Config, clock: Wall) -> Findings:  # noqa: ARG001 - all checks take the same
     """Read every row; takes as long as the database is large."""
     if not config.database.exists():
@@ -75,13 +90,16 @@ def check_deep(config: Config, clock: Wall) -> Findings:  # noqa: ARG001 - all c
         if sound != "ok":
             yield Finding("problem", "deep", f"the database is damaged: {sound}", _BACKUP)
             return
-        dangling, flaws = audit.dangling(), audit.deep()
+        dangling, flaws, unchained = audit.dangling(), audit.deep(), audit.unchained()
+    if unchained:
+        text = f"the chain of records is broken: {unchained}"
+        yield Finding("problem", "deep", text, "agentcron log --verify")
     if dangling:
         text = f"rows of {named(dangling)} belong to a run that is gone"
         yield Finding("problem", "deep", text, _BACKUP)
     for flaw in flaws:
         yield _flawed(flaw.what, flaw.runs)
-    if not dangling and not flaws:
+    if not dangling and not flaws and not unchained:
         yield Finding("ok", "deep", "every row was read; nothing is amiss")
 
 

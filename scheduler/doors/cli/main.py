@@ -32,6 +32,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "why": ("why", "Look", "Say why a job did or did not run."),
     "check": ("check", "Look", "Lint the crontab and say what it may cost."),
     "explain": ("explain", "Look", "Say in words what a schedule means."),
+    "log": ("log", "Look", "Read the daily log: what was done, in a chain."),
     "doctor": ("doctor", "Look", "Check everything that can be checked."),
     "resume": ("steer", "Steer", "Wake a sleeping run now, or go on with an ended one."),
     "cancel": ("steer", "Steer", "Cancel a run."),

@@ -15,6 +15,7 @@ def upgrade() -> None:
     _approvals()
     _grants()
     _wakeups()
+    _records()
     _reservations()
 
 
@@ -113,6 +114,22 @@ def _wakeups() -> None:
         postgresql_where=sa.text("state = 'open'"),
     )
     op.create_index("wakeups_run", "wakeups", ["run_id", "state"], unique=False)
+
+
+def _records() -> None:
+    op.create_table(
+        "records",
+        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("body_hash", sa.Text(), nullable=False),
+        sa.Column("prev_hash", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq"),
+    )
 
 
 def _reservations() -> None:

@@ -1,0 +1,286 @@
+"""The daily log: the records of the database, copied line by line to a file for each day.
+
+There is no writer by appointment.  Whoever needs the log on the disk takes the lock of its folder, copies all
+that is missing, whoever noted it, and lets go; the lock of a process that dies is free at once.  So nothing
+waits for another process to wake up, and two daemons cannot fork the log: the last line says what comes next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import groupby, islice
+from pathlib import Path
+
+from scheduler.adapters.sql.trouble import explain, read_only
+from scheduler.core.record import Head, Record, from_line
+from scheduler.errors import DayLogError
+from scheduler.faults import crashpoint
+
+_COLUMNS = "seq, at, job, run_id, kind, body, body_hash, prev_hash, hash"
+_AFTER = f"SELECT {_COLUMNS} FROM records WHERE seq > ? ORDER BY seq"
+_LAST = "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
+_AT_ONCE = 1_000
+_TAIL = 65_536
+_NOTHING = Head()
+
+
+class FileDayLog:
+    """Implements `scheduler.ports.daylog.DayLog` on a folder.
+
+    Args:
+        folder: made when it is missing, for its owner only.
+        database: where the records are read; never written here.
+    """
+
+    def __init__(self, folder: Path, database: Path) -> None:
+        self._folder = folder
+        self._database = database
+        self._turn = asyncio.Lock()
+        self._next: asyncio.Future[None] | None = None
+
+    async def sync(self) -> None:
+        """Bring every record that is committed by now to the disk; who comes together is served together.
+
+        Raises:
+            DayLogError: the log cannot be written, or does not fit the database.
+            StoreError: the records cannot be read.
+        """
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._take_turn())
+        await asyncio.shield(self._next)
+
+    async def head(self) -> Head:
+        """Return where the log ends."""
+        return await asyncio.to_thread(lambda: _end(self._folder).head)
+
+    async def _take_turn(self) -> None:
+        async with self._turn:
+            # Who comes from here on may have committed after the look at the database: that is the next turn.
+            self._next = None
+            await asyncio.to_thread(self._copy)
+
+    def _copy(self) -> None:
+        try:
+            with _locked(self._folder), _one_look(self._database) as connection:
+                _append_missing(self._folder, connection)
+        except sqlite3.Error as error:
+            raise explain(error, str(self._database)) from error
+        except OSError as error:
+            raise unusable(self._folder, error) from error
+
+
+def unusable(folder: Path, error: OSError) -> DayLogError:
+    """Return the error that tells a person why the log cannot be used."""
+    why = (error.strerror or str(error)).lower()
+    return DayLogError(
+        f"the daily log in {folder} cannot be written: {why}",
+        help="make room, or make the folder writable for its owner; nothing acts until then",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How far the log has come: its last whole record, the newest file, and what is torn at its end."""
+
+    head: Head = _NOTHING
+    path: Path | None = None
+    whole_bytes: int = 0
+    torn: bytes = b""
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the files of the log, oldest first; that is the order of the records, too."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".jsonl"))
+    except FileNotFoundError:
+        return []
+    return [folder / name for name in names]
+
+
+def read(path: Path) -> Iterator[bytes]:
+    """Yield the whole lines of one file.  A last one without its line feed was torn by a crash."""
+    with open(path, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield line
+
+
+@contextmanager
+def _one_look(database: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a reader to whom the database stands still: what others commit meanwhile is the next turn's."""
+    with closing(read_only(database)) as connection:
+        connection.execute("BEGIN")
+        yield connection
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _end(folder: Path) -> _End:
+    newest = _End()
+    for path in reversed(files(folder)):
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            length = _TAIL
+            while True:
+                file.seek(max(0, size - length))
+                tail = file.read()
+                lines = tail.split(b"\n")
+                # The first piece may be the middle of a line, unless the tail is the whole file.
+                if len(lines) > 2 or length >= size:
+                    break
+                length *= 8
+        if newest.path is None:
+            newest = _End(path=path, whole_bytes=size - len(lines[-1]), torn=lines[-1])
+        if len(lines) > 1:
+            return _End(_head_of(path, lines[-2]), newest.path, newest.whole_bytes, newest.torn)
+    return newest
+
+
+def _head_of(path: Path, line: bytes) -> Head:
+    try:
+        return from_line(line).head
+    except ValueError as error:
+        raise DayLogError(
+            f"the last line of {path} is no record: somebody changed it",
+            help="look at it with: agentcron log --verify; then move the file away, it is written anew",
+        ) from error
+
+
+def _append_missing(folder: Path, connection: sqlite3.Connection) -> None:
+    end = _end(folder)
+    missing = (Record(*row) for row in connection.execute(_AFTER, (end.head.seq,)))
+    first = next(missing, None)
+    _must_fit(folder, end, first, connection)
+    if end.torn and end.path is not None:
+        _mend(end.path, end, first)
+    if first is None:
+        return
+    last_day = end.path.stem if end.path is not None else ""
+    for day, records in groupby(_with(first, missing), key=_days(last_day)):
+        while batch := list(islice(records, _AT_ONCE)):
+            _append(folder / f"{day}.jsonl", "".join(record.line() for record in batch).encode())
+
+
+def _days(last_day: str) -> Callable[[Record], str]:
+    """Return the day whose file a record goes to: never an earlier one than the last, whatever the clock."""
+
+    def day(record: Record) -> str:
+        nonlocal last_day
+        last_day = max(last_day, record.day)
+        return last_day
+
+    return day
+
+
+def _with(first: Record, others: Iterable[Record]) -> Iterator[Record]:
+    yield first
+    yield from others
+
+
+def _must_fit(folder: Path, end: _End, first: Record | None, connection: sqlite3.Connection) -> None:
+    """Refuse to go on from an end that the database does not know: the log would be forked."""
+    if end.head == _NOTHING:
+        return
+    if first is not None:
+        fits = first.seq == end.head.seq + 1 and first.prev_hash == end.head.hash
+    else:
+        fits = connection.execute(_LAST).fetchone() == (end.head.seq, end.head.hash)
+    if not fits:
+        raise DayLogError(
+            f"the daily log in {folder} and the database disagree: the log ends with record {end.head.seq}, "
+            "and the database does not go on from there",
+            help="a database is put back with: agentcron restore; or move the folder away, and the log is "
+            "written anew from the database",
+        )
+
+
+def _mend(path: Path, end: _End, first: Record | None) -> None:
+    """Cut a torn last line off, if it is the beginning of the record that belongs there."""
+    if first is None or not first.line().encode().startswith(end.torn):
+        raise DayLogError(
+            f"{path} ends in {len(end.torn)} bytes that are no part of the next record",
+            help="somebody wrote to it; look at its end, then move the file away: it is written anew",
+        )
+    os.truncate(path, end.whole_bytes)
+
+
+def _append(path: Path, lines: bytes) -> None:
+    is_new = not path.exists()
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    file = os.open(path, flags, 0o600)
+    try:
+        rest = memoryview(lines)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+        crashpoint("log.inside")
+        os.fsync(file)
+    finally:
+        os.close(file)
+    if is_new:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def behind(folder: Path, database: Path) -> int:
+    """Return how many records are not in the log yet.
+
+    Raises:
+        DayLogError: the log does not fit the database.
+        StoreError: the database cannot be read.
+    """
+    try:
+        with _one_look(database) as connection:
+            end = _end(folder)
+            first = next((Record(*row) for row in connection.execute(_AFTER, (end.head.seq,))), None)
+            _must_fit(folder, end, first, connection)
+            newest = connection.execute(_LAST).fetchone()
+    except sqlite3.Error as error:
+        raise explain(error, str(database)) from error
+    except OSError as error:
+        raise unusable(folder, error) from error
+    return 0 if first is None else int(newest[0]) - first.seq + 1
+
+
+def newest_of(database: Path) -> Head | None:
+    """Return the head of the chain in a database; None when it has no records.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        with closing(read_only(database)) as connection:
+            row = connection.execute(_LAST).fetchone()
+    except sqlite3.Error as error:
+        raise explain(error, str(database)) from error
+    return None if row is None else Head(*row)
+
+
+def hashes_in(database: Path) -> dict[int, str]:
+    """Return the hash of every record of a database, by number.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        with closing(read_only(database)) as connection:
+            return dict(connection.execute("SELECT seq, hash FROM records").fetchall())
+    except sqlite3.Error as error:
+        raise explain(error, str(database)) from error

@@ -1,0 +1,29 @@
+"""The keeper of the daily log: what no effect waits for is copied to it, too, soon after it happened."""
+
+from __future__ import annotations
+
+import logging
+
+from scheduler.engine.kit import Kit
+from scheduler.errors import DayLogError, StoreError
+
+log = logging.getLogger("agentcron")
+
+EVERY_SECONDS = 1.0
+
+
+async def keep_logged(kit: Kit) -> None:
+    """Copy new records every second; never ends by itself."""
+    failed = ""
+    while True:
+        await kit.clock.sleep(EVERY_SECONDS)
+        try:
+            await kit.daylog.sync()
+        except (DayLogError, StoreError) as error:
+            if str(error) != failed:
+                log.error("%s; nothing acts until that is over", error, extra={"event": "log.failed"})
+            failed = str(error)
+            continue
+        if failed:
+            log.info("the daily log can be written again", extra={"event": "log.back"})
+        failed = ""
