@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
+from pathlib import Path
 from typing import Any
 
 from scheduler.engine.sandbox import find_program, run_sandboxed, sandbox_env, sandboxed
+
+
+def _peak_kib() -> int:
+    """Return the most memory that this program held; ``ru_maxrss`` would count its parent's, too."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+    raise AssertionError("the kernel tells no VmHWM")
 
 
 async def run(command: list[str], workdir: str, timeout_seconds: float) -> dict[str, Any]:
@@ -25,7 +33,7 @@ async def run(command: list[str], workdir: str, timeout_seconds: float) -> dict[
         "err": result.stderr,
         "timed_out": result.timed_out,
         "dropped_bytes": result.dropped_bytes,
-        "peak_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "peak_kib": _peak_kib(),
     }
 
 

@@ -21,7 +21,7 @@ from scheduler.doors.cli.steer import with_app
 from scheduler.doors.cli.times import wall
 
 
-@click.group("trust")
+@click.group("trust", epilog="Example:  agentcron trust explain morning-brief")
 def trust_command() -> None:
     """See what jobs may do, and take back what was granted."""
 
