@@ -127,6 +127,7 @@ class FileLook:
         guarded = {
             "the database": str(self._config.database),
             "the crontab": str(self._config.crontab),
+            "the trust file": str(self._config.trust),
             "its prompt file": prompt_file,
             "its gate": _program(gate),
         }

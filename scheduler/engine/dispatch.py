@@ -35,6 +35,7 @@ class Docket:
         asks: calls that wait for a person: the questions that are not put yet.
         open_asks: the questions that are put already and have no answer.
         settled: approvals that are used up or expired with this.
+        marks: what the allowed calls leave beyond what their tools declare: a network is an effect outside.
     """
 
     allowed: tuple[Call, ...]
@@ -43,6 +44,7 @@ class Docket:
     asks: tuple[Approval, ...]
     open_asks: tuple[Approval, ...]
     settled: dict[str, ApprovalState]
+    marks: set[str]
 
     @property
     def is_waiting(self) -> bool:
@@ -67,21 +69,26 @@ async def facts(kit: Kit, at: Checkpoint) -> Facts:
 def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known: Facts) -> Docket:
     """Judge calls that have not begun; nothing is written here, and nothing happens."""
     allowed: list[Call] = []
-    docket = Docket((), {}, (), (), (), {})
+    docket = Docket((), {}, (), (), (), {}, set())
     refused: list[CallResult] = []
     asks: list[Approval] = []
     open_asks: list[Approval] = []
     used = dict(known.used_today)
+    specs = {name: tool.spec for name, tool in tools.items()}
     for call in calls:
         tool = tools.get(call.name)
         if tool is None or isinstance(tool, ControlTool):
             allowed.append(call)  # it is answered that there is no such tool, which needs no authority
             docket.rules[call.id] = "no-tool"
             continue
-        match judge(tool.spec, call.args, replace(known, used_today=used)):
+        # Siblings count too: what one of them reads could leave with another by way of the workdir.
+        met = known.marks | docket.marks | seen.marks_of_calls(allowed, specs)
+        match judge(tool.spec, call.args, replace(known, used_today=used, marks=met)):
             case Allow(rule, grant):
                 allowed.append(call)
                 used[call.name] = used.get(call.name, 0) + 1
+                if grant is not None and grant.network:
+                    docket.marks.add(f"{seen.EXTERNAL}:{call.name}")
                 docket.rules[call.id] = rule if grant is None or not grant.id else f"always:{grant.id}"
             case Refuse(rule, reason):
                 refused.append(CallResult(call.id, CallState.FAILED, f"Refused: {reason}.", rule=rule))
@@ -187,5 +194,5 @@ def _denied(call: Call, put: Approval, docket: Docket) -> CallResult:
         return CallResult(call.id, CallState.FAILED, text, "owner", rule=f"denied:{put.id}")
     if put.state in ("asked", "approved"):
         docket.settled[put.id] = "expired"
-    text = "Nobody approved this call in time, so it counts as denied. It did not happen."
+    text = "This call was not approved, and used, in time, so it counts as denied. It did not happen."
     return CallResult(call.id, CallState.FAILED, text, rule=f"expired:{put.id}")

@@ -175,7 +175,7 @@ class Executor:
         at = self.progress.at
         specs = {name: tool.spec for name, tool in self._tools.items()}
         before = seen.read(at.run.marks)
-        now = before | seen.marks_of_step(step, at.calls, specs)
+        now = before | seen.read(step.marks or "") | seen.marks_of_step(step, at.calls, specs)
         return step if now == before else replace(step, marks=seen.written(now))
 
     async def _run_calls(self, fresh: Sequence[Call], doubtful: Sequence[Call]) -> None:

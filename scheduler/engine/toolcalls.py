@@ -12,6 +12,7 @@ from scheduler.core.capped import MOST_OUTPUT_BYTES, capped, sendable_json
 from scheduler.core.checkpoint import CallResult, Step
 from scheduler.core.conversation import Block, Call, CallState
 from scheduler.core.effect import Effect
+from scheduler.core.trust import seen
 from scheduler.core.trust.judge import Facts
 from scheduler.engine.commits import Progress
 from scheduler.engine.dispatch import Docket, facts, grant_of, hear, hosts_of
@@ -65,6 +66,7 @@ async def run_calls(
                 rules=docket.rules,
                 results=docket.refused,
                 settled=docket.settled,
+                marks=seen.written(docket.marks),
             )
         )
     begun = {call.id: call for call in progress.at.calls}

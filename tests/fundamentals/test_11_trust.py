@@ -166,6 +166,30 @@ async def test_a_trust_file_that_others_may_write_proves_nothing(tmp_path: Path)
         assert "chmod go-w" in run.reason
 
 
+async def test_what_two_calls_of_one_message_bring_together_asks_too(tmp_path: Path) -> None:
+    """One reads the owner's mail, the other posts: a stranger's page was read before, so a person decides."""
+    posted: list[Args] = []
+
+    @tool(name="mail", description="Read mail.", schema={"type": "object"}, effect="pure", external=False)
+    async def mail(args: Args, context: ToolContext) -> str:
+        return "Dear Ada, the code is 1234."
+
+    @tool(name="post", description="Post.", schema={"type": "object"}, reads_private=False)
+    async def post(args: Args, context: ToolContext) -> str:
+        posted.append(args)
+        return "posted"
+
+    text = 'default = "mail"\n[profile.mail]\nbase = "act"\n[[profile.mail.grant]]\ntool = "post"\n'
+    (tmp_path / "trust.toml").write_text(text)
+    (tmp_path / "work.md").write_text("Read and post.")
+    async with open_world(tmp_path, tools={"mail": mail, "post": post}) as world:
+        world.script("work", script().call("glob", pattern="*").call("mail").also("post").finish("Done."))
+        await world.load(JOB.format(""))
+        _, question = await parked(world)
+        assert (question.tool, posted) == ("post", [])
+        assert "a run that nobody watches may have two of the three" in question.rule
+
+
 async def test_what_a_run_has_read_stays_with_it(tmp_path: Path) -> None:
     """The mark outlives a sleep of days: what a stranger wrote is not forgotten by sleeping on it."""
     (tmp_path / "work.md").write_text("Read.")

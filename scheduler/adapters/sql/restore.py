@@ -59,6 +59,8 @@ _AT_ONCE = 500
 
 _MARKED = text("SELECT 1 FROM meta WHERE key = :key")
 _TAKE_MARK = text("DELETE FROM meta WHERE key = :key RETURNING value")
+_EXPIRE_APPROVALS = text("UPDATE approvals SET state = 'expired' WHERE state IN ('asked', 'approved')")
+_REVOKE_GRANTS = text("UPDATE grants SET revoked_at = :now WHERE revoked_at IS NULL")
 _FORGET = text("DELETE FROM meta WHERE key = :key")
 _REMEMBER = text("INSERT INTO meta (key, value) VALUES (:key, :value)")
 
@@ -114,6 +116,9 @@ def settle(
     connection.execute(_FORGET, {"key": RESTORED})
     connection.execute(_REMEMBER, {"key": RESTORED, "value": restored_text(restored)})
     connection.execute(_NOBODY)
+    # What was approved may have been used since, and what was granted may have been revoked.
+    connection.execute(_EXPIRE_APPROVALS)
+    connection.execute(_REVOKE_GRANTS, {"now": to_us(now)})
     runs = [LiveRow(*row) for row in connection.execute(_LIVE, {"now": to_us(now)})]
     acted = [run for run in runs if not run.sleeps_on]
     _tell(connection, [run for run in runs if run.sleeps_on], restored)

@@ -59,8 +59,14 @@ def marks_of_step(step: Step, calls: Iterable[Call], tools: Mapping[str, Declare
     for label in [m.provenance for m in step.messages] + [r.provenance for r in step.results]:
         marks |= marks_of_label(label)
     started = set(step.started)
+    return frozenset(marks) | marks_of_calls([call for call in calls if call.id in started], tools)
+
+
+def marks_of_calls(calls: Iterable[Call], tools: Mapping[str, Declared]) -> frozenset[str]:
+    """Return the marks that calls leave when they begin; a tool that is not there leaves none."""
+    marks: set[str] = set()
     for call in calls:
-        if call.id in started and call.name in tools:
+        if call.name in tools:
             marks |= marks_of_call(tools[call.name])
     return frozenset(marks)
 
