@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -13,7 +15,9 @@ from scheduler.core.conversation import CallState
 from scheduler.core.firing import decide_reboot
 from scheduler.core.run import Move, State
 from scheduler.core.trigger import At, Reboot
+from scheduler.core.trust.approval import Approval
 from scheduler.core.wakeup import WakeUp, Waking
+from scheduler.errors import RefusedError
 from scheduler.ports.store import Restoration
 from tests.contract.store_kit import Bench, answer, answered, at, call, make_job, message, sent, sleep
 
@@ -198,3 +202,23 @@ async def test_a_report_whose_time_is_still_ahead_is_sent(bench: Bench) -> None:
     await bench.store.settle_notice(pending.id, at(3), "no route", at(3 * HOUR))
     assert (await restore(bench)).held == ()
     assert len(await bench.store.take_notices("r1", at(3 * HOUR), 9)) == 1
+
+
+async def test_no_backup_brings_consent_back(bench: Bench) -> None:
+    """What was approved may have been used since, and what was granted may have been revoked."""
+    asks = [
+        Approval(name, "", "t1", "job", "post", {}, name, "no grant", "asked", at(1), at(9 * HOUR))
+        for name in ("used", "open")
+    ]
+    lease = await bench.running()
+    asks = [replace(ask, run_id=lease.run_id) for ask in asks]
+    await bench.store.commit(lease, Step(at=at(1), move=Move.PARK, reason_code="approval", asks=tuple(asks)))
+    await bench.store.answer("used", at(2), approve=True, always=True)
+    await restore(bench)
+    with closing(sqlite3.connect(bench.path)) as connection:
+        states = connection.execute("SELECT state FROM approvals").fetchall()
+        [revoked] = connection.execute("SELECT revoked_at FROM grants").fetchone()
+    assert states == [("expired",), ("expired",)]
+    assert revoked is not None
+    with pytest.raises(RefusedError):
+        await bench.store.answer("open", RESTORE, approve=True)
