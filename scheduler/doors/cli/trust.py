@@ -53,7 +53,8 @@ def explain_command(config: Config, job: str, as_json: bool) -> int:
 
 def _explain(job: Job, profile: Profile, always: list[Grant]) -> None:
     name = profile.name if profile.name == profile.base else f"{profile.name} (base {profile.base})"
-    say(f"{job.name} runs under {name}: {IN_WORDS[profile.base]}.")
+    for line in fold(f"{job.name} runs under {name}: {IN_WORDS[profile.base]}.", indent="  "):
+        say(line)
     say(f"It may spend ${job.budget.run_usd:.2f} a run and ${job.budget.day_usd:.2f} a day.")
     say()
     rows = [("tool", "may")]
@@ -74,7 +75,9 @@ def _explain(job: Job, profile: Profile, always: list[Grant]) -> None:
             _say_folded(f"{grant.id}  {grant.in_words()}")
         say(f"Take one back: agentcron trust revoke {always[0].id}")
     say()
-    say("Of untrusted input, private data and effects outside, a run may have two; the third asks.")
+    closing = "Of untrusted input, private data and effects outside, a run may have two; the third asks."
+    for line in fold(closing, indent="  "):
+        say(line)
 
 
 def _say_folded(text: str) -> None:
