@@ -65,7 +65,8 @@ def script() -> Iterator[dict[str, Any]]:
         if number % SLEEP_EVERY == SLEEP_EVERY - 1:
             call = {"name": "sleep", "input": {"until": "in 1h", "reason": f"tide {number:05d}"}}
         else:
-            call = {"name": "read", "input": {"file_path": "tide.md"}}
+            # By turns: what is called thrice alike, with the same result, counts as a run without progress.
+            call = {"name": "read", "input": {"file_path": ("ebb.md", "tide.md")[number % 2]}}
         yield {"text": f"Look {number:05d} at the water. " * 5, "calls": [call]}
     yield {"calls": [{"name": "finish", "input": {"summary": "The tide was watched.", "outcome": "done"}}]}
 
@@ -162,7 +163,8 @@ async def test_the_last_steps_of_a_long_run_cost_what_the_first_ones_did(
         await world.load(CRONTAB)
         for job in world.jobs:
             (world.workdir / job).mkdir(parents=True)
-            (world.workdir / job / "tide.md").write_text("The water stands at the third step.\n" * 10)
+            for name in ("ebb.md", "tide.md"):
+                (world.workdir / job / name).write_text("The water stands at the third step.\n" * 10)
         run_id = await live(world)
         await model.close()
         check_history(world, run_id, api, gauges)
