@@ -118,20 +118,26 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
 
 
 def parked(at: Checkpoint, docket: Docket, now: datetime) -> Step:
-    """Return the step in which a run rests until its questions are answered, or the first one has expired."""
+    """Return the step in which a run rests until its questions are answered, or the first one has expired.
+
+    Halfway to its end it is woken once: it comes to the same question, and the owner is reminded.
+    """
     waiting = (*docket.open_asks, *docket.asks)
     first = waiting[0]
     more = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
     reason = f"{first.tool} needs an approval{more}: {first.rule}"
+    soonest = min(waiting, key=lambda each: each.expires_at)
+    halfway = soonest.asked_at + (soonest.expires_at - soonest.asked_at) / 2
+    reminder = "" if docket.asks else "Reminder: "
     return Step(
         at=now,
         move=Move.PARK,
         reason=reason,
         reason_code="approval",
         waiting_for=f"an answer: agentcron approve {first.id}",
-        wakeups=(WakeUp(Waking.APPROVAL, min(each.expires_at for each in waiting)),),
+        wakeups=(WakeUp(Waking.APPROVAL, halfway if now < halfway else soonest.expires_at),),
         asks=docket.asks,
-        notices=notices(at, f"{reason}. Answer: agentcron approve {first.id}"),
+        notices=notices(at, f"{reminder}{reason}. Answer: agentcron approve {first.id}"),
     )
 
 

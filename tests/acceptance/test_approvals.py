@@ -133,3 +133,60 @@ def test_check_says_at_noon_what_would_stall_at_night(office: Installation) -> N
     broken = ask(office, "check")
     assert (broken.status, "E17" in broken.out) == (1, True)
     assert "trust.toml:1: profile.x.base is one of observe, propose, act" in " ".join(broken.out.split())
+
+
+def test_an_answer_that_comes_too_late_is_refused_and_counts_as_no(office: Installation) -> None:
+    run, question = asked(office)
+    with closing(sqlite3.connect(office.database)) as database, database:
+        for table, column in (("approvals", "expires_at"), ("wakeups", "due")):
+            database.execute(f"UPDATE {table} SET {column} = {column} - 90000000000")  # 25 hours
+    ask(office, "approve", question).is_error(4, "has expired, which counts as denied")
+    ask(office, "tick").is_clean()
+    assert (state_of(office, run), stamps(office)) == ("succeeded", [])
+    told = " ".join(ask(office, "show", run, "--full").out.split())
+    assert "was not approved, and used, in time" in told
+
+
+# -- a process dies between the question and its answer --------------------------------------------
+
+
+def revived(place: Installation, run: str) -> None:
+    """Let a daemon bring the run to rest."""
+    daemon = start(place)
+    until(lambda: state_of(place, run) in ("parked", "succeeded", "failed"), 15, lambda: daemon.stderr)
+    stop(daemon)
+
+
+@pytest.mark.parametrize("point", ["W6", "W14.inside", "W14"])
+def test_a_question_is_put_once_though_its_daemon_dies_at(office: Installation, point: str) -> None:
+    run = office.json("run", "clerk")["run"]
+    assert office.start("up", crash=point).wait() == -signal.SIGKILL
+    revived(office, run)
+    [question] = office.json("approvals")
+    assert (question["run"], stamps(office)) == (run, [])
+
+
+@pytest.mark.parametrize("verb", ["approve", "deny"])
+@pytest.mark.parametrize("point", ["person.inside", "person"])
+def test_an_answer_holds_once_though_its_process_dies_at(office: Installation, point: str, verb: str) -> None:
+    run, question = asked(office)
+    assert office.start(verb, question, crash=point).wait() == -signal.SIGKILL
+    if point == "person.inside":  # nothing was committed: the question stands
+        ask(office, verb, question).is_fine()
+    else:
+        ask(office, verb, question).is_error(4)
+    revived(office, run)
+    assert (state_of(office, run), stamps(office)) == ("succeeded", ["one"] if verb == "approve" else [])
+
+
+@pytest.mark.parametrize("point", ["W1", "W8.inside", "W8", "effect", "W10", "W11.inside", "W11"])
+def test_an_approved_call_acts_at_most_once_though_its_daemon_dies_at(
+    office: Installation, point: str
+) -> None:
+    run, question = asked(office)
+    ask(office, "approve", question).is_fine()
+    assert office.start("up", crash=point).wait() == -signal.SIGKILL
+    revived(office, run)
+    assert state_of(office, run) == "succeeded", "consent is not asked for again"
+    # Where nobody can know whether it happened it is not repeated: `stamp` is opaque.
+    assert stamps(office) == ([] if point == "W8" else ["one"])

@@ -90,10 +90,23 @@ async def test_no_answer_is_a_no(tmp_path: Path) -> None:
         run, question = await parked(world)
         assert question.expires_at - question.asked_at == timedelta(hours=24)
         await world.jump()
+        assert (await world.run(run.id)).state is State.PARKED, "halfway the owner is reminded, no more"
+        await world.jump()
         run = await world.run(run.id)
         assert (run.state, letters) == (State.SUCCEEDED, []), "the agent heard of it, and went on"
         with pytest.raises(RefusedError):
             await world.store.answer(question.id, world.clock.now(), approve=True)
+
+
+async def test_the_owner_is_told_of_a_question_and_reminded_once(tmp_path: Path) -> None:
+    async with office(tmp_path, f'report="cat >> {tmp_path}/said"') as (world, _):
+        await parked(world)
+        await world.send_reports()
+        await world.jump()
+        await world.send_reports()
+        [first, second] = (tmp_path / "said").read_text().split("Reminder: ")
+        assert first == second
+        assert "agentcron approve" in first
 
 
 async def test_an_answer_is_given_once(tmp_path: Path) -> None:
