@@ -51,6 +51,10 @@ def test_approve_and_the_run_goes_on_within_a_second(office: Installation) -> No
     said = ask(office, "approvals").is_fine("clerk", "text: one", f"agentcron approve {question}")
     assert "no grant covers" in said.out
     ask(office, "resume", run).is_error(4, "agentcron approvals")
+    # Every verb says the same way on.
+    assert f"an answer: agentcron approve {question}" in ask(office, "list").out
+    for verb in (("why", "clerk"), ("show", run), ("doctor",)):
+        assert "agentcron approvals" in ask(office, *verb).out, verb
     daemon = start(office)
     ask(office, "approve", question[:6]).is_fine("is approved")
     until(lambda: state_of(office, run) == "succeeded", 5, lambda: daemon.stderr)

@@ -10,6 +10,7 @@ from scheduler.adapters.halt_file import HaltFile
 from scheduler.config import Config
 from scheduler.core.run import Run, State
 from scheduler.doors.cli.finding import Finding, Findings, counted, named
+from scheduler.doors.cli.goon import go_on
 from scheduler.doors.cli.times import Wall, span
 from scheduler.doors.cli.views import Facts, dead_runners, gather
 from scheduler.errors import CannotWorkError
@@ -76,7 +77,7 @@ def _runs(facts: Facts, late: set[str]) -> Findings:
         yield Finding("note", "parked", f"until tomorrow, by their day's budget: {_ids(patient)}")
     if stuck := [run for run in parked if run.reason_code not in _DAILY]:
         text = f"{counted(stuck, 'run')} for a person: {_ids(stuck)}: {stuck[0].reason}"
-        fix = f"agentcron show {stuck[0].id}, then: agentcron resume {stuck[0].id}"
+        fix = f"agentcron show {stuck[0].id}, then: {go_on(stuck[0])}"
         yield Finding("problem", "parked", text, fix)
 
 

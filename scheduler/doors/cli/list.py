@@ -17,6 +17,7 @@ from scheduler.core.run import Run, State
 from scheduler.core.standing import Standing
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import WIDTH, cut, fold, pad
+from scheduler.doors.cli.goon import asks
 from scheduler.doors.cli.halt import halted_text
 from scheduler.doors.cli.times import Wall, span, wall
 from scheduler.doors.cli.views import NOBODY, Facts, gather, open_glance
@@ -247,6 +248,8 @@ def _what(run: Run, facts: Facts, clock: Wall) -> str:
         return f"overdue since {clock.short(run.wake_at)}" + (f": {because}" if because else "")
     if run.state is State.SLEEPING and run.wake_at is not None:
         return f"{clock.away(run.wake_at)}, {clock.short(run.wake_at)}" + (f": {because}" if because else "")
+    if asks(run):
+        return because
     if run.state in (State.RETRYING, State.PARKED) and run.wake_at is not None:
         return f"until {clock.short(run.wake_at)}: {because}"
     if run.state is State.RUNNING:

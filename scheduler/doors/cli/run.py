@@ -16,6 +16,7 @@ from scheduler.core.standing import StandingOrders
 from scheduler.core.turn import usd
 from scheduler.doors.cli.fold import fold
 from scheduler.doors.cli.follow import follow
+from scheduler.doors.cli.goon import asks, go_on
 from scheduler.doors.cli.halt import hint_if_halted
 from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, iso, print_json, say
@@ -164,7 +165,9 @@ def _next(run: Run, daemon: bool) -> str:
         verb = {State.SLEEPING: "it wakes", State.RETRYING: "it tries again"}.get(run.state, "it waits until")
         until = f"{verb} {wall().both(run.wake_at)}" if run.wake_at else "it waits"
         needed = "" if daemon else " Needed then: agentcron up."
-        return f"{until}.{needed}\nsooner: agentcron resume {run.id}"
+        if asks(run):
+            return f"it asks a person first: {go_on(run)}.{needed}"
+        return f"{until}.{needed}\nsooner: {go_on(run)}"
     if run.state in (State.QUEUED, State.RUNNING):
         if daemon:
             return f"it goes on without this terminal. Look: agentcron show {run.id}"

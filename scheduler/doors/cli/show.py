@@ -17,6 +17,7 @@ from scheduler.core.wakeup import WakeUp
 from scheduler.doors.cli import out
 from scheduler.doors.cli.chat import DOUBT, Story, chat_lines, doubtful
 from scheduler.doors.cli.fold import fold
+from scheduler.doors.cli.goon import asks, go_on
 from scheduler.doors.cli.params import RUN
 from scheduler.doors.cli.times import Wall, span, wall
 from scheduler.doors.cli.views import NOBODY, dead_runners, live_daemon, open_glance
@@ -218,8 +219,8 @@ def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
             return [f"{verb} {wakes}", *waits, f"sooner: {resume}"]
         case State.PARKED if run.reason_code == "context":
             return [f"it cannot go on; start afresh: agentcron run {run.job}"]
-        case State.PARKED if run.reason_code == "approval":
-            return ["see what it asks, and answer: agentcron approvals"]
+        case State.PARKED if asks(run):
+            return [f"see what it asks, and answer: {go_on(run)}"]
         case State.PARKED:
             if run.reason_code in ("budget", "budget-day"):
                 resume += f" --budget {run.cost_microusd / 1_000_000 + 1:.2f}"

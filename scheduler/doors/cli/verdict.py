@@ -15,6 +15,7 @@ from scheduler.core.standing import RunnerInfo, Standing
 from scheduler.core.trigger import CronTrigger, Manual, Reboot
 from scheduler.core.turn import usd
 from scheduler.doors.cli.absence import Absence, as_sentence
+from scheduler.doors.cli.goon import go_on
 from scheduler.doors.cli.times import Wall, span
 
 Kind = Literal[
@@ -229,7 +230,7 @@ def _live(case: Case, run: Run, when: datetime | None, slot: datetime | None) ->
     if case.daemon is None and (run.state is State.QUEUED or run.id in case.orphans):
         more.append("Start: agentcron up")
     if run.state in (State.SLEEPING, State.PARKED, State.RETRYING):
-        more.append(f"Go on now: agentcron resume {run.id}")
+        more.append(f"Go on now: {go_on(run)}")
     return Verdict("live", sentence.rstrip(".") + ".", tuple(more), when, slot, run)
 
 
