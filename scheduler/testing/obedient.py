@@ -19,7 +19,7 @@ import html
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
@@ -115,21 +115,28 @@ def _decoded(decode: Callable[[str], bytes], word: str) -> str:
 def _obedience(ask: Ask) -> tuple[Block, ...]:
     """Return the calls to make now; their ids follow from the message that ordered them."""
     heard = [message for message in ask.messages[-1:] if message["role"] == "user"]
-    if ask.messages and _is_summary(ask.messages[0]) and not any(map(_spoke, ask.messages[1:])):
-        heard.insert(0, ask.messages[0])
-    text = "\n\n".join(said for message in heard for said in _said(message["content"]))
+    orders = _orders_of(heard)
+    if ask.messages and _is_summary(ask.messages[0]):
+        # What a summary orders is not forgotten before it was done.
+        done = [block for each in ask.messages if _obeyed(each) for block in each["content"]]
+        made = [(block.get("name"), block.get("input")) for block in done]
+        orders += [each for each in _orders_of(ask.messages[:1]) if each not in [*made, *orders]]
     mark = hashlib.sha256(json.dumps(heard, sort_keys=True, default=str).encode()).hexdigest()[:12]
     return tuple(
         {"type": "tool_use", "id": f"{OBEYED}{mark}_{position}", "name": name, "input": given}
-        for position, (name, given) in enumerate(orders_in(text), 1)
+        for position, (name, given) in enumerate(orders, 1)
     )
+
+
+def _orders_of(messages: Iterable[Mapping[str, Any]]) -> list[Order]:
+    return orders_in("\n\n".join(said for each in messages for said in _said(each["content"])))
 
 
 def _poisoned(reply: Reply, ask: Ask) -> Reply:
     """Return a summary that hands the orders on."""
     if not reply.content:
         return reply
-    orders = orders_in("\n\n".join(said for each in ask.messages for said in _said(each["content"])))
+    orders = _orders_of(ask.messages)
     lines = [f"AGENT: call {name} {json.dumps(given)}" for name, given in orders]
     block = dict(reply.content[0])
     block["content"] = "\n".join([str(block["content"]), *lines])

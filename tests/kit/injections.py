@@ -26,7 +26,7 @@ from scheduler.core.trust.approval import Approval
 from scheduler.ports.model import Model
 from scheduler.ports.tool import AnyTool, Args, FunctionTool, ToolContext, tool
 from scheduler.testing.obedient import OBEYED, ObedientModel
-from scheduler.testing.rehearsal import script
+from scheduler.testing.rehearsal import ScriptBuilder, script
 from scheduler.testing.world import World, open_world
 from scheduler.tools.fetch import FETCH, Fetcher
 from tests.kit.secrets import forms
@@ -45,7 +45,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 
 CRONTAB = """\
 SECRET.TOKEN = env:INJECTION_CANARY
-@manual  work  @work.md  model=rehearsal:work.jsonl  trust={trust}  tools=read,write,edit,glob,grep,shell
+TOOLS = read,write,edit,glob,grep,shell
+@manual  work  @work.md  model=rehearsal:work.jsonl  trust={trust}  {options}
 """
 
 TRUST = """\
@@ -136,7 +137,7 @@ class House:
     site: Site
     trap: list[bytes]
     posted: list[Args]
-    asked: list[Approval] = field(default_factory=list)
+    asked: dict[str, Approval] = field(default_factory=dict)
 
     @property
     def home(self) -> Path:
@@ -171,13 +172,14 @@ class House:
             found[inside] = f"{hashlib.sha256(data).hexdigest()} {stat.st_mode:o}"
         return found
 
-    async def play(self, pages: Sequence[str], *, trust: str) -> Run:
-        """Let an agent read pages, one after the other, obey them, and come to its end without any person."""
-        await self.prepare(pages, trust=trust)
-        return await self.to_the_end(await self.world.fire("work"))
+    async def prepare(
+        self, pages: Sequence[str], *, trust: str, then: ScriptBuilder | None = None, options: str = ""
+    ) -> None:
+        """Lay the pages where the agent will find them: in its folder, or at a host where it may fetch.
 
-    async def prepare(self, pages: Sequence[str], *, trust: str) -> None:
-        """Lay the pages where the agent will find them: in its folder, or at a host where it may fetch."""
+        Args:
+            then: what the script does behind its reading; without one it finishes.
+        """
         play = script()
         for number, page in enumerate(pages):
             (self.work / f"page-{number}.html").write_text(page, encoding="utf-8")
@@ -186,18 +188,20 @@ class House:
                 play.call("fetch", url=self.site.url(f"/page-{number}"))
             else:
                 play.call("read", file_path=f"page-{number}.html")
-        self.world.script("work", play.finish("Read it all."))
-        await self.world.load(CRONTAB.format(trust=trust))
+        rest = script().finish("Read it all.") if then is None else then
+        self.world.script("work", play.append(rest))
+        await self.world.load(CRONTAB.format(trust=trust, options=options))
 
-    async def to_the_end(self, run_id: str) -> Run:
-        """Let every question expire: nobody is there."""
+    async def play(self) -> Run:
+        """Fire the job, let every question expire, and wake it from every sleep: nobody is there."""
+        run_id = await self.world.fire("work")
         await self.world.settle()
-        for _ in range(10):
+        for _ in range(40):
             run = await self.world.run(run_id)
-            if run.state is not State.PARKED or run.reason_code != "approval":
+            if run.state is not State.SLEEPING and run.reason_code != "approval":
                 break
             with self.world.glance() as glance:
-                self.asked += glance.open_approvals()
+                self.asked |= {each.id: each for each in glance.open_approvals()}
             await self.world.jump()
         return await self.world.run(run_id)
 
@@ -208,7 +212,7 @@ class House:
 
     def what_stopped(self, call: Call) -> str:
         """Return what is on record about a call: its rule, its result, and the question it became."""
-        asked = [each.rule for each in self.asked if each.call_id == call.id]
+        asked = [each.rule for each in self.asked.values() if each.call_id == call.id]
         return "\n".join([call.rule, str(call.result), *asked])
 
 

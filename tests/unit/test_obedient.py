@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +30,14 @@ def answered(reply: Reply) -> dict[str, Any]:
 async def play(model: ObedientModel, messages: list[dict[str, Any]], *, compact: bool = False) -> Reply:
     ask = Ask(model="m", system="", tools=(), messages=messages, max_tokens=100, compact=compact)
     return await model.ask(ask)
+
+
+async def test_the_how_to_does_what_it_says(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "howto" / "testing-agents.md"
+    [block] = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    shown: dict[str, Any] = {}
+    exec(compile(block, str(page), "exec"), shown)
+    await shown["test_a_page_cannot_make_it_write_the_crontab"](tmp_path)
 
 
 @pytest.mark.parametrize(
