@@ -66,7 +66,7 @@ def users(wanted: str) -> set[str]:
 
 def test_tools_are_called_at_one_place() -> None:
     found = set(callers("call", "probe"))
-    inside = ("scheduler/tools/files.py", "_drive")  # the SDK's function, within a tool of ours
+    inside = ("scheduler/tools/files.py", "_sdk")  # the SDK's function, within a tool of ours
     assert found - {inside} == {
         ("scheduler/engine/toolcalls.py", "_outcome"),
         ("scheduler/engine/toolcalls.py", "_settle_doubt"),
