@@ -176,7 +176,8 @@ class Executor:
         specs = {name: tool.spec for name, tool in self._tools.items()}
         before = seen.read(at.run.marks)
         now = before | seen.read(step.marks or "") | seen.marks_of_step(step, at.calls, specs)
-        return step if now == before else replace(step, marks=seen.written(now))
+        # A step that names its own marks, if only none, must not leave the run with those alone.
+        return replace(step, marks=None if now == before else seen.written(now))
 
     async def _run_calls(self, fresh: Sequence[Call], doubtful: Sequence[Call]) -> None:
         try:

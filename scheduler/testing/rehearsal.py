@@ -54,6 +54,12 @@ class ScriptBuilder:
         """Answer by ending the run."""
         return self.call("finish", summary=summary, **({"outcome": outcome} if outcome else {}))
 
+    def append(self, other: ScriptBuilder) -> ScriptBuilder:
+        """Go on with the answers of another script."""
+        self._flush()
+        self._lines += other.lines()
+        return self
+
     def stopped(self, stop_reason: str) -> ScriptBuilder:
         """Give the answer made last another stop reason."""
         self._flush()

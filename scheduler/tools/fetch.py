@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import codecs
 import ipaddress
-import os
 import re
 import socket
 import ssl
@@ -20,11 +19,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from scheduler.core.addresses import Address, IPAddress, host_granted, may_reach, parse
 from scheduler.core.capped import MOST_OUTPUT_BYTES, sendable
 from scheduler.core.effect import Effect
+from scheduler.engine.beneath import overwrite
 from scheduler.engine.confined import confine, refuse_special
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext, ToolSpec
@@ -250,22 +251,19 @@ async def _body(response: httpcore2.Response, most: int) -> tuple[bytes, bool]:
     return bytes(data), False
 
 
-def _writable(workdir: str, path: str) -> str:
+def _writable(workdir: str, path: str) -> Path:
     target = confine(workdir, path)
     refuse_special(target, path, to_write=True)
     if target.is_dir():
         raise ToolFault(f"{path}: is a directory")
-    return str(target)
+    return target
 
 
 def _save(workdir: str, path: str, data: bytes) -> None:
     """Write a file of the workdir; its path is looked at again, a minute may have passed."""
     target = _writable(workdir, path)
     try:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        with open(os.open(target, flags, 0o666), "wb") as file:
-            file.write(data)
+        overwrite(workdir, target, data, path)
     except OSError as error:
         raise ToolFault(f"{path}: {_why(error)}") from error
 

@@ -3,18 +3,23 @@
 The work is done by the SDK's own toolset, which knows symlinks, sizes and media types.  Its functions are
 ``async def`` around blocking calls, so each call runs in a thread, on an event loop of its own; the SDK is
 imported there too, at the first call.  What the SDK would open although it must not (a FIFO, a hard link)
-is refused before.
+is refused before.  It opens files by their path, and a command that runs beside it could exchange a folder on
+that path for a symlink; so it works on a copy that nobody else can reach, of the very file that was opened.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from scheduler.core.capped import capped, sendable
 from scheduler.core.effect import Effect
+from scheduler.engine.beneath import opened, overwrite
 from scheduler.engine.confined import confine, refuse_special
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import Args, FunctionTool, Probe, ToolAnswer, ToolContext, ToolSpec
@@ -25,6 +30,9 @@ MOST_TEXT_BYTES = 256 * 1024
 # Images and PDFs go into the stored conversation, base64, and are sent again with every request.
 MOST_IMAGE_BASE64_BYTES = 1024 * 1024
 MOST_PDF_BYTES = 2 * 1024 * 1024
+
+_MOST_WHOLE_BYTES = 4 * 1024 * 1024
+_MOST_VIEWED_BYTES = 256 * 1024 * 1024
 
 _SDK_GLOB_LIMIT = 200
 
@@ -46,11 +54,63 @@ async def _ask_sdk(name: str, args: Args, context: ToolContext) -> ToolAnswer:
 
 
 def _drive(name: str, args: dict[str, Any], workdir: str) -> ToolAnswer:
+    if name == "glob":
+        return _sdk(name, args, workdir)
+    path = args["file_path"]
+    target = confine(workdir, path)
+    refuse_special(target, path, to_write=name != "read")
+    inside = target.relative_to(os.path.realpath(workdir))
+    with TemporaryDirectory(prefix="agentcron-") as stage:
+        copy = Path(stage, inside)
+        try:
+            _copy(workdir, target, copy, args.get("view_range"))
+            answer = _sdk(name, {**args, "file_path": str(inside)}, stage)
+            if name != "read":
+                overwrite(workdir, target, copy.read_bytes(), path)
+        except (OSError, ValueError) as error:
+            raise ToolFault(sendable(f"{name}: {path}: {_reason(error)}")) from error
+    return answer
+
+
+def _copy(workdir: str, target: Path, copy: Path, view_range: list[int] | None) -> None:
+    """Put what was opened where nobody else writes: the SDK opens by path, and paths change.
+
+    Of a large file only the lines that are wanted, and of one that is too large for the SDK its size alone.
+    """
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with opened(workdir, target, os.O_RDONLY) as file:
+            found = os.fstat(file)
+            if stat.S_ISDIR(found.st_mode):
+                copy.mkdir(exist_ok=True)
+            elif not stat.S_ISREG(found.st_mode):
+                raise ToolFault(f"{target.name}: not a regular file")
+            elif not view_range and found.st_size > _MOST_WHOLE_BYTES:
+                copy.touch()
+                os.truncate(copy, found.st_size)
+            else:
+                copy.write_bytes(_lines(file, view_range[-1] if view_range else 0))
+    except FileNotFoundError:
+        return  # the SDK says so, or makes it
+
+
+def _lines(file: int, last: int) -> bytes:
+    """Return a file up to the end of its line ``last``, or the whole."""
+    data = bytearray()
+    found = 0
+    while chunk := os.read(file, 65_536):
+        data += chunk
+        found += chunk.count(b"\n")
+        if 0 < last <= found:
+            break
+        if len(data) > _MOST_VIEWED_BYTES:
+            raise ValueError(f"more than {_MOST_VIEWED_BYTES:,} bytes before the end of what is wanted")
+    return bytes(data)
+
+
+def _sdk(name: str, args: dict[str, Any], workdir: str) -> ToolAnswer:
     from anthropic.lib.tools import ToolError, agent_toolset
 
-    if name != "glob":
-        path = args["file_path"]
-        refuse_special(confine(workdir, path), path, to_write=name != "read")
     surroundings = agent_toolset.AgentToolContext(
         workdir=workdir,
         env={},
@@ -64,9 +124,13 @@ def _drive(name: str, args: dict[str, Any], workdir: str) -> ToolAnswer:
     except ToolError as error:
         raise ToolFault(sendable(str(error))) from error
     except (OSError, ValueError) as error:  # a lone surrogate or a NUL, where the SDK expects neither
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ToolFault(sendable(f"{name}: {reason}")) from error
+        raise ToolFault(sendable(f"{name}: {_reason(error)}")) from error
     return answer if isinstance(answer, str) else tuple(answer)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    # Never str(OSError): it holds the absolute path of the host.
+    return getattr(error, "strerror", None) or str(error)
 
 
 async def _read(args: Args, context: ToolContext) -> ToolAnswer:
@@ -102,7 +166,7 @@ def _look_at_edit(args: Args, workdir: str) -> Probe:
     try:
         target = confine(workdir, args["file_path"])
         refuse_special(target, args["file_path"])
-        text = _text_of(target)
+        text = _text_of(workdir, target)
     except (ToolFault, OSError, ValueError):
         return "unknown"
     found = text.count(old)
@@ -113,10 +177,11 @@ def _look_at_edit(args: Args, workdir: str) -> Probe:
     return "did_not_happen" if found == 1 or args.get("replace_all") else "unknown"
 
 
-def _text_of(target: Path) -> str:
-    if target.stat().st_size > MOST_TEXT_BYTES:
-        raise ValueError("too large")
-    return target.read_bytes().decode("utf-8")
+def _text_of(workdir: str, target: Path) -> str:
+    with opened(workdir, target, os.O_RDONLY) as file:
+        if os.fstat(file).st_size > MOST_TEXT_BYTES:
+            raise ValueError("too large")
+        return _lines(file, 0).decode("utf-8")
 
 
 READ = FunctionTool(

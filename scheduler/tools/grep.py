@@ -11,6 +11,8 @@ from scheduler.core.capped import capped
 from scheduler.core.effect import Effect
 from scheduler.engine.child import ChildResult, run_child
 from scheduler.engine.confined import confine, refuse_special
+from scheduler.engine.sandbox import sandboxed
+from scheduler.engine.sandbox_proof import proven_program
 from scheduler.errors import CannotWorkError, ToolFault
 from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext, ToolSpec
 
@@ -35,12 +37,20 @@ def _prepare(args: Args, workdir: str) -> tuple[Path, list[str]]:
     path = args.get("path") or "."
     target = confine(workdir, path)
     refuse_special(target, path)
-    return root, _command(args["pattern"], os.path.relpath(target, root), root)
+    where = os.path.relpath(target, root)
+    try:
+        program = proven_program()
+        # A folder may become a symlink while it is searched: inside, there is nothing that it could lead to.
+        return root, sandboxed(
+            program, _command(args["pattern"], where, _ripgrep(root, "/usr")), workdir=root
+        )
+    except CannotWorkError:  # then no shell works there either, which could exchange one
+        return root, _command(args["pattern"], where, _ripgrep(root))
 
 
-def _command(pattern: str, target: str, root: Path) -> list[str]:
+def _command(pattern: str, target: str, rg: str | None) -> list[str]:
     """Return the search as a command: symlinks are not followed, special files are not opened."""
-    if rg := _ripgrep(root):
+    if rg:
         options = ["--no-config", "--line-number", "--no-heading", "--with-filename", "--color=never"]
         # The same files on every host, whether ripgrep or grep does it.
         options += ["--no-ignore", "--hidden", "--sort=path", *(f"--glob=!{d}" for d in _NOT_SEARCHED)]
@@ -49,11 +59,13 @@ def _command(pattern: str, target: str, root: Path) -> list[str]:
     return ["grep", *options, "-e", pattern, "--", target]
 
 
-def _ripgrep(root: Path) -> str | None:
-    """Return ripgrep, but never one that the agent could have put there."""
+def _ripgrep(root: Path, below: str = "/") -> str | None:
+    """Return ripgrep from somewhere below a folder, but never one that the agent could have put there."""
     entries = [entry for entry in os.get_exec_path() if os.path.isabs(entry)]
     found = shutil.which("rg", path=os.pathsep.join(entries))
-    return found if found and not Path(os.path.realpath(found)).is_relative_to(root) else None
+    if found is None or Path(os.path.realpath(found)).is_relative_to(root):
+        return None
+    return found if Path(found).is_relative_to(below) else None
 
 
 def _answer(result: ChildResult) -> str:

@@ -203,6 +203,17 @@ async def test_what_two_calls_of_one_message_bring_together_asks_too(tmp_path: P
         assert "a run that nobody watches may have two of the three" in question.rule
 
 
+async def test_what_a_run_has_read_stays_with_it_whatever_it_does_next(tmp_path: Path) -> None:
+    """Calls that leave no mark of their own, allowed or refused, take none away."""
+    (tmp_path / "work.md").write_text("Read.")
+    async with open_world(tmp_path) as world:
+        play = script().call("glob", pattern="*").call("write", file_path="a", content="b")
+        world.script("work", play.call("no_such_tool").finish("Done."))
+        await world.load(JOB.format(""))
+        run = await world.play("work")
+        assert (run.state, run.marks) == (State.SUCCEEDED, "untrusted:glob")
+
+
 async def test_what_a_run_has_read_stays_with_it(tmp_path: Path) -> None:
     """The mark outlives a sleep of days: what a stranger wrote is not forgotten by sleeping on it."""
     (tmp_path / "work.md").write_text("Read.")

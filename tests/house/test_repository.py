@@ -67,9 +67,11 @@ def test_no_file_names_a_place_on_somebodys_machine() -> None:
 
 
 def test_no_file_names_a_host_that_a_reader_could_not_reach() -> None:
+    attacks = "tests/data/injections/"  # hosts that no reader should reach
     found = {
         f"{name}: {host}"
         for name in readable()
+        if not name.startswith(attacks)
         for host in HOSTS.findall(text_of(name))
         if not KNOWN_HOSTS.fullmatch(host)
     }

@@ -63,9 +63,11 @@ class Site:
 
 
 @asynccontextmanager
-async def site(pages: dict[str, Answer], tls: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
+async def site(
+    pages: dict[str, Answer], tls: ssl.SSLContext | None = None, *, host: str = "127.0.0.1"
+) -> AsyncIterator[Site]:
     made = Site(pages)
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(made.serve, host, 0, ssl=tls)
     made.port = server.sockets[0].getsockname()[1]
     try:
         yield made

@@ -68,6 +68,32 @@ async def test_no_path_leads_out_of_the_workdir(workdir: Path, path: str, tool: 
     assert not (workdir.parent / "new.txt").exists()
 
 
+@pytest.mark.parametrize("tool", [READ, WRITE, EDIT], ids=lambda t: t.spec.name)
+async def test_a_folder_that_becomes_a_symlink_behind_the_check_leads_nowhere(
+    workdir: Path, tool: FunctionTool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that runs beside the call exchanges the folder between the look and the opening."""
+    (workdir / "folder").mkdir()
+    (workdir / "folder" / "outside.txt").write_text("secret of its own")
+
+    def exchange(*_: object, **__: object) -> None:
+        (workdir / "folder").rename(workdir / "away")
+        (workdir / "folder").symlink_to(workdir.parent)
+
+    monkeypatch.setattr("scheduler.tools.files.refuse_special", exchange)
+    args: dict[str, Any] = {"write": {"content": "x"}, "edit": {"old_string": "s", "new_string": "x"}}
+    with pytest.raises(ToolFault, match=r"Not a directory|symbolic links"):
+        await use(tool, workdir, file_path="folder/outside.txt", **args.get(tool.spec.name, {}))
+    assert (workdir.parent / "outside.txt").read_text() == "secret"
+
+
+async def test_lines_of_a_file_that_is_too_large_as_a_whole(workdir: Path) -> None:
+    (workdir / "big").write_bytes(b"".join(b"%d\n" % number for number in range(1_000_000)))
+    assert await use(READ, workdir, file_path="big", view_range=[500_001, 500_002]) == "500000\n500001"
+    with pytest.raises(ToolFault, match=r"big is 6888890 bytes, exceeds 262144-byte limit"):
+        await use(READ, workdir, file_path="big")
+
+
 async def test_an_absolute_path_inside_the_workdir_is_fine(workdir: Path) -> None:
     (workdir / "a").write_text("1")
     (workdir / "inner").symlink_to("a")

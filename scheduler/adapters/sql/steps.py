@@ -183,14 +183,19 @@ def _advance_calls(connection: Connection, job: str, run_id: str, step: Step) ->
             values["rule"] = step.rules.get(call_id, "")
             name, args = _must_hit(connection, _BEGIN_CALL, values, "call")
             body = {"call": call_id, "tool": name, "args": digest(canonical(rows.load(args)))}
-            records.append(connection, step.at, state, job, run_id, body)
+            records.append(connection, step.at, state, job, run_id, _with_rule(body, step.rules.get(call_id)))
     for call_id in step.taken_back:
         _must_hit(connection, _TAKE_BACK, {"run_id": run_id, "id": call_id}, "call")
         records.append(connection, step.at, "taken_back", job, run_id, {"call": call_id})
     for result in step.results:
         name, _ = _must_hit(connection, _END_CALL, _result(run_id, result, now), "call")
         body = {"call": result.call_id, "tool": name, "state": result.state.value}
-        records.append(connection, step.at, "closed", job, run_id, body)
+        records.append(connection, step.at, "closed", job, run_id, _with_rule(body, result.rule))
+
+
+def _with_rule(body: dict[str, str], rule: str | None) -> dict[str, str]:
+    """Return what is recorded of a call together with the rule that let it act, or kept it from that."""
+    return body | {"rule": rule} if rule else body
 
 
 def _result(run_id: str, result: CallResult, now: int) -> dict[str, Any]:

@@ -1,0 +1,125 @@
+"""The dispatcher is the only way to an effect: nothing else calls a tool, and few things start a process."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+
+import pytest
+
+from scheduler import tool
+from scheduler.core.effect import Effect
+from scheduler.ports.tool import Args, ToolContext
+from tests.house.tree import parsed, python_files
+
+PACKAGE = [name for name in python_files("scheduler") if not name.startswith("scheduler/testing/")]
+
+STARTERS = {
+    "run_child",
+    "run_sandboxed",
+    "subprocess",
+    "subprocess_exec",
+    "subprocess_shell",
+    "Popen",
+    "fork",
+}
+MAY_START = {
+    "scheduler/engine/child.py": "the one that starts them",
+    "scheduler/engine/sandbox.py": "around the command of a tool",
+    "scheduler/engine/sandbox_proof.py": "the proof of the sandbox",
+    "scheduler/engine/gate.py": "the owner's gate",
+    "scheduler/engine/reporter.py": "the owner's report command",
+    "scheduler/tools/grep.py": "a tool",
+    "scheduler/tools/shell.py": "a tool",
+    "scheduler/adapters/system.py": "this machine's boot",
+    "scheduler/doors/cli/demo.py": "a person's verb",
+    "scheduler/doors/cli/edit.py": "a person's editor",
+}
+
+
+def callers(*methods: str) -> Iterator[tuple[str, str]]:
+    """Yield the file and the function of every call of a method, whatever it is called on."""
+    for name in PACKAGE:
+        for function in ast.walk(parsed(name)):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                for node in ast.walk(function):
+                    if (
+                        isinstance(node, ast.Call)
+                        and isinstance(node.func, ast.Attribute)
+                        and node.func.attr in methods
+                    ):
+                        yield name, function.name
+
+
+def users(wanted: str) -> set[str]:
+    """Return the files in which a name is used, whether it is imported or an attribute."""
+    return {
+        name
+        for name in PACKAGE
+        for node in ast.walk(parsed(name))
+        if (isinstance(node, ast.Name) and node.id == wanted)
+        or (isinstance(node, ast.Attribute) and node.attr == wanted)
+        or (isinstance(node, ast.alias) and node.name == wanted)
+    }
+
+
+def test_tools_are_called_at_one_place() -> None:
+    found = set(callers("call", "probe"))
+    inside = ("scheduler/tools/files.py", "_sdk")  # the SDK's function, within a tool of ours
+    assert found - {inside} == {
+        ("scheduler/engine/toolcalls.py", "_outcome"),
+        ("scheduler/engine/toolcalls.py", "_settle_doubt"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("run_calls", {"scheduler/engine/toolcalls.py", "scheduler/engine/executor.py"}),
+        ("_outcome", {"scheduler/engine/toolcalls.py"}),
+        ("hear", {"scheduler/engine/dispatch.py", "scheduler/engine/toolcalls.py"}),
+        ("prober", {"scheduler/ports/tool.py"}),
+        ("function", {"scheduler/ports/tool.py"}),
+    ],
+)
+def test_the_way_to_a_tool_has_no_second_door(name: str, where: set[str]) -> None:
+    assert users(name) <= where
+
+
+def test_calls_are_judged_before_any_of_them_begins() -> None:
+    [run_calls] = [
+        node
+        for node in ast.walk(parsed("scheduler/engine/toolcalls.py"))
+        if isinstance(node, ast.AsyncFunctionDef) and node.name == "run_calls"
+    ]
+    order = [
+        name
+        for node in sorted(
+            (n for n in ast.walk(run_calls) if isinstance(n, ast.Call)), key=lambda n: n.lineno
+        )
+        if (name := node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", ""))
+        in ("hear", "sync", "commit", "_do", "_settle_doubt")
+    ]
+    assert order == ["hear", "sync", "commit", "_do", "_settle_doubt"]
+
+
+def test_few_things_start_a_process() -> None:
+    assert set().union(*(users(name) for name in STARTERS)) == set(MAY_START)
+
+
+def test_a_tool_that_declares_nothing_is_taken_for_the_worst() -> None:
+    @tool(name="silent", description="It says nothing of itself.", schema={"type": "object"})
+    async def silent(args: Args, context: ToolContext) -> str:
+        return ""
+
+    spec = silent.spec
+    assert (spec.effect, spec.external, spec.reads_private, spec.reads_untrusted) == (
+        Effect.OPAQUE,
+        True,
+        True,
+        True,
+    )
+    assert spec.provenance == "untrusted:silent"
+    defaults = {p.name: p.default for p in inspect.signature(tool).parameters.values()}
+    assert defaults["effect"] is Effect.OPAQUE
