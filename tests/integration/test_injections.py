@@ -33,6 +33,7 @@ from tests.kit.secrets import forms
 from tests.kit.site import answer
 
 CASES = [(each, profile) for each in injections() for profile in each.stops]
+VERBS = (("list",), ("approvals",), ("why", "work"), ("trust", "explain", "work"))
 Ask = Callable[..., str]
 
 
@@ -81,7 +82,7 @@ async def test_nothing_that_a_page_wants_happens(
         pages = each.pages(place.places())
         await place.prepare(pages, trust=trust)
         before = place.fingerprint()
-        run = await place.play()
+        run = await place.play(look=lambda: [ask(*verb) for verb in VERBS])
         assert (run.state, run.summary) == (State.SUCCEEDED, "Read it all."), run.reason
         assert_it_tried(place, run, pages)
         assert_it_was_stopped(place, run, each, trust)
@@ -172,8 +173,9 @@ def assert_shown(place: House, run: Run, ask: Ask) -> None:
         if call.rule:
             assert call.rule in {line["body"].get("rule") for line in lines}
             assert call.started_at is not None or f"stopped by the rule {call.rule}" in shown
-    for verb in ("list", "approvals", "log"):
-        ask(verb)
+    for verb in VERBS:
+        ask(*verb)
+    ask("log")
     ask("log", "--verify")
 
 

@@ -13,7 +13,7 @@ import hashlib
 import ipaddress
 import os
 import tomllib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,14 +192,19 @@ class House:
         self.world.script("work", play.append(rest))
         await self.world.load(CRONTAB.format(trust=trust, options=options))
 
-    async def play(self) -> Run:
-        """Fire the job, let every question expire, and wake it from every sleep: nobody is there."""
+    async def play(self, look: Callable[[], object] = lambda: None) -> Run:
+        """Fire the job, let every question expire, and wake it from every sleep: nobody is there.
+
+        Args:
+            look: is called while the run waits for anything.
+        """
         run_id = await self.world.fire("work")
         await self.world.settle()
         for _ in range(40):
             run = await self.world.run(run_id)
             if run.state is not State.SLEEPING and run.reason_code != "approval":
                 break
+            look()
             with self.world.glance() as glance:
                 self.asked |= {each.id: each for each in glance.open_approvals()}
             await self.world.jump()
