@@ -68,12 +68,13 @@ def worst_day_usd(job: Job, now: datetime) -> float:
 
 
 def worst_day_tokens(job: Job, now: datetime) -> int | None:
-    """Return the same in tokens; None for no cap."""
-    budget, caps = job.budget, []
-    if budget.run_tokens is not None:
-        caps.append(ceil(fires_per_day(job, now)) * budget.run_tokens)
+    """Return the same in tokens; None when nothing caps them."""
+    budget, runs = job.budget, ceil(fires_per_day(job, now))
+    if not runs:
+        return 0
+    caps = [] if budget.run_tokens is None else [runs * budget.run_tokens]
     if budget.day_tokens is not None:
-        caps.append(budget.day_tokens if fires_per_day(job, now) else 0)
+        caps.append(budget.day_tokens)
     return min(caps, default=None)
 
 

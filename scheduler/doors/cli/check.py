@@ -69,7 +69,7 @@ def _say(config: Config, linted: Linted, cost: WorstCase) -> None:
         out.say(problem.render())
     if linted.problems:
         out.say()
-    out.say(f"{cost.describe()}.")
+    _say_folded(f"{cost.describe()}.")
     table = linted.table
     caps = [f"${table.fleet_usd:.2f}/day"] if table.fleet_usd else []
     if table.fleet_tokens:
