@@ -199,13 +199,13 @@ def _spent(story: Story) -> str:
     if usage.cache_read_tokens:
         text += f" ({usage.cache_read_tokens:,} from the cache)"
     text += f", {usage.output_tokens:,} out"
+    if lost := sum(request.tokens for request in story.requests if request.state == "lost"):
+        text += f", and at most {lost:,} of lost requests"
     if assumed := sorted({request.model for request in story.requests if request.cost_assumed}):
         text += (
             f"; the price of {' and '.join(assumed)} is not known, "
             f"${ASSUMED_USD_PER_MILLION_TOKENS} per million tokens is assumed"
         )
-    if lost := sum(request.tokens for request in story.requests if request.state == "lost"):
-        text += f", and at most {lost:,} of lost requests"
     if run.unknown_cost_requests:
         text += f"; {_counted(run.unknown_cost_requests, 'request')} of unknown cost"
     return text
@@ -247,9 +247,12 @@ def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
 
 def more(run: Run) -> str:
     """Return the cap that lets a run which has met one go on for a while."""
-    if wants_tokens(run.reason):
-        return write_tokens(-(-run.tokens // 1_000) * 1_000 + 100_000)
-    return f"{run.cost_microusd / 1_000_000 + 1:.2f}"
+    return more_tokens(run) if wants_tokens(run.reason) else f"{run.cost_microusd / 1_000_000 + 1:.2f}"
+
+
+def more_tokens(run: Run) -> str:
+    """Return the same in tokens: a hundred thousand more than it has used, in round thousands."""
+    return write_tokens(-(-run.tokens // 1_000) * 1_000 + 100_000)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -18,7 +18,7 @@ from scheduler.doors.cli.halt import hint_if_halted
 from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, say
 from scheduler.doors.cli.params import JOB, RUN
-from scheduler.doors.cli.show import more
+from scheduler.doors.cli.show import more, more_tokens
 from scheduler.errors import NotFoundError, RefusedError, Unit, UsageError
 
 T = TypeVar("T")
@@ -128,6 +128,11 @@ def _absolute(config: Config, run: Run, cap: Cap) -> Cap:
     assert glance is not None, "the run was found there"
     with glance:
         before = glance.job_of(run.id).budget
+    if cap.unit == "tokens" and before.run_tokens is None and not wants_tokens(run.reason):
+        raise RefusedError(
+            f"run {run.id} has no cap on tokens to add to",
+            help=f"give it one: agentcron resume {run.id} --budget {more_tokens(run)}",
+        )
     if cap.unit == "tokens":
         return Cap("tokens", max(before.run_tokens or 0, run.tokens) + cap.amount)
     return Cap("usd", max(before.run_usd, run.cost_microusd / 1_000_000) + cap.amount)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from scheduler.core.checkpoint import Step
+from scheduler.core.conversation import Request
 from scheduler.core.run import State
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World
 from tests.unit.cli.conftest import Build, Call
+from tests.unit.cli.scenes import load
 
 
 async def spender(world: World) -> None:
@@ -156,3 +159,38 @@ def test_check_says_the_tokens_of_the_worst_day(call: Call, home: Path) -> None:
     with (home / "crontab").open("a") as crontab:
         crontab.write('@every 1h  free  "Do it."  model=rehearsal:x budget=0.10/run\n')
     assert json.loads(call("check", "--json").out)["tokens_per_day"] is None, "one job has no cap on them"
+
+
+async def asleep(world: World) -> None:
+    """A run that sleeps, without a cap on tokens."""
+    world.script("nap", script().sleep("in 1h").finish("Done."))
+    await world.load('@manual  nap  "Rest."  model=rehearsal:nap.jsonl tz=UTC\n')
+    await world.play("nap")
+
+
+def test_a_cap_that_is_not_there_cannot_be_added_to(call: Call, build: Build) -> None:
+    build(asleep)
+    (run,) = json.loads(call("list", "--json").out)["runs"]
+    refused = call("resume", run["id"], "--budget", "+100ktok")
+    assert refused.status == 4
+    assert f"run {run['id']} has no cap on tokens to add to" in refused.err
+    assert call("resume", run["id"], "--budget", "100ktok").status == 0
+
+
+async def lost(world: World) -> None:
+    """A run whose first request was under way when its process was killed."""
+    await load(world)
+    run_id = await world.fire("writer")
+    [lease] = await world.store.claim("runner-9", world.clock.now(), limit=1, lease_seconds=30, only=[run_id])
+    now = world.clock.now()
+    opened = Request(1, lease.epoch, "claude-haiku-5-5", now, reserved_microusd=200_000, tokens=16_500)
+    await world.store.commit(lease, Step(at=now, opened=opened))
+    await world.store.rescue(now, ["runner-9"], 5)
+
+
+def test_the_tokens_of_a_lost_request_are_told_apart(call: Call, build: Build) -> None:
+    build(lost)
+    (run,) = json.loads(call("list", "--json").out)["runs"]
+    assert "0 tokens in, 0 out, and at most 16,500 of lost requests" in " ".join(
+        call("show", run["id"]).out.split()
+    )
