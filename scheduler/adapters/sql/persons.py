@@ -85,8 +85,8 @@ def raise_budget(
     is_day = reason_code == "budget-day"
     budget = replace(job.budget, default=False)
     if run_microusd is not None:
-        more_usd = max(0, run_microusd - cost_microusd) / 1_000_000
-        budget = replace(budget, run_usd=run_microusd / 1_000_000, day_usd=budget.day_usd + is_day * more_usd)
+        more = max(0, run_microusd - cost_microusd) / 1_000_000 if is_day else 0
+        budget = replace(budget, run_usd=run_microusd / 1_000_000, day_usd=budget.day_usd + more)
     if run_tokens is not None:
         day_tokens = budget.day_tokens
         if is_day and day_tokens is not None:
