@@ -18,7 +18,6 @@ from scheduler.doors.cli.halt import hint_if_halted
 from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, say
 from scheduler.doors.cli.params import JOB, RUN
-from scheduler.doors.cli.show import more, more_tokens
 from scheduler.errors import NotFoundError, RefusedError, Unit, UsageError
 
 T = TypeVar("T")
@@ -122,6 +121,7 @@ def _absolute(config: Config, run: Run, cap: Cap) -> Cap:
     """
     if not cap.is_more:
         return cap
+    from scheduler.doors.cli.show import more_tokens
     from scheduler.doors.cli.views import open_glance
 
     glance = open_glance(config)
@@ -153,6 +153,8 @@ def _look(run: Run) -> str:
 
 def _refuse_in_vain(run: Run, cap: Cap | None) -> None:
     """Refuse a resume that would park the run again at once, and say what it waits for."""
+    from scheduler.doors.cli.show import more
+
     give_more = f"give it more: agentcron resume {run.id} --budget {more(run)}"
     if cap is not None and cap.unit == "usd" and not cap.amount < _MOST_BUDGET_USD:
         raise UsageError(f"--budget: {cap.amount} is not a sum of money", help="for example: --budget 2.50")
