@@ -55,6 +55,9 @@ class ConfigError(AgentcronError, ValueError):
         self.code = code
 
 
+Unit = Literal["usd", "tokens"]
+"""What a cap counts; money in millionths of a dollar."""
+
 WhenCode = Literal["past", "ambiguous", "unknown_word", "too_far", "too_soon"]
 
 
@@ -103,14 +106,15 @@ class OverBudgetError(AgentcronError):
 
     Args:
         code: ``budget-day`` or ``budget-fleet``.
-        spent: in millionths of a dollar, like the others.
+        spent: in millionths of a dollar or in tokens, like the others.
         out: what the requests that are out may still cost.
     """
 
     exit_status = 4
 
-    def __init__(self, code: str, spent: int, out: int, cap: int) -> None:
-        super().__init__(f"{code}: {spent} spent and {out} out of {cap}")
+    def __init__(self, code: str, spent: int, out: int, cap: int, unit: Unit = "usd") -> None:
+        super().__init__(f"{code}: {spent} spent and {out} out of {cap} ({unit})")
+        self.unit: Unit = unit
         self.code = code
         self.spent = spent
         self.out = out

@@ -242,6 +242,7 @@ class CrontabFile:
             problems=tuple(problem.render() for problem in table.errors),
             keep_seconds=table.keep_seconds,
             fleet_usd=table.fleet_usd,
+            fleet_tokens=table.fleet_tokens,
         )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from scheduler.core.conversation import Usage
 from scheduler.core.instants import zone
+from scheduler.errors import ConfigError
 
 if TYPE_CHECKING:
     from scheduler.core.checkpoint import Checkpoint
@@ -19,8 +22,32 @@ ASSUMED_USD_PER_MILLION_TOKENS = 15
 
 def assumed_microusd(usage: Usage) -> int:
     """Return what an answer of unknown price takes off the budget, in millionths of a dollar."""
-    tokens = usage.input_tokens + usage.output_tokens + usage.cache_read_tokens + usage.cache_write_tokens
-    return tokens * ASSUMED_USD_PER_MILLION_TOKENS
+    return usage.tokens * ASSUMED_USD_PER_MILLION_TOKENS
+
+
+_TOKENS = re.compile(r"(\d{1,9}(?:\.\d{1,4})?)([kKmM]?)tok\Z")
+_SIZES = {"": 1, "k": 1_000, "m": 1_000_000}
+
+
+def read_tokens(text: str) -> int:
+    """Return the number of tokens of ``200ktok``, ``1.5Mtok`` or ``500tok``.
+
+    Raises:
+        ConfigError: it is none, or not a whole one.
+    """
+    match = _TOKENS.match(text)
+    number = Decimal(match[1]) * _SIZES[match[2].lower()] if match and text.isascii() else None
+    if number is None or number != int(number):
+        raise ConfigError(f'"{text}" is not a number of tokens', help="for example 200ktok or 1.5Mtok")
+    return int(number)
+
+
+def write_tokens(number: int) -> str:
+    """Return the shortest text that ``read_tokens`` reads back: ``200ktok``, ``2Mtok``, ``1234tok``."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if number and not number % size:
+            return f"{number // size}{letter}tok"
+    return f"{number}tok"
 
 
 FLEET_ZONE = "UTC"
@@ -68,6 +95,7 @@ class DayCap:
 
     microusd: int
     since: datetime
+    tokens: int | None = None
 
 
 def day_start(now: datetime, tz: str) -> datetime:

@@ -123,6 +123,7 @@ class Checkpoint:
         requests: how many were sent in the whole run.
         steps: how many steps this attempt has made.
         spent_day_microusd: what all runs of the job have cost on the present local day, this run included.
+        spent_day_tokens: the same in tokens.
         failures: how many attempts in a row ended with a failed request; an answer begins a new count.
         failed_attempt: the last attempt that is counted there (0: none).
         approvals: the questions about open calls, and their answers.
@@ -141,6 +142,7 @@ class Checkpoint:
     requests: int = 0
     steps: int = 0
     spent_day_microusd: int = 0
+    spent_day_tokens: int = 0
     failures: int = 0
     failed_attempt: int = 0
     approvals: tuple[Approval, ...] = ()
@@ -168,7 +170,13 @@ class Checkpoint:
         if step.marks is not None:
             run = replace(run, marks=step.marks)
         cost = (step.closed.cost_microusd or 0) if step.closed else 0
-        run = replace(run, cost_microusd=run.cost_microusd + cost, steps=run.steps + step.new_step)
+        tokens = step.closed.tokens if step.closed else 0
+        run = replace(
+            run,
+            cost_microusd=run.cost_microusd + cost,
+            tokens=run.tokens + tokens,
+            steps=run.steps + step.new_step,
+        )
         if step.messages and step.messages[-1].role == "assistant":
             calls = step.planned
         else:
@@ -195,6 +203,7 @@ class Checkpoint:
             requests=self.requests + (step.opened is not None),
             steps=self.steps + step.new_step,
             spent_day_microusd=self.spent_day_microusd + cost,
+            spent_day_tokens=self.spent_day_tokens + tokens,
         )
 
 

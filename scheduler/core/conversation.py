@@ -118,6 +118,11 @@ class Usage:
         """The size of what was sent: what the cache held, what it took in, and the rest."""
         return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
 
+    @property
+    def tokens(self) -> int:
+        """All of them, as a cap on tokens counts them."""
+        return self.sent_tokens + self.output_tokens
+
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.input_tokens + other.input_tokens,
@@ -136,6 +141,8 @@ class Request:
 
     ``lost`` means that the process died while it was out: it may have been billed, and its cost is unknown.
     ``reserved_microusd``: the most that it can cost, counted while it is out, and for ever when it is lost.
+    ``tokens``: what it counts for under a cap on tokens: the most that it can have while it is out and when
+    it is lost, what it had when it was answered.
     ``cost_assumed``: nobody knows the price of the model, so every token was counted at an assumed one.
 
     ``covers``: this is a compaction: it asks for a summary of the messages up to this seq, not for an answer.
@@ -157,6 +164,7 @@ class Request:
     covers: int | None = None
     summary: Block | None = None
     reserved_microusd: int = 0
+    tokens: int = 0
 
     def as_lost(self, now: datetime, error: str) -> Request:
         """Return it as one whose answer will never be read: it may be billed, so its reservation is spent."""

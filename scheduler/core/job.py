@@ -26,7 +26,7 @@ DEFAULT_COMPACT_TOKENS = 150_000
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Spending caps of a job, in US dollars.
+    """Spending caps of a job: in US dollars, and in tokens where somebody wrote one (None: no cap).
 
     ``default`` is true when nobody wrote a budget, so that ``check`` can say that a default applies.
     """
@@ -34,6 +34,8 @@ class Budget:
     run_usd: float = DEFAULT_BUDGET_RUN_USD
     day_usd: float = DEFAULT_BUDGET_DAY_USD
     default: bool = True
+    run_tokens: int | None = None
+    day_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,8 @@ class Job:
 def job_to_json(job: Job) -> dict[str, Any]:
     """Return the job as JSON values, to be pinned with a run; ``job_from_json`` reads it back."""
     values = {f.name: getattr(job, f.name) for f in fields(job)}
-    budget = job.budget
     values["trigger"] = job.trigger.to_json()
-    values["budget"] = {"run_usd": budget.run_usd, "day_usd": budget.day_usd, "default": budget.default}
+    values["budget"] = {f.name: getattr(job.budget, f.name) for f in fields(Budget)}
     values["tools"] = None if job.tools is None else list(job.tools)
     values["env"] = [list(pair) for pair in job.env]
     values["secrets"] = [list(pair) for pair in job.secrets]

@@ -150,6 +150,7 @@ class Run:
     ``wake_at`` is the earliest open wake-up, ``waiting_for`` says in words what is waited for.
     ``attempts`` counts the claims since the last sleep: the first, and one for every crash.  A claim that was
     handed back, or that follows a back-off or a parking, is free.
+    ``tokens`` counts those of all its requests, in, out, and of the cache.
     ``marks`` says what it has seen and done that counts for trust; see ``core.trust.seen``.
     """
 
@@ -177,6 +178,7 @@ class Run:
     cost_microusd: int = 0
     unknown_cost_requests: int = 0
     marks: str = ""
+    tokens: int = 0
 
     @property
     def is_final(self) -> bool:

@@ -82,6 +82,7 @@ class StandingOrders:
 
     ``keep_seconds`` is how long runs of jobs are kept that it no longer has; 0 is for ever.
     ``fleet_usd`` is the most that all jobs may cost in a day (UTC); 0 is no cap, None leaves the stored one.
+    ``fleet_tokens`` is the same in tokens, and is left with it.
     """
 
     jobs: tuple[Job, ...]
@@ -91,3 +92,4 @@ class StandingOrders:
     problems: tuple[str, ...] = ()
     keep_seconds: int = 0
     fleet_usd: float | None = 0.0
+    fleet_tokens: int = 0

@@ -17,6 +17,7 @@ from scheduler.core.job import DEFAULT_COMPACT_TOKENS
 from scheduler.core.run import Outcome
 from scheduler.core.wakeup import Waking
 from scheduler.core.window import latest_cut, middle_cut
+from scheduler.errors import Unit
 
 RESENDABLE_STOPS = frozenset({"pause_turn"})
 """The server wants the conversation back unchanged; no tool of ours was asked for."""
@@ -39,7 +40,7 @@ NO_ROOM = "the conversation no longer fits into the model's context window"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run may use up; money in millionths of a dollar.
+    """What a run may use up; money in millionths of a dollar, None for no cap on tokens.
 
     Args:
         compact_tokens: a request may be this large before the conversation is summed up.
@@ -49,6 +50,8 @@ class Limits:
     run_microusd: int
     day_microusd: int
     compact_tokens: int = DEFAULT_COMPACT_TOKENS
+    run_tokens: int | None = None
+    day_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,16 +226,16 @@ def _has_news(at: Checkpoint) -> bool:
 def _over(at: Checkpoint, limits: Limits) -> Fail | Park | None:
     run = at.run
     if run.cost_microusd >= limits.run_microusd:
-        return Park(
-            "budget",
-            f"the run has spent {usd(run.cost_microusd)} of its {usd(limits.run_microusd)}",
-        )
+        return Park("budget", f"the run has spent {part(run.cost_microusd, 'its', limits.run_microusd)}")
+    if limits.run_tokens is not None and run.tokens >= limits.run_tokens:
+        used = part(run.tokens, "its", limits.run_tokens, "tokens")
+        return Park("budget", f"the run has spent {used}")
     if at.spent_day_microusd >= limits.day_microusd:
-        return Park(
-            "budget-day",
-            f"the job has spent {usd(at.spent_day_microusd)} of today's {usd(limits.day_microusd)}",
-            Waking.DAY,
-        )
+        used = part(at.spent_day_microusd, "today's", limits.day_microusd)
+        return Park("budget-day", f"the job has spent {used}", Waking.DAY)
+    if limits.day_tokens is not None and at.spent_day_tokens >= limits.day_tokens:
+        used = part(at.spent_day_tokens, "today's", limits.day_tokens, "tokens")
+        return Park("budget-day", f"the job has spent {used}", Waking.DAY)
     if at.steps >= limits.max_steps:
         return Fail("max-steps", f"the attempt has made {at.steps} steps, its limit")
     return None
@@ -251,3 +254,15 @@ def usd(microusd: int) -> str:
     if microusd and abs(dollars) < 0.01:
         return f"${dollars:.4f}"
     return f"${dollars:.2f}"
+
+
+def part(spent: int, whose: str, cap: int, unit: Unit = "usd") -> str:
+    """Return how much of a cap is spent: ``$0.20 of its $0.50``, ``210,345 of today's 200,000 tokens``."""
+    if unit == "usd":
+        return f"{usd(spent)} of {whose} {usd(cap)}"
+    return f"{spent:,} of {whose} {cap:,} tokens"
+
+
+def wants_tokens(reason: str) -> bool:
+    """Whether it is a cap on tokens that ``part`` speaks of in the reason of a parked run."""
+    return reason.endswith(" tokens")

@@ -97,7 +97,16 @@ def _forgotten(woken: Woken, tz: str) -> list[str]:
 def _means(at: Checkpoint, limits: Limits) -> str:
     run_left = max(0, limits.run_microusd - at.run.cost_microusd)
     day_left = max(0, limits.day_microusd - at.spent_day_microusd)
+    of_run, of_day = usd(min(run_left, day_left)), usd(day_left)
+    tokens_left = []
+    if limits.day_tokens is not None:
+        tokens_left.append(max(0, limits.day_tokens - at.spent_day_tokens))
+        of_day += f" and {tokens_left[0]:,} tokens"
+    if limits.run_tokens is not None:
+        tokens_left.append(max(0, limits.run_tokens - at.run.tokens))
+    if tokens_left:
+        of_run += f" and {min(tokens_left):,} tokens"
     return (
-        f"Budget left: {usd(min(run_left, day_left))} for this run, {usd(day_left)} for this job today. "
+        f"Budget left: {of_run} for this run, {of_day} for this job today. "
         "No user is present: nobody reads your questions."
     )

@@ -17,7 +17,7 @@ from scheduler.core.conversation import Call, CallState, Request
 from scheduler.core.retry import BackOff, after_fault
 from scheduler.core.run import Move, State
 from scheduler.core.trust import seen
-from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step, usd
+from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step, part
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.core.window import latest_cut
 from scheduler.engine import answers
@@ -64,6 +64,8 @@ class Executor:
             run_microusd=round(job.budget.run_usd * 1_000_000),
             day_microusd=round(job.budget.day_usd * 1_000_000),
             compact_tokens=job.compact_tokens,
+            run_tokens=job.budget.run_tokens,
+            day_tokens=job.budget.day_tokens,
         )
         self._tools: Toolbox = {}
         progress.complete = self._with_end
@@ -229,14 +231,15 @@ class Executor:
     async def _wait_for_room(self, error: OverBudgetError) -> None:
         """Wait for another day, or a while when it is requests that are out which hold the room."""
         if error.spent >= error.cap and error.code == FLEET_CODE:
-            reason = f"all jobs have spent {usd(error.spent)} of today's {usd(error.cap)}"
-            await self._park(Park(FLEET_CODE, reason, Waking.DAY))
+            spent = part(error.spent, "today's", error.cap, error.unit)
+            await self._park(Park(FLEET_CODE, f"all jobs have spent {spent}", Waking.DAY))
             return
         if error.spent >= error.cap:
             self.progress.at = await self.kit.store.checkpoint(self.progress.lease, self.kit.clock.now())
             return  # now it knows what others have spent, and its next step is to park
+        held = part(error.out, "today's", error.cap, error.unit)
         await self._back_off(
-            f"{usd(error.out)} of today's {usd(error.cap)} is reserved for requests that are out",
+            f"requests that are out hold {held}",
             error.code,
             "other runs",
             self.kit.settings.room_seconds,

@@ -9,7 +9,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from scheduler.core.budget import DayCap, assumed_microusd, day_start, worst_usage
 from scheduler.core.checkpoint import Checkpoint, Step
-from scheduler.core.conversation import Call, CallState, Message, Request
+from scheduler.core.conversation import Call, CallState, Message, Request, Usage
 from scheduler.core.effect import Effect, call_key
 from scheduler.core.retry import BLIP_TRIES, blip_seconds, is_blip
 from scheduler.core.window import as_params
@@ -78,15 +78,19 @@ async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tupl
         at = progress.at
         if (reason := kit.halted()) is not None:
             raise HaltedError(f"halted: {reason}")
+        worst = worst_usage(at, kit.settings.max_tokens)
         opened = Request(
             number=at.requests + 1,
             attempt=at.run.epoch,
             model=frame.model,
             started_at=kit.clock.now(),
             covers=covers,
-            reserved_microusd=_worst_microusd(kit, at, frame.model),
+            reserved_microusd=_price(kit, frame.model, worst),
+            tokens=worst.tokens,
         )
-        cap = DayCap(round(at.job.budget.day_usd * 1_000_000), day_start(opened.started_at, at.job.tz))
+        budget = at.job.budget
+        today = day_start(opened.started_at, at.job.tz)
+        cap = DayCap(round(budget.day_usd * 1_000_000), today, budget.day_tokens)
         await progress.commit(Step(at=opened.started_at, opened=opened, cap=cap))
         crashpoint("W3")
         messages = at.messages if covers is None else [m for m in at.messages if m.seq <= covers]
@@ -100,9 +104,7 @@ async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tupl
         )
         if (reason := kit.halted()) is not None:
             now = kit.clock.now()
-            unsent = replace(
-                opened, state="failed", ended_at=now, error=f"halted before it was sent: {reason}"
-            )
+            unsent = _failed(opened, now, f"halted before it was sent: {reason}")
             await progress.commit(Step(at=now, closed=unsent))
             raise HaltedError(f"halted: {reason}")
         try:
@@ -110,9 +112,7 @@ async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tupl
             _refuse_known_ids(at, reply)
         except ModelFault as fault:
             now = kit.clock.now()
-            failed = replace(
-                opened, state="failed", ended_at=now, request_id=fault.request_id, error=fault.message
-            )
+            failed = _failed(opened, now, fault.message, fault.request_id)
             await progress.commit(Step(at=now, closed=failed))
             raise
         crashpoint("W5")
@@ -129,9 +129,8 @@ async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tupl
     return await blips(once)
 
 
-def _worst_microusd(kit: Kit, at: Checkpoint, model: str) -> int:
-    """Return the most that the next request may cost; it is counted as spent while it is out."""
-    usage = worst_usage(at, kit.settings.max_tokens)
+def _price(kit: Kit, model: str, usage: Usage) -> int:
+    """Return what a request may cost; the most of it is counted as spent while it is out."""
     price = kit.price(model, usage)
     return assumed_microusd(usage) if price is None else price
 
@@ -158,6 +157,10 @@ def _wait(state: RetryCallState) -> float:
     return blip_seconds(error, state.attempt_number)
 
 
+def _failed(opened: Request, now: datetime, error: str, request_id: str | None = None) -> Request:
+    return replace(opened, state="failed", ended_at=now, request_id=request_id, error=error, tokens=0)
+
+
 def _answered(opened: Request, reply: Reply, now: datetime) -> Request:
     return replace(
         opened,
@@ -169,6 +172,7 @@ def _answered(opened: Request, reply: Reply, now: datetime) -> Request:
         # Without a price a budget would hold nothing: then it caps tokens.
         cost_microusd=assumed_microusd(reply.usage) if reply.cost_microusd is None else reply.cost_microusd,
         cost_assumed=reply.cost_microusd is None,
+        tokens=reply.usage.tokens,
     )
 
 

@@ -256,8 +256,12 @@ class Store(Protocol):
         """
         ...
 
-    async def raise_budget(self, run_id: str, run_microusd: int) -> None:
-        """Give a run a new cap, in millionths of a dollar; one parked at the day's cap gets room there too.
+    async def raise_budget(
+        self, run_id: str, run_microusd: int | None = None, run_tokens: int | None = None
+    ) -> None:
+        """Give a run a new cap, in millionths of a dollar or in tokens; None leaves the one it has.
+
+        One that is parked at the day's cap gets room there too.
 
         Raises:
             NotFoundError: there is no such run.

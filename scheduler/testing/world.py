@@ -30,7 +30,7 @@ from scheduler.adapters.system import SystemEntropy
 from scheduler.adapters.trust_file import TrustFile
 from scheduler.app import job_tools
 from scheduler.config import Config, load
-from scheduler.core.conversation import Message
+from scheduler.core.conversation import Message, Usage
 from scheduler.core.job import Job
 from scheduler.core.run import Run, State
 from scheduler.core.standing import RunnerInfo, StandingOrders
@@ -65,11 +65,13 @@ class ListeningModel:
 
     Args:
         price_usd: what every answer costs, or None for what the inner model says.
+        tokens: how many every answer uses, likewise.
     """
 
-    def __init__(self, inner: Model, price_usd: float | None = None) -> None:
+    def __init__(self, inner: Model, price_usd: float | None = None, tokens: int | None = None) -> None:
         self.inner = inner
         self.price_usd = price_usd
+        self.tokens = tokens
         self.asks: list[Ask] = []
 
     async def ask(self, ask: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
@@ -78,6 +80,8 @@ class ListeningModel:
         reply = await self.inner.ask(ask, on_text=on_text)
         if self.price_usd is not None:
             reply = replace(reply, cost_microusd=round(self.price_usd * 1_000_000))
+        if self.tokens is not None:
+            reply = replace(reply, usage=Usage(input_tokens=self.tokens))
         return reply
 
     async def close(self) -> None:
@@ -239,6 +243,7 @@ async def open_world(
     settings: Settings | None = None,
     clock: FakeClock | None = None,
     price_usd: float | None = None,
+    tokens: int | None = None,
 ) -> AsyncIterator[World]:
     """Make a world in ``folder``.
 
@@ -246,11 +251,12 @@ async def open_world(
         model: what answers instead of rehearsals.
         tools: more tools for every job, by name.
         price_usd: what every answer of the model costs; rehearsals are free.
+        tokens: how many every answer of the model uses; rehearsals use none.
     """
     config = load(str(folder))
     config.make_home()
     store = SqlStore.open(config.database, new_id=SystemEntropy().new_id)
-    listening = ListeningModel(model or RehearsalModel(), price_usd)
+    listening = ListeningModel(model or RehearsalModel(), price_usd, tokens)
     extra = dict(tools or {})
     time = clock or FakeClock()
     kit = Kit(

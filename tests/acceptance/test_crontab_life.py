@@ -84,7 +84,8 @@ def test_explain(town: Installation, expression: str, meaning: str, following: s
 
 def test_the_schemas_of_json(town: Installation) -> None:
     ended = town.json("run", "weekly", "--wait")
-    assert set(ended) == {"run", "state", "job", "outcome", "summary", "reason", "wake_at", "cost_usd"}
+    about = {"run", "state", "job", "outcome", "summary", "reason", "wake_at", "cost_usd", "tokens"}
+    assert set(ended) == about
     assert (ended["state"], ended["job"], ended["outcome"]) == ("succeeded", "weekly", "done")
     asleep = town.json("run", "nap", "--wait")
     assert asleep["state"] == "sleeping"

@@ -71,9 +71,11 @@ def sent(number: int = 1, attempt: int = 1, when: datetime = NOON) -> Request:
 def answered(number: int = 1, attempt: int = 1, cost: int | None = 250, when: datetime = NOON) -> Request:
     """Return a request that was answered a second after it was sent."""
     later = when + timedelta(seconds=1)
+    usage = Usage(10, 20, 3, 4)
     return Request(
-        number, attempt, "claude-x", when, "answered", later, "req_1", "end_turn", Usage(10, 20, 3, 4), cost
-    )
+        number, attempt, "claude-x", when, "answered", later, "req_1", "end_turn", usage, cost,
+        tokens=usage.tokens,
+    )  # fmt: skip
 
 
 def done(call_id: str, text: str = "ok") -> CallResult:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import TextClause
 
-from scheduler.adapters.sql import claims, finals, fires, looks, outbox, statements, steps, wakes
+from scheduler.adapters.sql import claims, finals, fires, looks, outbox, queries, statements, steps, wakes
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.migrate import upgrade
 
@@ -60,6 +60,12 @@ def test_no_hot_statement_reads_all_runs(connection: Connection, name: str) -> N
     scans = [line for line in lines if line.startswith("SCAN ")]
     allowed = re.compile(rf"INDEX ({SMALL})\b|^SCAN (json_each|CONSTANT ROW|placed|o$|\(subquery-\d+\)$)")
     assert [line for line in scans if not allowed.search(line)] == []
+
+
+@pytest.mark.parametrize("question", [queries.SPENT, queries.FLEET_SPENT])
+def test_what_was_spent_today_is_a_range_of_an_index(connection: Connection, question: str) -> None:
+    *_, line = plan(connection, TextClause(question))
+    assert line == "SEARCH q USING INDEX requests_ended (job=? AND ended_at>?)"
 
 
 def test_this_test_sees_a_statement_that_reads_everything(connection: Connection) -> None:

@@ -178,7 +178,7 @@ async def test_todays_spending_stays_on_a_day_of_25_hours(bench: Bench) -> None:
     assert evening - morning > timedelta(days=1)
     assert await bench.store.prune(evening) == Pruned()
     with bench.reader() as reader:
-        assert reader.spent_today("berlin", evening, "Europe/Berlin") == 250
+        assert reader.spent_today("berlin", evening, "Europe/Berlin")[0] == 250
     assert (await bench.store.prune(evening + timedelta(hours=1))).runs == 1
 
 

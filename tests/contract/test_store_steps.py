@@ -291,7 +291,7 @@ async def test_a_day_is_the_local_day_of_the_job_and_counts_all_its_runs(bench: 
     assert (await bench.checkpoint(lease, midnight + 200)).spent_day_microusd == 110
     with bench.reader() as reader:
         now = at(midnight + 200)
-        assert reader.spent_today("brief", now, "Asia/Tokyo") == 110
+        assert reader.spent_today("brief", now, "Asia/Tokyo")[0] == 110
         assert reader.spend_today(now, "Asia/Tokyo") == {"brief": 110, "other": 1000}
 
 

@@ -1,4 +1,4 @@
-"""Budgets: how much a run, and all runs of a job on one day, may cost.
+"""Budgets: how much a run, and all runs of a job on one day, may cost, in money and in tokens.
 
 A budget is asked before each request.  When it is used up the run is *parked*, not failed: nothing is lost,
 and a new day or a person lets it go on.  A request that is on its way cannot be stopped, so a run may
@@ -114,6 +114,22 @@ async def test_all_jobs_together_may_have_a_cap_as_well(tmp_path: Path) -> None:
 
         assert run.state is State.PARKED
         assert run.reason == "all jobs have spent $0.30 of today's $0.30"
+
+
+async def test_tokens_may_be_capped_beside_money(tmp_path: Path) -> None:
+    async with open_world(tmp_path, tokens=60_000) as world:
+        world.script("work", script().note("one").note("two").note("three").finish("Done."))
+        await world.load(job('budget="0.50/run 100ktok/run"'))
+
+        run = await world.play("work")
+
+        assert run.state is State.PARKED
+        assert run.reason == "the run has spent 120,000 of its 100,000 tokens"
+
+        await world.store.raise_budget(run.id, run_tokens=300_000)
+        run = await world.resume(run.id)
+
+        assert run.state is State.SUCCEEDED
 
 
 async def test_what_was_spent_can_be_summed_up(tmp_path: Path) -> None:

@@ -53,6 +53,6 @@ def call(name: str, state: CallState = CallState.PLANNED, position: int = 0) -> 
 
 
 def at(*messages: Message, calls: tuple[Call, ...] = (), **more: Any) -> Checkpoint:
-    """Return a checkpoint; what belongs to its run is given as ``cost``."""
-    run = running(cost_microusd=more.pop("cost", 0))
+    """Return a checkpoint; what belongs to its run is given as ``cost`` and ``tokens``."""
+    run = running(cost_microusd=more.pop("cost", 0), tokens=more.pop("tokens", 0))
     return Checkpoint(run=run, job=job(), messages=messages, calls=calls, **more)

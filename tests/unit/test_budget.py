@@ -1,4 +1,4 @@
-"""The local day of a budget, also where days have 23 or 25 hours and where midnight does not exist."""
+"""The local day of a budget, also where it has 23 or 25 hours or no midnight; numbers of tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.budget import day_start, next_local_day
+from scheduler.core.budget import day_start, next_local_day, read_tokens, write_tokens
+from scheduler.errors import ConfigError
 
 ZONES = [
     *("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "Australia/Lord_Howe"),
@@ -50,3 +51,22 @@ def test_every_instant_lies_in_its_day(seconds: int, tz: str) -> None:
     assert following.astimezone(ZoneInfo(tz)).date() > now.astimezone(ZoneInfo(tz)).date()
     assert day_start(following, tz) == following, "a run that wakes then has the new day's money"
     assert day_start(now, tz).tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("200ktok", 200_000), ("2Mtok", 2_000_000), ("1.5mtok", 1_500_000), ("0.5Ktok", 500), ("7tok", 7)],
+)
+def test_tokens_are_written_with_their_unit(text: str, number: int) -> None:
+    assert read_tokens(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "tok", "200k", "1.5tok", "-1ktok", "1e3tok", "1Gtok", "1 ktok", "١tok"])
+def test_what_is_no_number_of_tokens(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not a number of tokens"):
+        read_tokens(text)
+
+
+@given(st.integers(0, 10**9 - 1), st.sampled_from([1, 1_000, 1_000_000]))
+def test_tokens_that_are_written_are_read_back(number: int, size: int) -> None:
+    assert read_tokens(write_tokens(number * size)) == number * size

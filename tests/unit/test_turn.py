@@ -39,6 +39,8 @@ CLOSED = call("look", DONE)
 ASKED, RESULTS = assistant("tool_use"), user(3, "results")
 BUDGET = Park("budget", "the run has spent $0.50 of its $0.50")
 DAY = Park("budget-day", "the job has spent $5.00 of today's $5.00", Waking.DAY)
+TOKENS = Park("budget", "the run has spent 200,100 of its 200,000 tokens")
+DAY_TOKENS = Park("budget-day", "the job has spent 2,000,000 of today's 2,000,000 tokens", Waking.DAY)
 CONTEXT = Park("context", "the conversation no longer fits into the model's context window")
 REFUSED = Fail("refusal", "the model refused to go on")
 UNKNOWN_STOP = Park("unknown-answer", "the model stopped for an unknown reason: soon")
@@ -127,6 +129,30 @@ CASES: dict[str, tuple[Checkpoint, NextStep]] = {
     "calls over the budget": (at(user(), ASKED, calls=(LOOK,), cost=500_000), RunCalls((LOOK,), ())),
     "a person over the budget": (at(user(), cost=500_000, woken=NEWS), Continue("person")),
 }
+
+
+CAPPED = replace(LIMITS, run_tokens=200_000, day_tokens=2_000_000)
+CAPPED_CASES: dict[str, tuple[Checkpoint, NextStep]] = {
+    "one token is left": (at(user(), tokens=199_999), AskModel()),
+    "the tokens are used up": (at(user(), tokens=200_100), TOKENS),
+    "the day's tokens are used up": (at(user(), spent_day_tokens=2_000_000), DAY_TOKENS),
+    "money comes first": (at(user(), tokens=200_100, cost=500_000), BUDGET),
+    "the run comes before the day": (at(user(), tokens=200_100, spent_day_microusd=5_000_000), TOKENS),
+    "a paused turn": (at(user(), assistant("pause_turn"), tokens=200_100), TOKENS),
+    "an end": (at(user(), assistant("end_turn", "x"), tokens=200_100), Finish("x", "done")),
+    "calls": (at(user(), ASKED, calls=(LOOK,), tokens=200_100), RunCalls((LOOK,), ())),
+    "too large": (at(*LONG, window_tokens=180_000, tokens=200_100), TOKENS),
+}
+
+
+@pytest.mark.parametrize("name", CAPPED_CASES)
+def test_next_step_under_a_cap_on_tokens(name: str) -> None:
+    checkpoint, expected = CAPPED_CASES[name]
+    assert next_step(checkpoint, CAPPED, is_control) == expected
+
+
+def test_without_a_cap_tokens_are_counted_and_stop_nothing() -> None:
+    assert next_step(at(user(), tokens=10**9, spent_day_tokens=10**9), LIMITS, is_control) == AskModel()
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -90,3 +90,18 @@ def test_what_is_left_is_never_negative_and_the_day_limits_the_run() -> None:
     assert "Budget left: $0.00 for this run, $4.10 for this job today." in begin_note(over, LIMITS, START)
     tight = Limits(50, 500_000, 200_000)
     assert "Budget left: $0.20 for this run, $0.20 for this job today." in begin_note(at(), tight, START)
+
+
+def test_what_is_left_of_tokens_is_told_where_they_are_capped() -> None:
+    capped = replace(LIMITS, run_tokens=200_000, day_tokens=2_000_000)
+    begun = at(tokens=150_000, spent_day_tokens=1_990_000)
+    assert (
+        "Budget left: $0.50 and 10,000 tokens for this run, $5.00 and 10,000 tokens for this job today."
+        in begin_note(begun, capped, START)
+    )
+    of_run = replace(capped, day_tokens=None)
+    assert "$0.50 and 50,000 tokens for this run, $5.00 for this job today." in begin_note(
+        begun, of_run, START
+    )
+    over = at(tokens=250_000)
+    assert "$0.50 and 0 tokens for this run" in begin_note(over, of_run, START)

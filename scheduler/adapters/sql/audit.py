@@ -75,6 +75,10 @@ _DEEP: dict[str, str] = {
         "SELECT r.id FROM runs r WHERE r.cost_microusd <> (SELECT coalesce(sum(q.cost_microusd), 0)"
         " FROM requests q WHERE q.run_id = r.id)"
     ),
+    "whose tokens are not those of its requests": (
+        "SELECT r.id FROM runs r WHERE r.tokens <> (SELECT coalesce(sum(q.tokens), 0)"
+        " FROM requests q WHERE q.run_id = r.id AND q.state <> 'sent')"
+    ),
 }
 
 _GIVEN_UP = (

@@ -171,6 +171,7 @@ def _insert(connection: Connection, run: Run, job: Job, key: str, *, serial: boo
         "unknown_cost_requests": 0,
         "woken": None,
         "marks": "",
+        "tokens": 0,
     }
     connection.execute(INSERT_RUN, values)
     move = Move.SKIP if run.state is State.SKIPPED else Move.FIRE

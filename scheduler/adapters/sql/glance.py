@@ -53,13 +53,13 @@ _JUMPS = (
 _SPENDING = (
     "SELECT q.job, q.model, q.ended_at / 900000000 * 900000000 AS quarter, count(*),"
     " coalesce(sum(q.cost_microusd), 0), sum(q.cost_assumed), sum(q.input_tokens + q.cache_read_tokens"
-    " + q.cache_write_tokens), sum(q.output_tokens) FROM requests q WHERE q.ended_at >= :since"
+    " + q.cache_write_tokens), sum(q.output_tokens), sum(q.tokens) FROM requests q WHERE q.ended_at >= :since"
     " GROUP BY q.job, q.model, quarter ORDER BY quarter"
 )
 
 
 class Spending(NamedTuple):
-    """What the requests of one job and model cost in a quarter of an hour."""
+    """What the requests of one job and model cost in a quarter of an hour; ``tokens``: with lost ones."""
 
     job: str
     model: str
@@ -69,6 +69,7 @@ class Spending(NamedTuple):
     assumed: int
     tokens_in: int
     tokens_out: int
+    tokens: int
 
 
 class LastEnd(NamedTuple):

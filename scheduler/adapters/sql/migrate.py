@@ -47,8 +47,8 @@ def prepare(engine: Engine, name: str) -> bool:
     return state != "current"
 
 
-def run_migrations(connection: Connection) -> None:
-    """Run the migrations that are missing, in the transaction that the connection is in."""
+def run_migrations(connection: Connection, revision: str = "head") -> None:
+    """Run the migrations that are missing up to one, in the transaction that the connection is in."""
     # Here and not above: a start on a current database need not import Alembic.
     from alembic import command
     from alembic.config import Config
@@ -56,7 +56,7 @@ def run_migrations(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -35,7 +35,7 @@ _ORPHANS = text(
     "SELECT r.job, r.id FROM runs r JOIN jobs j ON j.name = r.job"
     f" WHERE j.state = 'removed' AND {live('r.state')} ORDER BY r.job, r.id"
 )
-_FORGET_FLEET = text("DELETE FROM meta WHERE key = 'fleet'")
+_FORGET_FLEET = text("DELETE FROM meta WHERE key IN ('fleet', 'fleet_tokens')")
 _FORGET_META = text("DELETE FROM meta WHERE key IN ('file', 'digest', 'loaded_at', 'problems', 'keep')")
 _META = text("INSERT INTO meta (key, value) VALUES (:key, :value)")
 
@@ -237,4 +237,6 @@ def _write_meta(connection: Connection, orders: StandingOrders, now: datetime) -
         connection.execute(_FORGET_FLEET)
         if orders.fleet_usd:
             values["fleet"] = str(round(orders.fleet_usd * 1_000_000))
+        if orders.fleet_tokens:
+            values["fleet_tokens"] = str(orders.fleet_tokens)
     connection.execute(_META, [{"key": key, "value": value} for key, value in values.items()])

@@ -11,7 +11,6 @@ from scheduler.adapters.sql import finals, records
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import job_from, job_text, maybe_us, plain, to_us
 from scheduler.adapters.sql.statements import cancel_now, flag_cancel
-from scheduler.core.job import Budget
 from scheduler.core.run import Move, State, after
 from scheduler.errors import NotFoundError, RefusedError
 
@@ -26,7 +25,7 @@ _UNPAUSE = text(
 )
 _RUN_STATE = text("SELECT state, job FROM runs WHERE id = :id")
 _PINNED = text(
-    "SELECT p.spec, r.cost_microusd, r.reason_code FROM runs r JOIN pins p ON p.run_id = r.id"
+    "SELECT p.spec, r.cost_microusd, r.tokens, r.reason_code FROM runs r JOIN pins p ON p.run_id = r.id"
     " WHERE r.id = :id"
 )
 _PIN = text("UPDATE pins SET spec = :spec WHERE run_id = :id")
@@ -73,18 +72,26 @@ def cancel(connection: Connection, run_id: str, now: datetime, reason: str) -> S
     return State.RUNNING
 
 
-def raise_budget(connection: Connection, run_id: str, run_microusd: int) -> None:
+def raise_budget(
+    connection: Connection, run_id: str, run_microusd: int | None, run_tokens: int | None
+) -> None:
     """See ``Store.raise_budget``.  Only the pinned job of this run changes."""
     row = connection.execute(_PINNED, {"id": run_id}).first()
     if row is None:
         raise NotFoundError(f"there is no run {run_id}")
-    spec, cost_microusd, reason_code = row
+    spec, cost_microusd, tokens, reason_code = row
     job = job_from(spec)
-    day_usd = job.budget.day_usd
-    if reason_code == "budget-day":
-        # The day's cap is used up: without room beside it the run would be parked again at once.
-        day_usd += max(0, run_microusd - cost_microusd) / 1_000_000
-    budget = Budget(run_usd=run_microusd / 1_000_000, day_usd=day_usd, default=False)
+    # Where the day's cap is used up: without room beside it the run would be parked again at once.
+    is_day = reason_code == "budget-day"
+    budget = replace(job.budget, default=False)
+    if run_microusd is not None:
+        more = max(0, run_microusd - cost_microusd) / 1_000_000 if is_day else 0
+        budget = replace(budget, run_usd=run_microusd / 1_000_000, day_usd=budget.day_usd + more)
+    if run_tokens is not None:
+        day_tokens = budget.day_tokens
+        if is_day and day_tokens is not None:
+            day_tokens += max(0, run_tokens - tokens)
+        budget = replace(budget, run_tokens=run_tokens, day_tokens=day_tokens)
     connection.execute(_PIN, {"id": run_id, "spec": job_text(replace(job, budget=budget))})
 
 

@@ -52,14 +52,13 @@ GRANTS = (
     " ORDER BY g.created_at, g.id"
 )
 META = "SELECT key, value FROM meta"
-SPENT = (
-    "SELECT coalesce(sum(q.cost_microusd), 0) FROM requests q"
-    " WHERE q.job = :job AND q.ended_at >= :since AND q.cost_microusd > 0"
-)
-OUT = "SELECT coalesce(sum(q.reserved_microusd), 0) FROM requests q WHERE q.job = :job AND q.state = 'sent'"
+# Money and tokens in one look: the rows are the same.
+_SPENT_SUMS = "coalesce(sum(q.cost_microusd), 0), coalesce(sum(q.tokens), 0)"
+_OUT_SUMS = "coalesce(sum(q.reserved_microusd), 0), coalesce(sum(q.tokens), 0)"
+SPENT = f"SELECT {_SPENT_SUMS} FROM requests q WHERE q.job = :job AND q.ended_at >= :since"
+OUT = f"SELECT {_OUT_SUMS} FROM requests q WHERE q.job = :job AND q.state = 'sent'"
 FLEET_SPENT = (
-    "SELECT coalesce(sum(q.cost_microusd), 0) FROM jobs j CROSS JOIN requests q"
-    " WHERE q.job = j.name AND q.ended_at >= :since AND q.cost_microusd > 0"
+    f"SELECT {_SPENT_SUMS} FROM jobs j CROSS JOIN requests q WHERE q.job = j.name AND q.ended_at >= :since"
 )
-FLEET_OUT = "SELECT coalesce(sum(q.reserved_microusd), 0) FROM requests q WHERE q.state = 'sent'"
+FLEET_OUT = f"SELECT {_OUT_SUMS} FROM requests q WHERE q.state = 'sent'"
 DATA_VERSION = "PRAGMA data_version"

@@ -121,10 +121,11 @@ class Reader:
             raise NotFoundError(f"there is no run {run_id}")
         return rows.job_from(found[0][0])
 
-    def spent_today(self, job: str, now: datetime, tz: str) -> int:
-        """Return what all runs of a job have cost since midnight in ``tz``, in millionths of a dollar."""
+    def spent_today(self, job: str, now: datetime, tz: str) -> tuple[int, int]:
+        """Return what all runs of a job have spent since midnight in ``tz``: microdollars and tokens."""
         values = {"job": job, "since": to_us(day_start(now, tz))}
-        return int(self._all(queries.SPENT, values, tuple)[0][0])
+        microusd, tokens = self._all(queries.SPENT, values, tuple)[0]
+        return int(microusd), int(tokens)
 
     def spend_today(self, now: datetime, tz: str) -> dict[str, int]:
         """Return what each job has cost since midnight in ``tz``; jobs that cost nothing are left out."""

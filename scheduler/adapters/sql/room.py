@@ -7,14 +7,15 @@ from datetime import datetime
 from sqlalchemy import text
 
 from scheduler.adapters.sql import queries
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.driver import Connection, Row
 from scheduler.adapters.sql.rows import to_us
 from scheduler.core.budget import FLEET_ZONE, DayCap, day_start
-from scheduler.errors import OverBudgetError
+from scheduler.errors import OverBudgetError, Unit
 
+_UNITS: tuple[Unit, Unit] = ("usd", "tokens")
 _SPENT = text(queries.SPENT)
 _OUT = text(queries.OUT)
-_FLEET = text("SELECT value FROM meta WHERE key = 'fleet'")
+_FLEET = text("SELECT key, value FROM meta WHERE key IN ('fleet', 'fleet_tokens')")
 _FLEET_SPENT = text(queries.FLEET_SPENT)
 _FLEET_OUT = text(queries.FLEET_OUT)
 
@@ -25,20 +26,24 @@ def require(connection: Connection, job: str, cap: DayCap) -> None:
     Raises:
         OverBudgetError: what was spent and what is out has reached the cap.
     """
-    values = {"job": job, "since": to_us(cap.since)}
-    spent = int(connection.execute(_SPENT, values).scalar_one())
-    out = int(connection.execute(_OUT, {"job": job}).scalar_one())
-    if spent + out >= cap.microusd:
-        raise OverBudgetError("budget-day", spent, out, cap.microusd)
+    spent = connection.execute(_SPENT, {"job": job, "since": to_us(cap.since)}).one()
+    out = connection.execute(_OUT, {"job": job}).one()
+    _require("budget-day", (cap.microusd, cap.tokens), spent, out)
 
 
 def require_in_fleet(connection: Connection, now: datetime) -> None:
     """Do the same for all jobs together, where the crontab has a cap for them."""
-    cap = connection.execute(_FLEET, {}).scalar()
-    if cap is None:
+    caps = {key: int(value) for key, value in connection.execute(_FLEET, {})}
+    if not caps:
         return
     since = to_us(day_start(now, FLEET_ZONE))
-    spent = int(connection.execute(_FLEET_SPENT, {"since": since}).scalar_one())
-    out = int(connection.execute(_FLEET_OUT, {}).scalar_one())
-    if spent + out >= int(cap):
-        raise OverBudgetError("budget-fleet", spent, out, int(cap))
+    spent = connection.execute(_FLEET_SPENT, {"since": since}).one()
+    out = connection.execute(_FLEET_OUT, {}).one()
+    _require("budget-fleet", (caps.get("fleet"), caps.get("fleet_tokens")), spent, out)
+
+
+def _require(code: str, caps: tuple[int | None, int | None], spent: Row, out: Row) -> None:
+    """Refuse when money or tokens, in this order, leave no room; a cap that is None is none."""
+    for unit, cap, gone, held in zip(_UNITS, caps, spent, out, strict=True):
+        if cap is not None and int(gone) + int(held) >= cap:
+            raise OverBudgetError(code, int(gone), int(held), cap, unit)

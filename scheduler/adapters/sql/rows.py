@@ -37,7 +37,7 @@ STANDING_COLUMNS = (*(f.name for f in fields(Standing)), "enabled")
 REQUEST_COLUMNS = (
     *("number", "attempt", "model", "started_at", "state", "ended_at", "request_id", "stop_reason"),
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_microusd"),
-    *("cost_assumed", "error", "covers", "summary", "reserved_microusd"),
+    *("cost_assumed", "error", "covers", "summary", "reserved_microusd", "tokens"),
 )
 WAKEUP_COLUMNS = ("kind", "due")
 
@@ -104,7 +104,7 @@ def run_from(row: Row) -> Run:
     (
         run_id, job, state, origin, fire_time, created_at, epoch, attempts, not_before, started_at, ended_at,
         wake_at, waiting_for, reason, code, outcome, summary, missed, last_missed, cancel_requested, steps,
-        cost_microusd, unknown_cost_requests, marks,
+        cost_microusd, unknown_cost_requests, marks, tokens,
     ) = row
     # fmt: on
     return Run(
@@ -132,6 +132,7 @@ def run_from(row: Row) -> Run:
         cost_microusd,
         unknown_cost_requests,
         marks,
+        tokens,
     )
 
 
@@ -226,8 +227,7 @@ def call_values(run_id: str, call: Call) -> dict[str, Any]:
 def request_from(row: Row) -> Request:
     """Return the request of a row of REQUEST_COLUMNS."""
     number, attempt, model, started, state, ended, request_id, stop, *rest = row
-    *tokens, cost, assumed, error, covers, summary, reserved = rest
-    usage = Usage(*tokens)
+    *usage, cost, assumed, error, covers, summary, reserved, tokens = rest
     return Request(
         number,
         attempt,
@@ -237,13 +237,14 @@ def request_from(row: Row) -> Request:
         maybe_from_us(ended),
         request_id,
         stop,
-        usage,
+        Usage(*usage),
         cost,
         bool(assumed),
         error,
         covers,
         None if summary is None else load(summary),
         reserved,
+        tokens,
     )
 
 
@@ -271,6 +272,7 @@ def request_values(run_id: str, job: str, request: Request) -> dict[str, Any]:
         "covers": request.covers,
         "summary": None if request.summary is None else dump(request.summary),
         "reserved_microusd": request.reserved_microusd,
+        "tokens": request.tokens,
     }
 
 

@@ -64,11 +64,13 @@ _LOSE_REQUESTS = text(
     "UPDATE requests SET state = 'lost', ended_at = :now, cost_microusd = nullif(reserved_microusd, 0),"
     " cost_assumed = reserved_microusd > 0 WHERE run_id IN :ids AND state = 'sent' AND number ="
     " (SELECT max(q.number) FROM requests q WHERE q.run_id = requests.run_id)"
-    " RETURNING run_id, reserved_microusd"
+    " RETURNING run_id, reserved_microusd, tokens"
 ).bindparams(many("ids"))
 
 COUNT_LOST = text("UPDATE runs SET unknown_cost_requests = unknown_cost_requests + 1 WHERE id = :id")
-_SPEND_LOST = text("UPDATE runs SET cost_microusd = cost_microusd + :reserved WHERE id = :id")
+_SPEND_LOST = text(
+    "UPDATE runs SET cost_microusd = cost_microusd + :reserved, tokens = tokens + :tokens WHERE id = :id"
+)
 
 _DROP_WAKEUPS = text(
     "UPDATE wakeups SET state = 'dropped', closed_at = :now WHERE run_id IN :ids AND state = 'open'"
@@ -88,7 +90,9 @@ def lose_requests(connection: Connection, run_ids: Sequence[str], now: datetime)
     rows = connection.execute(_LOSE_REQUESTS, {"ids": run_ids, "now": to_us(now)}).all()
     if rows:
         connection.execute(COUNT_LOST, [{"id": row[0]} for row in rows])
-        connection.execute(_SPEND_LOST, [{"id": row[0], "reserved": row[1]} for row in rows])
+        connection.execute(
+            _SPEND_LOST, [dict(zip(("id", "reserved", "tokens"), row, strict=True)) for row in rows]
+        )
 
 
 def drop_wakeups(connection: Connection, run_ids: Sequence[str], now: datetime) -> None:

@@ -39,7 +39,8 @@ _MINE = "id = :id AND epoch = :epoch AND state = 'running'"
 
 _SUMS = (
     "steps = steps + :steps, claim_steps = claim_steps + :steps, last_seq = last_seq + :messages,"
-    " cost_microusd = cost_microusd + :cost, marks = coalesce(:marks, marks)"
+    " cost_microusd = cost_microusd + :cost, tokens = tokens + :tokens,"
+    " marks = coalesce(:marks, marks)"
 )
 
 _GO_ON = text(f"UPDATE runs SET {_SUMS} WHERE {_MINE} RETURNING job, last_seq, cancel_requested")
@@ -90,7 +91,8 @@ _CLOSE_REQUEST = text(
     "UPDATE requests SET state = :state, ended_at = :ended_at, request_id = :request_id,"
     " stop_reason = :stop_reason, input_tokens = :input_tokens, output_tokens = :output_tokens,"
     " cache_read_tokens = :cache_read_tokens, cache_write_tokens = :cache_write_tokens,"
-    " cost_microusd = :cost_microusd, cost_assumed = :cost_assumed, error = :error, summary = :summary"
+    " cost_microusd = :cost_microusd, cost_assumed = :cost_assumed, error = :error, summary = :summary,"
+    " tokens = :tokens"
     " WHERE run_id = :run_id AND number = :number AND state = 'sent' RETURNING number"
 )
 
@@ -143,6 +145,7 @@ def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, 
         "messages": len(step.messages),
         "marks": step.marks,
         "cost": (step.closed.cost_microusd or 0) if step.closed else 0,
+        "tokens": step.closed.tokens if step.closed else 0,
     }
     statement = _GO_ON
     if step.move is not None:
@@ -347,7 +350,7 @@ def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoin
         raise LostLeaseError(f"run {lease.run_id} is not held by {lease.runner} any more")
     *run_columns, woken, claim_steps, spec, frame = row
     run, job = rows.run_from(run_columns), rows.job_from(spec)
-    since = to_us(day_start(now, job.tz))
+    spent = connection.execute(_SPENT, {"job": run.job, "since": to_us(day_start(now, job.tz))}).one()
     # Failures of one attempt count once: they were blips that its own retries did not get over.
     failed = [attempt for attempt, _ in groupby(connection.execute(_FAILED_SINCE, values).scalars())]
     number, covers, summary = connection.execute(_SUMMARY, values).first() or (0, 0, None)
@@ -369,7 +372,8 @@ def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoin
         failed_attempt=failed[-1] if failed else 0,
         requests=connection.execute(_REQUESTS, values).scalar() or 0,
         steps=claim_steps,
-        spent_day_microusd=int(connection.execute(_SPENT, {"job": run.job, "since": since}).scalar_one()),
+        spent_day_microusd=int(spent[0]),
+        spent_day_tokens=int(spent[1]),
     )
 
 

@@ -201,9 +201,11 @@ class SqlStore:
         """Wake a resting run now, or go on with a failed or cancelled one."""
         return await self._write(points.PERSON, lambda c: wakes.resume(c, run_id, now, text))
 
-    async def raise_budget(self, run_id: str, run_microusd: int) -> None:
+    async def raise_budget(
+        self, run_id: str, run_microusd: int | None = None, run_tokens: int | None = None
+    ) -> None:
         """Give a run a new cap, by a person's word."""
-        await self._write(points.PERSON, lambda c: persons.raise_budget(c, run_id, run_microusd))
+        await self._write(points.PERSON, lambda c: persons.raise_budget(c, run_id, run_microusd, run_tokens))
 
     async def run(self, run_id: str) -> Run | None:
         """Return one run."""

@@ -56,6 +56,10 @@ def _added_text() -> Any:
     return _text(default="", sa_column_kwargs={"server_default": ""})
 
 
+def _added_big() -> Any:
+    return _big(default=0, sa_column_kwargs={"server_default": "0"})
+
+
 def _big(**more: Any) -> Any:
     return Field(sa_type=BigInteger, **more)
 
@@ -159,6 +163,7 @@ class RunRow(Table, table=True):
     unknown_cost_requests: int = 0
     woken: str | None = _text(default=None)
     marks: str = _added_text()
+    tokens: int = _added_big()
 
 
 class PinRow(Table, table=True):
@@ -212,7 +217,7 @@ class CallRow(Table, table=True):
 class RequestRow(Table, table=True):
     """A call of the model; ``job`` is repeated here so that a day's spending is one index range.
 
-    ``reserved_microusd`` is the most that it can cost.
+    ``reserved_microusd`` is the most that it can cost; ``tokens`` too, until the answer gives their number.
     ``covers`` and ``summary`` belong to a compaction: the last message that it sums up, and the block (JSON).
     """
 
@@ -220,7 +225,7 @@ class RequestRow(Table, table=True):
     __table_args__ = (
         _check("requests", "state", REQUEST_STATES),
         Index("requests_out", "job", **_where("state = 'sent'")),
-        Index("requests_cost", "job", "ended_at", **_where("cost_microusd > 0")),
+        Index("requests_ended", "job", "ended_at", **_where("ended_at IS NOT NULL")),
         _CLUSTERED,
     )
     run_id: str = _text(primary_key=True, foreign_key="runs.id")
@@ -242,7 +247,8 @@ class RequestRow(Table, table=True):
     error: str = _text(default="")
     covers: int | None = None
     summary: str | None = _text(default=None)
-    reserved_microusd: int = _big(default=0, sa_column_kwargs={"server_default": "0"})
+    reserved_microusd: int = _added_big()
+    tokens: int = _added_big()
 
 
 class ApprovalRow(Table, table=True):

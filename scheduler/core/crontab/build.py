@@ -17,7 +17,7 @@ from scheduler.core.crontab.problem import Problem, Report
 from scheduler.core.crontab.schedule import Terms, read_trigger
 from scheduler.core.crontab.settings import Settings
 from scheduler.core.crontab.source import Span
-from scheduler.core.crontab.values import Money
+from scheduler.core.crontab.values import Caps
 from scheduler.core.job import Budget, Job
 from scheduler.errors import AgentcronError, ConfigError
 
@@ -176,9 +176,9 @@ class Builder:
         budget: Budget = sources.default("budget", Budget())
         try:
             for settings in (sources.prompt, sources.line):
-                money = settings.values.get("budget")
-                if isinstance(money, Money):
-                    budget = money.over(budget)
+                caps = settings.values.get("budget")
+                if isinstance(caps, Caps):
+                    budget = caps.over(budget)
         except ConfigError as error:
             self._report.error("E11", sources.span("budget", span), f"budget: {error.message}", error.help)
         return budget

@@ -11,7 +11,7 @@ from scheduler.core.crontab.options import Option
 from scheduler.core.crontab.problem import Report
 from scheduler.core.crontab.settings import Written, read_default, read_value
 from scheduler.core.crontab.source import Span
-from scheduler.core.crontab.values import Money, fleet_budget
+from scheduler.core.crontab.values import Caps, fleet_budget
 from scheduler.core.job import Budget
 from scheduler.errors import ConfigError
 
@@ -45,6 +45,7 @@ class Defaults:
     def __init__(self, report: Report) -> None:
         self.env: dict[str, str] = {}
         self.fleet_usd: float | None = 0.0
+        self.fleet_tokens = 0
         self.secrets: dict[str, str] = {}
         self._report = report
         self._current: dict[str, _Default] = {}
@@ -65,16 +66,19 @@ class Defaults:
         if self._report.errors == before:
             read_value(option, item, found, self._report)
         value = found.get(option.name)
-        if isinstance(value, Money):
+        if isinstance(value, Caps):
             value = self._budget(value, item)
         self._replace(option, _Default(item.key, item.key_span, value, self._report.errors > before))
 
     def _read_fleet(self, item: Written, before: int) -> None:
-        """Read the cap of all jobs together; the last one holds, None when it cannot be read."""
+        """Read the caps of all jobs together; the last line holds, None when it cannot be read."""
+        self.fleet_usd = None
+        if self._report.errors > before:
+            return
         try:
-            self.fleet_usd = fleet_budget(item.text) if self._report.errors == before else None
+            caps = fleet_budget(item.text)
+            self.fleet_usd, self.fleet_tokens = caps.day_usd or 0.0, caps.day_tokens or 0
         except ConfigError as error:
-            self.fleet_usd = None
             self._report.error("E11", item.value_span, f"{FLEET}: {error.message}", error.help)
 
     def get(self, option: str, otherwise: Any) -> Any:
@@ -101,9 +105,9 @@ class Defaults:
         for default in self._current.values():
             self._report_unused(default)
 
-    def _budget(self, money: Money, item: Written) -> Budget | None:
+    def _budget(self, caps: Caps, item: Written) -> Budget | None:
         try:
-            return money.over(Budget())
+            return caps.over(Budget())
         except ConfigError as error:
             self._report.error("E11", item.value_span, f"{item.key}: {error.message}", error.help)
             return None

@@ -54,6 +54,7 @@ def parse(text: str, *, file: str, look: Look, now: datetime, default_tz: str = 
         file=file,
         keep_seconds=keep_seconds,
         fleet_usd=reader.defaults.fleet_usd,
+        fleet_tokens=reader.defaults.fleet_tokens,
     )
 
 

@@ -19,7 +19,7 @@ from scheduler.core.crontab.english import MONTHS, listed
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.source import Span
 from scheduler.core.crontab.table import Place, Table
-from scheduler.core.job import Job
+from scheduler.core.job import Budget, Job
 from scheduler.core.trigger import At, CronTrigger
 
 CROWD_JOBS = 5
@@ -119,7 +119,10 @@ def _named_day(part: str) -> int:
 def _over_budget(job: Job, place: Place, now: datetime) -> Iterator[Found]:
     """W04, when the day's cap does not pay for all runs of a day at the run's cap."""
     runs, budget = fires_per_day(job, now), job.budget
-    if not job.enabled or ceil(runs) * budget.run_usd <= budget.day_usd:
+    if not job.enabled:
+        return
+    yield from _over_tokens(ceil(runs), budget, place)
+    if ceil(runs) * budget.run_usd <= budget.day_usd:
         return
     total, paid = ceil(runs) * budget.run_usd, floor(budget.day_usd / budget.run_usd + 1e-9)
     cents = floor(budget.day_usd / ceil(runs) * 100 + 1e-9)
@@ -130,6 +133,20 @@ def _over_budget(job: Job, place: Place, now: datetime) -> Iterator[Found]:
         f"{ceil(runs)} runs/day at ${budget.run_usd:.2f}/run may cost ${total:.2f}/day; "
         f"the cap of ${budget.day_usd:.2f}/day pays for {paid}",
         f"run it less often{hint}",
+    )
+
+
+def _over_tokens(runs: int, budget: Budget, place: Place) -> Iterator[Found]:
+    """W04 for tokens, where both the run and the day have a cap on them."""
+    run, day = budget.run_tokens, budget.day_tokens
+    if run is None or day is None or runs * run <= day:
+        return
+    yield (
+        "W04",
+        place.name,
+        f"{runs} runs/day at {run:,} tokens/run may use {runs * run:,} tokens/day; "
+        f"the cap of {day:,} tokens/day pays for {day // run}",
+        "run it less often, or change one of the two caps",
     )
 
 

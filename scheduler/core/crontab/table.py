@@ -51,6 +51,7 @@ class Table:
         file: the name that problems carry.
         keep_seconds: the ``KEEP`` that holds at the end of the file, for jobs that are in it no more.
         fleet_usd: the most that all jobs may cost in a day; 0 for no cap, None when it cannot be read.
+        fleet_tokens: the same in tokens; of no meaning when that is None.
     """
 
     jobs: tuple[Job, ...]
@@ -60,6 +61,7 @@ class Table:
     file: str = "crontab"
     keep_seconds: int = 0
     fleet_usd: float | None = 0.0
+    fleet_tokens: int = 0
 
     @property
     def errors(self) -> tuple[Problem, ...]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from scheduler.core.budget import read_tokens, write_tokens
 from scheduler.core.durations import parse_duration, read_duration, write_duration
 from scheduler.core.instants import DAY_SECONDS, zone
 from scheduler.core.job import Budget
@@ -14,7 +16,8 @@ from scheduler.errors import ConfigError
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@~-]{0,255}\Z")
 _TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
-_MONEY = re.compile(r"\$?(\d{1,6}(?:\.\d{1,4})?)/(run|day)\Z")
+_CAP = re.compile(r"(\$?\d{1,6}(?:\.\d{1,4})?|\d{1,9}(?:\.\d{1,4})?[kKmM]?tok)/(run|day)\Z")
+_BUDGET_HELP = 'for example budget="0.50/run 5/day" or budget="200ktok/run 2Mtok/day"'
 _SECRET_KINDS = ("env", "file", "keyring")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 _COUNT = re.compile(r"\d{1,9}\Z")
@@ -29,17 +32,19 @@ MOST_KEEP_DAYS = 3660
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
-    """A budget as written: one cap may be left out, and then it comes from the defaults."""
+class Caps:
+    """A budget as written: any cap may be left out, and then it comes from the defaults."""
 
     run_usd: float | None = None
     day_usd: float | None = None
+    run_tokens: int | None = None
+    day_tokens: int | None = None
 
     def over(self, base: Budget) -> Budget:
         """Return ``base`` with the written caps put in.
 
         Raises:
-            ConfigError: a run may cost more than the day, so its own cap could never be reached.
+            ConfigError: a run may spend more than the day, so its own cap could never be reached.
         """
         run = base.run_usd if self.run_usd is None else self.run_usd
         day = base.day_usd if self.day_usd is None else self.day_usd
@@ -48,7 +53,16 @@ class Money:
                 f"a budget of {run:.2f}/run is more than {day:.2f}/day",
                 help=f'write both: "{run:.2f}/run {run:.2f}/day"',
             )
-        return Budget(run, day, default=False)
+        run_tokens = base.run_tokens if self.run_tokens is None else self.run_tokens
+        day_tokens = base.day_tokens if self.day_tokens is None else self.day_tokens
+        if run_tokens is not None and day_tokens is not None and run_tokens > day_tokens:
+            most = write_tokens(run_tokens)
+            raise ConfigError(
+                f"a budget of {most}/run is more than {write_tokens(day_tokens)}/day",
+                help=f'write both: "{most}/run {most}/day"',
+            )
+        no_money = self.run_usd is None and self.day_usd is None
+        return Budget(run, day, base.default and no_money, run_tokens, day_tokens)
 
 
 def model(text: str) -> str:
@@ -137,35 +151,34 @@ def yes_or_no(text: str) -> bool:
     return text.lower() in _YES
 
 
-def budget(text: str) -> Money:
-    """Return the caps of ``0.50/run 5/day``: one or both, parted by blanks or commas, in US dollars."""
-    caps: dict[str, float] = {}
+def budget(text: str) -> Caps:
+    """Return the caps of ``0.50/run 5/day 200ktok/run``: dollars and tokens, parted by blanks or commas."""
+    caps: dict[str, Any] = {}
     for part in text.replace(",", " ").split():
-        match = _MONEY.match(part)
+        match = _CAP.match(part)
         if not match or not part.isascii():
-            raise ConfigError(
-                f'"{part}" is not an amount per run or per day', help='for example budget="0.50/run 5/day"'
-            )
-        if match[2] in caps:
-            raise ConfigError(f"two amounts per {match[2]}")
-        caps[match[2]] = float(match[1])
-        if not caps[match[2]]:
-            raise ConfigError(
-                f"a budget of 0/{match[2]} lets nothing run", help="enabled=no switches a job off"
-            )
+            raise ConfigError(f'"{part}" is not an amount per run or per day', help=_BUDGET_HELP)
+        amount, per = match.groups()
+        unit, what = ("tokens", "numbers of tokens") if amount.endswith("tok") else ("usd", "amounts")
+        if f"{per}_{unit}" in caps:
+            raise ConfigError(f"two {what} per {per}")
+        cap = read_tokens(amount) if unit == "tokens" else float(amount.removeprefix("$"))
+        if not cap:
+            raise ConfigError(f"a budget of {part} lets nothing run", help="enabled=no switches a job off")
+        caps[f"{per}_{unit}"] = cap
     if not caps:
-        raise ConfigError("an empty budget", help='for example budget="0.50/run 5/day"')
-    return Money(caps.get("run"), caps.get("day"))
+        raise ConfigError("an empty budget", help=_BUDGET_HELP)
+    return Caps(**caps)
 
 
-def fleet_budget(text: str) -> float:
-    """Return the cap of ``20/day`` in US dollars, for all jobs of a crontab together."""
+def fleet_budget(text: str) -> Caps:
+    """Return the caps of ``20/day 10Mtok/day``, for all jobs of a crontab together."""
     caps = budget(text)
-    if caps.run_usd is not None or caps.day_usd is None:
+    if caps.run_usd is not None or caps.run_tokens is not None:
         raise ConfigError(
-            "the cap of all jobs together is one per day", help="for example FLEET_BUDGET = 20/day"
+            "a cap of all jobs together is one per day", help="for example FLEET_BUDGET = 20/day 10Mtok/day"
         )
-    return caps.day_usd
+    return caps
 
 
 def tool_names(text: str) -> tuple[str, ...]:

@@ -55,7 +55,9 @@ def _as_json(config: Config, linted: Linted, cost: WorstCase) -> dict[str, Any]:
         "jobs": cost.jobs,
         "runs_per_day": cost.runs_per_day,
         "usd_per_day": cost.usd_per_day,
+        "tokens_per_day": cost.tokens_per_day,
         "fleet_usd_per_day": linted.table.fleet_usd or None,
+        "fleet_tokens_per_day": linted.table.fleet_tokens or None,
         "default_budget_jobs": cost.default_budget_jobs,
         "jobs_without_key": list(linted.keyless),
         "models_without_price": list(linted.unpriced),
@@ -67,9 +69,13 @@ def _say(config: Config, linted: Linted, cost: WorstCase) -> None:
         out.say(problem.render())
     if linted.problems:
         out.say()
-    out.say(f"{cost.describe()}.")
-    if fleet := linted.table.fleet_usd:
-        out.say(f"FLEET_BUDGET stops all jobs together at ${fleet:.2f}/day.")
+    _say_folded(f"{cost.describe()}.")
+    table = linted.table
+    caps = [f"${table.fleet_usd:.2f}/day"] if table.fleet_usd else []
+    if table.fleet_tokens:
+        caps.append(f"{table.fleet_tokens:,} tokens/day")
+    if caps:
+        out.say(f"FLEET_BUDGET stops all jobs together at {' or '.join(caps)}.")
     if cost.default_budget_jobs:
         count = cost.default_budget_jobs
         whose = (

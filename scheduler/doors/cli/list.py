@@ -144,6 +144,7 @@ def _run_json(facts: Facts, run: Run) -> dict[str, Any]:
         "orphan": run.id in facts.orphans,
         "unknown_calls": [call.name for call in facts.unknown if call.run_id == run.id],
         "cost_usd": run.cost_microusd / 1_000_000,
+        "tokens": run.tokens,
     }
 
 

@@ -145,6 +145,7 @@ def _say_ended(run: Run, as_json: bool, daemon: bool) -> int:
                 "reason": run.reason,
                 "wake_at": iso(run.wake_at),
                 "cost_usd": run.cost_microusd / 1_000_000,
+                "tokens": run.tokens,
             }
         )
         return status

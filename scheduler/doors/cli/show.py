@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.budget import ASSUMED_USD_PER_MILLION_TOKENS
+from scheduler.core.budget import ASSUMED_USD_PER_MILLION_TOKENS, write_tokens
 from scheduler.core.conversation import Attempt, Call, CallState, Request, Usage
 from scheduler.core.run import Run, State
-from scheduler.core.turn import usd
+from scheduler.core.turn import usd, wants_tokens
 from scheduler.core.wakeup import WakeUp
 from scheduler.doors.cli import out
 from scheduler.doors.cli.chat import DOUBT, Story, chat_lines, doubtful
@@ -78,6 +78,7 @@ def story_json(story: Story, wakeups: list[WakeUp]) -> dict[str, Any]:
         "wakeups": [_plain(wakeup) for wakeup in wakeups],
         "usage": _usage_json(_sum(story.requests)),
         "cost_usd": _usd_json(story.run.cost_microusd),
+        "tokens": story.run.tokens,
         "unknown_cost_requests": story.run.unknown_cost_requests,
     }
 
@@ -198,6 +199,8 @@ def _spent(story: Story) -> str:
     if usage.cache_read_tokens:
         text += f" ({usage.cache_read_tokens:,} from the cache)"
     text += f", {usage.output_tokens:,} out"
+    if lost := sum(request.tokens for request in story.requests if request.state == "lost"):
+        text += f", and at most {lost:,} of lost requests"
     if assumed := sorted({request.model for request in story.requests if request.cost_assumed}):
         text += (
             f"; the price of {' and '.join(assumed)} is not known, "
@@ -223,7 +226,7 @@ def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
             return [f"see what it asks, and answer: {go_on(run)}"]
         case State.PARKED:
             if run.reason_code in ("budget", "budget-day"):
-                resume += f" --budget {run.cost_microusd / 1_000_000 + 1:.2f}"
+                resume += f" --budget {more(run)}"
             return [*([f"by itself: {wakes}"] if run.wake_at else []), f"go on: {resume}"]
         case State.QUEUED:
             return waits or ["it is taken up next", f"cancel: agentcron cancel {run.id}"]
@@ -240,6 +243,16 @@ def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
             return [f"why: agentcron why {run.job}"]
         case _:
             return [f"fire it again: agentcron run {run.job}"]
+
+
+def more(run: Run) -> str:
+    """Return the cap that lets a run which has met one go on for a while."""
+    return more_tokens(run) if wants_tokens(run.reason) else f"{run.cost_microusd / 1_000_000 + 1:.2f}"
+
+
+def more_tokens(run: Run) -> str:
+    """Return the same in tokens: a hundred thousand more than it has used, in round thousands."""
+    return write_tokens(-(-run.tokens // 1_000) * 1_000 + 100_000)
 
 
 def _counted(number: int, noun: str) -> str:

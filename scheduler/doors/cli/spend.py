@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _MOST_BAR = 30
 _MOST_NAME = 24
+_COLUMNS = len("  $12345.67  12345 requests    123k tok  ")
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class Sum:
     assumed: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
+    tokens: int = 0
 
     def add(self, part: Spending) -> None:
         """Count one part more."""
@@ -41,6 +43,7 @@ class Sum:
         self.assumed += part.assumed
         self.tokens_in += part.tokens_in
         self.tokens_out += part.tokens_out
+        self.tokens += part.tokens
 
     def as_json(self) -> dict[str, Any]:
         """Return it as ``--json`` prints it."""
@@ -51,6 +54,7 @@ class Sum:
             "assumed_requests": self.assumed,
             "tokens_in": self.tokens_in,
             "tokens_out": self.tokens_out,
+            "tokens": self.tokens,
         }
 
 
@@ -126,10 +130,11 @@ def chart(sums: Sequence[Sum], total: Sum) -> list[str]:
         return ["nothing was spent: no request was answered in that time"]
     width = min(_MOST_NAME, max(len(each.name) for each in (*sums, total)))
     most = max(each.microusd for each in sums)
+    room = min(_MOST_BAR, WIDTH - width - _COLUMNS)
     lines = []
     for each in sums:
         share = each.microusd / most if most else 0
-        bar = "#" * max(round(share * _MOST_BAR), 1 if each.microusd else 0)
+        bar = "#" * max(round(share * room), 1 if each.microusd else 0)
         lines.append(_line(each, width, bar))
     lines.append(_line(total, width, ""))
     if total.assumed:
@@ -142,4 +147,14 @@ def chart(sums: Sequence[Sum], total: Sum) -> list[str]:
 def _line(each: Sum, width: int, bar: str) -> str:
     name = pad(cut(each.name, width), width)
     requests = f"{each.requests} request{'' if each.requests == 1 else 's'}"
-    return cut(f"{name}  {usd(each.microusd):>9}  {requests:>14}  {bar}".rstrip(), WIDTH)
+    return cut(
+        f"{name}  {usd(each.microusd):>9}  {requests:>14}  {_short(each.tokens):>11}  {bar}".rstrip(), WIDTH
+    )
+
+
+def _short(tokens: int) -> str:
+    """Return a number of tokens in the width of a column; ``--json`` has it to the last one."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if tokens >= 100 * size:
+            return f"{tokens // size:,}{letter} tok"
+    return f"{tokens:,} tok"

@@ -5,42 +5,51 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
 from scheduler.config import Config
+from scheduler.core.budget import read_tokens
 from scheduler.core.firing import first_fire
 from scheduler.core.run import Run, State
-from scheduler.core.turn import usd
+from scheduler.core.turn import usd, wants_tokens
 from scheduler.doors.cli.halt import hint_if_halted
 from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, say
 from scheduler.doors.cli.params import JOB, RUN
-from scheduler.errors import NotFoundError, RefusedError, UsageError
+from scheduler.errors import NotFoundError, RefusedError, Unit, UsageError
 
 T = TypeVar("T")
 
 _MOST_BUDGET_USD = 1_000_000
 
 
-class MoneyOrMore(click.ParamType[tuple[bool, float]]):
-    """A sum of money, or ``+`` and a sum: (whether it is to be added, dollars)."""
+class Cap(NamedTuple):
+    """A cap of a run, in dollars or in tokens; ``is_more``: so much on top of the one that it has."""
 
-    name = "[+]USD"
+    unit: Unit
+    amount: float
+    is_more: bool = False
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[bool, float]:
+
+class CapOrMore(click.ParamType[Cap]):
+    """A sum of money or a number of tokens (``300ktok``), or ``+`` and one."""
+
+    name = "[+]CAP"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Cap:
         """Read it."""
         text = str(value)
+        bare = text.removeprefix("+")
+        unit: Unit = "tokens" if bare.endswith("tok") else "usd"
         try:
-            given = float(text.removeprefix("+"))
+            amount = read_tokens(bare) if unit == "tokens" else float(bare)
         except ValueError:
-            given = 0
-        if not given > 0:
-            self.fail(f"{text!r} is not a sum of money, as 2.50 or +1.00 is", param, ctx)
-        return text.startswith("+"), given
+            amount = 0
+        if not amount > 0:
+            self.fail(f"{text!r} is no cap, as 2.50, +1.00, 300ktok or +100ktok is", param, ctx)
+        return Cap(unit, amount, text.startswith("+"))
 
 
 def with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
@@ -76,22 +85,24 @@ async def say_if_nobody(app: Any) -> None:
 @click.argument("run", type=RUN)
 @click.option("--message", "-m", default="", help="What the agent is told.")
 @click.option(
-    "--budget", type=MoneyOrMore(), help="A new cap for the run in dollars, or +1.00: so much more than now."
+    "--budget", type=CapOrMore(), help="A new cap: 2.50 dollars, 300ktok; or more than now: +1.00, +100ktok."
 )
 @click.pass_obj
-def resume_command(config: Config, run: str, message: str, budget: tuple[bool, float] | None) -> int:
+def resume_command(config: Config, run: str, message: str, budget: Cap | None) -> int:
     """Wake a sleeping RUN now, or go on with a parked, failed or cancelled one.
 
     A run that stopped at its budget goes on with a higher --budget only.
     """
     found = _find_run(config, run)
-    cap = _cap(config, found, budget)
+    cap = None if budget is None else _absolute(config, found, budget)
     _refuse_in_vain(found, cap)
 
     async def work(app: Any) -> None:
         store, now = app.kit.store, app.kit.clock.now()
-        if cap is not None:
-            await store.raise_budget(found.id, round(cap * 1_000_000))
+        if cap is not None and cap.unit == "tokens":
+            await store.raise_budget(found.id, run_tokens=round(cap.amount))
+        elif cap is not None:
+            await store.raise_budget(found.id, round(cap.amount * 1_000_000))
         with _helpful(f"fire it again: agentcron run {found.job}" if found.is_final else _look(found)):
             was = await store.resume(found.id, now, message)
         say(f"run {found.id} of {found.job} was {was}; it is queued and goes on")
@@ -103,23 +114,28 @@ def resume_command(config: Config, run: str, message: str, budget: tuple[bool, f
     return 0
 
 
-def _cap(config: Config, run: Run, budget: tuple[bool, float] | None) -> float | None:
-    """Return the new cap of a run in dollars.
+def _absolute(config: Config, run: Run, cap: Cap) -> Cap:
+    """Return the new cap of a run.
 
     What is added goes on top of its cap, or of what it has spent where that is more: it may have overdrawn.
     """
-    if budget is None:
-        return None
-    is_more, usd_given = budget
-    if not is_more:
-        return usd_given
+    if not cap.is_more:
+        return cap
+    from scheduler.doors.cli.show import more_tokens
     from scheduler.doors.cli.views import open_glance
 
     glance = open_glance(config)
     assert glance is not None, "the run was found there"
     with glance:
-        before = glance.job_of(run.id).budget.run_usd
-    return max(before, run.cost_microusd / 1_000_000) + usd_given
+        before = glance.job_of(run.id).budget
+    if cap.unit == "tokens" and before.run_tokens is None and not wants_tokens(run.reason):
+        raise RefusedError(
+            f"run {run.id} has no cap on tokens to add to",
+            help=f"give it one: agentcron resume {run.id} --budget {more_tokens(run)}",
+        )
+    if cap.unit == "tokens":
+        return Cap("tokens", max(before.run_tokens or 0, run.tokens) + cap.amount)
+    return Cap("usd", max(before.run_usd, run.cost_microusd / 1_000_000) + cap.amount)
 
 
 @contextmanager
@@ -135,22 +151,29 @@ def _look(run: Run) -> str:
     return f"look: agentcron show {run.id}"
 
 
-def _refuse_in_vain(run: Run, budget: float | None) -> None:
+def _refuse_in_vain(run: Run, cap: Cap | None) -> None:
     """Refuse a resume that would park the run again at once, and say what it waits for."""
-    if budget is not None and not budget < _MOST_BUDGET_USD:
-        raise UsageError(f"--budget: {budget} is not a sum of money", help="for example: --budget 2.50")
-    if budget is not None and budget * 1_000_000 <= run.cost_microusd:
+    from scheduler.doors.cli.show import more
+
+    give_more = f"give it more: agentcron resume {run.id} --budget {more(run)}"
+    if cap is not None and cap.unit == "usd" and not cap.amount < _MOST_BUDGET_USD:
+        raise UsageError(f"--budget: {cap.amount} is not a sum of money", help="for example: --budget 2.50")
+    if cap is not None and cap.unit == "usd" and cap.amount * 1_000_000 <= run.cost_microusd:
         raise RefusedError(
-            f"run {run.id} has spent {usd(run.cost_microusd)}; a budget of ${budget:.2f} stops it at once",
-            help=f"give it more: agentcron resume {run.id} --budget {_more(run)}",
+            f"run {run.id} has spent {usd(run.cost_microusd)};"
+            f" a budget of ${cap.amount:.2f} stops it at once",
+            help=give_more,
+        )
+    if cap is not None and cap.unit == "tokens" and cap.amount <= run.tokens:
+        raise RefusedError(
+            f"run {run.id} has spent {run.tokens:,} tokens; a budget of {cap.amount:,.0f} stops it at once",
+            help=give_more,
         )
     if run.state is not State.PARKED:
         return
-    if run.reason_code in ("budget", "budget-day") and budget is None:
-        raise RefusedError(
-            f"run {run.id} is parked: {run.reason}",
-            help=f"give it more: agentcron resume {run.id} --budget {_more(run)}",
-        )
+    needed = "tokens" if wants_tokens(run.reason) else "usd"
+    if run.reason_code in ("budget", "budget-day") and (cap is None or cap.unit != needed):
+        raise RefusedError(f"run {run.id} is parked: {run.reason}", help=give_more)
     if run.reason_code == "approval":
         raise RefusedError(
             f"run {run.id} is parked: {run.reason}", help="see what it asks: agentcron approvals"
@@ -159,10 +182,6 @@ def _refuse_in_vain(run: Run, budget: float | None) -> None:
         raise RefusedError(
             f"run {run.id} is parked: {run.reason}", help=f"start afresh: agentcron run {run.job}"
         )
-
-
-def _more(run: Run) -> str:
-    return f"{run.cost_microusd / 1_000_000 + 1:.2f}"
 
 
 @click.command("cancel", epilog="Example:  agentcron cancel k7q2")

@@ -55,7 +55,13 @@ def _explain(job: Job, profile: Profile, always: list[Grant]) -> None:
     name = profile.name if profile.name == profile.base else f"{profile.name} (base {profile.base})"
     for line in fold(f"{job.name} runs under {name}: {IN_WORDS[profile.base]}.", indent="  "):
         say(line)
-    say(f"It may spend ${job.budget.run_usd:.2f} a run and ${job.budget.day_usd:.2f} a day.")
+    budget = job.budget
+    run, day = f"${budget.run_usd:.2f}", f"${budget.day_usd:.2f}"
+    if budget.run_tokens is not None:
+        run += f" and {budget.run_tokens:,} tokens"
+    if budget.day_tokens is not None:
+        day += f" and {budget.day_tokens:,} tokens"
+    say(f"It may spend {run} a run{',' if 'and' in run + day else ''} and {day} a day.")
     say()
     rows = [("tool", "may")]
     rows += [(tool, _fate(spec, profile, always)) for tool, spec in _specs(job).items()]

@@ -60,12 +60,12 @@ def why_command(config: Config, job: str, when: str | None, as_json: bool) -> No
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """What is told beside the verdict."""
+    """What is told beside the verdict; ``spent`` today: millionths of a dollar, and tokens."""
 
     previous: datetime | None = None
     following: datetime | None = None
     coming: datetime | None = None
-    spent_microusd: int | None = None
+    spent: tuple[int, int] | None = None
 
 
 def _case(
@@ -127,8 +127,10 @@ def _as_json(case: Case, verdict: Verdict, around: _Around) -> dict[str, Any]:
             "gate": job.gate,
             "pause_after": job.pause_after,
             "day_usd": job.budget.day_usd,
+            "day_tokens": job.budget.day_tokens,
         },
-        "spent_today_usd": None if around.spent_microusd is None else around.spent_microusd / 1_000_000,
+        "spent_today_usd": around.spent and around.spent[0] / 1_000_000,
+        "spent_today_tokens": around.spent and around.spent[1],
         "previous_fire": out.iso(around.previous),
         "following_fire": out.iso(around.following),
         "next_fire": out.iso(around.coming),
@@ -173,11 +175,12 @@ def _lines(case: Case, verdict: Verdict, around: _Around) -> list[str]:
         idle = " (paused)" if case.standing.state == "paused" else ""
         lines += _row("next", clock.both(around.following) + idle)
     lines += _row("policy", f"overlap={job.overlap} catchup={job.catchup} window={span(job.window_seconds)}")
-    if around.spent_microusd is not None:
-        begin = clock.short(day_start(clock.now, clock.name))
-        lines += _row(
-            "budget", f"{usd(around.spent_microusd)} of ${job.budget.day_usd:.2f} spent since {begin}"
-        )
+    if around.spent is not None:
+        microusd, tokens = around.spent
+        spent = f"{usd(microusd)} of ${job.budget.day_usd:.2f}"
+        if (cap := job.budget.day_tokens) is not None:
+            spent += f" and {tokens:,} of {cap:,} tokens"
+        lines += _row("budget", f"{spent} spent since {clock.short(day_start(clock.now, clock.name))}")
     return [*lines, "", *todo] if todo else lines
 
 

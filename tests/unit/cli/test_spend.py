@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from scheduler.core.checkpoint import Step
+from scheduler.core.conversation import Request
 from scheduler.core.run import State
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World
 from tests.unit.cli.conftest import Build, Call
+from tests.unit.cli.scenes import load
 
 
 async def spender(world: World) -> None:
@@ -31,9 +34,9 @@ def test_the_dearest_job_comes_first_with_the_longest_bar(call: Call, build: Bui
     answer = call("spend").fits()
     assert (answer.status, answer.err) == (0, "")
     assert answer.out.splitlines() == [
-        "work       $0.20      2 requests  " + 30 * "#",
-        "brief      $0.10       1 request  " + 15 * "#",
-        "total      $0.30      3 requests",
+        "work       $0.20      2 requests        0 tok  " + 30 * "#",
+        "brief      $0.10       1 request        0 tok  " + 15 * "#",
+        "total      $0.30      3 requests        0 tok",
     ]
 
 
@@ -93,3 +96,101 @@ def test_a_fleet_budget_is_one_per_day(call: Call, home: Path) -> None:
     answer = call("check")
     assert answer.status == 1
     assert "for example FLEET_BUDGET = 20/day" in answer.out
+
+
+async def reader_of_much(world: World) -> None:
+    """A run that has met its cap on tokens; each answer of its model uses sixty thousand."""
+    world.model.tokens = 60_000
+    world.script("work", script().note("one").note("two").note("three").finish("Done."))
+    await world.load(
+        '@manual  work  "Do it."  model=rehearsal:work.jsonl tz=UTC budget="100ktok/run 1Mtok/day"\n'
+    )
+    await world.play("work")
+
+
+def test_a_cap_on_tokens_is_told_and_raised(call: Call, build: Build) -> None:
+    build(reader_of_much)
+    (run,) = json.loads(call("list", "--json").out)["runs"]
+    assert (run["tokens"], run["reason"]) == (120_000, "the run has spent 120,000 of its 100,000 tokens")
+    assert "the run has spent 120,000 of its 100,000 tokens" in call("list").out
+    assert f"agentcron resume {run['id']} --budget 220ktok" in call("show", run["id"]).out
+    assert json.loads(call("show", run["id"], "--json").out)["tokens"] == 120_000
+    assert "$0.00 of $5.00 and 120,000 of 1,000,000 tokens spent since" in " ".join(
+        call("why", "work").out.split()
+    )
+    assert json.loads(call("why", "work", "--json").out)["spent_today_tokens"] == 120_000
+    assert "$0.50 and 100,000 tokens a run, and $5.00 and 1,000,000 tokens a day." in " ".join(
+        call("trust", "explain", "work").out.split()
+    )
+    assert "120k tok" in call("spend").out
+    assert json.loads(call("spend", "--json").out)["total"]["tokens"] == 120_000
+
+    for budget in ((), ("--budget", "+1.00"), ("--budget", "120ktok")):
+        refused = call("resume", run["id"], *budget)
+        assert refused.status == 4
+        assert "--budget 220ktok" in refused.err
+    for none in ("+0tok", "12k", "tok", "-5ktok"):
+        assert call("resume", run["id"], "--budget", none).status == 2
+    assert call("resume", run["id"], "--budget", "+100ktok").status == 0
+
+    async def look(world: World) -> None:
+        world.model.tokens = 60_000
+        await world.settle()
+        again = await world.run(run["id"])
+        # 220,000 from what it had spent; the fourth answer is its last.
+        assert (again.state, again.tokens) == (State.SUCCEEDED, 240_000)
+
+    build(look)
+
+
+def test_check_says_the_tokens_of_the_worst_day(call: Call, home: Path) -> None:
+    (home / "x").write_text('{"text": "Done."}\n')
+    (home / "crontab").write_text(
+        "FLEET_BUDGET = 2/day 3Mtok/day\n"
+        '@every 1h  work  "Do it."  model=rehearsal:x budget="0.10/run 10ktok/run"\n'
+        '@every 1h  more  "Do it."  model=rehearsal:x budget="0.10/run 1Mtok/day"\n'
+    )
+    said = " ".join(call("check").out.split())
+    assert "at most $4.80/day and 1,240,000 tokens/day by your budgets." in said
+    assert "FLEET_BUDGET stops all jobs together at $2.00/day or 3,000,000 tokens/day." in said
+    found = json.loads(call("check", "--json").out)
+    assert (found["tokens_per_day"], found["fleet_tokens_per_day"]) == (1_240_000, 3_000_000)
+
+    with (home / "crontab").open("a") as crontab:
+        crontab.write('@every 1h  free  "Do it."  model=rehearsal:x budget=0.10/run\n')
+    assert json.loads(call("check", "--json").out)["tokens_per_day"] is None, "one job has no cap on them"
+
+
+async def asleep(world: World) -> None:
+    """A run that sleeps, without a cap on tokens."""
+    world.script("nap", script().sleep("in 1h").finish("Done."))
+    await world.load('@manual  nap  "Rest."  model=rehearsal:nap.jsonl tz=UTC\n')
+    await world.play("nap")
+
+
+def test_a_cap_that_is_not_there_cannot_be_added_to(call: Call, build: Build) -> None:
+    build(asleep)
+    (run,) = json.loads(call("list", "--json").out)["runs"]
+    refused = call("resume", run["id"], "--budget", "+100ktok")
+    assert refused.status == 4
+    assert f"run {run['id']} has no cap on tokens to add to" in refused.err
+    assert call("resume", run["id"], "--budget", "100ktok").status == 0
+
+
+async def lost(world: World) -> None:
+    """A run whose first request was under way when its process was killed."""
+    await load(world)
+    run_id = await world.fire("writer")
+    [lease] = await world.store.claim("runner-9", world.clock.now(), limit=1, lease_seconds=30, only=[run_id])
+    now = world.clock.now()
+    opened = Request(1, lease.epoch, "claude-haiku-5-5", now, reserved_microusd=200_000, tokens=16_500)
+    await world.store.commit(lease, Step(at=now, opened=opened))
+    await world.store.rescue(now, ["runner-9"], 5)
+
+
+def test_the_tokens_of_a_lost_request_are_told_apart(call: Call, build: Build) -> None:
+    build(lost)
+    (run,) = json.loads(call("list", "--json").out)["runs"]
+    assert "0 tokens in, 0 out, and at most 16,500 of lost requests" in " ".join(
+        call("show", run["id"]).out.split()
+    )

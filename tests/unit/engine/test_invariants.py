@@ -342,6 +342,7 @@ class Lives(RuleBasedStateMachine):
                 assert attempt.claimed_at <= request.started_at, "I6: a request before its attempt"
                 if attempt.released_at and attempt.released_at >= attempt.claimed_at:
                     assert request.started_at <= attempt.released_at, "I6: a request after its attempt"
+            assert run.tokens == sum(each.tokens for each in requests if each.state != "sent"), "I7"
             assert run.cost_microusd < self.caps.get(run.id, BUDGET) + DEAREST, "I7"
             assert run.state is not State.SKIPPED or run.reason_code, "I1: skipped without a reason"
             if run.state is State.SLEEPING:

@@ -50,7 +50,7 @@ async def test_runs_side_by_side_pass_the_days_cap_by_one_request_at_most(tmp_pa
         assert model.requests == 3  # 3 dollars of 2.50: the third one had room when it began
         assert states(world) == {"running": 3, "retrying": 7}
         waits = next(run for run in world.runs() if run.state is State.RETRYING)
-        assert waits.reason == "$3.00 of today's $2.50 is reserved for requests that are out"
+        assert waits.reason == "requests that are out hold $3.00 of today's $2.50"
 
         assert model.hold is not None
         model.hold.set()

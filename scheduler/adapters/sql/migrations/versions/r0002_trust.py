@@ -17,6 +17,7 @@ def upgrade() -> None:
     _wakeups()
     _records()
     _reservations()
+    _tokens()
 
 
 def _marks() -> None:
@@ -143,4 +144,26 @@ def _reservations() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'sent'"),
         postgresql_where=sa.text("state = 'sent'"),
+    )
+
+
+def _tokens() -> None:
+    for table in ("runs", "requests"):
+        op.add_column(table, sa.Column("tokens", sa.BigInteger(), server_default="0", nullable=False))
+    op.execute(
+        "UPDATE requests SET tokens = input_tokens + output_tokens + cache_read_tokens + cache_write_tokens"
+        " WHERE state = 'answered'"
+    )
+    op.execute(
+        "UPDATE runs SET tokens ="
+        " (SELECT coalesce(sum(q.tokens), 0) FROM requests q WHERE q.run_id = runs.id)"
+    )
+    op.drop_index("requests_cost", "requests")
+    op.create_index(
+        "requests_ended",
+        "requests",
+        ["job", "ended_at"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NOT NULL"),
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
     )
