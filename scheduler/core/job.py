@@ -46,6 +46,8 @@ class Job:
     ``trust`` names a profile; None is the default one of the trust file.
     ``secrets`` are names and references (``env:NAME``), never values.
     ``keep_seconds`` is how long runs that are over are kept; 0 is for ever.
+    ``made_by`` is the run of the agent that made it (empty: a person wrote it), ``depth`` how many such lie
+    between it and the crontab; ``ends_at`` is when it may fire no more (an ISO instant; empty: never).
     """
 
     name: str
@@ -75,6 +77,9 @@ class Job:
     trust: str | None = None
     env: tuple[tuple[str, str], ...] = ()
     secrets: tuple[tuple[str, str], ...] = ()
+    made_by: str = ""
+    depth: int = 0
+    ends_at: str = ""
     line: int = field(default=0, compare=False)
 
 

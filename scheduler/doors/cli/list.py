@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from scheduler.config import Config
+from scheduler.core.follow_up import root_of
 from scheduler.core.restored import CODE
 from scheduler.core.run import Run, State
 from scheduler.core.standing import Standing
@@ -117,6 +118,12 @@ def _job_json(facts: Facts, standing: Standing) -> dict[str, Any]:
         "overdue": facts.is_overdue(standing),
         "failures": standing.failures,
     }
+    made = next((each for each in facts.made if each.name == standing.name), None)
+    if made is not None:
+        values["made_by"] = made.run_id
+        values["pending"] = made.state == "pending"
+        values["expires_at"] = out.iso(made.expires_at)
+        values["fires_left"] = made.fires_left
     if standing.problem:
         values["problem"] = standing.problem
     if standing.paused_reason:
@@ -166,6 +173,8 @@ def text_lines(facts: Facts, clock: Wall, over: Sequence[Run] = ()) -> list[str]
         lines += ["", "over", *_runs(over, facts, clock)]
     if facts.standings:
         lines += ["", *_jobs(facts, clock)]
+        if facts.made:
+            lines += ["", *_made(facts, clock)]
     else:
         lines += ["", "no jobs yet. Write some: agentcron edit"]
     return lines
@@ -199,6 +208,10 @@ def _attention(facts: Facts, clock: Wall) -> list[str]:
         ):
             late = span((facts.now - run.wake_at).total_seconds())
             lines.append(_point(facts, run.id, f"wakes late, by {late} already; nobody is running"))
+    for made in facts.made:
+        if made.state == "pending":
+            text = f"{made.name}: made by run {made.run_id}, waits: agentcron confirm {made.name}"
+            lines.append(f"  {cut(text, WIDTH - 2)}")
     for standing in facts.standings:
         name = standing.name
         if standing.state == "invalid":
@@ -292,6 +305,15 @@ def _jobs(facts: Facts, clock: Wall) -> list[str]:
         name = pad(cut(standing.name, name_width), name_width)
         schedule = pad(cut(standing.schedule or "-", schedule_width), schedule_width)
         lines.append(f"{name}  {schedule}  {following}  {last}")
+    return lines
+
+
+def _made(facts: Facts, clock: Wall) -> list[str]:
+    lines = [f"{'FOLLOW-UP':30}  WHAT"]
+    for made in facts.made:
+        name, root = pad(cut(made.name, 30), 30), root_of(made.name)
+        text = f"made by run {made.run_id} of {root}, until {clock.short(made.expires_at)}"
+        lines.append(f"{name}  {cut(text, WIDTH - 32)}")
     return lines
 
 
