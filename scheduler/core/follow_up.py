@@ -211,8 +211,9 @@ def read_schedule(text: str, name: str, maker: Job, now: datetime) -> Trigger:
     except WhenError as error:
         hint = f'try "{error.suggestion}"' if error.suggestion else ""
         raise RefusedError(f"{error.message} ({error.code})", help=hint) from None
-    local = when.astimezone(zone(maker.tz)).isoformat(timespec="seconds")
-    return At(when, local)
+    if when.microsecond:  # a slot is a whole second, and never sooner than was asked for
+        when = when.replace(microsecond=0) + timedelta(seconds=1)
+    return At(when, when.astimezone(zone(maker.tz)).isoformat(timespec="seconds"))
 
 
 def slot_within(next_fire: datetime | None, expires_at: datetime, fires_left: int) -> datetime | None:

@@ -56,6 +56,12 @@ _OPEN_JOB = text(
     "UPDATE jobs SET state = 'active', paused_reason = '', paused_at = NULL, next_fire = :next_fire"
     " WHERE name = :name"
 )
+_OPEN = text("SELECT name FROM follow_ups WHERE state = 'open' ORDER BY name")
+_DOUBT = text("UPDATE follow_ups SET state = 'pending' WHERE name = :name AND state = 'open'")
+_DOUBT_JOB = text(
+    "UPDATE jobs SET state = 'paused', paused_reason = :reason, paused_at = :now, next_fire = NULL"
+    " WHERE name = :name"
+)
 _END = text(
     "UPDATE follow_ups SET state = 'over', ended_at = :now, reason = :reason"
     " WHERE name = :name AND state <> 'over' RETURNING root"
@@ -126,7 +132,7 @@ def make(connection: Connection, made: FollowUp, now: datetime) -> None:
         "fires": made.fires_left,
         "expires_at": to_iso(made.expires_at),
     }
-    records.append(connection, now, "follow_up", made.name, made.run_id, body)
+    records.append(connection, now, "schedule", made.name, made.run_id, body)
 
 
 def confirm(connection: Connection, name: str, code: str, now: datetime) -> datetime | None:
@@ -150,6 +156,14 @@ def confirm(connection: Connection, name: str, code: str, now: datetime) -> date
     return slot
 
 
+def doubt(connection: Connection, now: datetime) -> None:
+    """Let a person look again at all that may fire: the database was a backup, and some may be over since."""
+    for name in connection.execute(_OPEN, {}).scalars():
+        connection.execute(_DOUBT, {"name": name})
+        values = {"name": name, "reason": f"{PENDING} {name}", "now": to_us(now)}
+        connection.execute(_DOUBT_JOB, values)
+
+
 def cancel(connection: Connection, name: str, now: datetime) -> None:
     """See ``Store.cancel_follow_up``."""
     _find(connection, name)
@@ -169,7 +183,7 @@ def end(connection: Connection, name: str, now: datetime, reason: str, run_id: s
         return
     connection.execute(_END_JOB, {"name": name, "state": "removed"})
     connection.execute(_REVOKE, {"name": name, "now": to_us(now)})
-    records.append(connection, now, "follow_up_over", name, run_id, {"reason": reason})
+    records.append(connection, now, "unschedule", name, run_id, {"reason": reason})
 
 
 def has_ended(connection: Connection, name: str, now: datetime) -> bool:

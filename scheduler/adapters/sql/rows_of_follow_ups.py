@@ -1,4 +1,4 @@
-"""Rows of follow-ups to core values and back, and the question for those that are not over.  No SQLAlchemy."""
+"""Rows of follow-ups to core values and back, and the question for those not over.  No SQLAlchemy here."""
 
 from __future__ import annotations
 

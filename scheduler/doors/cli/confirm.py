@@ -9,7 +9,7 @@ import click
 
 from scheduler.config import Config
 from scheduler.core.follow_up import FollowUp, root_of
-from scheduler.doors.cli.fold import fold
+from scheduler.doors.cli.fold import WIDTH, fold
 from scheduler.doors.cli.out import say
 from scheduler.doors.cli.params import JOB
 from scheduler.doors.cli.steer import say_if_nobody, with_app
@@ -64,9 +64,9 @@ def described(made: FollowUp, clock: Wall) -> list[str]:
         f"tools {tools}; trust {job.trust or 'as by default'}; at most ${job.budget.run_usd:.2f} a run",
         "its prompt, in the words of the agent:",
     )
-    lines = [made.name, *(each for fact in facts for each in fold(fact, indent="  "))]
+    lines = [made.name, *(each for fact in facts for each in fold(fact, first="  ", indent="    "))]
     # Each line of it behind a bar: nothing that it says can look like a line of ours.
-    return lines + [f"    | {each}" for line in job.prompt.splitlines() for each in fold(line) or [""]]
+    return lines + [f"    | {each}" for each in fold(job.prompt, width=WIDTH - 6)]
 
 
 def _find(config: Config, name: str) -> FollowUp:

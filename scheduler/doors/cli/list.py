@@ -12,7 +12,6 @@ from typing import Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.follow_up import root_of
 from scheduler.core.restored import CODE
 from scheduler.core.run import Run, State
 from scheduler.core.standing import Standing
@@ -309,11 +308,11 @@ def _jobs(facts: Facts, clock: Wall) -> list[str]:
 
 
 def _made(facts: Facts, clock: Wall) -> list[str]:
-    lines = [f"{'FOLLOW-UP':30}  WHAT"]
+    width = min(max(9, *(len(made.name) for made in facts.made)), 32)
+    lines = [f"{'FOLLOW-UP':{width}}  MADE BY"]
     for made in facts.made:
-        name, root = pad(cut(made.name, 30), 30), root_of(made.name)
-        text = f"made by run {made.run_id} of {root}, until {clock.short(made.expires_at)}"
-        lines.append(f"{name}  {cut(text, WIDTH - 32)}")
+        text = f"run {made.run_id}, until {clock.short(made.expires_at)}, {made.fires_left} more at most"
+        lines.append(f"{pad(cut(made.name, width), width)}  {cut(text, WIDTH - width - 2)}")
     return lines
 
 
