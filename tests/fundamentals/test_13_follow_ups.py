@@ -7,14 +7,16 @@ maker had seen.  One that was made after reading strangers' words waits for ``ag
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from contextlib import asynccontextmanager, closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from scheduler import tool
+from scheduler.adapters.sql.mark import MARK, mark_text
 from scheduler.core.follow_up import Family, FollowUp
 from scheduler.core.run import Run, State
 from scheduler.errors import NotFoundError, RefusedError
@@ -268,3 +270,52 @@ async def test_a_person_cancels_it(tmp_path: Path) -> None:
         assert await world.store.next_due() is None
         with pytest.raises(NotFoundError):
             await world.store.cancel_follow_up("ci/check", world.clock.now())
+
+
+async def test_who_pauses_a_job_holds_its_follow_ups(tmp_path: Path) -> None:
+    async with office(tmp_path, script().call("schedule", **CHECK).finish("Later.")) as world:
+        await made(world)
+        await world.store.pause("ci", "paused by a person", world.clock.now())
+        await world.jump()
+        run = last(world, "ci/check")
+        assert (run.state, run.reason_code) == (State.SKIPPED, "paused")
+
+
+async def test_one_message_may_cancel_a_name_and_use_it_again(tmp_path: Path) -> None:
+    lines = (
+        script()
+        .call("schedule", **CHECK)
+        .call("schedule", action="cancel", name="check")
+        .also("schedule", **{**CHECK, "when": "in 3h"})
+        .finish("Changed.")
+    )
+    async with office(tmp_path, lines) as world:
+        follow_up = await made(world)
+        assert follow_up.job.trigger.next_after(world.clock.now()) == world.clock.now() + timedelta(hours=3)
+
+
+async def test_two_runs_at_once_do_not_make_more_than_the_day_allows(tmp_path: Path) -> None:
+    # What was decided on an older look is refused by the store, and decided again.
+    async with office(tmp_path, script().call("schedule", **CHECK).finish("Later.")) as world:
+        await made(world)
+        real = world.store.family
+        looks: list[Family] = []
+
+        async def stale(root: str, since: datetime) -> Family:
+            looks.append(await real(root, since))
+            return Family() if len(looks) == 1 else looks[-1]
+
+        world.store.family = stale  # type: ignore[method-assign]
+        await world.play("ci")
+        assert len(looks) == 2
+        assert len((await real("ci", world.clock.now())).members) == 1
+
+
+async def test_a_restored_backup_asks_for_consent_again(tmp_path: Path) -> None:
+    async with office(tmp_path, script().call("schedule", **CHECK).finish("Later.")) as world:
+        await made(world)
+        with closing(sqlite3.connect(world.config.database)) as database, database:
+            database.execute("INSERT INTO meta VALUES (?, ?)", [MARK, mark_text(world.clock.now())])
+        await world.store.settle_restore(world.clock.now(), "boot", world.clock.now() + timedelta(days=7))
+        [follow_up] = (await family(world)).members
+        assert (follow_up.state, follow_up.next_fire) == ("pending", None)

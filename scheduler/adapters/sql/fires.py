@@ -58,7 +58,7 @@ def fire(
         next_fire=maybe_from_us(next_fire),
         live_runs=tuple(run_id for run_id, _ in running),
         parked=tuple(run_id for run_id, run_state in running if run_state == State.PARKED),
-        paused_reason=paused_reason if state == "paused" else None,
+        paused_reason=paused_reason if state == "paused" else follow_ups.root_pause(connection, job.name),
         enabled=bool(enabled),
         restored=restored,
     )

@@ -77,6 +77,7 @@ _FORGET_DONE = text(
     "UPDATE jobs SET state = 'removed' WHERE state = 'done' AND name IN"
     " (SELECT name FROM follow_ups WHERE ended_at < :before)"
 )
+_PAUSED = text("SELECT paused_reason FROM jobs WHERE name = :root AND state = 'paused'")
 _SPEC = text("SELECT spec FROM follow_ups WHERE name = :name AND state = 'open'")
 _MARKS = text("SELECT marks FROM follow_ups WHERE name = :name AND state = 'open'")
 
@@ -103,7 +104,8 @@ def make(connection: Connection, made: FollowUp, now: datetime) -> None:
         raise CrowdedError(f"there is no room for {made.name} any more")
     connection.execute(_INSERT, follow_up_values(made))
     is_pending = made.state == "pending"
-    # One of this name that is over leaves its runs; its row begins anew.
+    # One of this name that is over leaves its runs; its row begins anew, and so does what it was granted.
+    connection.execute(_REVOKE, {"name": made.name, "now": to_us(now)})
     connection.execute(_FORGET_JOB, {"name": made.name})
     connection.execute(
         INSERT_JOB,
@@ -197,6 +199,14 @@ def has_ended(connection: Connection, name: str, now: datetime) -> bool:
         return False
     end(connection, name, now, "its time is over")
     return True
+
+
+def root_pause(connection: Connection, name: str) -> str | None:
+    """Return why a follow-up is held although it is not paused itself: its job is."""
+    if not is_follow_up(name):
+        return None
+    row = connection.execute(_PAUSED, {"root": root_of(name)}).first()
+    return None if row is None else f"{root_of(name)} is paused: {row[0]}"
 
 
 def fired(

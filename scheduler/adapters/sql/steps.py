@@ -119,10 +119,10 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
         connection.execute(INSERT_CALL, [rows.call_values(run_id, call) for call in step.planned])
         _note_effects(connection, job, run_id, step)
     _advance_calls(connection, job, run_id, step)
+    for name in step.unmade:  # first: one that is cancelled leaves its name to another
+        follow_ups.end(connection, name, step.at, f"cancelled by run {run_id}", run_id)
     for made in step.made:
         follow_ups.make(connection, made, step.at)
-    for name in step.unmade:
-        follow_ups.end(connection, name, step.at, f"cancelled by run {run_id}", run_id)
     if step.asks:
         connection.execute(INSERT_APPROVAL, [rows_of_trust.approval_values(each) for each in step.asks])
     for approval_id, state in step.settled.items():
