@@ -16,7 +16,7 @@ from typing import Literal
 
 from scheduler.core.dst import Dst
 from scheduler.core.instants import describe_seconds, from_iso, to_iso, zone
-from scheduler.core.job import Budget, Job, job_to_json
+from scheduler.core.job import DEFAULT_TOOLS, Budget, Job, job_to_json
 from scheduler.core.record import canonical, digest
 from scheduler.core.run import Run
 from scheduler.core.trigger import At, CronTrigger, Every, Trigger
@@ -168,10 +168,8 @@ def draft(maker: Job, run: Run, call_id: str, wish: Wish, family: Family, now: d
 
 def within(job: Job, root: Job) -> Job:
     """Return a follow-up as its job allows it now: what the owner has taken away since is gone here too."""
-    tools = job.tools
-    if root.tools is not None:
-        # No list means the built-in tools; what those are is not known here, so the shorter list rules.
-        tools = root.tools if tools is None else tuple(name for name in tools if name in root.tools)
+    own = DEFAULT_TOOLS if job.tools is None else job.tools
+    allowed = DEFAULT_TOOLS if root.tools is None else root.tools
     budget = Budget(
         min(job.budget.run_usd, root.budget.run_usd),
         min(job.budget.day_usd, root.budget.day_usd),
@@ -179,7 +177,7 @@ def within(job: Job, root: Job) -> Job:
     )
     return replace(
         job,
-        tools=tools,
+        tools=tuple(name for name in own if name in allowed),
         budget=budget,
         workdir=root.workdir,
         env=tuple(pair for pair in job.env if pair in root.env),

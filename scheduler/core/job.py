@@ -22,6 +22,8 @@ DEFAULT_RETRIES = 3
 DEFAULT_PAUSE_AFTER = 5
 DEFAULT_MAX_STEPS = 50
 DEFAULT_COMPACT_TOKENS = 150_000
+DEFAULT_TOOLS = ("read", "write", "edit", "glob", "grep")
+"""What a job gets that names no tools, beside sleep, note and finish."""
 
 
 @dataclass(frozen=True, slots=True)

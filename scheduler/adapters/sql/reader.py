@@ -20,6 +20,7 @@ from scheduler.adapters.sql.schema import judge, stored_revision
 from scheduler.adapters.sql.trouble import LOOK_SECONDS, explain, newer, no_tables, older, read_only
 from scheduler.core.budget import day_start
 from scheduler.core.conversation import Attempt, Call, Message, Request
+from scheduler.core.follow_up import root_of
 from scheduler.core.job import Job
 from scheduler.core.run import LIVE, Run
 from scheduler.core.standing import RunnerInfo, Standing
@@ -122,8 +123,8 @@ class Reader:
         return rows.job_from(found[0][0])
 
     def spent_today(self, job: str, now: datetime, tz: str) -> int:
-        """Return what all runs of a job have cost since midnight in ``tz``, in millionths of a dollar."""
-        values = {"job": job, "since": to_us(day_start(now, tz))}
+        """Return what all runs of a job and its follow-ups have cost since midnight, in 1e-6 dollars."""
+        values = {"job": root_of(job), "since": to_us(day_start(now, tz))}
         return int(self._all(queries.SPENT, values, tuple)[0][0])
 
     def spend_today(self, now: datetime, tz: str) -> dict[str, int]:
