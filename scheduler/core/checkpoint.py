@@ -9,6 +9,7 @@ from typing import Any
 
 from scheduler.core.budget import DayCap
 from scheduler.core.conversation import Block, Call, CallState, Message, Request
+from scheduler.core.follow_up import FollowUp
 from scheduler.core.job import Job
 from scheduler.core.run import Move, Outcome, Run, after
 from scheduler.core.trust.approval import Approval, ApprovalState
@@ -78,6 +79,8 @@ class Step:
         told: true when the agent was told why it woke, so that ``Woken`` may be forgotten.
         new_step: counts towards ``max-steps``.
         notices: outbox rows.
+        made: follow-up jobs that the agent made.
+        unmade: names of follow-ups that it cancelled.
     """
 
     at: datetime
@@ -106,6 +109,8 @@ class Step:
     told: bool = False
     new_step: bool = False
     notices: tuple[Notice, ...] = ()
+    made: tuple[FollowUp, ...] = ()
+    unmade: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ DEFAULT_RETRIES = 3
 DEFAULT_PAUSE_AFTER = 5
 DEFAULT_MAX_STEPS = 50
 DEFAULT_COMPACT_TOKENS = 150_000
+DEFAULT_TOOLS = ("read", "write", "edit", "glob", "grep")
+"""What a job gets that names no tools, beside sleep, note and finish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Job:
     ``trust`` names a profile; None is the default one of the trust file.
     ``secrets`` are names and references (``env:NAME``), never values.
     ``keep_seconds`` is how long runs that are over are kept; 0 is for ever.
+    ``made_by`` is the run of the agent that made it (empty: a person wrote it), ``depth`` how many such lie
+    between it and the crontab; ``ends_at`` is when it may fire no more (an ISO instant; empty: never).
     """
 
     name: str
@@ -77,6 +81,9 @@ class Job:
     trust: str | None = None
     env: tuple[tuple[str, str], ...] = ()
     secrets: tuple[tuple[str, str], ...] = ()
+    made_by: str = ""
+    depth: int = 0
+    ends_at: str = ""
     line: int = field(default=0, compare=False)
 
 

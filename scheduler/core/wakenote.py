@@ -22,6 +22,10 @@ def begin_note(at: Checkpoint, limits: Limits, now: datetime) -> str:
     """Return what a run is told at its start, after its prompt."""
     run, tz = at.run, at.job.tz
     lines = [f"Run {run.id} of job {run.job}. It is {local(now, tz)}."]
+    if at.job.made_by:
+        lines.append(
+            f"This prompt was not written by the owner but by the agent of run {at.job.made_by}, for later."
+        )
     if run.origin == "person":
         lines.append("A person started it by hand, outside its schedule.")
     elif run.origin == "reboot":

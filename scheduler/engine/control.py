@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
 
 from scheduler.core.arguments import wrong_arguments
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
@@ -12,6 +12,7 @@ from scheduler.core.conversation import Call, CallState
 from scheduler.core.run import Move
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.engine.answers import answer_message, notices
+from scheduler.engine.follow_ups import Book, ForLater
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import ControlTool, Directive, Finished, Noted, SleepUntil
@@ -21,7 +22,7 @@ log = logging.getLogger("agentcron")
 NEWS_FIRST = "Not done: a person resumed this run meanwhile. Read what follows, then decide again."
 
 
-def settle(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call]) -> Step:
+def settle(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], book: Book) -> Step:
     """Return the one step that all open control calls of a message come to.
 
     ``finish`` beats ``sleep``; of several sleeps the earliest wins; a refused call is answered with an error.
@@ -35,6 +36,9 @@ def settle(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call]) -> S
     for call in calls:
         try:
             directive = _decide(at, tools, call)
+            if isinstance(directive, ForLater) and not has_news:
+                results.append(book.take(call, directive))
+                continue
         except ToolFault as fault:
             text = fault.message + (f" ({fault.help})" if fault.help else "")
             results.append(CallResult(call.id, CallState.FAILED, text))
@@ -49,23 +53,24 @@ def settle(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call]) -> S
             case Finished():
                 finished = finished or directive
                 results.append(CallResult(call.id, CallState.DONE, "The run is finished."))
+    step = Step(at=now, made=tuple(book.made), unmade=tuple(book.unmade))
     if finished is not None:
         results += [
             CallResult(call.id, CallState.FAILED, "Not slept: the same message finished the run.")
             for call, _ in sleeps
         ]
-        return _finish(at, finished, results, now=now)
+        return _finish(at, finished, results, step)
     if sleeps:
         earliest = min((sleep for _, sleep in sleeps), key=lambda sleep: sleep.when)
-        return Step(
-            at=now,
+        return replace(
+            step,
             move=Move.SUSPEND,
             results=tuple(results),
             waiting=tuple(call.id for call, _ in sleeps),
             waiting_for=earliest.reason,
             wakeups=(WakeUp(Waking.TIME, earliest.when),),
         )
-    return Step(at=now, results=tuple(results))
+    return replace(step, results=tuple(results))
 
 
 def _decide(at: Checkpoint, tools: Toolbox, call: Call) -> Directive:
@@ -84,16 +89,15 @@ def _decide(at: Checkpoint, tools: Toolbox, call: Call) -> Directive:
         raise ToolFault(f"{call.name} broke: {type(error).__name__}: {error}") from error
 
 
-def _finish(at: Checkpoint, finished: Finished, results: Sequence[CallResult], *, now: datetime) -> Step:
-    closing = Step(at=now, results=tuple(results))
+def _finish(at: Checkpoint, finished: Finished, results: Sequence[CallResult], step: Step) -> Step:
+    closing = replace(step, results=tuple(results))
     calls = at.apply(closing).calls
     failed = finished.outcome == "failed"
-    return Step(
-        at=now,
+    return replace(
+        closing,
         move=Move.FAIL if failed else Move.FINISH,
-        results=tuple(results),
         # Stored, never sent: the conversation stays valid, so that a person may resume it.
-        messages=(answer_message(at, calls, now),),
+        messages=(answer_message(at, calls, step.at),),
         outcome=finished.outcome,
         summary=finished.summary,
         reason=finished.summary if failed else "",

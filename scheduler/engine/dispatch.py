@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from scheduler.core.budget import day_start
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import Call, CallState
+from scheduler.core.follow_up import root_of
 from scheduler.core.run import Move
 from scheduler.core.trust import seen
 from scheduler.core.trust.approval import Approval, ApprovalState, digest
@@ -62,7 +63,7 @@ async def facts(kit: Kit, at: Checkpoint) -> Facts:
     now = kit.clock.now()
     used: dict[str, int] = {}
     if any(grant.per_day is not None for grant in profile.grants):
-        used = await kit.store.used_today(at.job.name, day_start(now, at.job.tz))
+        used = await kit.store.used_today(root_of(at.job.name), day_start(now, at.job.tz))
     return Facts(profile, seen.read(at.run.marks), at.always, used, now)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -24,6 +25,7 @@ from scheduler.engine import answers
 from scheduler.engine.commits import Progress
 from scheduler.engine.control import settle
 from scheduler.engine.dispatch import Docket, parked
+from scheduler.engine.follow_ups import Book
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.engine.opening import opening
 from scheduler.engine.requests import ask_model, compact
@@ -33,6 +35,7 @@ from scheduler.errors import (
     BadRowError,
     CannotWorkError,
     ConfigError,
+    CrowdedError,
     DayLogError,
     HaltedError,
     LostLeaseError,
@@ -148,7 +151,7 @@ class Executor:
             case turn.RunCalls(fresh, doubtful):
                 await self._run_calls(fresh, doubtful)
             case turn.Settle(calls):
-                await commit(settle(kit, at, self._tools, calls))
+                await self._settle(calls)
             case turn.Answer(waiting):
                 await commit(answers.answer(at, self._limits, waiting, kit.clock.now()))
             case turn.Reject(calls):
@@ -194,6 +197,11 @@ class Executor:
     async def _park_for_answer(self, docket: Docket) -> None:
         """Rest until a person answers, or until the first question has expired and counts as denied."""
         await self.progress.commit(parked(self.progress.at, docket, self.kit.clock.now()))
+
+    async def _settle(self, calls: Sequence[Call]) -> None:
+        book = await Book.open(self.kit, self.progress.at)
+        with suppress(CrowdedError):  # another run of the job was quicker: look again
+            await self.progress.commit(settle(self.kit, self.progress.at, self._tools, calls, book))
 
     def _is_control(self, name: str) -> bool:
         return isinstance(self._tools.get(name), ControlTool)

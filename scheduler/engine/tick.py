@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 
 from scheduler.core.firing import Decision, FireFacts, decide
+from scheduler.core.follow_up import is_follow_up, root_of, within
 from scheduler.core.job import Job
 from scheduler.core.run import Run, State
 from scheduler.core.standing import RunnerInfo
@@ -70,7 +71,7 @@ async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, *, by_leas
         kit.witness.beat(kit.clock.monotonic())
         if len(batch) < WAKE_BATCH:
             break
-    due = [jobs[name] for name in await store.due_jobs(now) if name in jobs]
+    due = [job for name in await store.due_jobs(now) if (job := await _job(kit, jobs, name)) is not None]
     spread = 0 if len(due) <= kit.settings.concurrency else min(MOST_SPREAD_SECONDS, 5 * len(due))
     for begin in range(0, len(due), FIRE_BATCH):
         # Side by side, so that they share a commit.
@@ -82,6 +83,15 @@ async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, *, by_leas
                 kinds.get(run.state, done.replaced).append(run)
         kit.witness.beat(kit.clock.monotonic())
     return done
+
+
+async def _job(kit: Kit, jobs: Mapping[str, Job], name: str) -> Job | None:
+    """Return a job of the crontab, or a follow-up of one as that allows it now."""
+    if not is_follow_up(name):
+        return jobs.get(name)
+    root = jobs.get(root_of(name))
+    made = None if root is None else await kit.store.follow_up_job(name)
+    return None if made is None or root is None else within(made, root)
 
 
 async def _fire(kit: Kit, job: Job, now: datetime, spread: int) -> list[Run]:

@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 from scheduler.core.checkpoint import Checkpoint, Notice, Step
 from scheduler.core.clocks import Jump
 from scheduler.core.firing import Decision, FireFacts
+from scheduler.core.follow_up import Family
 from scheduler.core.job import Job
 from scheduler.core.lease import Lease
 from scheduler.core.record import Head
@@ -174,6 +175,27 @@ class Store(Protocol):
         Raises:
             NotFoundError: there is no such grant, or it was revoked.
         """
+        ...
+
+    # -- follow-ups -------------------------------------------------------------------------------
+    async def family(self, root: str, since: datetime) -> Family:
+        """Return the follow-ups of a job that are not over, and how many it has made since an instant."""
+        ...
+
+    async def follow_up_job(self, name: str) -> Job | None:
+        """Return the job of a follow-up that may fire, as its maker made it; None: it may not."""
+        ...
+
+    async def confirm(self, name: str, code: str, now: datetime) -> datetime | None:
+        """Let a pending follow-up fire, by a person's word; return its first slot.
+
+        Raises:
+            NotFoundError, RefusedError: there is none; or it is not what the code stands for, or too late.
+        """
+        ...
+
+    async def cancel_follow_up(self, name: str, now: datetime) -> None:
+        """End a follow-up, by a person's word; a live run of it goes on.  Raises NotFoundError."""
         ...
 
     # -- runs -------------------------------------------------------------------------------------

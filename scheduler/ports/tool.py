@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from scheduler.core.arguments import wrong_arguments
 from scheduler.core.conversation import Block
 from scheduler.core.effect import Effect
+from scheduler.core.follow_up import Wish
 from scheduler.core.run import Outcome
 from scheduler.errors import ToolFault
 
@@ -128,7 +129,26 @@ class Finished:
     outcome: Outcome
 
 
-Directive: TypeAlias = SleepUntil | Noted | Finished
+@dataclass(frozen=True, slots=True)
+class MakeFollowUp:
+    """The agent wants a job for later."""
+
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
+class CancelFollowUp:
+    """The agent wants a job that it made for later never to fire again."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListFollowUps:
+    """The agent wants to know which there are."""
+
+
+Directive: TypeAlias = SleepUntil | Noted | Finished | MakeFollowUp | CancelFollowUp | ListFollowUps
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
+from scheduler.core.job import DEFAULT_TOOLS
 from scheduler.core.suggest import did_you_mean
 from scheduler.errors import ConfigError
 from scheduler.ports.tool import AnyTool, ControlTool, ToolSpec
@@ -18,7 +19,7 @@ GROUP = "agentcron.tools"
 ALWAYS = ("sleep", "note", "finish")
 """Tools that every job has: without them a run could neither wait nor end."""
 
-BUILT_IN = (*ALWAYS, "read", "write", "edit", "glob", "grep")
+BUILT_IN = (*ALWAYS, *DEFAULT_TOOLS)
 """What a job gets that names no tools."""
 
 

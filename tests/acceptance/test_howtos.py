@@ -26,7 +26,7 @@ pytestmark = pytest.mark.process
 HOWTO = ROOT / "docs" / "howto"
 REHEARSALS = ROOT / "tests" / "data" / "rehearsals"
 MARKERS = {"morning-notes": "You prepare my working day", "disk-watch": "A disk of this machine"}
-FROM_NOTHING = ("first-job.md", "gates.md")
+FROM_NOTHING = ("first-job.md", "follow-ups.md", "gates.md")
 """How-tos that begin on a machine where nothing was written; the others begin with a sleeping run."""
 
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -224,3 +224,11 @@ async def test_what_a_run_has_read_stays_with_it(tmp_path: Path) -> None:
         assert (run.state, run.marks) == (State.SLEEPING, "untrusted:glob")
         await world.jump()
         assert (await world.run(run.id)).marks == "untrusted:glob"
+
+
+async def test_calls_that_meet_nothing_new_take_no_mark_away(tmp_path: Path) -> None:
+    async with office(tmp_path) as (world, _):
+        lines = script().call("glob", pattern="*").call("write", file_path="a.md", content="A.")
+        world.script("work", lines.finish("Done."))
+        run = await world.play("work")
+        assert (run.state, run.marks) == (State.SUCCEEDED, "untrusted:glob")

@@ -22,6 +22,7 @@ JOB = "work"
 MARKER = "Do the work of the scene."
 ANSWERS = 4
 SLEEP_SECONDS = 1.0
+FOLLOW_UP = {"action": "make", "name": "later", "when": "in 5h", "prompt": "Look again."}
 
 
 @dataclass(slots=True)
@@ -51,7 +52,8 @@ class Scene:
         self.workdir.mkdir(parents=True, exist_ok=True)
         (self.workdir / "inbox.md").write_text("one letter\n")
         self.place.crontab(
-            f'{schedule}  {JOB}  "{prompt}"  tools=read,stamp,keyed_stamp,probed_stamp,hang budget=5/run'
+            f'{schedule}  {JOB}  "{prompt}"  tools=read,schedule,stamp,keyed_stamp,probed_stamp,hang'
+            " budget=5/run"
             f'  report="(cat; echo \\" $AGENTCRON_NOTICE $AGENTCRON_STATE\\") >> {self.reports}"\n'
         )
         if prompt == MARKER:
@@ -68,6 +70,7 @@ class Scene:
                     ("read", {"file_path": "inbox.md"}),
                     ("stamp", {"text": "one"}),
                     ("note", {"text": "read it"}),
+                    ("schedule", FOLLOW_UP),
                 ],
                 delay_seconds=delay_seconds,
             ),
@@ -128,6 +131,7 @@ class Scene:
             messages = reader.messages(run.id)
             requests = reader.requests(run.id)
         self._check_effects(calls.values())
+        self._check_follow_up(run)
         self._check_requests(run, requests)
         verify_pairing(self.api.requests)
         sent = self.api.requests[-1].messages
@@ -136,6 +140,16 @@ class Scene:
         assert json.dumps(stored[: len(sent)]) == json.dumps(sent)
         assert [message["role"] for message in stored[len(sent) :]] == ["assistant", "user"]
         return run
+
+    def _check_follow_up(self, run: Run) -> None:
+        """One, whatever its maker was killed at; it waits, because its maker had read a file."""
+        with closing(sqlite3.connect(self.place.database)) as database:
+            made = database.execute(
+                "SELECT f.name, f.run_id, f.state, j.state, j.next_fire"
+                " FROM follow_ups f JOIN jobs j ON j.name = f.name"
+            ).fetchall()
+            told = database.execute("SELECT count(*) FROM records WHERE kind = 'schedule'").fetchall()
+        assert (made, told) == ([(f"{JOB}/later", run.id, "pending", "paused", None)], [(1,)])
 
     def _check_effects(self, calls: Any) -> None:
         stamps = self.stamps()

@@ -103,7 +103,7 @@ def test_an_unknown_name_gets_a_suggestion() -> None:
 
 def test_a_plug_in_is_found_after_the_built_in_ones(plug_in: Any) -> None:
     plug_in("weather", f"{__name__}:WEATHER")
-    assert registry.known_names() == (*registry.BUILT_IN, "fetch", "shell", "weather")
+    assert registry.known_names() == (*registry.BUILT_IN, "fetch", "schedule", "shell", "weather")
     assert list(registry.tools_for(("weather",)))[-1] == "weather"
 
 

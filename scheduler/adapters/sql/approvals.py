@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 
 from sqlalchemy import text
@@ -27,6 +28,10 @@ _USED = text(
     "SELECT r.id FROM runs r WHERE r.job = :job AND r.ended_at >= :since UNION ALL "
     "SELECT r.id FROM runs r WHERE r.job = :job AND r.state IN"
     " ('queued', 'running', 'sleeping', 'parked', 'retrying')) GROUP BY c.name"
+)
+
+_FOLLOW_UPS = text(
+    "SELECT DISTINCT name FROM follow_ups WHERE root = :job AND (ended_at IS NULL OR ended_at >= :since)"
 )
 
 
@@ -86,5 +91,9 @@ def revoke(connection: Connection, grant_id: str, now: datetime) -> str:
 
 def used_since(connection: Connection, job: str, since: datetime) -> dict[str, int]:
     """See ``Store.used_today``."""
-    found = connection.execute(_USED, {"job": job, "since": to_us(since)}).all()
-    return {str(name): int(count) for name, count in found}
+    used: Counter[str] = Counter()
+    # What a job's follow-ups used is its own use: a grant of two a day does not grow with every follow-up.
+    for name in (job, *connection.execute(_FOLLOW_UPS, {"job": job, "since": to_us(since)}).scalars()):
+        found = connection.execute(_USED, {"job": name, "since": to_us(since)}).all()
+        used.update({str(tool): int(count) for tool, count in found})
+    return dict(used)

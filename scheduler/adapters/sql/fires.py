@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import finals, queries, records
+from scheduler.adapters.sql import finals, follow_ups, queries, records
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.mark import restored_from
 from scheduler.adapters.sql.rows import job_text, maybe_from_us, maybe_us, plain, run_from, to_us
@@ -46,6 +47,8 @@ def fire(
     row = connection.execute(_JOB, {"job": job.name}).first()
     if row is None or row[0] not in ("active", "paused") or _key_taken(connection, job.name, key):
         return []
+    if follow_ups.has_ended(connection, job.name, now):
+        return []
     state, next_fire, paused_reason, enabled, restore = row
     restored = restored_from(restore)
     if origin == "reboot" and restored is not None and restored.boot_id != key:
@@ -55,7 +58,7 @@ def fire(
         next_fire=maybe_from_us(next_fire),
         live_runs=tuple(run_id for run_id, _ in running),
         parked=tuple(run_id for run_id, run_state in running if run_state == State.PARKED),
-        paused_reason=paused_reason if state == "paused" else None,
+        paused_reason=paused_reason if state == "paused" else follow_ups.root_pause(connection, job.name),
         enabled=bool(enabled),
         restored=restored,
     )
@@ -69,9 +72,11 @@ def fire(
         for run_id in planned.replaces:
             made += _replace(connection, run_id, now)
         made.append(_insert_fire(connection, job, planned, now, origin, key, new_id))
-    if decision.next_fire != facts.next_fire:
-        connection.execute(_NEXT, {"job": job.name, "next_fire": maybe_us(decision.next_fire)})
-    if decision.next_fire is None:
+    fired = sum(run.state is State.QUEUED for run in made)
+    following = follow_ups.fired(connection, job.name, fired, decision.next_fire, now)
+    if following != facts.next_fire:
+        connection.execute(_NEXT, {"job": job.name, "next_fire": maybe_us(following)})
+    if following is None:
         finals.settle_one_shot(connection, job.name)
     return made
 
@@ -86,6 +91,7 @@ def fire_by(
     if origin != "person" and connection.execute(_SLOT_TAKEN, slot).first() is not None:
         return None
     run = Run(_free_id(connection, new_id), job.name, State.QUEUED, origin, now, now)
+    run = replace(run, marks=follow_ups.marks_of(connection, job.name))
     _insert(connection, run, job, key, serial=job.overlap == "queue")
     return run
 
@@ -121,6 +127,7 @@ def _insert_fire(
         reason_code=planned.reason,
         missed=planned.missed,
         last_missed=planned.last_missed,
+        marks=follow_ups.marks_of(connection, job.name),
     )
     _insert(connection, run, job, key, serial=planned.serial)
     return run
@@ -170,7 +177,7 @@ def _insert(connection: Connection, run: Run, job: Job, key: str, *, serial: boo
         "cost_microusd": 0,
         "unknown_cost_requests": 0,
         "woken": None,
-        "marks": "",
+        "marks": run.marks,
         "tokens": 0,
     }
     connection.execute(INSERT_RUN, values)

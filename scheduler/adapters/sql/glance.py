@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from scheduler.adapters.sql import queries, rows, rows_of_trust
+from scheduler.adapters.sql import queries, rows, rows_of_follow_ups, rows_of_trust
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.rows import from_us, to_us
 from scheduler.core.clocks import Jump
+from scheduler.core.follow_up import FollowUp
 from scheduler.core.job import Job
 from scheduler.core.run import LIVE, State
 from scheduler.core.standing import RunnerInfo
@@ -144,6 +145,10 @@ class Glance(Reader):
     def open_approvals(self) -> list[Approval]:
         """Return the questions that wait for an answer, the oldest first."""
         return self._all(queries.OPEN_APPROVALS, {}, rows_of_trust.approval_from)
+
+    def follow_ups(self) -> list[FollowUp]:
+        """Return the follow-ups that are not over, the oldest first."""
+        return self._all(rows_of_follow_ups.ALL, {}, rows_of_follow_ups.follow_up_from)
 
     def always_grants(self, job: str) -> list[Grant]:
         """Return the grants of a job that came of approvals."""

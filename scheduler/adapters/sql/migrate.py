@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.adapters.sql import tables_log
+from scheduler.adapters.sql import tables_follow_ups, tables_log
 from scheduler.adapters.sql.connection import open_engine, told
 from scheduler.adapters.sql.schema import HEAD, VERSION_TABLE, judge
 from scheduler.adapters.sql.trouble import BUSY_SECONDS, newer
@@ -16,6 +16,10 @@ from scheduler.errors import StoreError
 from scheduler.faults import crashpoint
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+# Named here, so that the metadata knows of them: each file of tables adds its own.
+(_METADATA,) = {table.metadata for table in (tables_log.records, tables_follow_ups.follow_ups)}
 
 
 def upgrade(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECONDS) -> bool:
@@ -69,7 +73,7 @@ def _revision(connection: Connection) -> str | None:
 def _create(connection: Connection, path: str) -> None:
     """Create all tables at once, which a test compares with what the migrations make."""
     try:
-        tables_log.RecordRow.metadata.create_all(connection, checkfirst=False)
+        _METADATA.create_all(connection, checkfirst=False)
     except SQLAlchemyError as error:
         if "already exists" not in str(error):
             raise

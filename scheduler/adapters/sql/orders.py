@@ -9,10 +9,12 @@ from typing import Any
 
 from sqlalchemy import text
 
+from scheduler.adapters.sql import follow_ups
 from scheduler.adapters.sql.driver import Connection
-from scheduler.adapters.sql.rows import dump, job_text, maybe_us, to_us
+from scheduler.adapters.sql.rows import dump, job_text, maybe_us, slots_text, to_us
 from scheduler.adapters.sql.statements import INSERT_JOB, live
 from scheduler.core.firing import first_fire
+from scheduler.core.follow_up import is_follow_up
 from scheduler.core.instants import to_iso
 from scheduler.core.job import Job
 from scheduler.core.standing import BrokenJob, LoadReport, StandingOrders
@@ -33,7 +35,7 @@ _BREAK = text("UPDATE jobs SET state = 'invalid', problem = :problem WHERE name 
 _REMOVE = text("UPDATE jobs SET state = 'removed', next_fire = NULL WHERE name = :name")
 _ORPHANS = text(
     "SELECT r.job, r.id FROM runs r JOIN jobs j ON j.name = r.job"
-    f" WHERE j.state = 'removed' AND {live('r.state')} ORDER BY r.job, r.id"
+    f" WHERE j.state = 'removed' AND j.name NOT LIKE '%/%' AND {live('r.state')} ORDER BY r.job, r.id"
 )
 _FORGET_FLEET = text("DELETE FROM meta WHERE key IN ('fleet', 'fleet_tokens')")
 _FORGET_META = text("DELETE FROM meta WHERE key IN ('file', 'digest', 'loaded_at', 'problems', 'keep')")
@@ -54,11 +56,6 @@ class Stored:
 def stored_jobs(connection: Connection) -> dict[str, Stored]:
     """Return all jobs of the database, removed ones too."""
     return {row[0]: Stored(*row[1:]) for row in connection.execute(_STORED)}
-
-
-def slots_text(job: Job) -> str:
-    """Return the JSON text of all that decides when a job fires; how it was written does not count."""
-    return dump({key: value for key, value in job.trigger.to_json().items() if key != "text"})
 
 
 def first_slots(
@@ -86,9 +83,10 @@ def write(
     gone = sorted(
         name
         for name, known in stored.items()
-        if known.state != "removed" and name not in valid and name not in broken
+        if known.state != "removed" and name not in valid and name not in broken and not is_follow_up(name)
     )
     changes.write(connection)
+    follow_ups.tidy(connection, orders.jobs, list(broken), now)
     if gone:
         connection.execute(_REMOVE, [{"name": name} for name in gone])
     _write_meta(connection, orders, now)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import finals, records
+from scheduler.adapters.sql import finals, follow_ups, records
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import job_from, job_text, maybe_us, plain, to_us
 from scheduler.adapters.sql.statements import cancel_now, flag_cancel
@@ -45,6 +45,7 @@ def pause(connection: Connection, job: str, reason: str, now: datetime) -> bool:
 
 def unpause(connection: Connection, job: str, now: datetime, next_fire: datetime | None) -> bool:
     """See ``Store.unpause``."""
+    follow_ups.require_confirmed(connection, job)
     values = {"job": job, "next_fire": maybe_us(next_fire)}
     if connection.execute(_UNPAUSE, values).first() is not None:
         records.append(connection, now, "unpause", job, "", {"by": "person"})

@@ -9,10 +9,11 @@ from __future__ import annotations
 from scheduler.core.checkpoint import Step
 from scheduler.core.run import Move
 
-STEP_POINTS = ("W2", "opened", "W6", "W8", "W11", "W12", "W13", "W14", "compacted", "step")
+STEP_POINTS = ("W2", "opened", "W6", "W8", "W11", "W12", "W13", "W14", "compacted", "follow_up", "step")
 """The windows of a step, by what it contains; ``step`` is one that contains nothing of the kind.
 
-``opened`` is a request on record, just before the engine's own W3; ``compacted`` a summary that is kept.
+``opened`` is a request on record, just before the engine's own W3; ``compacted`` a summary that is kept;
+``follow_up`` a job that an agent made or cancelled.
 """
 
 CLAIM, FIRE, WAKE, RESCUE, OUTBOX = "W1", "fire", "wake", "rescue", "outbox"
@@ -48,6 +49,8 @@ def step_point(step: Step) -> str:
     """Return the window that a step closes: the last one in the order of a turn that it contains."""
     if step.move is not None:
         return "W13" if step.move is Move.SUSPEND else "W14"
+    if step.made or step.unmade:
+        return "follow_up"
     if any(message.role == "assistant" for message in step.messages):
         return "W6"
     if step.started:

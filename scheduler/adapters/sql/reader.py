@@ -20,6 +20,7 @@ from scheduler.adapters.sql.schema import judge, stored_revision
 from scheduler.adapters.sql.trouble import LOOK_SECONDS, explain, newer, no_tables, older, read_only
 from scheduler.core.budget import day_start
 from scheduler.core.conversation import Attempt, Call, Message, Request
+from scheduler.core.follow_up import root_of
 from scheduler.core.job import Job
 from scheduler.core.run import LIVE, Run
 from scheduler.core.standing import RunnerInfo, Standing
@@ -122,8 +123,8 @@ class Reader:
         return rows.job_from(found[0][0])
 
     def spent_today(self, job: str, now: datetime, tz: str) -> tuple[int, int]:
-        """Return what all runs of a job have spent since midnight in ``tz``: microdollars and tokens."""
-        values = {"job": job, "since": to_us(day_start(now, tz))}
+        """Return what a job and its follow-ups have spent since midnight: microdollars and tokens."""
+        values = {"job": root_of(job), "since": to_us(day_start(now, tz))}
         microusd, tokens = self._all(queries.SPENT, values, tuple)[0]
         return int(microusd), int(tokens)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import finals, fires, records
+from scheduler.adapters.sql import finals, fires, follow_ups, records
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.mark import (
     DOUBTFUL_NOTICES,
@@ -119,6 +119,7 @@ def settle(
     # What was approved may have been used since, and what was granted may have been revoked.
     connection.execute(_EXPIRE_APPROVALS)
     connection.execute(_REVOKE_GRANTS, {"now": to_us(now)})
+    follow_ups.doubt(connection, now)
     runs = [LiveRow(*row) for row in connection.execute(_LIVE, {"now": to_us(now)})]
     acted = [run for run in runs if not run.sleeps_on]
     _tell(connection, [run for run in runs if run.sleeps_on], restored)

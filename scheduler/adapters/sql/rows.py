@@ -322,6 +322,11 @@ def job_text(job: Job) -> str:
     return dump(job_to_json(job))
 
 
+def slots_text(job: Job) -> str:
+    """Return the JSON text of all that decides when a job fires; how it was written does not count."""
+    return dump({key: value for key, value in job.trigger.to_json().items() if key != "text"})
+
+
 @lru_cache(maxsize=1024)
 def job_from(text: str) -> Job:
     """Return what ``job_text`` wrote; kept, because reading a cron expression takes half a millisecond."""

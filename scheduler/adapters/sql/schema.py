@@ -16,7 +16,7 @@ VERSION_TABLE = "alembic_version"
 TABLES = (
     *("jobs", "runs", "pins", "messages", "calls", "requests"),
     *("attempts", "wakeups", "outbox", "runners", "meta", "jumps"),
-    *("approvals", "grants", "records"),
+    *("approvals", "grants", "records", "follow_ups"),
 )
 """The tables of this version."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from scheduler.adapters.sql import finals, queries, records, room, rows, rows_of_trust
+from scheduler.adapters.sql import finals, follow_ups, queries, records, room, rows, rows_of_trust
 from scheduler.adapters.sql.driver import Connection, Row
 from scheduler.adapters.sql.rows import maybe_us, plain, to_us
 from scheduler.adapters.sql.statements import (
@@ -30,6 +30,7 @@ from scheduler.core.budget import day_start
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import CLOSED_CALLS, Request
 from scheduler.core.effect import Effect
+from scheduler.core.follow_up import root_of
 from scheduler.core.lease import Lease
 from scheduler.core.record import canonical, digest
 from scheduler.core.run import FINAL, Move, transition
@@ -120,6 +121,10 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
         connection.execute(INSERT_CALL, [rows.call_values(run_id, call) for call in step.planned])
         _note_effects(connection, job, run_id, step)
     _advance_calls(connection, job, run_id, step)
+    for name in step.unmade:  # first: one that is cancelled leaves its name to another
+        follow_ups.end(connection, name, step.at, f"cancelled by run {run_id}", run_id)
+    for made in step.made:
+        follow_ups.make(connection, made, step.at)
     if step.asks:
         connection.execute(INSERT_APPROVAL, [rows_of_trust.approval_values(each) for each in step.asks])
     for approval_id, state in step.settled.items():
@@ -127,9 +132,9 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
         _must_hit(connection, _SETTLE, values, "approval")
     if step.opened is not None:
         if step.cap is not None:
-            room.require(connection, job, step.cap)
+            room.require(connection, root_of(job), step.cap)
             room.require_in_fleet(connection, step.at)
-        connection.execute(INSERT_REQUEST, rows.request_values(run_id, job, step.opened))
+        connection.execute(INSERT_REQUEST, rows.request_values(run_id, root_of(job), step.opened))
     if step.closed is not None:
         _close_request(connection, run_id, job, step.closed)
     if step.notices and not _is_old_news(connection, run_id, step):
@@ -350,7 +355,7 @@ def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoin
         raise LostLeaseError(f"run {lease.run_id} is not held by {lease.runner} any more")
     *run_columns, woken, claim_steps, spec, frame = row
     run, job = rows.run_from(run_columns), rows.job_from(spec)
-    spent = connection.execute(_SPENT, {"job": run.job, "since": to_us(day_start(now, job.tz))}).one()
+    spent = connection.execute(_SPENT, {"job": root_of(run.job), "since": to_us(day_start(now, job.tz))}).one()
     # Failures of one attempt count once: they were blips that its own retries did not get over.
     failed = [attempt for attempt, _ in groupby(connection.execute(_FAILED_SINCE, values).scalars())]
     number, covers, summary = connection.execute(_SUMMARY, values).first() or (0, 0, None)

@@ -12,6 +12,7 @@ from scheduler.adapters.sql import (
     approvals,
     claims,
     fires,
+    follow_ups,
     jumps,
     looks,
     orders,
@@ -30,6 +31,7 @@ from scheduler.adapters.sql.migrate import prepare
 from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.core.checkpoint import Checkpoint, Step
 from scheduler.core.clocks import Jump
+from scheduler.core.follow_up import Family
 from scheduler.core.job import Job
 from scheduler.core.lease import Lease
 from scheduler.core.record import Head
@@ -149,6 +151,23 @@ class SqlStore:
     async def revoke(self, grant_id: str, now: datetime) -> str:
         """Take back a grant that came of an approval."""
         return await self._write(points.PERSON, lambda c: approvals.revoke(c, grant_id, now))
+
+    # -- follow-ups -------------------------------------------------------------------------------
+    async def family(self, root: str, since: datetime) -> Family:
+        """Return the follow-ups of a job, and how many were made since an instant."""
+        return await self._read(lambda c: follow_ups.family(c, root, since))
+
+    async def follow_up_job(self, name: str) -> Job | None:
+        """Return the job of a follow-up that may fire."""
+        return await self._read(lambda c: follow_ups.job_of(c, name))
+
+    async def confirm(self, name: str, code: str, now: datetime) -> datetime | None:
+        """Let a pending follow-up fire, by a person's word."""
+        return await self._write(points.PERSON, lambda c: follow_ups.confirm(c, name, code, now))
+
+    async def cancel_follow_up(self, name: str, now: datetime) -> None:
+        """End a follow-up, by a person's word."""
+        await self._write(points.PERSON, lambda c: follow_ups.cancel(c, name, now))
 
     # -- runs -------------------------------------------------------------------------------------
     async def wake_due(self, now: datetime, limit: int) -> list[Roused]:

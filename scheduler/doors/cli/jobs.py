@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scheduler.config import Config
+from scheduler.core.follow_up import is_follow_up, root_of
 from scheduler.core.job import Job
 from scheduler.core.standing import StandingOrders
 from scheduler.core.suggest import did_you_mean
@@ -35,6 +36,11 @@ def find_job(orders: StandingOrders, name: str) -> Job:
             raise RefusedError(
                 f"job {name} cannot run: {broken.problem}", help="mend it with: agentcron edit"
             )
+    if is_follow_up(name):
+        raise NotFoundError(
+            f'the crontab has no job "{name}"; an agent made it, if it is there at all',
+            help=f"see `agentcron list`; it may do no more than {root_of(name)}",
+        )
     if not orders.jobs and not orders.broken:
         raise NotFoundError(
             f'no job named "{name}": the crontab is empty', help="write one with: agentcron edit"

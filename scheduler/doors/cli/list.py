@@ -117,6 +117,12 @@ def _job_json(facts: Facts, standing: Standing) -> dict[str, Any]:
         "overdue": facts.is_overdue(standing),
         "failures": standing.failures,
     }
+    made = next((each for each in facts.made if each.name == standing.name), None)
+    if made is not None:
+        values["made_by"] = made.run_id
+        values["pending"] = made.state == "pending"
+        values["expires_at"] = out.iso(made.expires_at)
+        values["fires_left"] = made.fires_left
     if standing.problem:
         values["problem"] = standing.problem
     if standing.paused_reason:
@@ -167,6 +173,8 @@ def text_lines(facts: Facts, clock: Wall, over: Sequence[Run] = ()) -> list[str]
         lines += ["", "over", *_runs(over, facts, clock)]
     if facts.standings:
         lines += ["", *_jobs(facts, clock)]
+        if facts.made:
+            lines += ["", *_made(facts, clock)]
     else:
         lines += ["", "no jobs yet. Write some: agentcron edit"]
     return lines
@@ -200,6 +208,10 @@ def _attention(facts: Facts, clock: Wall) -> list[str]:
         ):
             late = span((facts.now - run.wake_at).total_seconds())
             lines.append(_point(facts, run.id, f"wakes late, by {late} already; nobody is running"))
+    for made in facts.made:
+        if made.state == "pending":
+            text = f"{made.name}: made by run {made.run_id}, waits: agentcron confirm {made.name}"
+            lines.append(f"  {cut(text, WIDTH - 2)}")
     for standing in facts.standings:
         name = standing.name
         if standing.state == "invalid":
@@ -293,6 +305,15 @@ def _jobs(facts: Facts, clock: Wall) -> list[str]:
         name = pad(cut(standing.name, name_width), name_width)
         schedule = pad(cut(standing.schedule or "-", schedule_width), schedule_width)
         lines.append(f"{name}  {schedule}  {following}  {last}")
+    return lines
+
+
+def _made(facts: Facts, clock: Wall) -> list[str]:
+    width = min(max(9, *(len(made.name) for made in facts.made)), 32)
+    lines = [f"{'FOLLOW-UP':{width}}  MADE BY"]
+    for made in facts.made:
+        text = f"run {made.run_id}, until {clock.short(made.expires_at)}, {made.fires_left} more at most"
+        lines.append(f"{pad(cut(made.name, width), width)}  {cut(text, WIDTH - width - 2)}")
     return lines
 
 

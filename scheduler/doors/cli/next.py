@@ -222,6 +222,8 @@ def _table(entries: Sequence[Entry], clock: Wall) -> list[str]:
 def _never(standing: Standing) -> str:
     if standing.paused_reason.startswith("enabled="):
         return f"{standing.name} is switched off in the crontab: agentcron edit"
+    if standing.state == "paused" and "agentcron confirm" in standing.paused_reason:
+        return cut(f"{standing.name} waits: {standing.paused_reason}", WIDTH)
     if standing.state == "paused":
         return cut(
             f"{standing.name} is paused ({standing.paused_reason}): agentcron unpause {standing.name}", WIDTH

@@ -12,7 +12,10 @@ import click
 from scheduler.config import Config
 from scheduler.core.budget import read_tokens
 from scheduler.core.firing import first_fire
+from scheduler.core.follow_up import is_follow_up
+from scheduler.core.job import Job
 from scheduler.core.run import Run, State
+from scheduler.core.standing import StandingOrders
 from scheduler.core.turn import usd, wants_tokens
 from scheduler.doors.cli.halt import hint_if_halted
 from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
@@ -188,7 +191,13 @@ def _refuse_in_vain(run: Run, cap: Cap | None) -> None:
 @click.argument("run", type=RUN)
 @click.pass_obj
 def cancel_command(config: Config, run: str) -> int:
-    """Cancel RUN; a running one stops at once, between two records, and can be resumed."""
+    """Cancel RUN; a running one stops at once, between two records, and can be resumed.
+
+    The name of a follow-up (JOB/NAME) ends that: it fires no more.
+    """
+    if is_follow_up(run):
+        _cancel_follow_up(config, run)
+        return 0
     found = _find_run(config, run)
 
     async def work(app: Any) -> None:
@@ -204,13 +213,35 @@ def cancel_command(config: Config, run: str) -> int:
     return 0
 
 
+def _cancel_follow_up(config: Config, name: str) -> None:
+    async def work(app: Any) -> None:
+        await app.kit.store.cancel_follow_up(name, app.kit.clock.now())
+        say(f"follow-up {name} is cancelled; it fires no more")
+
+    with_app(config, work)
+
+
+def _job(config: Config, orders: StandingOrders, name: str) -> Job:
+    """Return a job of the crontab, or one that an agent made."""
+    if is_follow_up(name):
+        from scheduler.doors.cli.views import open_glance
+
+        glance = open_glance(config)
+        if glance is not None:
+            with glance:
+                for made in glance.follow_ups():
+                    if made.name == name:
+                        return made.job
+    return find_job(orders, name)
+
+
 @click.command("pause", epilog="Example:  agentcron pause morning-brief")
 @click.argument("job", type=JOB)
 @click.pass_obj
 def pause_command(config: Config, job: str) -> int:
     """Let JOB fire no more until it is unpaused; its live runs go on."""
     orders = read_orders(config)
-    found = find_job(orders, job)
+    found = _job(config, orders, job)
 
     async def work(app: Any) -> None:
         now = app.kit.clock.now()
@@ -231,7 +262,7 @@ def pause_command(config: Config, job: str) -> int:
 def unpause_command(config: Config, job: str) -> int:
     """Let a paused JOB fire again, from its next slot on; nothing missed is made up."""
     orders = read_orders(config)
-    found = find_job(orders, job)
+    found = _job(config, orders, job)
     if not found.enabled:
         raise RefusedError(
             f"job {found.name} is switched off in the crontab (enabled=no)",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from scheduler.core.follow_up import is_follow_up
 from scheduler.core.job import Job
 from scheduler.core.lease import SUSPECT_CRASHES
 from scheduler.core.restored import CODE
@@ -333,6 +334,8 @@ def _policy(job: Job) -> str:
 def _unpause(case: Case) -> str:
     if case.standing.paused_reason.startswith("enabled="):
         return "Switch it on in the crontab: agentcron edit"
+    if is_follow_up(case.standing.name) and "confirm" in case.standing.paused_reason:
+        return f"Look at it, and let it fire or not: agentcron confirm {case.standing.name}"
     return f"Let it fire again: agentcron unpause {case.standing.name}"
 
 

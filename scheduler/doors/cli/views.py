@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from scheduler.config import Config
+from scheduler.core.follow_up import is_follow_up, root_of
 from scheduler.core.run import Run, State
 from scheduler.core.standing import RunnerInfo, Standing, StandingOrders
 from scheduler.errors import AgentcronError, NotFoundError, StoreError
@@ -22,6 +23,7 @@ from scheduler.errors import AgentcronError, NotFoundError, StoreError
 if TYPE_CHECKING:
     from scheduler.adapters.halt_file import Halt
     from scheduler.adapters.sql.glance import Glance, LastEnd, UnknownCall
+    from scheduler.core.follow_up import FollowUp
     from scheduler.core.job import Job
 
 NOBODY = "nobody is running; due jobs wait. Start: agentcron up"
@@ -41,6 +43,7 @@ class Facts:
         daemon: the living daemon that came up last.
         orphans: ids of runs that are said to be running and whose runner is dead.
         halt: why nothing starts, when the home is halted.
+        made: the follow-ups that agents made and that are not over.
         orders: the crontab, when it had to be parsed.
         hints: what to tell a person beside the answer.
     """
@@ -56,6 +59,7 @@ class Facts:
     orders: StandingOrders | None = None
     from_database: bool = False
     halt: Halt | None = None
+    made: Sequence[FollowUp] = ()
     hints: tuple[str, ...] = ()
 
     def is_overdue(self, standing: Standing) -> bool:
@@ -109,7 +113,8 @@ def _gather(config: Config, now: datetime) -> Facts:
         unknown = glance.unknown_calls([end.id for end in ends.values() if end.failed])
         unsent = glance.unsent()
         daemon, orphans = _processes(config, glance, runs, now)
-    facts = Facts(now, standings, runs, ends, unknown, unsent, daemon, orphans, from_database=True)
+        made = glance.follow_ups() if any(is_follow_up(standing.name) for standing in standings) else ()
+    facts = Facts(now, standings, runs, ends, unknown, unsent, daemon, orphans, from_database=True, made=made)
     facts = _with_crontab(facts, config, meta)
     if "copy" in meta:
         facts = replace(facts, hints=(*facts.hints, _COPY))
@@ -233,9 +238,13 @@ def _with_crontab(facts: Facts, config: Config, meta: dict[str, str]) -> Facts:
     else:
         who = "the daemon loads it within seconds" if facts.daemon else "load it: agentcron up"
         hint = f"the crontab has changed since it was loaded; shown as it stands now ({who})"
+    # What agents made stands in no crontab: it is there as long as its job is.
+    jobs = {standing.name for standing in standings}
+    standings += [old for name, old in known.items() if is_follow_up(name) and root_of(name) in jobs]
     gone = sorted(known.keys() - {standing.name for standing in standings})
     if gone:
         hint += f"; no longer in it: {', '.join(gone[:5])}" + (", ..." if len(gone) > 5 else "")
+    standings.sort(key=lambda standing: standing.name)
     return replace(facts, standings=standings, orders=orders, hints=(hint,))
 
 
@@ -261,7 +270,14 @@ def _digest(config: Config) -> str:
 def job_reader(config: Config, facts: Facts) -> Iterator[Callable[[str], Job | None]]:
     """Give a function that returns a valid job by its name, from the crontab or else from the database."""
     if facts.orders is not None:
-        yield {job.name: job for job in facts.orders.jobs}.get
+        given = {job.name: job for job in facts.orders.jobs}
+        if any(is_follow_up(standing.name) for standing in facts.standings) and (
+            glance := open_glance(config)
+        ):
+            with glance:
+                made = {s.name: glance.job(s.name) for s in facts.standings if is_follow_up(s.name)}
+            given |= {name: job for name, job in made.items() if job is not None}
+        yield given.get
         return
     glance = open_glance(config)
     assert glance is not None, "without a database the crontab was parsed"

@@ -10,6 +10,8 @@ import click
 
 from scheduler.config import Config
 from scheduler.core.budget import day_start
+from scheduler.core.follow_up import root_of
+from scheduler.core.instants import from_iso
 from scheduler.core.job import Job
 from scheduler.core.standing import Standing
 from scheduler.core.trigger import CronTrigger
@@ -174,6 +176,10 @@ def _lines(case: Case, verdict: Verdict, around: _Around) -> list[str]:
     if around.following is not None:
         idle = " (paused)" if case.standing.state == "paused" else ""
         lines += _row("next", clock.both(around.following) + idle)
+    if job.made_by:
+        lines += _row(
+            "made by", f"run {job.made_by} of {root_of(job.name)}, until {clock.short(from_iso(job.ends_at))}"
+        )
     lines += _row("policy", f"overlap={job.overlap} catchup={job.catchup} window={span(job.window_seconds)}")
     if around.spent is not None:
         microusd, tokens = around.spent

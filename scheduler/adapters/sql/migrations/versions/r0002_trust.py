@@ -18,6 +18,7 @@ def upgrade() -> None:
     _records()
     _reservations()
     _tokens()
+    _follow_ups()
 
 
 def _marks() -> None:
@@ -167,3 +168,32 @@ def _tokens() -> None:
         sqlite_where=sa.text("ended_at IS NOT NULL"),
         postgresql_where=sa.text("ended_at IS NOT NULL"),
     )
+
+
+def _follow_ups() -> None:
+    op.create_table(
+        "follow_ups",
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("root", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("spec", sa.Text(), nullable=False),
+        sa.Column("marks", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("fires_left", sa.Integer(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.CheckConstraint("state IN ('open', 'over', 'pending')", name="follow_ups_state_known"),
+        sa.PrimaryKeyConstraint("run_id", "call_id"),
+    )
+    op.create_index(
+        "follow_ups_name",
+        "follow_ups",
+        ["name"],
+        unique=True,
+        sqlite_where=sa.text("state <> 'over'"),
+        postgresql_where=sa.text("state <> 'over'"),
+    )
+    op.create_index("follow_ups_root", "follow_ups", ["root", "made_at"], unique=False)
