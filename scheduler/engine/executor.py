@@ -25,13 +25,13 @@ from scheduler.engine import answers
 from scheduler.engine.commits import Progress
 from scheduler.engine.control import settle
 from scheduler.engine.dispatch import Docket, parked
+from scheduler.engine.failure import failure, first_of
 from scheduler.engine.follow_ups import Book
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.engine.opening import opening
 from scheduler.engine.requests import ask_model, compact
 from scheduler.engine.toolcalls import run_calls
 from scheduler.errors import (
-    AgentcronError,
     BadRowError,
     CannotWorkError,
     ConfigError,
@@ -332,8 +332,7 @@ class Executor:
 
     async def _let_go(self, error: BaseException | None) -> None:
         """Write how the attempt ended, unless its own last step has done so."""
-        if isinstance(error, BaseExceptionGroup):
-            error = _first(error)
+        error = None if error is None else first_of(error)
         if isinstance(error, LostLeaseError) or self._interrupted == "lost":
             self.kit.witness.lease_lost(self.progress.at.run, self.kit.clock.now())
             return
@@ -353,17 +352,9 @@ class Executor:
             await self._fail("timeout", f"the attempt took longer than {seconds} s, its limit")
         elif self._interrupted in endings:
             await endings[self._interrupted](self.kit.clock.now())
-        elif isinstance(error, BadRowError):
-            # Begun again, it would come to this again, and pay for it.
-            log.error("run %s: internal error: %s", self.run_id, error)
-            await self._fail("internal", f"internal error: {error.message}")
-        elif isinstance(error, AgentcronError):
-            await self._fail("config", error.message)
-        elif isinstance(error, OSError):
-            await self._fail("system", f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
         elif error is not None:
-            log.error("run %s: internal error", self.run_id, exc_info=error)
-            await self._fail("internal", f"internal error: {type(error).__name__}: {error}")
+            failed = failure(self.run_id, error)
+            await self._fail(failed.code, failed.reason)
 
     async def _release(self, now: datetime) -> None:
         await self.progress.commit(
@@ -393,9 +384,3 @@ class Executor:
 def _make_folder(path: str) -> None:
     if not os.path.isdir(path):
         os.makedirs(path, mode=0o700, exist_ok=True)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    for error in group.exceptions:
-        return _first(error) if isinstance(error, BaseExceptionGroup) else error
-    return group

@@ -355,7 +355,9 @@ def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoin
         raise LostLeaseError(f"run {lease.run_id} is not held by {lease.runner} any more")
     *run_columns, woken, claim_steps, spec, frame = row
     run, job = rows.run_from(run_columns), rows.job_from(spec)
-    spent = connection.execute(_SPENT, {"job": root_of(run.job), "since": to_us(day_start(now, job.tz))}).one()
+    spent = connection.execute(
+        _SPENT, {"job": root_of(run.job), "since": to_us(day_start(now, job.tz))}
+    ).one()
     # Failures of one attempt count once: they were blips that its own retries did not get over.
     failed = [attempt for attempt, _ in groupby(connection.execute(_FAILED_SINCE, values).scalars())]
     number, covers, summary = connection.execute(_SUMMARY, values).first() or (0, 0, None)
