@@ -200,7 +200,7 @@ async def test_what_two_calls_of_one_message_bring_together_asks_too(tmp_path: P
         await world.load(JOB.format(""))
         _, question = await parked(world)
         assert (question.tool, posted) == ("post", [])
-        assert "a run that nobody watches may have two of the three" in question.rule
+        assert "a run that nobody watches may have two of the three" in question.reason
 
 
 async def test_what_a_run_has_read_stays_with_it_whatever_it_does_next(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from scheduler.adapters.sql import (
     approvals,
     claims,
+    consents,
     fires,
     follow_ups,
     jumps,
@@ -151,6 +152,10 @@ class SqlStore:
     async def revoke(self, grant_id: str, now: datetime) -> str:
         """Take back a grant that came of an approval."""
         return await self._write(points.PERSON, lambda c: approvals.revoke(c, grant_id, now))
+
+    async def clean(self, workdir: str, now: datetime) -> bool:
+        """Forget that private data may lie in a workdir."""
+        return await self._write(points.PERSON, lambda c: consents.clean(c, workdir, now))
 
     # -- follow-ups -------------------------------------------------------------------------------
     async def family(self, root: str, since: datetime) -> Family:

@@ -141,6 +141,9 @@ def _grant(values: object, where: str, expires: datetime | None) -> Grant:
         if not _HOST.match(host):
             raise ConfigError(f"{where}.hosts: {host!r} is no host name, nor *. and a host name")
     paths = _texts(table, "paths", where)
+    if "url" in args and not hosts:
+        # A star fits `.`, `/` and `@`, so such a pattern would name hosts that nobody meant.
+        raise ConfigError(f"{where}.args.url is no limit by itself; name the hosts too: hosts = [...]")
     for path in paths:
         if not path.startswith("/") or "*" in path:
             raise ConfigError(f"{where}.paths: {path!r} is not an absolute folder")
