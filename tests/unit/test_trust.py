@@ -256,7 +256,18 @@ def test_a_broken_profile_stops_its_jobs_and_no_others(change: tuple[str, str], 
 
 
 @pytest.mark.parametrize(
-    "text", ["profile = 3", "[profile", 'default = "nobody"', "[profiles.x]\n", "default = 1"]
+    "text",
+    [
+        "profile = 3",
+        "[profile",
+        'default = "nobody"',
+        "[profiles.x]\n",
+        "default = 1",
+        "x = " + "[" * 5_000,
+        "x = " + "9" * 5_000,
+        "[profile.x]\nexpires = 9999-12-31T23:59:59-23:59",
+    ],
+    ids=str.split("table header default key type nested digits instant"),
 )
 def test_a_broken_file_stops_every_job(text: str) -> None:
     policy = parse_policy(text, "trust.toml")

@@ -88,9 +88,15 @@ class Policy:
 def parse_policy(text: str, file: str) -> Policy:
     """Return the policy that a trust file holds; what is wrong is named in it, never guessed around."""
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return _policy(tomllib.loads(text), text, file)
+    except RecursionError:
+        return Policy(fault=f"{file}: it is nested too deeply")
+    except (ValueError, OverflowError) as error:
+        # Of the reader itself, and of numbers and instants that it takes and Python cannot hold.
         return Policy(fault=f"{file}: {error}")
+
+
+def _policy(document: dict[str, Any], text: str, file: str) -> Policy:
     try:
         _known(document, _TOP_KEYS, "")
         profiles = _a(dict, document.get("profile", {}), "profile", "a table")
