@@ -245,6 +245,7 @@ def test_a_trust_file_is_read() -> None:
         (("2027-01-31", '"tomorrow"'), "is a date or an instant"),
         (("2027-01-31", "2027-01-31T00:00:00"), "has no offset"),
         (('base = "act"', 'base = "observe"'), "observe takes no grants"),
+        (('hosts = ["api.github.com"]', 'paths = ["/a/../.."]'), "is not an absolute folder"),
     ],
 )
 def test_a_broken_profile_stops_its_jobs_and_no_others(change: tuple[str, str], words: str) -> None:

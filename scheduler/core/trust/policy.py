@@ -148,7 +148,7 @@ def _grant(values: object, where: str, expires: datetime | None) -> Grant:
             raise ConfigError(f"{where}.hosts: {host!r} is no host name, nor *. and a host name")
     paths = _texts(table, "paths", where)
     for path in paths:
-        if not path.startswith("/") or "*" in path:
+        if not path.startswith("/") or "*" in path or ".." in path.split("/"):
             raise ConfigError(f"{where}.paths: {path!r} is not an absolute folder")
     own = _instant(table.get("expires"), f"{where}.expires")
     return Grant(
