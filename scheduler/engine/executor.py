@@ -121,6 +121,11 @@ class Executor:
             # Before any cost: a policy that cannot be read allows nothing.
             await self._park(Park("trust", error.message, Waking.PROBE))
             return
+        except Exception as error:
+            # Our own fault in reading it allows nothing either, and must not end a run that may go on later.
+            log.exception("run %s: its profile cannot be told", self.run_id)
+            await self._park(Park("trust", f"its profile cannot be told: {error}", Waking.PROBE))
+            return
         if job.workdir is not None:
             _make_folder(job.workdir)
         while self.progress.at.run.state is State.RUNNING:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from scheduler import tool
+from scheduler.adapters.trust_file import TrustFile
 from scheduler.core.run import Run, State
 from scheduler.core.trust.approval import Approval
 from scheduler.errors import NotFoundError, RefusedError
@@ -167,6 +168,19 @@ async def test_a_broken_trust_file_stops_the_job_before_any_cost(tmp_path: Path)
         run = await world.play("work")
         assert (run.state, run.reason_code) == (State.PARKED, "trust")
         assert "profile should be a table" in run.reason
+        assert (world.model.asks, letters) == ([], [])
+
+
+async def test_a_profile_that_cannot_be_told_for_whatever_reason_parks_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_file: TrustFile, _job: object) -> None:
+        raise RuntimeError("a fault in the reader")
+
+    monkeypatch.setattr(TrustFile, "__call__", broken)
+    async with office(tmp_path) as (world, letters):
+        run = await world.play("work")
+        assert (run.state, run.reason_code) == (State.PARKED, "trust")
         assert (world.model.asks, letters) == ([], [])
 
 

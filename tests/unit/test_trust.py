@@ -271,6 +271,7 @@ def test_a_trust_file_is_read() -> None:
         (("2027-01-31", '"tomorrow"'), "is a date or an instant"),
         (("2027-01-31", "2027-01-31T00:00:00"), "has no offset"),
         (('base = "act"', 'base = "observe"'), "observe takes no grants"),
+        (('hosts = ["api.github.com"]', 'paths = ["/a/../.."]'), "is not an absolute folder"),
     ],
 )
 def test_a_broken_profile_stops_its_jobs_and_no_others(change: tuple[str, str], words: str) -> None:
@@ -282,7 +283,18 @@ def test_a_broken_profile_stops_its_jobs_and_no_others(change: tuple[str, str], 
 
 
 @pytest.mark.parametrize(
-    "text", ["profile = 3", "[profile", 'default = "nobody"', "[profiles.x]\n", "default = 1"]
+    "text",
+    [
+        "profile = 3",
+        "[profile",
+        'default = "nobody"',
+        "[profiles.x]\n",
+        "default = 1",
+        "x = " + "[" * 5_000,
+        "x = " + "9" * 5_000,
+        "[profile.x]\nexpires = 9999-12-31T23:59:59-23:59",
+    ],
+    ids=str.split("table header default key type nested digits instant"),
 )
 def test_a_broken_file_stops_every_job(text: str) -> None:
     policy = parse_policy(text, "trust.toml")
