@@ -17,6 +17,7 @@ from scheduler.core.trust.judge import Facts
 from scheduler.engine.commits import Progress
 from scheduler.engine.dispatch import Docket, facts, grant_of, hear, hosts_of
 from scheduler.engine.kit import Kit, Toolbox
+from scheduler.engine.requests import acts
 from scheduler.errors import ToolFault
 from scheduler.faults import crashpoint
 from scheduler.ports.tool import ControlTool, Tool, ToolAnswer, ToolContext
@@ -52,7 +53,7 @@ async def run_calls(
     docket = hear(kit, progress.at, tools, fresh, known)
     if docket.is_waiting and not doubtful:
         return docket
-    if any(call.effect is not Effect.PURE for call in (*docket.allowed, *doubtful)):
+    if any(acts(call, tools) for call in (*docket.allowed, *doubtful)):
         # That it was planned stands in the log before it is marked as started: when the log fails, it is sure
         # that nothing acted.
         await kit.daylog.sync()
