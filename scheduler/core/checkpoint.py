@@ -64,6 +64,8 @@ class Step:
         frame: pinned by the first step only.
         messages: appended; their seq must follow the stored ones.
         planned: new rows of the call journal.
+        external: planned calls that act outside whatever their class: recorded as an effect is.
+        gate: true when the gate is about to be asked: a record, and nothing else.
         started: call ids that become ``started``: durable before their effect.
         taken_back: call ids that become ``planned`` again: they were started, and certainly have not acted.
         waiting: call ids that become ``waiting`` (the open sleep).
@@ -98,6 +100,8 @@ class Step:
     frame: Frame | None = None
     messages: tuple[Message, ...] = ()
     planned: tuple[Call, ...] = ()
+    external: tuple[str, ...] = ()
+    gate: bool = False
     started: tuple[str, ...] = ()
     taken_back: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()

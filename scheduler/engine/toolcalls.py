@@ -14,8 +14,9 @@ from scheduler.core.conversation import Block, Call, CallState
 from scheduler.core.effect import Effect
 from scheduler.core.trust import seen
 from scheduler.engine.commits import Progress
-from scheduler.engine.dispatch import Docket, Reach, facts, hear, is_effect, recounted, stains
+from scheduler.engine.dispatch import Docket, Reach, facts, hear, recounted, stains
 from scheduler.engine.kit import Kit, Toolbox
+from scheduler.engine.requests import acts
 from scheduler.errors import ToolFault, UsedUpError
 from scheduler.faults import crashpoint
 from scheduler.ports.tool import ControlTool, Tool, ToolAnswer, ToolContext
@@ -70,8 +71,7 @@ async def _begun(
         docket = hear(kit, at, tools, fresh, await facts(kit, at))
         if docket.is_waiting and not doubtful:
             return docket
-        names = {call.name for call in (*docket.allowed, *doubtful)} & set(tools)
-        if any(is_effect(tools[name].spec) for name in names):
+        if any(acts(call, tools) for call in (*docket.allowed, *doubtful)):
             # That it was planned stands in the log before it is marked as started: when the log fails, it is
             # sure that nothing acted.
             await kit.daylog.sync()

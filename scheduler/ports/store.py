@@ -282,9 +282,9 @@ class Store(Consent, Protocol):
         ...
 
     async def settle_notice(
-        self, notice_id: int, now: datetime, error: str, retry_at: datetime | None
+        self, notice_id: int, now: datetime, error: str, retry_at: datetime | None, *, tried: bool = True
     ) -> None:
-        """Record that a notice was sent (no error), will be tried again, or was given up."""
+        """Record that a notice was sent (no error), goes back (``tried``: it counts), or was given up."""
         ...
 
     # -- processes --------------------------------------------------------------------------------

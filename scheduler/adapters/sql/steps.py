@@ -109,6 +109,8 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
         connection.execute(INSERT_MESSAGE, [rows.message_values(run_id, m) for m in step.messages])
     if step.frame is not None:
         connection.execute(_FRAME, {"id": run_id, "frame": rows.frame_text(step.frame)})
+    if step.gate:
+        records.append(connection, step.at, "gate", job, run_id)
     if step.told:
         connection.execute(_TOLD, {"id": run_id})
     if step.planned:
@@ -168,7 +170,7 @@ def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, 
 def _note_effects(connection: Connection, job: str, run_id: str, step: Step) -> None:
     """Record what is about to act: an effect waits until this record stands in the daily log."""
     for call in step.planned:
-        if call.effect is not Effect.PURE:
+        if call.effect is not Effect.PURE or call.id in step.external:
             body = {"call": call.id, "tool": call.name, "args": digest(canonical(call.args))}
             records.append(connection, step.at, "planned", job, run_id, body)
 

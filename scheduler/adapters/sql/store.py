@@ -249,10 +249,11 @@ class SqlStore:
         return await self._write(points.OUTBOX, lambda c: outbox.take_notices(c, runner, now, limit))
 
     async def settle_notice(
-        self, notice_id: int, now: datetime, error: str, retry_at: datetime | None
+        self, notice_id: int, now: datetime, error: str, retry_at: datetime | None, *, tried: bool = True
     ) -> None:
         """Record what became of a notice."""
-        await self._write(points.SETTLED, lambda c: outbox.settle_notice(c, notice_id, now, error, retry_at))
+        settle = outbox.settle_notice
+        await self._write(points.SETTLED, lambda c: settle(c, notice_id, now, error, retry_at, tried=tried))
 
     # -- processes --------------------------------------------------------------------------------
     async def enter(self, runner: RunnerInfo) -> None:
