@@ -59,7 +59,7 @@ async def test_a_report_waits_for_the_log_and_no_try_is_lost(tmp_path: Path) -> 
 async def test_a_tool_that_is_pure_and_acts_outside_waits_for_the_log(tmp_path: Path) -> None:
     asked: list[str] = []
 
-    @tool(name="ask_web", description="Ask.", schema={"type": "object"}, effect="pure", external=True)
+    @tool(name="ask_web", description="Ask.", schema={"type": "object"}, effect="pure", reads_private=False)
     async def ask_web(args: Mapping[str, Any], context: ToolContext) -> str:
         asked.append(context.key)
         return "Rain."

@@ -33,9 +33,6 @@ def _open(config: Config) -> list[Approval]:
 
 def _find(config: Config, prefix: str) -> str:
     """Return the full id of an open question; one that is not open is left to the store to refuse."""
-    if len(prefix) < _LEAST_ID:
-        # `approve "$ID"` with a variable that is empty must not mean "whatever waits".
-        raise UsageError(f'"{prefix}" is too short for an id', help="see: agentcron approvals")
     found = [each.id for each in _open(config) if each.id.startswith(prefix)]
     if len(found) > 1:
         raise NotFoundError(f'"{prefix}" could be {" or ".join(found)}', help="write more of it")
@@ -107,6 +104,9 @@ def deny_command(config: Config, id: str, reason: str) -> int:
 
 
 def _answer(config: Config, prefix: str, *, approve: bool, always: bool = False, words: str = "") -> None:
+    if len(prefix) < _LEAST_ID:
+        # `approve "$ID"` with a variable that is empty must not mean "whatever waits".
+        raise UsageError(f'"{prefix}" is too short for an id', help="see: agentcron approvals")
     if not config.database.exists():
         raise NotFoundError(f"no run asks for an approval {prefix}", help="see: agentcron approvals")
     approval_id = _find(config, prefix)
