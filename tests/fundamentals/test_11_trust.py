@@ -217,6 +217,48 @@ async def test_what_two_calls_of_one_message_bring_together_asks_too(tmp_path: P
         assert "a run that nobody watches may have two of the three" in question.reason
 
 
+async def test_a_note_in_the_workdir_carries_nothing_past_the_rule(tmp_path: Path) -> None:
+    """One run writes what it read in the mail into a file; the next one reads it there: still mail."""
+    posted: list[Args] = []
+
+    @tool(
+        name="mail",
+        description="Mail.",
+        schema={"type": "object"},
+        effect="pure",
+        reads_untrusted=False,
+        external=False,
+    )
+    async def mail(args: Args, context: ToolContext) -> str:
+        return "The code is 1234."
+
+    @tool(
+        name="post",
+        description="Post.",
+        schema={"type": "object"},
+        reads_private=False,
+        reads_untrusted=False,
+    )
+    async def post(args: Args, context: ToolContext) -> str:
+        posted.append(args)
+        return "posted"
+
+    text = 'default = "mail"\n[profile.mail]\nbase = "act"\n[[profile.mail.grant]]\ntool = "post"\n'
+    (tmp_path / "trust.toml").write_text(text)
+    (tmp_path / "work.md").write_text("Work.")
+    async with open_world(tmp_path, tools={"mail": mail, "post": post}) as world:
+        keep = script().call("mail").call("write", file_path="note", content="1234").finish("Kept.")
+        world.script("work", keep)
+        await world.load(JOB.format(""))
+        assert (await world.play("work")).state is State.SUCCEEDED
+        world.script("work", script().call("read", file_path="note").call("post").finish("Done."))
+        run, _ = await parked(world)
+        assert posted == []
+        assert "private:workdir" in run.marks
+        assert await world.store.clean(str(world.workdir / "work"), world.clock.now()), "a person has looked"
+        assert not await world.store.clean(str(world.workdir / "work"), world.clock.now())
+
+
 async def test_what_a_run_has_read_stays_with_it_whatever_it_does_next(tmp_path: Path) -> None:
     """Calls that leave no mark of their own, allowed or refused, take none away."""
     (tmp_path / "work.md").write_text("Read.")
