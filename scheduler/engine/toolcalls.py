@@ -142,23 +142,24 @@ async def _outcome(
     if tool is None or isinstance(tool, ControlTool):
         names = ", ".join(tools)
         return CallState.FAILED, f"There is no tool named {call.name!r}. There are: {names}.", "own"
-    label = tool.spec.provenance
+    label, hidden = tool.spec.provenance, progress.secrets.hidden
     if wrong := wrong_arguments(tool.spec.schema, call.args):
-        return CallState.FAILED, clean(f"{call.name}: {wrong}"), "own"
+        return CallState.FAILED, clean(hidden(f"{call.name}: {wrong}")), "own"
     try:
         async with asyncio.timeout(tool.spec.timeout_seconds) as limit:
             answer = await tool.call(call.args, _context(progress, call, reach))
-            answer = clean(progress.secrets.hidden(answer))  # in this order: a cut would leave half a secret
+            answer = clean(hidden(answer))  # in this order: a cut would leave half a secret
     except TimeoutError:
         if not limit.expired():
             return CallState.FAILED, f"{call.name}: timed out.", label
         return _timed_out(tool, call)
     except ToolFault as fault:
-        return CallState.FAILED, clean(fault.message + (f" ({fault.help})" if fault.help else "")), label
+        told = fault.message + (f" ({fault.help})" if fault.help else "")
+        return CallState.FAILED, clean(hidden(told)), label
     except Exception as error:
         # A plug-in may raise anything; the agent is told, the run goes on, and the log has the trace.
         log.exception("run %s: the tool %s broke", progress.at.run.id, call.name)
-        return CallState.FAILED, clean(f"{call.name} broke: {type(error).__name__}: {error}"), label
+        return CallState.FAILED, clean(hidden(f"{call.name} broke: {type(error).__name__}: {error}")), label
     return CallState.DONE, answer, label
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import sqlite3
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.adapters import daylog
 from scheduler.adapters.daylog import FileDayLog, files, hashes_in
 from scheduler.adapters.sql.audit import Audit
 from scheduler.adapters.sql.backup import back_up
@@ -184,6 +186,25 @@ async def test_two_processes_that_copy_at_once_do_not_fork_the_log(tmp_path: Pat
         assert len({record.seq for record in records}) == len(records)
 
 
+async def test_who_keeps_the_log_locked_stalls_nothing_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_world(tmp_path) as world:
+        await prepare(world)
+        world.config.log.mkdir()
+        looks: list[float] = []
+        monkeypatch.setattr(daylog, "pause", looks.append)
+        with open(world.config.log / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            run = await world.play("work")
+        assert (run.state, run.reason_code) == (State.PARKED, "log")
+        assert "another process has kept the daily log" in run.reason
+        assert sum(looks) == pytest.approx(5 * (len(looks) // 1_000))
+        assert await world.send_reports() == 1
+        await world.jump()
+        assert (await world.run(run.id)).state is State.SUCCEEDED
+
+
 async def test_a_database_that_is_behind_its_log_is_refused(tmp_path: Path) -> None:
     async with open_world(tmp_path / "a") as world, open_world(tmp_path / "b") as other:
         await prepare(world)
@@ -245,12 +266,15 @@ async def test_the_command_reads_the_files_and_finds_what_was_changed(tmp_path: 
     assert "planned" in log("--run", run.id).stdout
     assert log("--run", "other").stdout == log("--day", "2000-01-01").stdout == ""
     assert all(json.loads(line)["job"] == "work" for line in log("--json").stdout.splitlines())
-    assert (log("--verify").returncode, log("--day", "today").returncode) == (0, 2)
+    assert log("--verify").returncode == 0
+    assert [log("--day", day).returncode for day in ("today", "2026-13-45", "20261125")] == [2, 2, 2]
     whole = path.read_bytes()
     lines = whole.splitlines(keepends=True)
     for broken, word in (
         (whole.replace(b'"write"', b'"read"', 1), "body was changed"),
         (b"".join(lines[:2] + lines[3:]), "stands where record 3 belongs"),
+        (b"".join(lines[3:]), "record 4 stands where record 1 belongs"),
+        (b"[" * 100_000 + b"\n" + whole, "no record"),
         (b"\x1b[2J nonsense\n" + whole, "no record"),
     ):
         path.write_bytes(broken)
