@@ -39,5 +39,9 @@ class Consent(Protocol):
         ...
 
     async def clean(self, workdir: str, now: datetime) -> bool:
-        """Forget that private data may lie in a workdir, by a person's word; false when nothing was known."""
+        """Forget that private data may lie in a workdir, by a person's word; false when nothing was known.
+
+        Raises:
+            RefusedError: the workdir lies in another one that is not clean.
+        """
         ...

@@ -15,7 +15,7 @@ from scheduler.adapters.sql.rows import to_us
 from scheduler.adapters.sql.statements import INSERT_APPROVAL, many
 from scheduler.core.checkpoint import Step
 from scheduler.core.follow_up import root_of
-from scheduler.errors import UsedUpError
+from scheduler.errors import RefusedError, UsedUpError
 
 STAIN = "private:"
 """What the keys in ``meta`` begin with that name workdirs where private data may lie."""
@@ -25,8 +25,12 @@ _SETTLE = text(
     " AND state IN ('asked', 'approved') RETURNING id"
 )
 _STAIN = text("INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO NOTHING")
-_STAINED = text("SELECT 1 FROM meta WHERE key = :key")
-_CLEAN = text("DELETE FROM meta WHERE key = :key RETURNING key")
+# The keys of all stains are a range: ";" comes after ":".
+_INSIDE = "(key = :key OR substr(key, 1, length(:key) + 1) = :key || '/')"
+_AROUND = "substr(:key, 1, length(key) + 1) = key || '/'"
+_STAINS = f"key >= '{STAIN}' AND key < '{STAIN[:-1]};'"
+_STAINED = text(f"SELECT key FROM meta WHERE {_STAINS} AND ({_INSIDE} OR {_AROUND}) ORDER BY key")
+_CLEAN = text(f"DELETE FROM meta WHERE {_STAINS} AND {_INSIDE} RETURNING key")
 _HURRY = text(
     "UPDATE wakeups SET due = :now WHERE run_id = :run_id AND state = 'open' AND kind = 'approval'"
     " AND EXISTS (SELECT 1 FROM approvals a WHERE a.id IN :ids AND a.state <> 'asked')"
@@ -66,13 +70,19 @@ def hurry(connection: Connection, run_id: str, step: Step) -> None:
 
 
 def is_stained(connection: Connection, workdir: str | None) -> bool:
-    """Whether private data may lie in a workdir."""
-    return connection.execute(_STAINED, {"key": STAIN + (workdir or "")}).first() is not None
+    """Whether private data may lie in a workdir: in itself, in one inside it, or in one around it."""
+    return workdir is not None and connection.execute(_STAINED, {"key": STAIN + workdir}).first() is not None
 
 
 def clean(connection: Connection, workdir: str, now: datetime) -> bool:
     """See ``Consent.clean``."""
-    known = connection.execute(_CLEAN, {"key": STAIN + workdir}).first() is not None
+    known = bool(connection.execute(_CLEAN, {"key": STAIN + workdir}).all())
+    around = connection.execute(_STAINED, {"key": STAIN + workdir}).scalar()
+    if around is not None:
+        outer = str(around).removeprefix(STAIN)
+        raise RefusedError(
+            f"{workdir} lies in {outer}, which is not clean", help="clean the job of that folder"
+        )
     if known:
         records.append(connection, now, "clean", "", "", {"by": "person", "workdir": workdir})
     return known
