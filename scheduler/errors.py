@@ -9,6 +9,7 @@
     ├── NotFoundError              3   no such job, run or file
     ├── RefusedError               4   not possible in this state
     ├── HaltedError                4   the home is halted: nothing may start
+    ├── UsedUpError                4   a grant of the day is used up by other runs
     ├── OverBudgetError            4   a cap is used up, or held by requests that are out
     ├── CannotWorkError            5   database, disk, key or network
     │   ├── DayLogError            5   the daily log cannot be written: nothing acts
@@ -97,6 +98,12 @@ class RefusedError(AgentcronError):
 
 class HaltedError(AgentcronError):
     """The home is halted: nothing may start until a person lets it go on."""
+
+    exit_status = 4
+
+
+class UsedUpError(AgentcronError):
+    """A grant allows no further call of a tool today: other runs were faster.  Nothing was written."""
 
     exit_status = 4
 

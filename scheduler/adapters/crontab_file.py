@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from scheduler.adapters.commands import is_sign, is_within, run_by, runs_inside, words_of
 from scheduler.adapters.system import local_zone, pause
 from scheduler.config import Config
 from scheduler.core.crontab.load import parse
@@ -106,7 +105,7 @@ class FileLook:
     def gate_problem(self, command: str) -> str | None:
         """Return why the first word of a command cannot be executed, or None."""
         try:
-            words = list(_shell_words(command))
+            words = [word for word in words_of(command) if not is_sign(word)]
         except ValueError:
             return "its quotes are not closed"
         if not words:
@@ -120,6 +119,13 @@ class FileLook:
             return f"{program} does not exist"
         return None if os.access(full, os.X_OK) else f"{program} is not executable (chmod +x)"
 
+    def command_problem(self, command: str, workdir: str | None, job: str, *, at_work: bool) -> str | None:
+        """Return why a command of the owner must not be: it would run a file that the agent can edit."""
+        folder = workdir or str(self._config.work / job)
+        if word := runs_inside(command, folder, folder if at_work else "/"):
+            return f"{word} lies in the agent's workdir {folder}, and the agent could edit it"
+        return None
+
     def workdir_problem(self, workdir: str, prompt_file: str | None, gate: str | None) -> str | None:
         """Return why an agent must not work there: it could edit what the daemon executes or obeys."""
         real = os.path.realpath(workdir)
@@ -129,31 +135,16 @@ class FileLook:
             "the crontab": str(self._config.crontab),
             "the trust file": str(self._config.trust),
             "its prompt file": prompt_file,
-            "its gate": _program(gate),
         }
         for what, path in guarded.items():
-            if path and _is_within(os.path.realpath(path), real):
+            if path and is_within(os.path.realpath(path), real):
                 return f"it contains {what}, which an agent must not be able to edit"
-        if _is_within(real, home) and not _is_within(real, work):
+        program = next(run_by(gate or ""), "")
+        if "/" in program and is_within(os.path.realpath(program), real):
+            return "it contains its gate, which an agent must not be able to edit"
+        if is_within(real, home) and not is_within(real, work):
             return f"it lies beside the database; inside the home only {self._config.work} is for agents"
         return None
-
-
-def _shell_words(command: str) -> Iterator[str]:
-    """Yield the words of a command as the shell sees them, without signs: ``(cat; date)`` begins with cat."""
-    words = shlex.shlex(command, posix=True, punctuation_chars=True)
-    words.whitespace_split = True
-    words.commenters = ""
-    return (word for word in words if not set(word) <= set(words.punctuation_chars))
-
-
-def _program(gate: str | None) -> str | None:
-    words = shlex.split(gate) if gate else []
-    return words[0] if words and "/" in words[0] else None
-
-
-def _is_within(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def read_text(config: Config) -> str:

@@ -18,6 +18,7 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from scheduler.adapters.sql.trouble import explain, read_only
+from scheduler.adapters.system import pause
 from scheduler.core.record import Head, Record, from_line
 from scheduler.errors import DayLogError
 from scheduler.faults import crashpoint
@@ -27,6 +28,8 @@ _AFTER = f"SELECT {_COLUMNS} FROM records WHERE seq > ? ORDER BY seq"
 _LAST = "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
 _AT_ONCE = 1_000
 _TAIL = 65_536
+_LOOKS = 1_000
+_LOOK_AGAIN_SECONDS = 0.005
 _NOTHING = Head()
 
 
@@ -124,10 +127,23 @@ def _locked(folder: Path) -> Iterator[None]:
     folder.mkdir(mode=0o700, exist_ok=True)
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _take(lock, folder)
         yield
     finally:
         os.close(lock)
+
+
+def _take(lock: int, folder: Path) -> None:
+    """Take the lock; who holds it writes for some milliseconds, unless it was stopped in the middle."""
+    for _ in range(_LOOKS):
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pause(_LOOK_AGAIN_SECONDS)
+    raise DayLogError(
+        f"another process has kept the daily log in {folder} locked for {_LOOKS * _LOOK_AGAIN_SECONDS:g} s",
+        help=f"see which with: fuser -v {folder / 'lock'}; nothing acts until it lets go",
+    )
 
 
 def _end(folder: Path) -> _End:

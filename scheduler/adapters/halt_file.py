@@ -49,8 +49,7 @@ class HaltFile:
             return None
         except OSError as error:
             return Halt(f"nobody can tell: {self.path}: {error.strerror or error}", None)
-        since = datetime.fromtimestamp(found.st_mtime, UTC)
-        return Halt(self._text(found) or NO_REASON, since)
+        return Halt(self._text(found) or NO_REASON, _instant(found.st_mtime))
 
     def _text(self, found: os.stat_result) -> str:
         """Return the reason in the file, on one line; "" where there is none to be had."""
@@ -104,6 +103,13 @@ class HaltFile:
                 help="remove it by hand; the home is halted while anything lies there",
             ) from error
         return True
+
+
+def _instant(stamp: float) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(stamp, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None  # a file may claim to be of the year 30000
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 from scheduler.config import Config
 from scheduler.core.job import Job
@@ -19,10 +20,11 @@ def read_policy(config: Config) -> Policy:
     """
     path = config.trust
     try:
-        # One descriptor for both: whose file it is must be asked of the very file that is read.
-        with open(path, "rb") as file:
+        # One descriptor for both: whose file it is must be asked of the very file that is read.  Without
+        # waiting: a pipe that lies there would never open.
+        with open(path, "rb", opener=_without_waiting) as file:
             found = os.fstat(file.fileno())
-            if problem := _unsafe(found):
+            if problem := _unsafe(found) or _replaceable(path):
                 return Policy(fault=f"{path}: {problem}")
             data = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
@@ -35,6 +37,21 @@ def read_policy(config: Config) -> Policy:
         return parse_policy(data.decode("utf-8-sig"), path.name)
     except UnicodeDecodeError:
         return Policy(fault=f"{path} is not UTF-8 text")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _replaceable(path: Path) -> str:
+    """Return why others could put another file in its place; "" when only its owner can."""
+    for folder in {path.parent, path.resolve().parent}:
+        found = os.stat(folder)
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
+            return f"others may write its folder {folder}, so it proves nothing (chmod go-w)"
+        if found.st_uid not in (0, os.geteuid()):
+            return f"its folder {folder} belongs to another user"
+    return ""
 
 
 def _unsafe(found: os.stat_result) -> str:
@@ -54,6 +71,7 @@ class TrustFile:
         self._config = config
         self._stamp: object = None
         self._policy = Policy()
+        self._was_there = False
 
     def __call__(self, job: Job) -> Profile:
         """Return the profile of a job.
@@ -63,8 +81,20 @@ class TrustFile:
         """
         stamp = _stamp(self._config.trust)
         if self._stamp is None or stamp != self._stamp:
-            self._policy, self._stamp = read_policy(self._config), stamp
+            self._policy, self._stamp = self._read(), stamp
         return self._policy.profile(job.trust)
+
+    def _read(self) -> Policy:
+        policy = read_policy(self._config)
+        is_there = os.path.lexists(self._config.trust)
+        if self._was_there and not is_there:
+            # What it forbade must not be allowed because it was moved, or is just being replaced.
+            return Policy(
+                fault=f"{self._config.trust} was there and is gone: put it back, or restart the daemon "
+                "to go on without it"
+            )
+        self._was_there = is_there
+        return policy
 
 
 def _stamp(path: os.PathLike[str]) -> object:

@@ -12,7 +12,7 @@ from scheduler.core.conversation import Block, Call, CallState, Message, Request
 from scheduler.core.follow_up import FollowUp
 from scheduler.core.job import Job
 from scheduler.core.run import Move, Outcome, Run, after
-from scheduler.core.trust.approval import Approval, ApprovalState
+from scheduler.core.trust.approval import Approval, ApprovalState, Share
 from scheduler.core.trust.grant import Grant
 from scheduler.core.wakeup import WakeUp, Woken
 
@@ -64,12 +64,18 @@ class Step:
         frame: pinned by the first step only.
         messages: appended; their seq must follow the stored ones.
         planned: new rows of the call journal.
+        external: planned calls that act outside whatever their class: recorded as an effect is.
+        gate: true when the gate is about to be asked: a record, and nothing else.
         started: call ids that become ``started``: durable before their effect.
         taken_back: call ids that become ``planned`` again: they were started, and certainly have not acted.
         waiting: call ids that become ``waiting`` (the open sleep).
         results: calls that get their result.
         rules: by call id, what lets the started ones act.
         marks: what the run has seen and done from now on, as text; None: nothing new.
+        shares: calls of a tool that a grant counts by the day; when others have used them up since, nothing
+            is written.
+        stains: the workdir, when private data may lie there from now on.
+        awaits: questions put before that the run rests for; one that was answered meanwhile wakes it at once.
         asks: questions to a person; a run that parks for them writes them in the same transaction.
         settled: approvals by id that are over: used by a call that starts, or expired.
         opened: the request that is about to be sent.
@@ -94,12 +100,17 @@ class Step:
     frame: Frame | None = None
     messages: tuple[Message, ...] = ()
     planned: tuple[Call, ...] = ()
+    external: tuple[str, ...] = ()
+    gate: bool = False
     started: tuple[str, ...] = ()
     taken_back: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     results: tuple[CallResult, ...] = ()
     rules: Mapping[str, str] = field(default_factory=dict)
     marks: str | None = None
+    shares: tuple[Share, ...] = ()
+    stains: str = ""
+    awaits: tuple[str, ...] = ()
     asks: tuple[Approval, ...] = ()
     settled: Mapping[str, ApprovalState] = field(default_factory=dict)
     opened: Request | None = None
@@ -132,6 +143,7 @@ class Checkpoint:
         failures: how many attempts in a row ended with a failed request; an answer begins a new count.
         failed_attempt: the last attempt that is counted there (0: none).
         approvals: the questions about open calls, and their answers.
+        stained: whether private data may lie in the workdir.
         always: grants of the job that came of approvals given "always".
     """
 
@@ -152,6 +164,7 @@ class Checkpoint:
     failed_attempt: int = 0
     approvals: tuple[Approval, ...] = ()
     always: tuple[Grant, ...] = ()
+    stained: bool = False
 
     @property
     def last(self) -> Message | None:
@@ -196,6 +209,7 @@ class Checkpoint:
             self,
             run=run,
             approvals=_settled(self.approvals, step),
+            stained=self.stained or bool(step.stains),
             failures=failures,
             failed_attempt=failed_attempt,
             frame=step.frame or self.frame,

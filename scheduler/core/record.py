@@ -103,7 +103,10 @@ def from_line(line: str | bytes) -> Record:
     Raises:
         ValueError: it is no such line.
     """
-    values = json.loads(line)
+    try:
+        values = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     if not isinstance(values, dict) or set(values) != set(_KEYS) or type(values["seq"]) is not int:
         raise ValueError("it is not a record")
     texts = [values[key] for key in _KEYS if key not in ("seq", "body")]

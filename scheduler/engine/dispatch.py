@@ -2,55 +2,79 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from scheduler.core.budget import day_start
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import Call, CallState
+from scheduler.core.effect import Effect
 from scheduler.core.follow_up import root_of
 from scheduler.core.run import Move
 from scheduler.core.trust import seen
-from scheduler.core.trust.approval import Approval, ApprovalState, digest
-from scheduler.core.trust.grant import Grant
+from scheduler.core.trust.approval import Approval, ApprovalState, Share, digest
+from scheduler.core.trust.grant import Grant, host_of
 from scheduler.core.trust.judge import Allow, Ask, Facts, Refuse, judge
-from scheduler.core.trust.policy import Profile
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.engine.answers import notices
 from scheduler.engine.kit import Kit, Toolbox
-from scheduler.ports.tool import ControlTool
+from scheduler.ports.tool import ControlTool, ToolSpec
 
-log = logging.getLogger("agentcron")
+MOST_QUESTIONS = 10
+"""Questions of one run that are put at a time; further calls wait, and ask when these are answered."""
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """What an allowed call may reach: hosts by name or pattern, and whether it has a network."""
+
+    hosts: tuple[str, ...] = ()
+    network: bool = False
+
+
+@dataclass(slots=True)
 class Docket:
     """What the judge said of the calls of one message.
 
     Args:
-        allowed: they may begin; ``rules`` says by call id under which rule.
+        allowed: they may begin.
+        rules: by call id, what lets it begin.
+        reach: by call id, what it may reach.
+        shares: of tools that a grant counts by the day.
         refused: the results of those that may not.
-        asks: calls that wait for a person: the questions that are not put yet.
+        asks: the questions that are not put yet.
         open_asks: the questions that are put already and have no answer.
-        settled: approvals that are used up or expired with this.
-        marks: what the allowed calls leave beyond what their tools declare: a network is an effect outside.
+        settled: approvals that are used up, or over, with this.
+        marks: what the allowed calls leave beyond what their tools declare.
     """
 
-    allowed: tuple[Call, ...]
-    rules: dict[str, str]
-    refused: tuple[CallResult, ...]
-    asks: tuple[Approval, ...]
-    open_asks: tuple[Approval, ...]
-    settled: dict[str, ApprovalState]
-    marks: set[str]
+    allowed: list[Call] = field(default_factory=list)
+    rules: dict[str, str] = field(default_factory=dict)
+    reach: dict[str, Reach] = field(default_factory=dict)
+    shares: list[Share] = field(default_factory=list)
+    refused: list[CallResult] = field(default_factory=list)
+    asks: list[Approval] = field(default_factory=list)
+    open_asks: list[Approval] = field(default_factory=list)
+    settled: dict[str, ApprovalState] = field(default_factory=dict)
+    marks: set[str] = field(default_factory=set)
 
     @property
     def is_waiting(self) -> bool:
         """Whether nothing can be done before a person answers."""
         return bool(self.asks or self.open_asks) and not self.allowed and not self.refused
+
+    def allow(self, call: Call, rule: str, reach: Reach) -> None:
+        """Let a call begin."""
+        self.allowed.append(call)
+        self.rules[call.id] = rule
+        self.reach[call.id] = reach
+        if reach.network:
+            self.marks.add(f"{seen.EXTERNAL}:{call.name}")
+
+    def refuse(self, call: Call, rule: str, text: str, label: str = "own") -> None:
+        """Answer a call that must not begin."""
+        self.refused.append(CallResult(call.id, CallState.FAILED, text, label, rule))
 
 
 async def facts(kit: Kit, at: Checkpoint) -> Facts:
@@ -68,54 +92,57 @@ async def facts(kit: Kit, at: Checkpoint) -> Facts:
 
 
 def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known: Facts) -> Docket:
-    """Judge calls that have not begun; nothing is written here, and nothing happens."""
-    allowed: list[Call] = []
-    docket = Docket((), {}, (), (), (), {}, set())
-    refused: list[CallResult] = []
-    asks: list[Approval] = []
-    open_asks: list[Approval] = []
+    """Judge calls that have not begun, or of which nobody knows; nothing is written, and nothing happens."""
+    docket = Docket()
     used = dict(known.used_today)
     specs = {name: tool.spec for name, tool in tools.items()}
     for call in calls:
         tool = tools.get(call.name)
         if tool is None or isinstance(tool, ControlTool):
-            allowed.append(call)  # it is answered that there is no such tool, which needs no authority
-            docket.rules[call.id] = "no-tool"
+            text = f"There is no tool named {call.name!r}. There are: {', '.join(tools)}."
+            docket.refuse(call, "no-tool", text)
+            continue
+        if call.effect is not tool.spec.effect:
+            # It was planned, and recorded, as something else: a plug-in was installed or changed since.
+            docket.refuse(call, "tool-changed", f"{call.name} has changed since you asked for it. Ask again.")
             continue
         # Siblings count too: what one of them reads could leave with another by way of the workdir.
-        met = known.marks | docket.marks | seen.marks_of_calls(allowed, specs)
-        match judge(tool.spec, call.args, replace(known, used_today=used, marks=met)):
+        met = known.marks | docket.marks | seen.marks_of_calls(docket.allowed, specs)
+        if at.stained:
+            met |= {f"{seen.PRIVATE}:{seen.WORKDIR}"}
+        verdict = judge(tool.spec, call.args, replace(known, used_today=used, marks=met))
+        match verdict:
             case Allow(rule, grant):
-                allowed.append(call)
                 used[call.name] = used.get(call.name, 0) + 1
-                if grant is not None and grant.network:
-                    docket.marks.add(f"{seen.EXTERNAL}:{call.name}")
-                docket.rules[call.id] = rule if grant is None or not grant.id else f"always:{grant.id}"
+                name = rule if grant is None or not grant.id else f"always:{grant.id}"
+                docket.allow(call, name, _reach(call, grant))
+                if grant is not None and grant.per_day is not None:
+                    since = day_start(known.now, at.job.tz)
+                    docket.shares.append(Share(call.name, 1, grant.per_day, since))
             case Refuse(rule, reason):
-                refused.append(CallResult(call.id, CallState.FAILED, f"Refused: {reason}.", rule=rule))
-            case Ask() as ask:
-                put = _put(at, call, known)
-                if put is None:
-                    asks.append(_question(kit, at, call, ask, known))
-                elif put.state == "used":
-                    # By this very call, which was taken back before it acted: the consent is still its own.
-                    allowed.append(call)
-                    docket.rules[call.id] = f"approved:{put.id}"
-                elif put.allows(_digest(at, call, known.profile), known.now):
-                    allowed.append(call)
-                    docket.rules[call.id] = f"approved:{put.id}"
-                    docket.settled[put.id] = "used"
-                elif put.state == "asked" and known.now < put.expires_at:
-                    open_asks.append(put)
-                else:
-                    refused.append(_denied(call, put, docket))
-    return replace(
-        docket,
-        allowed=tuple(allowed),
-        refused=tuple(refused),
-        asks=tuple(asks),
-        open_asks=tuple(open_asks),
-    )
+                docket.refuse(call, rule, f"Refused: {reason}.")
+            case Ask():
+                _ask(kit, at, call, verdict, known, docket)
+    if docket.allowed and at.stained:
+        docket.marks.add(f"{seen.PRIVATE}:{seen.WORKDIR}")
+    return docket
+
+
+def stains(at: Checkpoint, docket: Docket, tools: Toolbox) -> str:
+    """Return the workdir when a call that begins could leave private data there, else an empty text."""
+    marks = seen.read(at.run.marks) | docket.marks
+    specs = {call.name: tools[call.name].spec for call in docket.allowed}
+    marks |= seen.marks_of_calls(docket.allowed, specs)
+    acts = any(is_effect(spec) for spec in specs.values())
+    return at.job.workdir or "" if acts and seen.PRIVATE in seen.kinds(marks) else ""
+
+
+def recounted(known: Facts, doubtful: Sequence[Call]) -> Facts:
+    """Return the facts for judging begun calls once more: they do not count against themselves."""
+    used = dict(known.used_today)
+    for call in doubtful:
+        used[call.name] = max(0, used.get(call.name, 0) - 1)
+    return replace(known, used_today=used)
 
 
 def parked(at: Checkpoint, docket: Docket, now: datetime) -> Step:
@@ -126,7 +153,7 @@ def parked(at: Checkpoint, docket: Docket, now: datetime) -> Step:
     waiting = (*docket.open_asks, *docket.asks)
     first = waiting[0]
     more = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-    reason = f"{first.tool} needs an approval{more}: {first.rule}"
+    reason = f"{first.tool} needs an approval{more}: {first.reason}"
     soonest = min(waiting, key=lambda each: each.expires_at)
     halfway = soonest.asked_at + (soonest.expires_at - soonest.asked_at) / 2
     reminder = "" if docket.asks else "Reminder: "
@@ -137,48 +164,42 @@ def parked(at: Checkpoint, docket: Docket, now: datetime) -> Step:
         reason_code="approval",
         waiting_for=f"an answer: agentcron approve {first.id}",
         wakeups=(WakeUp(Waking.APPROVAL, halfway if now < halfway else soonest.expires_at),),
-        asks=docket.asks,
+        asks=tuple(docket.asks),
+        awaits=tuple(each.id for each in docket.open_asks),
+        settled=docket.settled,
         notices=notices(at, f"{reminder}{reason}. Answer: agentcron approve {first.id}"),
     )
 
 
-def grant_of(call: Call, known: Facts) -> Grant | None:
-    """Return the grant that a call acts under; an approved call has what it asked for, and no more."""
-    for grant in (*known.profile.grants, *known.always):
-        if grant.covers(call.name, call.args, known.now):
-            return grant
-    return None
+def _ask(kit: Kit, at: Checkpoint, call: Call, ask: Ask, known: Facts, docket: Docket) -> None:
+    mark = digest(at.run.id, call.name, call.args, known.profile.version)
+    of_call = [each for each in at.approvals if each.call_id == call.id]
+    put = next((each for each in reversed(of_call) if each.digest == mark), None)
+    if put is None:
+        for old in of_call:
+            # Asked under another policy, or of other arguments: its answer would mean nothing any more.
+            if old.state in ("asked", "approved"):
+                docket.settled[old.id] = "expired"
+        if len(docket.asks) + len(docket.open_asks) < MOST_QUESTIONS:
+            docket.asks.append(_question(kit, at, call, ask, known, mark))
+    elif known.now < put.expires_at and put.state in ("approved", "used"):
+        # "used" is by this very call, which was taken back before it acted, or of which nobody knows.
+        docket.allow(call, f"approved:{put.id}", _reach(call, ask.grant, approved=True))
+        if put.state == "approved":
+            docket.settled[put.id] = "used"
+    elif known.now < put.expires_at and put.state == "asked":
+        docket.open_asks.append(put)
+    elif put.state == "denied":
+        text = "A person denied this call" + (f" and says: {put.answer}" if put.answer else ".")
+        docket.refuse(call, f"denied:{put.id}", text, "owner")
+    else:
+        if put.state in ("asked", "approved"):
+            docket.settled[put.id] = "expired"
+        text = "This call was not approved, and used, in time, so it counts as denied. It did not happen."
+        docket.refuse(call, f"expired:{put.id}", text)
 
 
-def hosts_of(call: Call, known: Facts) -> tuple[str, ...]:
-    """Return the hosts that an allowed call may reach."""
-    grant = grant_of(call, known)
-    if grant is not None and grant.hosts:
-        return grant.hosts
-    if grant is None and not call.rule.startswith("approved:"):
-        return ()
-    try:
-        host = urlsplit(str(call.args.get("url", ""))).hostname
-    except ValueError:
-        return ()
-    return (host,) if host else ()
-
-
-def _put(at: Checkpoint, call: Call, known: Facts) -> Approval | None:
-    """Return the question that was put about exactly this call under this policy, the latest one."""
-    mark = _digest(at, call, known.profile)
-    for approval in reversed(at.approvals):
-        if approval.call_id == call.id and approval.digest == mark:
-            return approval
-    return None
-
-
-def _digest(at: Checkpoint, call: Call, profile: Profile) -> str:
-    return digest(at.run.id, call.name, call.args, profile.version)
-
-
-def _question(kit: Kit, at: Checkpoint, call: Call, ask: Ask, known: Facts) -> Approval:
-    mark = _digest(at, call, known.profile)
+def _question(kit: Kit, at: Checkpoint, call: Call, ask: Ask, known: Facts, mark: str) -> Approval:
     return Approval(
         # Unique and the same after a crash: a question that was being written is not put twice.
         id=digest(at.run.id, call.id, {}, f"{mark}.{len(at.approvals)}")[:12],
@@ -188,18 +209,24 @@ def _question(kit: Kit, at: Checkpoint, call: Call, ask: Ask, known: Facts) -> A
         tool=call.name,
         args=call.args,
         digest=mark,
-        rule=ask.reason,
+        rule=ask.rule,
+        reason=ask.reason,
         state="asked",
         asked_at=known.now,
         expires_at=known.now + timedelta(seconds=kit.settings.approval_seconds),
     )
 
 
-def _denied(call: Call, put: Approval, docket: Docket) -> CallResult:
-    if put.state == "denied":
-        text = "A person denied this call" + (f" and says: {put.answer}" if put.answer else ".")
-        return CallResult(call.id, CallState.FAILED, text, "owner", rule=f"denied:{put.id}")
-    if put.state in ("asked", "approved"):
-        docket.settled[put.id] = "expired"
-    text = "This call was not approved, and used, in time, so it counts as denied. It did not happen."
-    return CallResult(call.id, CallState.FAILED, text, rule=f"expired:{put.id}")
+def _reach(call: Call, grant: Grant | None, *, approved: bool = False) -> Reach:
+    """Return what a call may reach: what its grant says; without hosts there, the one that it names."""
+    if grant is not None and grant.hosts:
+        return Reach(grant.hosts, grant.network)
+    if grant is None and not approved:
+        return Reach()
+    host = host_of(call.args.get("url"))
+    return Reach((host,) if host else (), grant is not None and grant.network)
+
+
+def is_effect(spec: ToolSpec) -> bool:
+    """Whether a call of this tool may change anything, here or outside."""
+    return spec.effect is not Effect.PURE or spec.external

@@ -121,6 +121,11 @@ class Executor:
             # Before any cost: a policy that cannot be read allows nothing.
             await self._park(Park("trust", error.message, Waking.PROBE))
             return
+        except Exception as error:
+            # Our own fault in reading it allows nothing either, and must not end a run that may go on later.
+            log.exception("run %s: its profile cannot be told", self.run_id)
+            await self._park(Park("trust", f"its profile cannot be told: {error}", Waking.PROBE))
+            return
         if job.workdir is not None:
             _make_folder(job.workdir)
         while self.progress.at.run.state is State.RUNNING:
@@ -207,6 +212,14 @@ class Executor:
         return isinstance(self._tools.get(name), ControlTool)
 
     async def _begin(self) -> None:
+        if self.progress.at.job.gate is not None:
+            # A gate is a command, whatever it does: that it is about to run stands in the log before it does.
+            await self.progress.commit(Step(at=self.kit.clock.now(), gate=True))
+            try:
+                await self.kit.daylog.sync()
+            except DayLogError as error:
+                await self._park(Park("log", error.message, Waking.PROBE))
+                return
         step = await opening(self.kit, self.progress.at, self._limits, self._tools)
         if isinstance(step, turn.Fail):
             await self._fail(step.code, step.reason)

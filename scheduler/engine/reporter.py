@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from scheduler.engine.child import clean_env, run_child
 from scheduler.engine.kit import Kit
-from scheduler.errors import CannotWorkError
+from scheduler.errors import CannotWorkError, DayLogError
 from scheduler.faults import crashpoint
 from scheduler.ports.store import Pending
 
@@ -22,11 +22,22 @@ async def send_notices(kit: Kit, runner: str) -> int:
     if kit.halted() is not None:
         return 0
     pending = await kit.store.take_notices(runner, kit.clock.now(), BATCH)
+    if pending:
+        try:
+            # A report is a command: that it is about to run stands in the log before it does.
+            await kit.daylog.sync()
+        except DayLogError as fault:
+            now = kit.clock.now()
+            again = now + timedelta(seconds=kit.settings.log_probe_seconds)
+            for notice in pending:
+                await kit.store.settle_notice(notice.id, now, fault.message, again, tried=False)
+            log.error("reports wait: %s", fault, extra={"event": "log.failed"})
+            return 0
     for notice in pending:
         if kit.halted() is not None:
             # It was taken already, and goes back: it is due again at once, when everything goes on.
             now = kit.clock.now()
-            await kit.store.settle_notice(notice.id, now, "halted before it was sent", now)
+            await kit.store.settle_notice(notice.id, now, "halted before it was sent", now, tried=False)
             continue
         error = await _send(kit, notice)
         # A crash here sends the notice once more, with the same id: the receiver can tell.

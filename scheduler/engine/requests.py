@@ -44,8 +44,16 @@ async def ask_model(kit: Kit, progress: Progress, tools: Toolbox) -> None:
         _plan(at.run.id, message.seq, position, block, tools)
         for position, block in enumerate(b for b in reply.content if b.get("type") == "tool_use")
     )
-    closed = _answered(opened, reply, now)
-    await progress.commit(Step(at=now, messages=(message,), planned=planned, closed=closed, new_step=True))
+    await progress.commit(
+        Step(
+            at=now,
+            messages=(message,),
+            planned=planned,
+            external=tuple(call.id for call in planned if acts(call, tools)),
+            closed=_answered(opened, reply, now),
+            new_step=True,
+        )
+    )
 
 
 async def compact(kit: Kit, progress: Progress, covers: int) -> str:
@@ -174,6 +182,13 @@ def _answered(opened: Request, reply: Reply, now: datetime) -> Request:
         cost_assumed=reply.cost_microusd is None,
         tokens=reply.usage.tokens,
     )
+
+
+def acts(call: Call, tools: Toolbox) -> bool:
+    """Whether a call may have an effect, by its class or because its tool says that it acts outside."""
+    tool = tools.get(call.name)
+    is_external = tool is not None and not isinstance(tool, ControlTool) and tool.spec.external
+    return is_external or call.effect is not Effect.PURE
 
 
 def _plan(run_id: str, seq: int, position: int, block: object, tools: Toolbox) -> Call:

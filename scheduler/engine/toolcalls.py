@@ -13,11 +13,11 @@ from scheduler.core.checkpoint import CallResult, Step
 from scheduler.core.conversation import Block, Call, CallState
 from scheduler.core.effect import Effect
 from scheduler.core.trust import seen
-from scheduler.core.trust.judge import Facts
 from scheduler.engine.commits import Progress
-from scheduler.engine.dispatch import Docket, facts, grant_of, hear, hosts_of
+from scheduler.engine.dispatch import Docket, Reach, facts, hear, recounted, stains
 from scheduler.engine.kit import Kit, Toolbox
-from scheduler.errors import ToolFault
+from scheduler.engine.requests import acts
+from scheduler.errors import ToolFault, UsedUpError
 from scheduler.faults import crashpoint
 from scheduler.ports.tool import ControlTool, Tool, ToolAnswer, ToolContext
 
@@ -48,62 +48,85 @@ async def run_calls(
         ConfigError: the trust file or the job's profile is wrong; nothing was done.
         DayLogError: the daily log cannot be written, so no call was begun.
     """
-    known = await facts(kit, progress.at)
-    docket = hear(kit, progress.at, tools, fresh, known)
+    docket = await _begun(kit, progress, tools, fresh, doubtful)
     if docket.is_waiting and not doubtful:
         return docket
-    if any(call.effect is not Effect.PURE for call in (*docket.allowed, *doubtful)):
-        # That it was planned stands in the log before it is marked as started: when the log fails, it is sure
-        # that nothing acted.
-        await kit.daylog.sync()
-        crashpoint("log")
-    if docket.allowed or docket.refused:
-        # One durable record before any effect: a call without it never happened.  The verdict is part of it.
-        await progress.commit(
-            Step(
-                at=kit.clock.now(),
-                started=tuple(call.id for call in docket.allowed),
-                rules=docket.rules,
-                results=docket.refused,
-                settled=docket.settled,
-                marks=seen.written(docket.marks),
-            )
-        )
     begun = {call.id: call for call in progress.at.calls}
+    known = recounted(await facts(kit, progress.at), doubtful)
+    again = hear(kit, progress.at, tools, doubtful, known)
     async with asyncio.TaskGroup() as group:
         for call in docket.allowed:
-            group.create_task(_do(kit, progress, tools, begun[call.id], known))
+            group.create_task(_do(kit, progress, tools, begun[call.id], docket.reach[call.id]))
         for call in doubtful:
-            group.create_task(_settle_doubt(kit, progress, tools, call, known))
+            group.create_task(_settle_doubt(kit, progress, tools, call, again))
     return None
 
 
-async def _do(kit: Kit, progress: Progress, tools: Toolbox, call: Call, known: Facts) -> None:
+async def _begun(
+    kit: Kit, progress: Progress, tools: Toolbox, fresh: Sequence[Call], doubtful: Sequence[Call]
+) -> Docket:
+    """Judge the fresh calls, and record which of them begin; one durable record before any effect."""
+    while True:
+        at = progress.at
+        docket = hear(kit, at, tools, fresh, await facts(kit, at))
+        if docket.is_waiting and not doubtful:
+            return docket
+        if any(acts(call, tools) for call in (*docket.allowed, *doubtful)):
+            # That it was planned stands in the log before it is marked as started: when the log fails, it is
+            # sure that nothing acted.
+            await kit.daylog.sync()
+            crashpoint("log")
+        if not docket.allowed and not docket.refused:
+            return docket
+        step = Step(
+            at=kit.clock.now(),
+            started=tuple(call.id for call in docket.allowed),
+            rules=docket.rules,
+            results=tuple(docket.refused),
+            settled=docket.settled,
+            shares=tuple(docket.shares),
+            stains=stains(at, docket, tools),
+            marks=seen.written(docket.marks),
+        )
+        try:
+            await progress.commit(step)
+        except UsedUpError:
+            continue  # another run of the job was faster: the next look counts its calls
+        return docket
+
+
+async def _do(kit: Kit, progress: Progress, tools: Toolbox, call: Call, reach: Reach) -> None:
     if kit.halted() is not None:
         # It was recorded as started and has not acted, which we know for certain: it may act later.
         await progress.commit(Step(at=kit.clock.now(), taken_back=(call.id,)))
         return
-    state, content, label = await _outcome(progress, tools, call, known)
+    state, content, label = await _outcome(progress, tools, call, reach)
     crashpoint("W10")
     result = CallResult(call.id, state, content, label)
     await progress.commit(Step(at=kit.clock.now(), results=(result,)))
 
 
-async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call, known: Facts) -> None:
+async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call, again: Docket) -> None:
     if kit.halted() is not None:
         return  # a probe looks at the world: it waits, too
     tool = tools.get(call.name)
     happened = "unknown"
-    if tool is None or isinstance(tool, ControlTool) or call.effect in (Effect.PURE, Effect.KEYED):
+    reach = again.reach.get(call.id)
+    if call.effect is Effect.PURE and (tool is None or isinstance(tool, ControlTool)):
+        happened, reach = "did_not_happen", Reach()
+    elif tool is None or isinstance(tool, ControlTool) or reach is None:
+        # It may have acted under what held then; under what holds now it may neither act nor look.
+        log.warning("run %s: %s is not settled: it may not act any more", progress.at.run.id, call.name)
+    elif call.effect in (Effect.PURE, Effect.KEYED):
         happened = "did_not_happen"
     elif call.effect is Effect.PROBE:
         try:
             async with asyncio.timeout(tool.spec.timeout_seconds):
-                happened = await tool.probe(call.args, _context(progress, call, known))
+                happened = await tool.probe(call.args, _context(progress, call, reach))
         except Exception as error:  # a plug-in may raise anything, and then nothing is known
             log.warning("run %s: the probe of %s failed: %s", progress.at.run.id, call.name, error)
-    if happened == "did_not_happen":
-        await _do(kit, progress, tools, call, known)
+    if happened == "did_not_happen" and reach is not None:
+        await _do(kit, progress, tools, call, reach)
         return
     if happened == "happened":
         result = CallResult(call.id, CallState.DONE, "Interrupted, but it happened: verified.", "own")
@@ -113,29 +136,30 @@ async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call
 
 
 async def _outcome(
-    progress: Progress, tools: Toolbox, call: Call, known: Facts
+    progress: Progress, tools: Toolbox, call: Call, reach: Reach
 ) -> tuple[CallState, ToolAnswer, str]:
     tool = tools.get(call.name)
     if tool is None or isinstance(tool, ControlTool):
         names = ", ".join(tools)
         return CallState.FAILED, f"There is no tool named {call.name!r}. There are: {names}.", "own"
-    label = tool.spec.provenance
+    label, hidden = tool.spec.provenance, progress.secrets.hidden
     if wrong := wrong_arguments(tool.spec.schema, call.args):
-        return CallState.FAILED, clean(f"{call.name}: {wrong}"), "own"
+        return CallState.FAILED, clean(hidden(f"{call.name}: {wrong}")), "own"
     try:
         async with asyncio.timeout(tool.spec.timeout_seconds) as limit:
-            answer = await tool.call(call.args, _context(progress, call, known))
-            answer = clean(progress.secrets.hidden(answer))  # in this order: a cut would leave half a secret
+            answer = await tool.call(call.args, _context(progress, call, reach))
+            answer = clean(hidden(answer))  # in this order: a cut would leave half a secret
     except TimeoutError:
         if not limit.expired():
             return CallState.FAILED, f"{call.name}: timed out.", label
         return _timed_out(tool, call)
     except ToolFault as fault:
-        return CallState.FAILED, clean(fault.message + (f" ({fault.help})" if fault.help else "")), label
+        told = fault.message + (f" ({fault.help})" if fault.help else "")
+        return CallState.FAILED, clean(hidden(told)), label
     except Exception as error:
         # A plug-in may raise anything; the agent is told, the run goes on, and the log has the trace.
         log.exception("run %s: the tool %s broke", progress.at.run.id, call.name)
-        return CallState.FAILED, clean(f"{call.name} broke: {type(error).__name__}: {error}"), label
+        return CallState.FAILED, clean(hidden(f"{call.name} broke: {type(error).__name__}: {error}")), label
     return CallState.DONE, answer, label
 
 
@@ -147,18 +171,17 @@ def _timed_out(tool: Tool, call: Call) -> tuple[CallState, ToolAnswer, str]:
     return CallState.UNKNOWN, f"{call.name}: stopped after {seconds} s, its limit. {unknown}", "own"
 
 
-def _context(progress: Progress, call: Call, known: Facts) -> ToolContext:
+def _context(progress: Progress, call: Call, reach: Reach) -> ToolContext:
     job = progress.at.job
     assert job.workdir is not None, "the crontab's loader gives every job a workdir"
-    grant = grant_of(call, known)
     return ToolContext(
         run_id=progress.at.run.id,
         job=job.name,
         workdir=job.workdir,
         key=call.key,
         env=dict(job.env),
-        hosts=hosts_of(call, known),
-        network=grant is not None and grant.network,
+        hosts=reach.hosts,
+        network=reach.network,
         secret=lambda name: progress.secrets.value(job, name),
     )
 

@@ -21,8 +21,8 @@ from scheduler.core.record import Head
 from scheduler.core.restored import Restored
 from scheduler.core.run import Origin, Run, State
 from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
-from scheduler.core.trust.approval import Approval
 from scheduler.core.wakeup import Waking
+from scheduler.ports.consent import Consent
 
 Decide: TypeAlias = Callable[[FireFacts], Decision]
 
@@ -104,7 +104,7 @@ class Pruned:
         return Pruned(self.runs + other.runs, self.rows + other.rows, self.bytes + other.bytes)
 
 
-class Store(Protocol):
+class Store(Consent, Protocol):
     """What the engine needs to remember."""
 
     # -- the crontab ------------------------------------------------------------------------------
@@ -149,32 +149,6 @@ class Store(Protocol):
 
     async def unpause(self, job: str, now: datetime, next_fire: datetime | None) -> bool:
         """Let a job fire again from ``next_fire`` on; nothing missed is made up.  Resets its failures."""
-        ...
-
-    async def used_today(self, job: str, since: datetime) -> dict[str, int]:
-        """Return how many calls of each tool the job's runs have begun since an instant."""
-        ...
-
-    async def answer(
-        self, approval_id: str, now: datetime, *, approve: bool, always: bool = False, words: str = ""
-    ) -> Approval:
-        """Record a person's answer to a question, once, and wake the run that waits for it.
-
-        With ``always`` a grant for these very arguments is written for the job, in the same transaction.
-        Returns the question as it was.
-
-        Raises:
-            NotFoundError: there is no such question.
-            RefusedError: it was answered, has expired, or its run waits no longer.
-        """
-        ...
-
-    async def revoke(self, grant_id: str, now: datetime) -> str:
-        """Take back a grant that came of an approval; return the job it was for.
-
-        Raises:
-            NotFoundError: there is no such grant, or it was revoked.
-        """
         ...
 
     # -- follow-ups -------------------------------------------------------------------------------
@@ -308,9 +282,9 @@ class Store(Protocol):
         ...
 
     async def settle_notice(
-        self, notice_id: int, now: datetime, error: str, retry_at: datetime | None
+        self, notice_id: int, now: datetime, error: str, retry_at: datetime | None, *, tried: bool = True
     ) -> None:
-        """Record that a notice was sent (no error), will be tried again, or was given up."""
+        """Record that a notice was sent (no error), goes back (``tried``: it counts), or was given up."""
         ...
 
     # -- processes --------------------------------------------------------------------------------

@@ -121,9 +121,11 @@ def test_always_is_shown_and_revoked(office: Installation) -> None:
 
 
 def test_an_answer_to_nothing_is_not_found(office: Installation) -> None:
-    ask(office, "approve", "abc").is_error(3, "agentcron approvals")
+    ask(office, "approve", "abcd").is_error(3, "agentcron approvals")
+    for short in ("", "abc"):  # an empty variable must not mean "whatever waits"
+        ask(office, "approve", short).is_error(2, "too short", "agentcron approvals")
     asked(office)
-    ask(office, "deny", "zzz").is_error(3, "agentcron approvals")
+    ask(office, "deny", "zzzz").is_error(3, "agentcron approvals")
     ask(office, "trust", "revoke", "zzz").is_error(3, "agentcron trust explain")
 
 

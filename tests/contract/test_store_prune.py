@@ -56,7 +56,7 @@ async def everything(bench: Bench, days: float) -> str:
     step = Step(at=now, messages=(answer(2, "t1"),), planned=(call("t1", 2),), closed=answered(when=now))
     await commit(lease, step)
     asked = Approval(
-        *(f"a{days}", lease.run_id, "t1", KEPT.name, "post", {}, "0", "no grant", "asked"),
+        *(f"a{days}", lease.run_id, "t1", KEPT.name, "post", {}, "0", "no-grant", "why", "asked"),
         now,
         at(days * DAY + 9),
     )

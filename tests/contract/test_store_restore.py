@@ -207,7 +207,7 @@ async def test_a_report_whose_time_is_still_ahead_is_sent(bench: Bench) -> None:
 async def test_no_backup_brings_consent_back(bench: Bench) -> None:
     """What was approved may have been used since, and what was granted may have been revoked."""
     asks = [
-        Approval(name, "", "t1", "job", "post", {}, name, "no grant", "asked", at(1), at(9 * HOUR))
+        Approval(name, "", "t1", "job", "post", {}, name, "no-grant", "why", "asked", at(1), at(9 * HOUR))
         for name in ("used", "open")
     ]
     lease = await bench.running()

@@ -32,6 +32,10 @@ class Folder:
     def gate_problem(self, _command: str) -> str | None:
         return None
 
+    def command_problem(self, _command: str, _workdir: str | None, _job: str, *, at_work: bool) -> str | None:
+        assert at_work in (True, False)
+        return None
+
     def workdir_problem(self, _workdir: str, _prompt_file: str | None, _gate: str | None) -> str | None:
         return None
 

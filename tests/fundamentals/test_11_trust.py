@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from scheduler import tool
+from scheduler.adapters.trust_file import TrustFile
 from scheduler.core.run import Run, State
 from scheduler.core.trust.approval import Approval
 from scheduler.errors import NotFoundError, RefusedError
@@ -170,6 +171,19 @@ async def test_a_broken_trust_file_stops_the_job_before_any_cost(tmp_path: Path)
         assert (world.model.asks, letters) == ([], [])
 
 
+async def test_a_profile_that_cannot_be_told_for_whatever_reason_parks_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_file: TrustFile, _job: object) -> None:
+        raise RuntimeError("a fault in the reader")
+
+    monkeypatch.setattr(TrustFile, "__call__", broken)
+    async with office(tmp_path) as (world, letters):
+        run = await world.play("work")
+        assert (run.state, run.reason_code) == (State.PARKED, "trust")
+        assert (world.model.asks, letters) == ([], [])
+
+
 async def test_a_trust_file_that_others_may_write_proves_nothing(tmp_path: Path) -> None:
     async with office(tmp_path) as (world, _):
         (tmp_path / "trust.toml").write_text("")
@@ -200,7 +214,49 @@ async def test_what_two_calls_of_one_message_bring_together_asks_too(tmp_path: P
         await world.load(JOB.format(""))
         _, question = await parked(world)
         assert (question.tool, posted) == ("post", [])
-        assert "a run that nobody watches may have two of the three" in question.rule
+        assert "a run that nobody watches may have two of the three" in question.reason
+
+
+async def test_a_note_in_the_workdir_carries_nothing_past_the_rule(tmp_path: Path) -> None:
+    """One run writes what it read in the mail into a file; the next one reads it there: still mail."""
+    posted: list[Args] = []
+
+    @tool(
+        name="mail",
+        description="Mail.",
+        schema={"type": "object"},
+        effect="pure",
+        reads_untrusted=False,
+        external=False,
+    )
+    async def mail(args: Args, context: ToolContext) -> str:
+        return "The code is 1234."
+
+    @tool(
+        name="post",
+        description="Post.",
+        schema={"type": "object"},
+        reads_private=False,
+        reads_untrusted=False,
+    )
+    async def post(args: Args, context: ToolContext) -> str:
+        posted.append(args)
+        return "posted"
+
+    text = 'default = "mail"\n[profile.mail]\nbase = "act"\n[[profile.mail.grant]]\ntool = "post"\n'
+    (tmp_path / "trust.toml").write_text(text)
+    (tmp_path / "work.md").write_text("Work.")
+    async with open_world(tmp_path, tools={"mail": mail, "post": post}) as world:
+        keep = script().call("mail").call("write", file_path="note", content="1234").finish("Kept.")
+        world.script("work", keep)
+        await world.load(JOB.format(""))
+        assert (await world.play("work")).state is State.SUCCEEDED
+        world.script("work", script().call("read", file_path="note").call("post").finish("Done."))
+        run, _ = await parked(world)
+        assert posted == []
+        assert "private:workdir" in run.marks
+        assert await world.store.clean(str(world.workdir / "work"), world.clock.now()), "a person has looked"
+        assert not await world.store.clean(str(world.workdir / "work"), world.clock.now())
 
 
 async def test_what_a_run_has_read_stays_with_it_whatever_it_does_next(tmp_path: Path) -> None:

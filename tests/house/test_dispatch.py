@@ -87,21 +87,22 @@ def test_the_way_to_a_tool_has_no_second_door(name: str, where: set[str]) -> Non
     assert users(name) <= where
 
 
-def test_calls_are_judged_before_any_of_them_begins() -> None:
-    [run_calls] = [
+def order_in(function: str) -> list[str]:
+    """Return in their order the steps of dispatch that a function of ``toolcalls.py`` takes."""
+    [found] = [
         node
         for node in ast.walk(parsed("scheduler/engine/toolcalls.py"))
-        if isinstance(node, ast.AsyncFunctionDef) and node.name == "run_calls"
+        if isinstance(node, ast.AsyncFunctionDef) and node.name == function
     ]
-    order = [
-        name
-        for node in sorted(
-            (n for n in ast.walk(run_calls) if isinstance(n, ast.Call)), key=lambda n: n.lineno
-        )
-        if (name := node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", ""))
-        in ("hear", "sync", "commit", "_do", "_settle_doubt")
-    ]
-    assert order == ["hear", "sync", "commit", "_do", "_settle_doubt"]
+    calls = sorted((n for n in ast.walk(found) if isinstance(n, ast.Call)), key=lambda n: n.lineno)
+    names = (n.func.attr if isinstance(n.func, ast.Attribute) else getattr(n.func, "id", "") for n in calls)
+    return [n for n in names if n in ("_begun", "hear", "sync", "commit", "_do", "_settle_doubt")]
+
+
+def test_calls_are_judged_before_any_of_them_begins() -> None:
+    assert order_in("_begun") == ["hear", "sync", "commit"]
+    # Those of which nobody knows are judged once more: what held then may hold no longer.
+    assert order_in("run_calls") == ["_begun", "hear", "_do", "_settle_doubt"]
 
 
 def test_few_things_start_a_process() -> None:

@@ -26,6 +26,7 @@ from scheduler.core.clocks import Jump
 from scheduler.core.conversation import Call, CallState, Message, Request
 from scheduler.core.effect import Effect
 from scheduler.core.firing import Decision, Fire
+from scheduler.core.follow_up import FollowUp
 from scheduler.core.job import Job
 from scheduler.core.run import LIVE, Move
 from scheduler.core.standing import RunnerInfo, StandingOrders
@@ -51,8 +52,13 @@ def _message(seq: int, kind: str) -> Message:
     return Message(seq, role, ({"type": kind, "text": "x"},), "own", NOON)
 
 
-def life() -> list[Step]:
-    """Return the steps of an agent that calls one tool, is summed up, and then sleeps."""
+def _follow_up(run_id: str) -> FollowUp:
+    job = Job("brief/look", Every("1h", name="brief/look"), "Look again.")
+    return FollowUp(job, run_id, "t1", "pending", "untrusted", NOON, _at(86_400), fires_left=3)
+
+
+def life(run_id: str) -> list[Step]:
+    """Return the steps of an agent that calls one tool, is summed up, makes a follow-up, and then sleeps."""
     call = Call("t1", 2, 0, "shell", {}, Effect.OPAQUE, "k1")
     closed = Request(1, 1, "m", _at(3), "answered", _at(4))
     asked = Request(2, 1, "m", _at(7), covers=1)
@@ -67,6 +73,7 @@ def life() -> list[Step]:
         Step(at=_at(7), opened=asked),
         Step(at=_at(8), closed=summed),
         Step(at=_at(8), told=True),
+        Step(at=_at(8), made=(_follow_up(run_id),)),
         Step(at=_at(9), move=Move.SUSPEND, wakeups=(WakeUp(Waking.TIME, _at(100)),)),
     ]
 
@@ -83,7 +90,7 @@ async def live(path: Path) -> None:
     await store.fire(JOB, lambda _: Decision((Fire(_at(1), "fire"),), _at(3600)), _at(1))
     [lease] = await store.claim("r1", _at(1), limit=1, lease_seconds=30)
     await store.renew([lease], _at(2), 30)
-    for step in life():
+    for step in life(lease.run_id):
         await store.commit(lease, step)
     await store.wake_due(_at(100), 9)
     await store.claim("r1", _at(101), limit=1, lease_seconds=30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import sqlite3
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.adapters import daylog
 from scheduler.adapters.daylog import FileDayLog, files, hashes_in
 from scheduler.adapters.sql.audit import Audit
 from scheduler.adapters.sql.backup import back_up
@@ -95,12 +97,12 @@ async def test_no_effect_happens_while_the_log_cannot_be_written_and_then_it_goe
         assert not (world.workdir / "work" / "a.md").exists()
         with world.reader() as reader:
             assert [call.state for call in reader.calls(run.id)] == ["planned"]
-        assert await world.send_reports() == 1
+        assert await world.send_reports() == 0, "a report is an effect, too"
         await world.jump()  # the probe, in vain
         assert (await world.run(run.id)).state is State.PARKED
-        assert await world.send_reports() == 0, "the owner hears of it once"
 
         world.config.log.unlink()
+        assert await world.send_reports() == 1, "the owner hears of it once, when it can be recorded"
         await world.jump()
         assert (await world.run(run.id)).state is State.SUCCEEDED
         assert (world.workdir / "work" / "a.md").read_text() == "x"
@@ -118,7 +120,7 @@ async def test_on_a_full_disk_nothing_acts(tmp_path: Path) -> None:
             assert (run.state, run.reason_code) == (State.PARKED, "log")
             assert "no space left" in run.reason
             assert not (world.workdir / "work" / "a.md").exists()
-            assert await world.send_reports() == 1
+            assert await world.send_reports() == 0
             disk.empty()
             await world.jump()
             assert (await world.run(run.id)).state is State.SUCCEEDED
@@ -184,6 +186,25 @@ async def test_two_processes_that_copy_at_once_do_not_fork_the_log(tmp_path: Pat
         assert len({record.seq for record in records}) == len(records)
 
 
+async def test_who_keeps_the_log_locked_stalls_nothing_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_world(tmp_path) as world:
+        await prepare(world)
+        world.config.log.mkdir()
+        looks: list[float] = []
+        monkeypatch.setattr(daylog, "pause", looks.append)
+        with open(world.config.log / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            run = await world.play("work")
+        assert (run.state, run.reason_code) == (State.PARKED, "log")
+        assert "another process has kept the daily log" in run.reason
+        assert sum(looks) == pytest.approx(5 * (len(looks) // 1_000))
+        assert await world.send_reports() == 1
+        await world.jump()
+        assert (await world.run(run.id)).state is State.SUCCEEDED
+
+
 async def test_a_database_that_is_behind_its_log_is_refused(tmp_path: Path) -> None:
     async with open_world(tmp_path / "a") as world, open_world(tmp_path / "b") as other:
         await prepare(world)
@@ -245,12 +266,15 @@ async def test_the_command_reads_the_files_and_finds_what_was_changed(tmp_path: 
     assert "planned" in log("--run", run.id).stdout
     assert log("--run", "other").stdout == log("--day", "2000-01-01").stdout == ""
     assert all(json.loads(line)["job"] == "work" for line in log("--json").stdout.splitlines())
-    assert (log("--verify").returncode, log("--day", "today").returncode) == (0, 2)
+    assert log("--verify").returncode == 0
+    assert [log("--day", day).returncode for day in ("today", "2026-13-45", "20261125")] == [2, 2, 2]
     whole = path.read_bytes()
     lines = whole.splitlines(keepends=True)
     for broken, word in (
         (whole.replace(b'"write"', b'"read"', 1), "body was changed"),
         (b"".join(lines[:2] + lines[3:]), "stands where record 3 belongs"),
+        (b"".join(lines[3:]), "record 4 stands where record 1 belongs"),
+        (b"[" * 100_000 + b"\n" + whole, "no record"),
         (b"\x1b[2J nonsense\n" + whole, "no record"),
     ):
         path.write_bytes(broken)

@@ -10,7 +10,7 @@ import pytest
 
 from scheduler.core.run import State
 from scheduler.engine.settings import Settings
-from scheduler.errors import ToolFault
+from scheduler.errors import CannotWorkError, ToolFault
 from scheduler.ports.tool import ToolContext
 from scheduler.tools import grep
 from tests.kit.models import finish
@@ -76,6 +76,11 @@ async def test_f55_a_report_that_never_ends_is_killed_and_sent_again(tmp_path: P
         assert sent(s) == [("sent", "")]
 
 
+def no_sandbox() -> str:
+    """Say that there is no sandbox here."""
+    raise CannotWorkError("no sandbox in this test")
+
+
 @NEVER_ENDS
 async def test_f55_a_search_that_never_ends_is_told_and_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
@@ -84,7 +89,8 @@ async def test_f55_a_search_that_never_ends_is_told_and_killed(
     program(tmp_path, script, "grep")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(grep, "SEARCH_SECONDS", 0.5)
-    monkeypatch.setattr(grep, "_ripgrep", lambda _: None)
+    monkeypatch.setattr(grep, "_ripgrep", lambda *_: None)
+    monkeypatch.setattr(grep, "proven_program", no_sandbox)  # outside, where our own grep is found
     context = ToolContext(run_id="r", job="j", workdir=str(tmp_path / "work"), key="k", env={})
     with pytest.raises(ToolFault, match="gave up"):
         await grep.GREP.call({"pattern": "x"}, context)

@@ -43,7 +43,7 @@ async def test_sleeping_on_it_does_not_make_a_strangers_words_ones_own(tmp_path:
         assert run.state is State.SUCCEEDED
         assert set(run.marks.split("+")) == {"untrusted:read", "private:read_mail"}
         [question] = place.asked.values()
-        assert "untrusted input (read)" in question.rule
+        assert "untrusted input (fetch, read)" in question.reason
         assert (place.site.asked, place.posted) == ([], [])
 
 

@@ -67,6 +67,10 @@ def refuse(secret: str) -> str:
     raise ToolFault(f"cannot log in with {secret}", help=f"try {secret}")
 
 
+def refuse_at_length(secret: str) -> str:
+    raise ToolFault("x" * 100_990 + secret)
+
+
 def crash(secret: str) -> str:
     raise RuntimeError(f"bad token {secret}")
 
@@ -75,6 +79,7 @@ TOOLS = {
     "print_all": leaking("print_all", lambda secret: "\n".join(forms(secret).values())),
     "print_much": leaking("print_much", lambda secret: "x" * 100_995 + secret),
     "refuse": leaking("refuse", refuse),
+    "refuse_at_length": leaking("refuse_at_length", refuse_at_length),
     "crash": leaking("crash", crash),
 }
 
@@ -98,7 +103,15 @@ def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> py
 
 
 async def leak_everywhere(world: World, told: Path) -> str:
-    play = script().say("I was told CANARY").call("print_all").also("print_much").call("refuse").also("crash")
+    play = (
+        script()
+        .say("I was told CANARY")
+        .call("print_all")
+        .also("print_much")
+        .call("refuse")
+        .also("crash")
+        .also("refuse_at_length")
+    )
     play = play.note("CANARY").call("no_such_tool", word="CANARY").sleep("1h", "CANARY")
     world.script("work", play.finish("The token is CANARY"))
     world.model = Parrot(world.model.inner)
@@ -130,6 +143,7 @@ async def test_a_canary_is_found_nowhere_after_a_run_that_tried_to_print_it(
         sent = json.dumps([ask.messages for ask in world.model.asks], default=str, ensure_ascii=False)
         run = await world.run(run_id)
     assert found_under(home) == set(), "and when it is closed"
+    assert CANARY[:8] not in sent, "nor in half, where a long text was cut"
     assert run.summary == "The token is [secret TOKEN]"
     assert told.read_text() == "The token is [secret TOKEN]"
     shown = json.dumps([message.content for message in messages], ensure_ascii=False)

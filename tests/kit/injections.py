@@ -217,7 +217,7 @@ class House:
 
     def what_stopped(self, call: Call) -> str:
         """Return what is on record about a call: its rule, its result, and the question it became."""
-        asked = [each.rule for each in self.asked.values() if each.call_id == call.id]
+        asked = [each.reason for each in self.asked.values() if each.call_id == call.id]
         return "\n".join([call.rule, str(call.result), *asked])
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
+import shlex
 from urllib.parse import quote, quote_plus
 
 from scheduler.core.safe_text import safe_text
@@ -27,9 +29,16 @@ def forms(secret: str) -> dict[str, str]:
         "hex, colons": data.hex(":"),
         "python bytes": "".join(f"\\x{byte:02x}" for byte in data),
         "safe": safe_text(secret),
+        "repr": repr(secret)[1:-1],
+        "json in json": json.dumps(json.dumps(secret))[3:-3],
+        "quoted twice": quote(quote(secret, safe=""), safe=""),
+        "shell": shlex.quote(secret).strip("'"),
+        "html": html.escape(secret),
     }
     for alignment in range(3):
         around = b"x" * alignment + data + b"yz"
         for name, encode in (("std", base64.b64encode), ("url", base64.urlsafe_b64encode)):
             found[f"base64 {name} {alignment}"] = encode(around).decode()
+    for alignment in range(5):
+        found[f"base32 {alignment}"] = base64.b32encode(b"x" * alignment + data + b"yz").decode()
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.halt_file import NO_REASON, HaltFile
+from scheduler.adapters.halt_file import NO_REASON, Halt, HaltFile
 from scheduler.errors import CannotWorkError
 
 
@@ -49,6 +49,15 @@ def test_whatever_lies_there_halts_and_is_not_read(file: HaltFile, tmp_path: Pat
         (tmp_path / "secret").write_text("hunter2")
         file.path.symlink_to(tmp_path / "secret")
     assert file.reason() == NO_REASON
+
+
+def test_a_file_of_the_year_30000_halts_since_nobody_knows_when(
+    file: HaltFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write("later")
+    found = os.stat_result((*os.lstat(file.path)[:8], 1 << 60, 0))
+    monkeypatch.setattr(os, "lstat", lambda _: found)
+    assert file.look() == Halt("later", None)
 
 
 def test_a_place_that_cannot_be_looked_at_halts(tmp_path: Path) -> None:

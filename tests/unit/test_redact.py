@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import textwrap
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.core.checkpoint import Step
 from scheduler.core.redact import Redactor
 from tests.kit.secrets import forms
 
@@ -27,7 +29,7 @@ def test_a_secret_is_found_in_every_form(form: str) -> None:
     assert shown.startswith("before ")
     assert shown.endswith(" after")
     assert NAME in shown
-    assert len(shown) <= len(f"before {NAME} after") + 10, "a few characters hold neighbours, too"
+    assert len(shown) <= len(f"before {NAME} after") + 16, "a few characters hold neighbours, too"
 
 
 @pytest.mark.parametrize("alignment", range(3))
@@ -93,3 +95,15 @@ def test_no_secret_survives(secret: str, before: bytes) -> None:
     assert redactor.text(quote(secret, safe="")) == "[secret T]"
     assert "[secret T]" in redactor.text(base64.b64encode(before + data).decode())
     assert redactor.text(data.hex()) == "[secret T]"
+
+
+def test_the_longest_secret_goes_first_whatever_the_names_are() -> None:
+    redactor = Redactor({"A": frozenset({"short-secret"}), "Z": frozenset({"short-secret-and-more"})})
+    assert redactor.text("x short-secret-and-more y") == "x [secret Z] y"
+
+
+def test_a_secret_that_reads_like_a_mark_rewrites_no_mark() -> None:
+    redactor = Redactor({"T": frozenset({"untrusted"})})
+    step = Step(at=datetime(2026, 11, 23, tzinfo=UTC), marks="untrusted:fetch", reason="it is untrusted")
+    hidden = redactor.hidden(step)
+    assert (hidden.marks, hidden.reason) == ("untrusted:fetch", "it is [secret T]")

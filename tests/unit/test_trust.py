@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -103,12 +104,35 @@ def test_private_data_after_strangers_and_an_effect_asks_too() -> None:
     assert isinstance(verdict(reader, BUILT_IN["act"], "untrusted:page", "external:post"), Ask)
 
 
-def test_consent_to_the_very_arguments_is_consent() -> None:
-    exact = Grant(tool="post", exact={"to": "Ada"}, id="g1")
-    marks = ("untrusted:page", "private:mail")
+def test_always_covers_the_very_arguments_and_does_not_lift_the_rule_of_two() -> None:
+    exact = Grant(tool="post", exact={"to": "Ada", "n": 1}, id="g1")
     act = BUILT_IN["act"]
-    assert isinstance(verdict(spec(), act, *marks, args={"to": "Ada"}, always=(exact,)), Allow)
-    assert isinstance(verdict(spec(), act, *marks, args={"to": "Eve"}, always=(exact,)), Refuse)
+    same = {"n": 1, "to": "Ada"}
+    assert isinstance(verdict(spec(), act, args=same, always=(exact,)), Allow)
+    for other in ({"to": "Eve", "n": 1}, {"to": "Ada", "n": True}, {"to": "Ada", "n": 1.0}, {"to": "Ada"}):
+        assert isinstance(verdict(spec(), act, args=other, always=(exact,)), Refuse)
+    # The arguments may name a file, and nobody knows what lies in it by then.
+    marks = ("untrusted:page", "private:mail")
+    assert isinstance(verdict(spec(), act, *marks, args=same, always=(exact,)), Ask)
+
+
+def test_a_tool_that_is_all_three_by_itself_asks_at_its_first_call() -> None:
+    silent = replace(spec(private=True), reads_untrusted=True)
+    assert isinstance(verdict(silent, granting(Grant(tool="post"))), Ask)
+
+
+def test_of_two_grants_the_one_with_room_left_counts() -> None:
+    profile = granting(Grant(tool="post", per_day=1), Grant(tool="post", per_day=3))
+    answer = verdict(spec(), profile, used={"post": 2})
+    assert isinstance(answer, Allow)
+    assert answer.grant == profile.grants[1]
+
+
+def test_a_pattern_is_read_in_one_pass_whatever_the_agent_writes() -> None:
+    grant = Grant(tool="shell", args=(("command", "git log *--since=* * *x"),))
+    long = "git log " + "--since= " * 100_000  # a backtracking matcher takes hours for this
+    assert not grant.covers("shell", {"command": long}, NOW)
+    assert grant.covers("shell", {"command": long + "x"}, NOW)
 
 
 def test_a_network_for_the_shell_is_an_effect_outside() -> None:
@@ -168,6 +192,7 @@ def test_a_star_does_not_stretch_over_what_a_shell_reads(command: str) -> None:
         ("example.org", "ftp://example.org/", False),
         ("example.org", "https://ｅxample.org/", False),
         ("example.org", "https://example.org:99999/", False),
+        ("*.example.org", "http://evil.test\t.example.org/", False),
         ("example.org", "//example.org/", False),
         ("example.org", None, False),
     ],
@@ -242,9 +267,11 @@ def test_a_trust_file_is_read() -> None:
         (('["api.github.com"]', '["10.0.0.1"]'), "is no host name"),
         (('["api.github.com"]', "[]"), "hosts is empty"),
         (('["api.github.com"]', '"api.github.com"'), "should be a list of texts"),
+        (('hosts = ["api.github.com"]', 'args.url = "https://example.org/*"'), "name the hosts too"),
         (("2027-01-31", '"tomorrow"'), "is a date or an instant"),
         (("2027-01-31", "2027-01-31T00:00:00"), "has no offset"),
         (('base = "act"', 'base = "observe"'), "observe takes no grants"),
+        (('hosts = ["api.github.com"]', 'paths = ["/a/../.."]'), "is not an absolute folder"),
     ],
 )
 def test_a_broken_profile_stops_its_jobs_and_no_others(change: tuple[str, str], words: str) -> None:
@@ -256,7 +283,18 @@ def test_a_broken_profile_stops_its_jobs_and_no_others(change: tuple[str, str], 
 
 
 @pytest.mark.parametrize(
-    "text", ["profile = 3", "[profile", 'default = "nobody"', "[profiles.x]\n", "default = 1"]
+    "text",
+    [
+        "profile = 3",
+        "[profile",
+        'default = "nobody"',
+        "[profiles.x]\n",
+        "default = 1",
+        "x = " + "[" * 5_000,
+        "x = " + "9" * 5_000,
+        "[profile.x]\nexpires = 9999-12-31T23:59:59-23:59",
+    ],
+    ids=str.split("table header default key type nested digits instant"),
 )
 def test_a_broken_file_stops_every_job(text: str) -> None:
     policy = parse_policy(text, "trust.toml")

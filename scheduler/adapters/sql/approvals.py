@@ -10,13 +10,13 @@ from sqlalchemy import text
 from scheduler.adapters.sql import queries, records, rows, rows_of_trust, wakes
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import plain, to_us
-from scheduler.adapters.sql.statements import INSERT_GRANT
+from scheduler.adapters.sql.statements import INSERT_GRANT, live
 from scheduler.core.trust.approval import Approval
 from scheduler.core.trust.grant import Grant
 from scheduler.errors import NotFoundError, RefusedError
 
 _ONE = text(f"{queries.APPROVALS} WHERE a.id = :id")
-_RUN = text("SELECT state FROM runs WHERE id = :id")
+_RUN = text(f"SELECT 1 FROM runs WHERE id = :id AND {live()}")
 _ANSWER = text(
     "UPDATE approvals SET state = :state, answered_at = :now, answer = :answer"
     " WHERE id = :id AND state = 'asked' AND expires_at > :now RETURNING id"
@@ -43,9 +43,14 @@ def answer(
     if row is None:
         raise NotFoundError(f"no run asks for an approval {approval_id}", help="see: agentcron approvals")
     found = rows_of_trust.approval_from(row)
-    if connection.execute(_RUN, {"id": found.run_id}).scalar() != "parked":
+    if connection.execute(_RUN, {"id": found.run_id}).first() is None:
         raise RefusedError(
             f"run {found.run_id} waits for no answer any more", help=f"look: agentcron show {found.run_id}"
+        )
+    if grant_id and found.rule == "rule-of-two":
+        raise RefusedError(
+            f"approval {found.id} is asked by the rule of two, which no grant lifts",
+            help=f"let it happen this once: agentcron approve {found.id}",
         )
     state = "approved" if approve else "denied"
     values = {"id": found.id, "state": state, "now": to_us(now), "answer": plain(words)}

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
+from scheduler.adapters.sql import records
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import maybe_us, plain, runner_values, to_us
 from scheduler.adapters.sql.statements import INSERT_RUNNER
@@ -28,7 +29,8 @@ _TAKE = text(
 
 _SENT = text(f"UPDATE outbox SET state = 'sent', sent_at = :now, error = '' WHERE id = :id AND {_OPEN}")
 _AGAIN = text(
-    f"UPDATE outbox SET state = 'waiting', due_at = :retry_at, error = :error WHERE id = :id AND {_OPEN}"
+    f"UPDATE outbox SET state = 'waiting', tries = tries - :untried, due_at = :retry_at, error = :error"
+    f" WHERE id = :id AND {_OPEN}"
 )
 _GIVE_UP = text(f"UPDATE outbox SET state = 'given_up', error = :error WHERE id = :id AND {_OPEN}")
 
@@ -43,21 +45,30 @@ def take_notices(connection: Connection, runner: str, now: datetime, limit: int)
     found = connection.execute(
         _TAKE, {"runner": runner, "now": to_us(now), "until": until, "limit": limit}
     ).all()
+    found = sorted(found)
+    for number, run_id, job, kind, _, _, tries in found:
+        records.append(connection, now, "report", job, run_id, {"notice": number, "of": kind, "try": tries})
     return [
         Pending(number, run_id, job, Notice(kind, target, body), tries)
-        for number, run_id, job, kind, target, body, tries in sorted(found)
+        for number, run_id, job, kind, target, body, tries in found
     ]
 
 
 def settle_notice(
-    connection: Connection, notice_id: int, now: datetime, error: str, retry_at: datetime | None
+    connection: Connection,
+    notice_id: int,
+    now: datetime,
+    error: str,
+    retry_at: datetime | None,
+    *,
+    tried: bool = True,
 ) -> None:
     """See ``Store.settle_notice``."""
     values = {"id": notice_id, "now": to_us(now), "error": plain(error), "retry_at": maybe_us(retry_at)}
     if not error:
         connection.execute(_SENT, values)
     elif retry_at is not None:
-        connection.execute(_AGAIN, values)
+        connection.execute(_AGAIN, {**values, "untried": not tried})
     else:
         connection.execute(_GIVE_UP, values)
 

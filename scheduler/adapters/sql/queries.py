@@ -44,7 +44,8 @@ RUNNERS = (
 APPROVALS = f"SELECT {columns('a', APPROVAL_COLUMNS)} FROM approvals a"
 RUN_APPROVALS = f"{APPROVALS} WHERE a.run_id = :id ORDER BY a.asked_at, a.id"
 OPEN_APPROVALS = (
-    f"{APPROVALS} JOIN runs r ON r.id = a.run_id WHERE a.state = 'asked' AND r.state = 'parked'"
+    f"{APPROVALS} JOIN runs r ON r.id = a.run_id WHERE a.state = 'asked'"
+    " AND r.state IN ('queued', 'running', 'sleeping', 'parked', 'retrying')"
     " ORDER BY a.asked_at, a.id"
 )
 GRANTS = (

@@ -14,7 +14,22 @@ APPROVAL_COLUMNS = tuple(f.name for f in fields(Approval))
 
 def approval_from(row: Row) -> Approval:
     """Return the approval of a row of APPROVAL_COLUMNS."""
-    approval_id, run_id, call_id, job, tool, args, digest, rule, state, asked, expires, answered, answer = row
+    (
+        approval_id,
+        run_id,
+        call_id,
+        job,
+        tool,
+        args,
+        digest,
+        rule,
+        reason,
+        state,
+        asked,
+        expires,
+        answered,
+        answer,
+    ) = row
     return Approval(
         approval_id,
         run_id,
@@ -24,6 +39,7 @@ def approval_from(row: Row) -> Approval:
         load(args),
         digest,
         rule,
+        reason,
         state,
         from_us(asked),
         from_us(expires),
@@ -42,7 +58,8 @@ def approval_values(approval: Approval) -> dict[str, Any]:
         "tool": plain(approval.tool),
         "args": dump(dict(approval.args)),
         "digest": approval.digest,
-        "rule": plain(approval.rule),
+        "rule": approval.rule,
+        "reason": plain(approval.reason),
         "state": approval.state,
         "asked_at": to_us(approval.asked_at),
         "expires_at": to_us(approval.expires_at),

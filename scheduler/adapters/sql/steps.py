@@ -9,12 +9,11 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from scheduler.adapters.sql import finals, follow_ups, queries, records, room, rows, rows_of_trust
+from scheduler.adapters.sql import consents, finals, follow_ups, queries, records, room, rows, rows_of_trust
 from scheduler.adapters.sql.driver import Connection, Row
 from scheduler.adapters.sql.rows import maybe_us, plain, to_us
 from scheduler.adapters.sql.statements import (
     COUNT_LOST,
-    INSERT_APPROVAL,
     INSERT_CALL,
     INSERT_MESSAGE,
     INSERT_NOTICE,
@@ -83,11 +82,6 @@ _END_CALL = text(
     f" WHERE {_OPEN}"
 )
 
-_SETTLE = text(
-    "UPDATE approvals SET state = :state WHERE id = :id AND run_id = :run_id"
-    " AND state IN ('asked', 'approved') RETURNING id"
-)
-
 _CLOSE_REQUEST = text(
     "UPDATE requests SET state = :state, ended_at = :ended_at, request_id = :request_id,"
     " stop_reason = :stop_reason, input_tokens = :input_tokens, output_tokens = :output_tokens,"
@@ -115,21 +109,19 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
         connection.execute(INSERT_MESSAGE, [rows.message_values(run_id, m) for m in step.messages])
     if step.frame is not None:
         connection.execute(_FRAME, {"id": run_id, "frame": rows.frame_text(step.frame)})
+    if step.gate:
+        records.append(connection, step.at, "gate", job, run_id)
     if step.told:
         connection.execute(_TOLD, {"id": run_id})
     if step.planned:
         connection.execute(INSERT_CALL, [rows.call_values(run_id, call) for call in step.planned])
         _note_effects(connection, job, run_id, step)
+    consents.note(connection, job, run_id, step)
     _advance_calls(connection, job, run_id, step)
     for name in step.unmade:  # first: one that is cancelled leaves its name to another
         follow_ups.end(connection, name, step.at, f"cancelled by run {run_id}", run_id)
     for made in step.made:
         follow_ups.make(connection, made, step.at)
-    if step.asks:
-        connection.execute(INSERT_APPROVAL, [rows_of_trust.approval_values(each) for each in step.asks])
-    for approval_id, state in step.settled.items():
-        values = {"id": approval_id, "run_id": run_id, "state": state}
-        _must_hit(connection, _SETTLE, values, "approval")
     if step.opened is not None:
         if step.cap is not None:
             room.require(connection, root_of(job), step.cap)
@@ -178,7 +170,7 @@ def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, 
 def _note_effects(connection: Connection, job: str, run_id: str, step: Step) -> None:
     """Record what is about to act: an effect waits until this record stands in the daily log."""
     for call in step.planned:
-        if call.effect is not Effect.PURE:
+        if call.effect is not Effect.PURE or call.id in step.external:
             body = {"call": call.id, "tool": call.name, "args": digest(canonical(call.args))}
             records.append(connection, step.at, "planned", job, run_id, body)
 
@@ -306,6 +298,7 @@ def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel
             for wakeup in step.wakeups
         ]
         connection.execute(INSERT_WAKEUP, waits)
+        consents.hurry(connection, lease.run_id, step)
     return False
 
 
@@ -374,6 +367,7 @@ def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoin
         calls=tuple(map(rows.call_from, connection.execute(_LAST_CALLS, values))),
         woken=rows.woken_from(woken),
         approvals=tuple(map(rows_of_trust.approval_from, connection.execute(_APPROVALS, values))),
+        stained=consents.is_stained(connection, job.workdir),
         always=tuple(map(rows_of_trust.grant_from, connection.execute(_GRANTS, {"job": run.job}))),
         failures=len(failed),
         failed_attempt=failed[-1] if failed else 0,

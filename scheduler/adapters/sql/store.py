@@ -11,6 +11,7 @@ from typing import TypeVar
 from scheduler.adapters.sql import (
     approvals,
     claims,
+    consents,
     fires,
     follow_ups,
     jumps,
@@ -152,6 +153,10 @@ class SqlStore:
         """Take back a grant that came of an approval."""
         return await self._write(points.PERSON, lambda c: approvals.revoke(c, grant_id, now))
 
+    async def clean(self, workdir: str, now: datetime) -> bool:
+        """Forget that private data may lie in a workdir."""
+        return await self._write(points.PERSON, lambda c: consents.clean(c, workdir, now))
+
     # -- follow-ups -------------------------------------------------------------------------------
     async def family(self, root: str, since: datetime) -> Family:
         """Return the follow-ups of a job, and how many were made since an instant."""
@@ -244,10 +249,11 @@ class SqlStore:
         return await self._write(points.OUTBOX, lambda c: outbox.take_notices(c, runner, now, limit))
 
     async def settle_notice(
-        self, notice_id: int, now: datetime, error: str, retry_at: datetime | None
+        self, notice_id: int, now: datetime, error: str, retry_at: datetime | None, *, tried: bool = True
     ) -> None:
         """Record what became of a notice."""
-        await self._write(points.SETTLED, lambda c: outbox.settle_notice(c, notice_id, now, error, retry_at))
+        settle = outbox.settle_notice
+        await self._write(points.SETTLED, lambda c: settle(c, notice_id, now, error, retry_at, tried=tried))
 
     # -- processes --------------------------------------------------------------------------------
     async def enter(self, runner: RunnerInfo) -> None:

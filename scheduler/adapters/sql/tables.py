@@ -268,6 +268,7 @@ class ApprovalRow(Table, table=True):
     args: str = _text()
     digest: str = _text()
     rule: str = _text()
+    reason: str = _text()
     state: str = _text()
     asked_at: int = _big()
     expires_at: int = _big()

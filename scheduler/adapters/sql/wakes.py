@@ -94,7 +94,9 @@ def wake_due(connection: Connection, now: datetime, limit: int) -> list[Roused]:
 def answered(connection: Connection, run_id: str, now: datetime) -> None:
     """Wake a parked run whose question a person has answered; what it was told before is kept."""
     row = connection.execute(_STATE, {"id": run_id}).first()
-    since, woken = (maybe_from_us(row[1]), woken_from(row[2])) if row else (None, None)
+    if row is None or row[0] != "parked":
+        return  # it works, or waits for something else: it finds the answer when it comes to the call
+    since, woken = maybe_from_us(row[1]), woken_from(row[2])
     told = _keep_untold(woken, Woken(Waking.APPROVAL, now, None, since))
     connection.execute(_WAKE, {"id": run_id, "woken": woken_text(told), "free": True, "by_person": False})
     drop_wakeups(connection, [run_id], now)

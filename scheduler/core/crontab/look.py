@@ -27,6 +27,16 @@ class Look(Protocol):
                 else a program to be found on PATH.
         """
 
+    def command_problem(self, command: str, workdir: str | None, job: str, *, at_work: bool) -> str | None:
+        """Return why a gate or a report must not be, in one sentence, or None when it may.
+
+        A command that runs a file of the agent's workdir lets the agent run it, outside of any sandbox.
+
+        Args:
+            workdir: the absolute path that the job names, or None for the default one.
+            at_work: whether the command runs in the workdir, as a gate does.
+        """
+
     def workdir_problem(self, workdir: str, prompt_file: str | None, gate: str | None, /) -> str | None:
         """Return why an agent must not work in this folder, in one sentence, or None when it may.
 

@@ -18,7 +18,8 @@ class Approval:
 
     Args:
         digest: of tool, arguments, run and policy; see ``digest``.
-        rule: why a person is asked, in one sentence.
+        rule: which rule asks: ``no-grant`` or ``rule-of-two``.
+        reason: why, in one sentence.
         answer: what the person said with a denial.
     """
 
@@ -30,6 +31,7 @@ class Approval:
     args: Mapping[str, Any]
     digest: str
     rule: str
+    reason: str
     state: ApprovalState
     asked_at: datetime
     expires_at: datetime
@@ -39,6 +41,16 @@ class Approval:
     def allows(self, digest: str, now: datetime) -> bool:
         """Whether it is the consent to the call that has this digest."""
         return self.state == "approved" and self.digest == digest and now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many calls of a tool that begin now, where a grant allows ``most`` of them since ``since``."""
+
+    tool: str
+    calls: int
+    most: int
+    since: datetime
 
 
 def digest(run_id: str, tool: str, args: Mapping[str, Any], policy_version: str) -> str:

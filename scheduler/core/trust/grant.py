@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
+from scheduler.core.addresses import host_granted, parse
 from scheduler.core.instants import from_iso, to_iso
+from scheduler.errors import ToolFault
 
 # No sign that a shell reads, no quote, no control character: a star must not stretch over ``; rm -rf``.
-_STAR = r"[A-Za-z0-9 _./:=@%+,-]*"
+_STAR = re.compile(r"[A-Za-z0-9 _./:=@%+,-]*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class Grant:
         """Whether it allows this call, its number apart."""
         if tool != self.tool or self.is_over(now):
             return False
-        if self.exact is not None and dict(args) != dict(self.exact):
+        if self.exact is not None and canonical(args) != canonical(self.exact):
             return False
         if not all(fits(pattern, args.get(name)) for name, pattern in self.args):
             return False
@@ -112,24 +114,41 @@ def fits(pattern: str, value: object) -> bool:
     """Whether a text is what a pattern with stars allows."""
     if not isinstance(value, str):
         return False
-    wanted = _STAR.join(re.escape(part) for part in pattern.split("*"))
-    return re.fullmatch(wanted, value) is not None
+    first, *rest = pattern.split("*")
+    if not rest:
+        return value == pattern
+    *middle, last = rest
+    end = len(value) - len(last)
+    if not value.startswith(first) or not value.endswith(last) or end < len(first):
+        return False
+    # From left to right, each part at its first place: one pass, whatever the agent writes.
+    at = len(first)
+    for part in middle:
+        found = value.find(part, at, end)
+        if found < 0 or not _STAR.match(value[at:found]):
+            return False
+        at = found + len(part)
+    return _STAR.match(value[at:end]) is not None
 
 
 def is_host(pattern: str, url: object) -> bool:
-    """Whether a URL names this host, by http or https, with no name or password before it."""
-    if not isinstance(url, str) or not url.isascii():
-        return False
+    """Whether a URL names this host; read by the very reader that the fetch tool uses."""
+    return bool(host := host_of(url)) and host_granted(host, (pattern,))
+
+
+def host_of(url: object) -> str:
+    """Return the canonical host of a plain http or https URL, or an empty text."""
+    if not isinstance(url, str):
+        return ""
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc or "\\" in url:
-        return False
-    if pattern.startswith("*."):
-        return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
-    return host == pattern.lower()
+        return parse(url).host
+    except ToolFault:
+        return ""
+
+
+def canonical(args: Mapping[str, Any]) -> str:
+    """Return arguments as JSON in one form: keys sorted, and 1 is neither 1.0 nor true."""
+    return json.dumps(dict(args), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def is_below(folder: str, path: object) -> bool:

@@ -68,16 +68,16 @@ def judge(tool: Declared, args: Mapping[str, Any], facts: Facts) -> Verdict:
     if profile.base == "observe" and (tool.effect is not Effect.PURE or tool.external):
         return Refuse("observe", f"{tool.name} is no pure tool, and this job may only observe")
     grants = (*profile.grants, *facts.always)
-    grant = next((g for g in grants if g.covers(tool.name, args, facts.now)), None)
+    covering = [g for g in grants if g.covers(tool.name, args, facts.now)]
+    used = facts.used_today.get(tool.name, 0)
+    # The first that has room left today; where none has, the first, so that its number can be told.
+    grant = next((g for g in covering if g.per_day is None or used < g.per_day), next(iter(covering), None))
     external = tool.external or (grant is not None and grant.network)
     third = _rule_of_two(tool, facts.marks, external=external)
-    if grant is not None and grant.exact is not None:
-        third = ""  # a person has consented to these very arguments: no secret can hide in them
     if not external:
         return Ask("rule-of-two", third, grant) if third else Allow("workdir", grant)
     if grant is None:
         return _uncovered(tool, grants, facts)
-    used = facts.used_today.get(tool.name, 0)
     if grant.per_day is not None and used >= grant.per_day:
         return _beyond(
             profile, f"{tool.name} was used {used} times today, and the grant allows {grant.per_day}"
@@ -96,13 +96,16 @@ def _rule_of_two(tool: Declared, marks: frozenset[str], *, external: bool) -> st
         now.add(EXTERNAL)
     if not now:
         return ""  # it reads what it may, and acts nowhere: whatever it brings is judged at the next effect
+    if tool.reads_untrusted:
+        now.add(UNTRUSTED)
     have = kinds(marks) & {UNTRUSTED, PRIVATE, EXTERNAL}
     if have | now != {UNTRUSTED, PRIVATE, EXTERNAL}:
         return ""
-    sources = ", ".join(sorted(mark.partition(":")[2] for mark in marks if mark.startswith(UNTRUSTED)))
+    sources = {mark.partition(":")[2] for mark in marks if mark.startswith(UNTRUSTED)}
+    sources |= {tool.name} if tool.reads_untrusted else set()
     return (
-        f"{tool.name} would bring together untrusted input ({sources}), private data and an effect outside; "
-        "a run that nobody watches may have two of the three"
+        f"{tool.name} would bring together untrusted input ({', '.join(sorted(sources))}), private data and "
+        "an effect outside; a run that nobody watches may have two of the three"
     )
 
 

@@ -88,9 +88,15 @@ class Policy:
 def parse_policy(text: str, file: str) -> Policy:
     """Return the policy that a trust file holds; what is wrong is named in it, never guessed around."""
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return _policy(tomllib.loads(text), text, file)
+    except RecursionError:
+        return Policy(fault=f"{file}: it is nested too deeply")
+    except (ValueError, OverflowError) as error:
+        # Of the reader itself, and of numbers and instants that it takes and Python cannot hold.
         return Policy(fault=f"{file}: {error}")
+
+
+def _policy(document: dict[str, Any], text: str, file: str) -> Policy:
     try:
         _known(document, _TOP_KEYS, "")
         profiles = _a(dict, document.get("profile", {}), "profile", "a table")
@@ -141,8 +147,11 @@ def _grant(values: object, where: str, expires: datetime | None) -> Grant:
         if not _HOST.match(host):
             raise ConfigError(f"{where}.hosts: {host!r} is no host name, nor *. and a host name")
     paths = _texts(table, "paths", where)
+    if "url" in args and not hosts:
+        # A star fits `.`, `/` and `@`, so such a pattern would name hosts that nobody meant.
+        raise ConfigError(f"{where}.args.url is no limit by itself; name the hosts too: hosts = [...]")
     for path in paths:
-        if not path.startswith("/") or "*" in path:
+        if not path.startswith("/") or "*" in path or ".." in path.split("/"):
             raise ConfigError(f"{where}.paths: {path!r} is not an absolute folder")
     own = _instant(table.get("expires"), f"{where}.expires")
     return Grant(

@@ -14,6 +14,9 @@ from scheduler.core.checkpoint import Step
 from scheduler.core.conversation import Call
 from scheduler.core.effect import Effect
 
+WORKDIR = "workdir"
+"""The source of what is read in a folder where an earlier run may have left private data."""
+
 UNTRUSTED, PRIVATE, EXTERNAL = "untrusted", "private", "external"
 
 TRUSTED_LABELS = frozenset({"owner", "own"})

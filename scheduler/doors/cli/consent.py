@@ -12,10 +12,13 @@ from scheduler.core.instants import describe_seconds
 from scheduler.core.trust.approval import Approval
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import fold
+from scheduler.doors.cli.halt import hint_if_halted
 from scheduler.doors.cli.out import say
 from scheduler.doors.cli.steer import say_if_nobody, with_app
 from scheduler.doors.cli.times import wall
-from scheduler.errors import NotFoundError
+from scheduler.errors import NotFoundError, UsageError
+
+_LEAST_ID = 4
 
 
 def _open(config: Config) -> list[Approval]:
@@ -52,13 +55,18 @@ def approvals_command(config: Config, as_json: bool) -> int:
         left = describe_seconds(max(0.0, (each.expires_at - now).total_seconds()))
         say(f"{each.id}  {each.job}, run {each.run_id}: {each.tool}    counts as denied in {left}")
         for name, value in each.args.items():
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            text = value if _is_plain(value) else json.dumps(value, ensure_ascii=False)
             for line in fold(f"{name}: {text}", indent="      "):
                 say(f"    {line}")
-        for line in fold(f"because {each.rule}", indent="    "):
+        for line in fold(f"because {each.reason}", indent="    "):
             say(f"    {line}")
         say(f"    agentcron approve {each.id}    agentcron deny {each.id}")
     return 0
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a text can be shown as it is: folding keeps neither line ends nor blanks in a row."""
+    return isinstance(value, str) and "  " not in value and not any(ord(sign) < 32 for sign in value)
 
 
 def _as_json(each: Approval) -> dict[str, Any]:
@@ -69,6 +77,7 @@ def _as_json(each: Approval) -> dict[str, Any]:
         "tool": each.tool,
         "args": dict(each.args),
         "rule": each.rule,
+        "reason": each.reason,
         "asked_at": out.iso(each.asked_at),
         "expires_at": out.iso(each.expires_at),
     }
@@ -95,6 +104,9 @@ def deny_command(config: Config, id: str, reason: str) -> int:
 
 
 def _answer(config: Config, prefix: str, *, approve: bool, always: bool = False, words: str = "") -> None:
+    if len(prefix) < _LEAST_ID:
+        # `approve "$ID"` with a variable that is empty must not mean "whatever waits".
+        raise UsageError(f'"{prefix}" is too short for an id', help="see: agentcron approvals")
     if not config.database.exists():
         raise NotFoundError(f"no run asks for an approval {prefix}", help="see: agentcron approvals")
     approval_id = _find(config, prefix)
@@ -109,5 +121,6 @@ def _answer(config: Config, prefix: str, *, approve: bool, always: bool = False,
         if always:
             say(f"{asked.job} may do this from now on; see and revoke: agentcron trust explain {asked.job}")
         await say_if_nobody(app)
+        hint_if_halted(config)
 
     with_app(config, work)

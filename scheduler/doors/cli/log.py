@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import click
@@ -13,8 +13,6 @@ from scheduler.core.record import Head, Record, flaw, from_line
 from scheduler.doors.cli.out import hint, say
 from scheduler.doors.cli.params import JOB
 from scheduler.errors import NotFoundError, UsageError
-
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @click.command("log", epilog="Example:  agentcron log --run k7q2m4xa --verify")
@@ -32,8 +30,8 @@ def log_command(
     Each record carries the hash of the one before it, so --verify finds what was changed or cut out.  It does
     not find a log and a database that somebody wrote anew from the first record on.
     """
-    if day is not None and not _DAY.fullmatch(day):
-        raise UsageError(f"{day!r} is no day", help="write it as 2026-11-25")
+    if day is not None:
+        _require_day(day)
     from scheduler.adapters.daylog import files
 
     found = files(config.log)
@@ -53,6 +51,15 @@ def log_command(
         last = list(_records(found[-1:]))[-1:]
         head = f"ends with record {last[0].seq}, {last[0].hash[:12]}" if last else "is empty"
         hint(f"log: the chain holds and fits the database; it {head} (L0: a full rewrite is not detected)")
+
+
+def _require_day(text: str) -> None:
+    try:
+        is_day = date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        is_day = False
+    if not is_day:
+        raise UsageError(f"{text!r} is no day", help="write it as 2026-11-25")
 
 
 def _told(record: Record) -> str:
@@ -76,7 +83,7 @@ def _flaws(config: Config, found: list[Path]) -> list[str]:
     from scheduler.adapters.daylog import hashes_in, newest_of, read
 
     flaws: list[str] = []
-    before: Head | None = None
+    before: Head | None = Head()  # the first record of all is never removed
     stored = hashes_in(config.database) if config.database.exists() else {}
     for path in found:
         for number, line in enumerate(read(path), 1):
@@ -86,7 +93,7 @@ def _flaws(config: Config, found: list[Path]) -> list[str]:
                 flaws.append(f"{path.name}, line {number}: it is no record")
                 before = None
                 continue
-            wrong = flaw(record, before if before is not None or flaws else _first(record))
+            wrong = flaw(record, before)
             if not wrong and record.line().encode() != line:
                 wrong = f"record {record.seq}: it was written in another form"
             if not wrong and stored.get(record.seq, record.hash) != record.hash:
@@ -101,8 +108,3 @@ def _flaws(config: Config, found: list[Path]) -> list[str]:
     if newest is not None and before is not None and newest.seq > before.seq:
         hint(f"log: {newest.seq - before.seq} records of the database are not copied yet")
     return flaws
-
-
-def _first(record: Record) -> Head | None:
-    """Return what the first line must follow: nothing, if it is the first record of all."""
-    return Head() if record.seq == 1 else None

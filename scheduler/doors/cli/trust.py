@@ -137,3 +137,20 @@ def revoke_command(config: Config, id: str) -> int:
 
     with_app(config, work)
     return 0
+
+
+@trust_command.command("clean", epilog="Example:  agentcron trust clean morning-brief")
+@click.argument("job", type=JOB)
+@click.pass_obj
+def clean_command(config: Config, job: str) -> int:
+    """Say that nothing private lies in JOB's workdir any more: you have looked, or emptied it."""
+    found = find_job(read_orders(config), job)
+
+    async def work(app: Any) -> None:
+        if await app.kit.store.clean(found.workdir or "", app.kit.clock.now()):
+            say(f"the workdir of {found.name} counts as clean: {found.workdir}")
+        else:
+            say(f"the workdir of {found.name} was clean: {found.workdir}")
+
+    with_app(config, work)
+    return 0

@@ -35,6 +35,10 @@ class FakeLook:
     def gate_problem(self, command: str) -> str | None:
         return f"{command} does not exist" if command.endswith("missing.sh") else None
 
+    def command_problem(self, _command: str, _workdir: str | None, _job: str, *, at_work: bool) -> str | None:
+        assert at_work in (True, False)
+        return None
+
     def workdir_problem(self, workdir: str, prompt_file: str | None, gate: str | None) -> str | None:
         inside = [
             path for path in ("/etc/agents/crontab", prompt_file, gate) if path and path.startswith(workdir)

@@ -1,0 +1,88 @@
+"""What a step says of consent: shares of a day's grant, questions put and settled, private data in a workdir.
+
+Each function is a part of the unit that writes the step.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import text
+
+from scheduler.adapters.sql import approvals, records, rows_of_trust
+from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.rows import to_us
+from scheduler.adapters.sql.statements import INSERT_APPROVAL, many
+from scheduler.core.checkpoint import Step
+from scheduler.core.follow_up import root_of
+from scheduler.errors import RefusedError, UsedUpError
+
+STAIN = "private:"
+"""What the keys in ``meta`` begin with that name workdirs where private data may lie."""
+
+_SETTLE = text(
+    "UPDATE approvals SET state = :state WHERE id = :id AND run_id = :run_id"
+    " AND state IN ('asked', 'approved') RETURNING id"
+)
+_STAIN = text("INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO NOTHING")
+# The keys of all stains are a range: ";" comes after ":".
+_INSIDE = "(key = :key OR substr(key, 1, length(:key) + 1) = :key || '/')"
+_AROUND = "substr(:key, 1, length(key) + 1) = key || '/'"
+_STAINS = f"key >= '{STAIN}' AND key < '{STAIN[:-1]};'"
+_STAINED = text(f"SELECT key FROM meta WHERE {_STAINS} AND ({_INSIDE} OR {_AROUND}) ORDER BY key")
+_CLEAN = text(f"DELETE FROM meta WHERE {_STAINS} AND {_INSIDE} RETURNING key")
+_HURRY = text(
+    "UPDATE wakeups SET due = :now WHERE run_id = :run_id AND state = 'open' AND kind = 'approval'"
+    " AND EXISTS (SELECT 1 FROM approvals a WHERE a.id IN :ids AND a.state <> 'asked')"
+).bindparams(many("ids"))
+_HURRIED = text("UPDATE runs SET wake_at = (SELECT min(due) FROM wakeups w WHERE w.run_id = :run_id"
+                " AND w.state = 'open') WHERE id = :run_id")  # fmt: skip
+
+
+def note(connection: Connection, job: str, run_id: str, step: Step) -> None:
+    """Write what a step says of consent, before its calls are marked as started.
+
+    Raises:
+        UsedUpError: a grant allows no such call today any more.
+    """
+    for share in step.shares:
+        used = approvals.used_since(connection, root_of(job), share.since).get(share.tool, 0)
+        together = sum(each.calls for each in step.shares if each.tool == share.tool)
+        if used + together > share.most:
+            raise UsedUpError(f"{share.tool} was begun {used} times today of {share.most}")
+    if step.stains:
+        connection.execute(_STAIN, {"key": STAIN + step.stains, "value": str(to_us(step.at))})
+    if step.asks:
+        connection.execute(INSERT_APPROVAL, [rows_of_trust.approval_values(each) for each in step.asks])
+    for approval_id, state in step.settled.items():
+        values = {"id": approval_id, "run_id": run_id, "state": state}
+        if connection.execute(_SETTLE, values).first() is None:
+            raise ValueError(f"run {run_id} has no open approval {approval_id}")
+
+
+def hurry(connection: Connection, run_id: str, step: Step) -> None:
+    """Wake a run at once that rests for a question which somebody answered while it came to rest."""
+    if not step.awaits:
+        return
+    values = {"run_id": run_id, "now": to_us(step.at), "ids": list(step.awaits)}
+    connection.execute(_HURRY, values)
+    connection.execute(_HURRIED, {"run_id": run_id})
+
+
+def is_stained(connection: Connection, workdir: str | None) -> bool:
+    """Whether private data may lie in a workdir: in itself, in one inside it, or in one around it."""
+    return workdir is not None and connection.execute(_STAINED, {"key": STAIN + workdir}).first() is not None
+
+
+def clean(connection: Connection, workdir: str, now: datetime) -> bool:
+    """See ``Consent.clean``."""
+    known = bool(connection.execute(_CLEAN, {"key": STAIN + workdir}).all())
+    around = connection.execute(_STAINED, {"key": STAIN + workdir}).scalar()
+    if around is not None:
+        outer = str(around).removeprefix(STAIN)
+        raise RefusedError(
+            f"{workdir} lies in {outer}, which is not clean", help="clean the job of that folder"
+        )
+    if known:
+        records.append(connection, now, "clean", "", "", {"by": "person", "workdir": workdir})
+    return known

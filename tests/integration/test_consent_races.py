@@ -1,0 +1,58 @@
+"""Races around consent: two runs at one grant, and answers that come while a run is at work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scheduler.core.run import State
+from tests.kit.models import call, finish
+from tests.kit.stage import Recorder, stage
+
+pytestmark = pytest.mark.anyio
+
+ONE_A_DAY = 'default = "x"\n[profile.x]\nbase = "act"\n[[profile.x.grant]]\ntool = "post"\nper_day = 1\n'
+
+
+async def test_of_two_runs_at_a_grant_of_one_a_day_one_acts(tmp_path: Path) -> None:
+    (tmp_path / "trust.toml").write_text(ONE_A_DAY)
+    post = Recorder("post", "opaque", external=True)
+    lines = (call(("post", {})), call(("post", {})), finish(), finish())
+    async with stage(tmp_path, *lines, options="overlap=allow", recorders=(post,)) as s:
+        runs = [await s.fire(), await s.fire()]
+        await s.world.settle()
+        rules = sorted(each.rule for run in runs for each in s.calls(run) if each.name == "post")
+        assert (rules, len(post.calls)) == (["grant", "no-grant"], 1)
+
+
+async def test_both_questions_of_a_message_are_answered_in_one_go(tmp_path: Path) -> None:
+    post = Recorder("post", "opaque", external=True)
+    async with stage(tmp_path, call(("post", {"n": 1}), ("post", {"n": 2})), recorders=(post,)) as s:
+        run = await s.play()
+        with s.world.glance() as glance:
+            questions = glance.open_approvals()
+        assert len(questions) == 2
+        for question in questions:  # the first answer queues the run; the second comes while it is queued
+            await s.world.store.answer(question.id, s.world.clock.now(), approve=True)
+        await s.world.settle()
+        assert (await s.world.run(run.id)).state is State.SUCCEEDED
+        assert len(post.calls) == 2
+
+
+async def test_an_answer_that_comes_while_the_run_comes_to_rest_wakes_it_at_once(tmp_path: Path) -> None:
+    slow = Recorder("post", "opaque", external=True)
+    async with stage(tmp_path, call(("post", {"n": 1}), ("post", {"n": 2})), recorders=(slow,)) as s:
+        run = await s.play()
+        with s.world.glance() as glance:
+            first, second = glance.open_approvals()
+
+        async def answer_the_other(_: object) -> str:
+            await s.world.store.answer(second.id, s.world.clock.now(), approve=False)
+            return "ok"
+
+        slow.then = answer_the_other
+        await s.world.store.answer(first.id, s.world.clock.now(), approve=True)
+        await s.world.settle()
+        assert (await s.world.run(run.id)).state is State.SUCCEEDED
+        assert (len(slow.calls), s.world.clock.now()) == (1, first.asked_at), "no time has passed"

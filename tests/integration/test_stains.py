@@ -1,0 +1,52 @@
+"""Where private data may lie: a workdir's mark counts for the folders inside it and around it, no others."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from scheduler.adapters.sql import consents
+from scheduler.adapters.sql.driver import Connection
+from scheduler.core.checkpoint import Step
+from scheduler.errors import RefusedError
+from scheduler.testing.world import open_world
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def marked() -> Iterator[Connection]:
+    """A database in which /home/a/work alone is marked."""
+    with closing(sqlite3.connect(":memory:")) as driver:
+        driver.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT)")
+        driver.execute("INSERT INTO meta VALUES ('restored', '1'), ('private;', '1')")
+        connection = Connection(driver)
+        consents.note(connection, "a", "r1", Step(at=NOON, stains="/home/a/work"))
+        yield connection
+
+
+@pytest.mark.parametrize("folder", ["/home/a/work", "/home/a/work/deep/er", "/home/a", "/home"])
+def test_the_folder_itself_what_lies_in_it_and_what_holds_it(marked: Connection, folder: str) -> None:
+    assert consents.is_stained(marked, folder)
+
+
+@pytest.mark.parametrize("folder", [None, "/home/a/work2", "/home/a/wor", "/home/b", "/home/%/work", ";"])
+def test_no_other(marked: Connection, folder: str | None) -> None:
+    assert not consents.is_stained(marked, folder)
+
+
+async def test_a_person_cleans_a_folder_with_all_in_it_but_not_what_lies_in_a_marked_one(
+    tmp_path: Path,
+) -> None:
+    async with open_world(tmp_path) as world:
+        now = world.clock.now()
+        await world.store._write("person", lambda c: consents.note(c, "a", "r", Step(at=now, stains="/w/a")))
+        with pytest.raises(RefusedError, match="/w/a/b lies in /w/a, which is not clean"):
+            await world.store.clean("/w/a/b", now)
+        assert await world.store.clean("/w", now)
+        assert not await world.store.clean("/w/a", now)
