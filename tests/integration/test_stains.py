@@ -21,21 +21,21 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 def marked() -> Iterator[Connection]:
-    """A database in which /home/a/work alone is marked."""
+    """A database in which /srv/a/work alone is marked."""
     with closing(sqlite3.connect(":memory:")) as driver:
         driver.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT)")
         driver.execute("INSERT INTO meta VALUES ('restored', '1'), ('private;', '1')")
         connection = Connection(driver)
-        consents.note(connection, "a", "r1", Step(at=NOON, stains="/home/a/work"))
+        consents.note(connection, "a", "r1", Step(at=NOON, stains="/srv/a/work"))
         yield connection
 
 
-@pytest.mark.parametrize("folder", ["/home/a/work", "/home/a/work/deep/er", "/home/a", "/home"])
+@pytest.mark.parametrize("folder", ["/srv/a/work", "/srv/a/work/deep/er", "/srv/a", "/srv"])
 def test_the_folder_itself_what_lies_in_it_and_what_holds_it(marked: Connection, folder: str) -> None:
     assert consents.is_stained(marked, folder)
 
 
-@pytest.mark.parametrize("folder", [None, "/home/a/work2", "/home/a/wor", "/home/b", "/home/%/work", ";"])
+@pytest.mark.parametrize("folder", [None, "/srv/a/work2", "/srv/a/wor", "/srv/b", "/srv/%/work", ";"])
 def test_no_other(marked: Connection, folder: str | None) -> None:
     assert not consents.is_stained(marked, folder)
 
