@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,15 +20,6 @@ def pytest_report_header() -> str:
     from tests.kit.soak import SEED_VARIABLE, SOAK, draw_seed
 
     return f"random tests: {SEED_VARIABLE}={draw_seed()}{', long forms' if SOAK else ''}"
-
-
-def pytest_collection_finish() -> None:
-    """Judge no random test by its speed: a machine may be busy."""
-    if "hypothesis" in sys.modules:
-        from hypothesis import settings
-
-        settings.register_profile("any speed", deadline=None)
-        settings.load_profile("any speed")
 
 
 @pytest.fixture(scope="session")

@@ -239,7 +239,7 @@ async def test_a_job_that_is_woken_too_often_waits_for_the_hour_to_pass(tmp_path
         await world.jump()
         assert world.clock.now() - start == timedelta(minutes=70), "an hour after the first of the two"
         assert len(asks) == 4
-        assert "You are awake" in str(asks[-1].messages[-1]), "it is told of its sleep as if it had just ended"
+        assert "You are awake" in str(asks[-1].messages[-1]), "it is told of its sleep, late as it is"
 
 
 async def test_a_person_wakes_a_run_as_often_as_they_like(tmp_path: Path) -> None:
