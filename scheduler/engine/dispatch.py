@@ -164,7 +164,7 @@ def _has_room(at: Checkpoint, known: Facts, docket: Docket) -> bool:
     if most is None:
         return True
     if known.outside_today + docket.outside >= most:
-        docket.over = f"the job has acted {most} times outside its workdir today, its limit"
+        docket.over = f"the job has acted outside its workdir {most} of {most} times today"
         return False
     docket.outside += 1
     docket.shares.append(Share(OUTSIDE, 1, most, day_start(known.now, at.job.tz)))

@@ -65,5 +65,5 @@ async def too_awake(kit: Kit, at: Checkpoint) -> Step | None:
     wakes = await kit.store.wakes_since(at.job.name, now - _HOUR, most + 1)
     if len(wakes) <= most:
         return None
-    reason = f"its job was woken {most} times within an hour, its limit"
+    reason = f"the job was woken more often than {most} an hour"
     return backed_off(reason, WAKES_CODE, "the hour to pass", now, wakes[-1] + _HOUR)

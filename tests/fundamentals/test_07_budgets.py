@@ -189,7 +189,7 @@ async def test_a_job_acts_outside_so_often_a_day_and_goes_on_with_the_next(tmp_p
 
         assert first.state is State.SUCCEEDED
         assert (second.state, second.reason_code) == (State.PARKED, "effects-day")
-        assert second.reason == "the job has acted 3 times outside its workdir today, its limit"
+        assert second.reason == "the job has acted outside its workdir 3 of 3 times today"
         assert posted == [{"to": "Ada"}, {"to": "Bob"}, {"to": "Ada"}]
 
         await world.jump()  # midnight
@@ -233,7 +233,7 @@ async def test_a_job_that_is_woken_too_often_waits_for_the_hour_to_pass(tmp_path
         await world.jump()
         run = await world.run(run.id)
         assert (run.state, run.reason_code) == (State.RETRYING, "wakes-hour")
-        assert run.reason == "its job was woken 2 times within an hour, its limit"
+        assert run.reason == "the job was woken more often than 2 an hour"
         assert len(asks) == 3, "it cost nothing"
 
         await world.jump()

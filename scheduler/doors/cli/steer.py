@@ -146,6 +146,8 @@ def _absolute(config: Config, run: Run, cap: Cap) -> Cap:
     assert glance is not None, "the run was found there"
     with glance:
         before = glance.job_of(run.id).budget
+    if cap.unit == "effects" and before.day_effects is None:
+        raise RefusedError(f"run {run.id} has no cap on effects to add to")
     if cap.unit == "effects":
         return Cap("effects", (before.day_effects or 0) + cap.amount)
     if cap.unit == "tokens" and before.run_tokens is None and not wants_tokens(run.reason):
