@@ -28,7 +28,8 @@ def parked(at: Checkpoint, park: Park, now: datetime, settings: Settings) -> Ste
         wakeups.append(WakeUp(Waking.DAY, next_local_day(now, zone)))
         waiting_for = "the next day, or a person"
     elif park.wake is Waking.PROBE:
-        seconds = settings.log_probe_seconds if park.code == "log" else settings.probe_seconds
+        # A file that was mended should hold soon; a key that is refused costs a request each time.
+        seconds = settings.soon_seconds if park.code in ("log", "trust") else settings.probe_seconds
         wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=seconds)))
         waiting_for = "the next probe, or a person"
     return Step(
