@@ -16,7 +16,7 @@ from typing import Literal
 
 from scheduler.core.dst import Dst
 from scheduler.core.instants import describe_seconds, from_iso, to_iso, zone
-from scheduler.core.job import DEFAULT_TOOLS, Budget, Job, job_to_json
+from scheduler.core.job import DEFAULT_TOOLS, Job, job_to_json
 from scheduler.core.record import canonical, digest
 from scheduler.core.run import Run
 from scheduler.core.trigger import At, CronTrigger, Every, Trigger
@@ -144,7 +144,8 @@ def draft(maker: Job, run: Run, call_id: str, wish: Wish, family: Family, now: d
     trigger = read_schedule(wish.when, name, maker, now)
     first = _check_slots(trigger, now, expires_at)
     left = maker.budget.run_usd - run.cost_microusd / 1_000_000
-    if left <= 0:
+    tokens = None if maker.budget.run_tokens is None else maker.budget.run_tokens - run.tokens
+    if left <= 0 or (tokens is not None and tokens <= 0):
         raise RefusedError("nothing is left of this run's budget to give on")
     fires = 1 if isinstance(trigger, At) else MOST_FIRES
     job = replace(
@@ -153,7 +154,7 @@ def draft(maker: Job, run: Run, call_id: str, wish: Wish, family: Family, now: d
         trigger=trigger,
         prompt=wish.prompt,
         prompt_file=None,
-        budget=Budget(round(left, 6), maker.budget.day_usd, default=False),
+        budget=replace(maker.budget, run_usd=round(left, 6), run_tokens=tokens, default=False),
         made_by=run.id,
         depth=maker.depth + 1,
         ends_at=to_iso(expires_at),
@@ -170,15 +171,10 @@ def within(job: Job, root: Job) -> Job:
     """Return a follow-up as its job allows it now: what the owner has taken away since is gone here too."""
     own = DEFAULT_TOOLS if job.tools is None else job.tools
     allowed = DEFAULT_TOOLS if root.tools is None else root.tools
-    budget = Budget(
-        min(job.budget.run_usd, root.budget.run_usd),
-        min(job.budget.day_usd, root.budget.day_usd),
-        default=False,
-    )
     return replace(
         job,
         tools=tuple(name for name in own if name in allowed),
-        budget=budget,
+        budget=job.budget.within(root.budget),
         workdir=root.workdir,
         env=tuple(pair for pair in job.env if pair in root.env),
         secrets=tuple(pair for pair in job.secrets if pair in root.secrets),

@@ -28,9 +28,11 @@ DEFAULT_TOOLS = ("read", "write", "edit", "glob", "grep")
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Spending caps of a job: in US dollars, and in tokens where somebody wrote one (None: no cap).
+    """Caps of a job: in US dollars; in tokens, effects and wake-ups where somebody wrote one (None: none).
 
     ``default`` is true when nobody wrote a budget, so that ``check`` can say that a default applies.
+    ``day_effects`` counts calls of tools that act outside the workdir, on the job's local day; ``hour_wakes``
+    the ends of sleeps within any hour.
     """
 
     run_usd: float = DEFAULT_BUDGET_RUN_USD
@@ -38,6 +40,16 @@ class Budget:
     default: bool = True
     run_tokens: int | None = None
     day_tokens: int | None = None
+    day_effects: int | None = None
+    hour_wakes: int | None = None
+
+    def within(self, other: Budget) -> Budget:
+        """Return the narrower of two budgets, cap by cap."""
+        least: dict[str, Any] = {}
+        for cap in (each.name for each in fields(Budget) if each.name != "default"):
+            written = [n for n in (getattr(self, cap), getattr(other, cap)) if n is not None]
+            least[cap] = min(written, default=None)
+        return Budget(**least, default=False)
 
 
 @dataclass(frozen=True, slots=True)

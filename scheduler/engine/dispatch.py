@@ -13,7 +13,7 @@ from scheduler.core.effect import Effect
 from scheduler.core.follow_up import root_of
 from scheduler.core.run import Move
 from scheduler.core.trust import seen
-from scheduler.core.trust.approval import Approval, ApprovalState, Share, digest
+from scheduler.core.trust.approval import OUTSIDE, Approval, ApprovalState, Share, Used, digest
 from scheduler.core.trust.grant import Grant, host_of
 from scheduler.core.trust.judge import Allow, Ask, Facts, Refuse, judge
 from scheduler.core.wakeup import WakeUp, Waking
@@ -47,6 +47,8 @@ class Docket:
         open_asks: the questions that are put already and have no answer.
         settled: approvals that are used up, or over, with this.
         marks: what the allowed calls leave beyond what their tools declare.
+        outside: how many of the allowed ones act outside the workdir.
+        over: why some calls wait for another day; empty when none does.
     """
 
     allowed: list[Call] = field(default_factory=list)
@@ -58,11 +60,14 @@ class Docket:
     open_asks: list[Approval] = field(default_factory=list)
     settled: dict[str, ApprovalState] = field(default_factory=dict)
     marks: set[str] = field(default_factory=set)
+    outside: int = 0
+    over: str = ""
 
     @property
     def is_waiting(self) -> bool:
-        """Whether nothing can be done before a person answers."""
-        return bool(self.asks or self.open_asks) and not self.allowed and not self.refused
+        """Whether nothing can be done before a person answers, or another day has come."""
+        waiting = self.asks or self.open_asks or self.over
+        return bool(waiting) and not self.allowed and not self.refused
 
     def allow(self, call: Call, rule: str, reach: Reach) -> None:
         """Let a call begin."""
@@ -85,10 +90,10 @@ async def facts(kit: Kit, at: Checkpoint) -> Facts:
     """
     profile = kit.profile_for(at.job)
     now = kit.clock.now()
-    used: dict[str, int] = {}
-    if any(grant.per_day is not None for grant in profile.grants):
+    used = Used()
+    if at.job.budget.day_effects is not None or any(grant.per_day is not None for grant in profile.grants):
         used = await kit.store.used_today(root_of(at.job.name), day_start(now, at.job.tz))
-    return Facts(profile, seen.read(at.run.marks), at.always, used, now)
+    return Facts(profile, seen.read(at.run.marks), at.always, used.calls, now, used.outside)
 
 
 def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known: Facts) -> Docket:
@@ -113,6 +118,8 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
         verdict = judge(tool.spec, call.args, replace(known, used_today=used, marks=met))
         match verdict:
             case Allow(rule, grant):
+                if is_outside(call, rule) and not _has_room(at, known, docket):
+                    continue
                 used[call.name] = used.get(call.name, 0) + 1
                 name = rule if grant is None or not grant.id else f"always:{grant.id}"
                 docket.allow(call, name, _reach(call, grant))
@@ -142,7 +149,26 @@ def recounted(known: Facts, doubtful: Sequence[Call]) -> Facts:
     used = dict(known.used_today)
     for call in doubtful:
         used[call.name] = max(0, used.get(call.name, 0) - 1)
-    return replace(known, used_today=used)
+    outside = sum(is_outside(call, call.rule) for call in doubtful)
+    return replace(known, used_today=used, outside_today=max(0, known.outside_today - outside))
+
+
+def is_outside(call: Call, rule: str) -> bool:
+    """Whether a call that ``rule`` allows counts as an effect of the day: it acts outside the workdir."""
+    return call.effect is not Effect.PURE and rule != "workdir"
+
+
+def _has_room(at: Checkpoint, known: Facts, docket: Docket) -> bool:
+    """Take one of the day's effects for a call, or say on the docket why it must wait."""
+    most = at.job.budget.day_effects
+    if most is None:
+        return True
+    if known.outside_today + docket.outside >= most:
+        docket.over = f"the job has acted outside its workdir {most} of {most} times today"
+        return False
+    docket.outside += 1
+    docket.shares.append(Share(OUTSIDE, 1, most, day_start(known.now, at.job.tz)))
+    return True
 
 
 def parked(at: Checkpoint, docket: Docket, now: datetime) -> Step:
@@ -184,6 +210,8 @@ def _ask(kit: Kit, at: Checkpoint, call: Call, ask: Ask, known: Facts, docket: D
             docket.asks.append(_question(kit, at, call, ask, known, mark))
     elif known.now < put.expires_at and put.state in ("approved", "used"):
         # "used" is by this very call, which was taken back before it acted, or of which nobody knows.
+        if call.effect is not Effect.PURE and not _has_room(at, known, docket):
+            return
         docket.allow(call, f"approved:{put.id}", _reach(call, ask.grant, approved=True))
         if put.state == "approved":
             docket.settled[put.id] = "used"

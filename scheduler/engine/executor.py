@@ -12,24 +12,24 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from scheduler.core import turn
-from scheduler.core.budget import FLEET_ZONE, next_local_day
 from scheduler.core.checkpoint import CallResult, Step
 from scheduler.core.conversation import Call, CallState, Request
 from scheduler.core.retry import BackOff, after_fault
 from scheduler.core.run import Move, State
 from scheduler.core.trust import seen
 from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step, part
-from scheduler.core.wakeup import WakeUp, Waking
+from scheduler.core.wakeup import Waking
 from scheduler.core.window import latest_cut
-from scheduler.engine import answers
+from scheduler.engine import answers, resting
 from scheduler.engine.commits import Progress
 from scheduler.engine.control import settle
-from scheduler.engine.dispatch import Docket, parked
+from scheduler.engine.dispatch import parked
 from scheduler.engine.failure import failure, first_of
 from scheduler.engine.follow_ups import Book
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.engine.opening import opening
 from scheduler.engine.requests import ask_model, compact
+from scheduler.engine.resting import FLEET_CODE
 from scheduler.engine.toolcalls import run_calls
 from scheduler.errors import (
     BadRowError,
@@ -46,8 +46,6 @@ from scheduler.errors import (
 from scheduler.ports.tool import ControlTool
 
 log = logging.getLogger("agentcron")
-
-FLEET_CODE = "budget-fleet"
 
 Interruption = Literal["stop", "cancel", "lost", "timeout"]
 
@@ -126,6 +124,9 @@ class Executor:
             log.exception("run %s: its profile cannot be told", self.run_id)
             await self._park(Park("trust", f"its profile cannot be told: {error}", Waking.PROBE))
             return
+        if (step := await resting.too_awake(self.kit, self.progress.at)) is not None:
+            await self.progress.commit(step)
+            return
         if job.workdir is not None:
             _make_folder(job.workdir)
         while self.progress.at.run.state is State.RUNNING:
@@ -196,12 +197,13 @@ class Executor:
             code = "log" if isinstance(error, DayLogError) else "trust"
             await self._park(Park(code, error.message, Waking.PROBE))
             return
-        if docket is not None:
-            await self._park_for_answer(docket)
-
-    async def _park_for_answer(self, docket: Docket) -> None:
-        """Rest until a person answers, or until the first question has expired and counts as denied."""
-        await self.progress.commit(parked(self.progress.at, docket, self.kit.clock.now()))
+        if docket is None:
+            return
+        if docket.over and not (docket.asks or docket.open_asks):
+            await self._park(Park("effects-day", docket.over, Waking.DAY))
+        else:
+            # Until a person answers, or until the first question has expired and counts as denied.
+            await self.progress.commit(parked(self.progress.at, docket, self.kit.clock.now()))
 
     async def _settle(self, calls: Sequence[Call]) -> None:
         book = await Book.open(self.kit, self.progress.at)
@@ -293,16 +295,8 @@ class Executor:
 
     async def _back_off(self, reason: str, code: str, waiting_for: str, seconds: float) -> None:
         now = self.kit.clock.now()
-        await self.progress.commit(
-            Step(
-                at=now,
-                move=Move.BACK_OFF,
-                reason=reason,
-                reason_code=code,
-                waiting_for=waiting_for,
-                wakeups=(WakeUp(Waking.RETRY, now + timedelta(seconds=seconds)),),
-            )
-        )
+        step = resting.backed_off(reason, code, waiting_for, now, now + timedelta(seconds=seconds))
+        await self.progress.commit(step)
 
     async def _fail(self, code: str, reason: str) -> None:
         at = self.progress.at
@@ -319,29 +313,8 @@ class Executor:
         )
 
     async def _park(self, park: Park) -> None:
-        now, at, settings = self.kit.clock.now(), self.progress.at, self.kit.settings
-        wakeups = [WakeUp(Waking.DEADLINE, now + timedelta(days=settings.parked_days))]
-        waiting_for = "a person"
-        if park.wake is Waking.DAY:
-            wakeups.append(
-                WakeUp(Waking.DAY, next_local_day(now, FLEET_ZONE if park.code == FLEET_CODE else at.job.tz))
-            )
-            waiting_for = "the next day, or a person"
-        elif park.wake is Waking.PROBE:
-            seconds = settings.log_probe_seconds if park.code == "log" else settings.probe_seconds
-            wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=seconds)))
-            waiting_for = "the next probe, or a person"
-        await self.progress.commit(
-            Step(
-                at=now,
-                move=Move.PARK,
-                reason=park.reason,
-                reason_code=park.code,
-                waiting_for=waiting_for,
-                wakeups=tuple(wakeups),
-                notices=answers.notices(at, park.reason),
-            )
-        )
+        step = resting.parked(self.progress.at, park, self.kit.clock.now(), self.kit.settings)
+        await self.progress.commit(step)
 
     async def _let_go(self, error: BaseException | None) -> None:
         """Write how the attempt ended, unless its own last step has done so."""

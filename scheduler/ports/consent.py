@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from scheduler.core.trust.approval import Approval
+from scheduler.core.trust.approval import Approval, Used
 
 
 class Consent(Protocol):
     """What the store remembers of a person's consent."""
 
-    async def used_today(self, job: str, since: datetime) -> dict[str, int]:
-        """Return how many calls of each tool the job's runs have begun since an instant."""
+    async def used_today(self, job: str, since: datetime) -> Used:
+        """Return what the runs of a job and of its follow-ups have begun since an instant."""
         ...
 
     async def answer(

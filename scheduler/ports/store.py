@@ -252,10 +252,21 @@ class Store(Consent, Protocol):
         """
         ...
 
+    async def wakes_since(self, job: str, since: datetime, most: int) -> list[datetime]:
+        """Return when sleeps of a job's and its follow-ups' runs ended by themselves after ``since``.
+
+        The latest first, at most ``most`` of them.
+        """
+        ...
+
     async def raise_budget(
-        self, run_id: str, run_microusd: int | None = None, run_tokens: int | None = None
+        self,
+        run_id: str,
+        run_microusd: int | None = None,
+        run_tokens: int | None = None,
+        day_effects: int | None = None,
     ) -> None:
-        """Give a run a new cap, in millionths of a dollar or in tokens; None leaves the one it has.
+        """Give a run a new cap: millionths of a dollar, tokens, or effects; None leaves the one it has.
 
         One that is parked at the day's cap gets room there too.
 

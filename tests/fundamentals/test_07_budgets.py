@@ -7,12 +7,17 @@ overdraw by one request and no more.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
+from scheduler import tool
 from scheduler.adapters.sql.glance import Glance
 from scheduler.core.run import State
+from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.rehearsal import script
-from scheduler.testing.world import open_world
+from scheduler.testing.world import World, open_world
 
 
 def job(options: str) -> str:
@@ -143,3 +148,106 @@ async def test_what_was_spent_can_be_summed_up(tmp_path: Path) -> None:
             spent = glance.spending(began)
 
         assert [(part.job, part.requests, part.microusd) for part in spent] == [("work", 2, 200_000)]
+
+
+LETTER = """\
+default = "post"
+[profile.post]
+base = "act"
+[[profile.post.grant]]
+tool = "post"
+"""
+
+
+@asynccontextmanager
+async def post_office(folder: Path, budget: str) -> AsyncIterator[tuple[World, list[Args]]]:
+    """A job that may post letters, and the letters that left; each run posts two and writes a file."""
+    posted: list[Args] = []
+
+    @tool(name="post", description="Post.", schema={"type": "object"}, reads_private=False)
+    async def post(args: Args, context: ToolContext) -> str:
+        posted.append(args)
+        return "posted"
+
+    (folder / "trust.toml").write_text(LETTER)
+    async with open_world(folder, tools={"post": post}) as world:
+        play = (
+            script()
+            .call("post", to="Ada")
+            .call("write", file_path="a.md", content="x")
+            .call("post", to="Bob")
+        )
+        world.script("work", play.finish("Done."))
+        await world.load(job(f'budget="{budget}"'))
+        yield world, posted
+
+
+async def test_a_job_acts_outside_so_often_a_day_and_goes_on_with_the_next(tmp_path: Path) -> None:
+    async with post_office(tmp_path, "3effects/day") as (world, posted):
+        first = await world.play("work")
+        second = await world.play("work")
+
+        assert first.state is State.SUCCEEDED
+        assert (second.state, second.reason_code) == (State.PARKED, "effects-day")
+        assert second.reason == "the job has acted outside its workdir 3 of 3 times today"
+        assert posted == [{"to": "Ada"}, {"to": "Bob"}, {"to": "Ada"}]
+
+        await world.jump()  # midnight
+        assert (await world.run(second.id)).state is State.SUCCEEDED
+        assert posted[3:] == [{"to": "Bob"}], "and nothing was posted twice"
+
+
+async def test_a_person_lets_it_act_more_often_today(tmp_path: Path) -> None:
+    async with post_office(tmp_path, "1effect/day") as (world, posted):
+        run = await world.play("work")
+        assert run.state is State.PARKED
+
+        await world.store.raise_budget(run.id, day_effects=2)
+        assert (await world.resume(run.id)).state is State.SUCCEEDED
+        assert posted == [{"to": "Ada"}, {"to": "Bob"}]
+
+
+async def test_what_two_runs_do_at_once_is_counted_together(tmp_path: Path) -> None:
+    async with post_office(tmp_path, "3effects/day") as (world, posted):
+        await world.load(job('budget="3effects/day" overlap=allow'))
+        runs = [await world.fire("work") for _ in range(3)]
+        await world.settle()
+        states = [(await world.run(run_id)).state for run_id in runs]
+        assert len(posted) == 3
+        assert State.PARKED in states
+
+
+async def test_a_job_that_is_woken_too_often_waits_for_the_hour_to_pass(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        nap = script()
+        for number in range(4):
+            nap = nap.sleep("10m", f"nap {number}")
+        world.script("work", nap.finish("Rested."))
+        await world.load(job("budget=2wakes/hour"))
+        run = await world.play("work")
+        start, asks = world.clock.now(), world.model.asks
+        await world.jump()
+        await world.jump()
+        assert len(asks) == 3, "one to begin, and one for each wake-up"
+
+        await world.jump()
+        run = await world.run(run.id)
+        assert (run.state, run.reason_code) == (State.RETRYING, "wakes-hour")
+        assert run.reason == "the job was woken more often than 2 an hour"
+        assert len(asks) == 3, "it cost nothing"
+
+        await world.jump()
+        assert world.clock.now() - start == timedelta(minutes=70), "an hour after the first of the two"
+        assert len(asks) == 4
+        assert "You are awake" in str(asks[-1].messages[-1]), "it is told of its sleep, late as it is"
+
+
+async def test_a_person_wakes_a_run_as_often_as_they_like(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        world.script("work", script().sleep("10m", "a").sleep("10m", "b").finish("Rested."))
+        await world.load(job("budget=1wake/hour"))
+        run = await world.play("work")
+        await world.jump()
+        await world.jump()
+        assert (await world.run(run.id)).state is State.RETRYING
+        assert (await world.resume(run.id)).state is State.SUCCEEDED

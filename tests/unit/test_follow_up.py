@@ -103,6 +103,17 @@ def test_nothing_left_is_nothing_to_give() -> None:
         made(run=replace(RUN, cost_microusd=500_000))
 
 
+def test_every_cap_of_its_maker_is_its_own_and_of_the_run_only_what_is_left() -> None:
+    capped = replace(JOB, budget=Budget(0.50, 2.0, False, 100_000, 900_000, 40, 6))
+    job = made(capped, run=replace(RUN, cost_microusd=100_000, tokens=30_000)).job
+    assert job.budget == Budget(0.40, 2.0, False, 70_000, 900_000, 40, 6)
+    with pytest.raises(RefusedError, match="budget"):
+        made(capped, run=replace(RUN, tokens=100_000))
+
+    stricter = replace(JOB, budget=Budget(1.0, 1.0, False, None, 800_000, None, 2))
+    assert within(job, stricter).budget == Budget(0.40, 1.0, False, 70_000, 800_000, 40, 2)
+
+
 def test_a_day_has_its_cap_whatever_was_cancelled() -> None:
     with pytest.raises(RefusedError, match=f"{MOST_A_DAY} follow-ups today"):
         made(family=Family((), MOST_A_DAY))

@@ -11,7 +11,7 @@ from scheduler.adapters.sql import queries, records, rows, rows_of_trust, wakes
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import plain, to_us
 from scheduler.adapters.sql.statements import INSERT_GRANT, live
-from scheduler.core.trust.approval import Approval
+from scheduler.core.trust.approval import Approval, Used
 from scheduler.core.trust.grant import Grant
 from scheduler.errors import NotFoundError, RefusedError
 
@@ -24,7 +24,8 @@ _ANSWER = text(
 _REVOKE = text("UPDATE grants SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING job")
 # Runs that are over began nothing since they ended: two index ranges, however many runs are kept.
 _USED = text(
-    "SELECT c.name, count(*) FROM calls c WHERE c.started_at >= :since AND c.run_id IN ("
+    "SELECT c.name, count(*), count(CASE WHEN c.effect <> 'pure' AND c.rule <> 'workdir' THEN 1 END)"
+    " FROM calls c WHERE c.started_at >= :since AND c.run_id IN ("
     "SELECT r.id FROM runs r WHERE r.job = :job AND r.ended_at >= :since UNION ALL "
     "SELECT r.id FROM runs r WHERE r.job = :job AND r.state IN"
     " ('queued', 'running', 'sleeping', 'parked', 'retrying')) GROUP BY c.name"
@@ -94,11 +95,12 @@ def revoke(connection: Connection, grant_id: str, now: datetime) -> str:
     return str(row[0])
 
 
-def used_since(connection: Connection, job: str, since: datetime) -> dict[str, int]:
+def used_since(connection: Connection, job: str, since: datetime) -> Used:
     """See ``Store.used_today``."""
-    used: Counter[str] = Counter()
+    used, outside = Counter[str](), 0
     # What a job's follow-ups used is its own use: a grant of two a day does not grow with every follow-up.
     for name in (job, *connection.execute(_FOLLOW_UPS, {"job": job, "since": to_us(since)}).scalars()):
         found = connection.execute(_USED, {"job": name, "since": to_us(since)}).all()
-        used.update({str(tool): int(count) for tool, count in found})
-    return dict(used)
+        used.update({str(tool): int(count) for tool, count, _ in found})
+        outside += sum(int(acted) for _, _, acted in found)
+    return Used(used, outside)

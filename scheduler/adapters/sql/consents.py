@@ -15,6 +15,7 @@ from scheduler.adapters.sql.rows import to_us
 from scheduler.adapters.sql.statements import INSERT_APPROVAL, many
 from scheduler.core.checkpoint import Step
 from scheduler.core.follow_up import root_of
+from scheduler.core.trust.approval import OUTSIDE
 from scheduler.errors import RefusedError, UsedUpError
 
 STAIN = "private:"
@@ -46,10 +47,11 @@ def note(connection: Connection, job: str, run_id: str, step: Step) -> None:
         UsedUpError: a grant allows no such call today any more.
     """
     for share in step.shares:
-        used = approvals.used_since(connection, root_of(job), share.since).get(share.tool, 0)
+        found = approvals.used_since(connection, root_of(job), share.since)
+        used = found.outside if share.tool == OUTSIDE else found.calls.get(share.tool, 0)
         together = sum(each.calls for each in step.shares if each.tool == share.tool)
         if used + together > share.most:
-            raise UsedUpError(f"{share.tool} was begun {used} times today of {share.most}")
+            raise UsedUpError(f"{share.tool or 'effects'}: begun {used} times today of {share.most}")
     if step.stains:
         connection.execute(_STAIN, {"key": STAIN + step.stains, "value": str(to_us(step.at))})
     if step.asks:

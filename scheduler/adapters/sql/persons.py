@@ -74,7 +74,11 @@ def cancel(connection: Connection, run_id: str, now: datetime, reason: str) -> S
 
 
 def raise_budget(
-    connection: Connection, run_id: str, run_microusd: int | None, run_tokens: int | None
+    connection: Connection,
+    run_id: str,
+    run_microusd: int | None,
+    run_tokens: int | None,
+    day_effects: int | None,
 ) -> None:
     """See ``Store.raise_budget``.  Only the pinned job of this run changes."""
     row = connection.execute(_PINNED, {"id": run_id}).first()
@@ -93,6 +97,8 @@ def raise_budget(
         if is_day and day_tokens is not None:
             day_tokens += max(0, run_tokens - tokens)
         budget = replace(budget, run_tokens=run_tokens, day_tokens=day_tokens)
+    if day_effects is not None:
+        budget = replace(budget, day_effects=day_effects)
     connection.execute(_PIN, {"id": run_id, "spec": job_text(replace(job, budget=budget))})
 
 

@@ -32,13 +32,13 @@ from scheduler.adapters.sql.migrate import prepare
 from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.core.checkpoint import Checkpoint, Step
 from scheduler.core.clocks import Jump
-from scheduler.core.follow_up import Family
+from scheduler.core.follow_up import Family, root_of
 from scheduler.core.job import Job
 from scheduler.core.lease import Lease
 from scheduler.core.record import Head
 from scheduler.core.run import Origin, Run, State
 from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
-from scheduler.core.trust.approval import Approval
+from scheduler.core.trust.approval import Approval, Used
 from scheduler.faults import crashpoint
 from scheduler.ports.store import Decide, Pending, Pruned, Rescued, Restoration, Roused
 
@@ -135,8 +135,8 @@ class SqlStore:
         """Let a job fire again from ``next_fire`` on."""
         return await self._write(points.PERSON, lambda c: persons.unpause(c, job, now, next_fire))
 
-    async def used_today(self, job: str, since: datetime) -> dict[str, int]:
-        """Return how many calls of each tool the job's runs have begun since an instant."""
+    async def used_today(self, job: str, since: datetime) -> Used:
+        """Return what the job's runs have begun since an instant."""
         return await self._read(lambda c: approvals.used_since(c, job, since))
 
     async def answer(
@@ -156,6 +156,10 @@ class SqlStore:
     async def clean(self, workdir: str, now: datetime) -> bool:
         """Forget that private data may lie in a workdir."""
         return await self._write(points.PERSON, lambda c: consents.clean(c, workdir, now))
+
+    async def wakes_since(self, job: str, since: datetime, most: int) -> list[datetime]:
+        """Return when sleeps of the job ended since an instant, the latest first."""
+        return await self._read(lambda c: wakes.wakes_since(c, root_of(job), since, most))
 
     # -- follow-ups -------------------------------------------------------------------------------
     async def family(self, root: str, since: datetime) -> Family:
@@ -226,10 +230,15 @@ class SqlStore:
         return await self._write(points.PERSON, lambda c: wakes.resume(c, run_id, now, text))
 
     async def raise_budget(
-        self, run_id: str, run_microusd: int | None = None, run_tokens: int | None = None
+        self,
+        run_id: str,
+        run_microusd: int | None = None,
+        run_tokens: int | None = None,
+        day_effects: int | None = None,
     ) -> None:
         """Give a run a new cap, by a person's word."""
-        await self._write(points.PERSON, lambda c: persons.raise_budget(c, run_id, run_microusd, run_tokens))
+        caps = (run_microusd, run_tokens, day_effects)
+        await self._write(points.PERSON, lambda c: persons.raise_budget(c, run_id, *caps))
 
     async def run(self, run_id: str) -> Run | None:
         """Return one run."""

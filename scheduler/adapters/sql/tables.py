@@ -311,6 +311,7 @@ class WakeUpRow(Table, table=True):
         _check("wakeups", "state", WAKEUP_STATES),
         Index("wakeups_due", "due", "id", **_where("state = 'open'")),
         Index("wakeups_run", "run_id", "state"),
+        Index("wakeups_slept", "closed_at", **_where("state = 'won' AND kind = 'time'")),
     )
     id: int | None = Field(default=None, primary_key=True)
     run_id: str = _text(foreign_key="runs.id")

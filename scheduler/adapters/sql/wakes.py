@@ -11,6 +11,7 @@ from scheduler.adapters.sql import finals, records
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import from_us, maybe_from_us, plain, to_us, woken_from, woken_text
 from scheduler.adapters.sql.statements import drop_wakeups, many, sources
+from scheduler.core.follow_up import SEPARATOR
 from scheduler.core.run import Move, State, after, transition
 from scheduler.core.wakeup import Waking, Woken
 from scheduler.errors import NotFoundError, RefusedError
@@ -43,6 +44,13 @@ _RETRY = text(
     " outcome = NULL, summary = '', cancel_requested = false, reason = '', reason_code = '',"
     " resumed_epoch = epoch,"
     f" not_before = NULL WHERE id = :id AND {sources(Move.RETRY)}"
+)
+
+_ENDED_SLEEPS = text(
+    "SELECT w.closed_at FROM wakeups w JOIN runs r ON r.id = w.run_id"
+    " WHERE w.state = 'won' AND w.kind = 'time' AND w.closed_at > :since"
+    f" AND (r.job = :job OR substr(r.job, 1, length(:job) + 1) = :job || '{SEPARATOR}')"
+    " ORDER BY w.closed_at DESC LIMIT :most"
 )
 
 _FREE = frozenset({State.PARKED, State.RETRYING})
@@ -89,6 +97,12 @@ def wake_due(connection: Connection, now: datetime, limit: int) -> list[Roused]:
         connection.execute(_EXPIRE, {"id": run_id, "now": instant, "reason": why})
         finals.ended(connection, run_id, Move.EXPIRE, now)
     return roused
+
+
+def wakes_since(connection: Connection, job: str, since: datetime, most: int) -> list[datetime]:
+    """See ``Store.wakes_since``."""
+    values = {"job": job, "since": to_us(since), "most": most}
+    return [from_us(at) for at in connection.execute(_ENDED_SLEEPS, values).scalars()]
 
 
 def answered(connection: Connection, run_id: str, now: datetime) -> None:

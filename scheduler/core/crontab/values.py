@@ -16,8 +16,21 @@ from scheduler.errors import ConfigError
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@~-]{0,255}\Z")
 _TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
-_CAP = re.compile(r"(\$?\d{1,6}(?:\.\d{1,4})?|\d{1,9}(?:\.\d{1,4})?[kKmM]?tok)/(run|day)\Z")
-_BUDGET_HELP = 'for example budget="0.50/run 5/day" or budget="200ktok/run 2Mtok/day"'
+_CAP = re.compile(
+    r"(?:(?P<usd>\$?\d{1,6}(?:\.\d{1,4})?)|(?P<tokens>\d{1,9}(?:\.\d{1,4})?[kKmM]?tok))/(?P<per>run|day)\Z"
+    r"|(?P<effects>\d{1,6})effects?/day\Z|(?P<wakes>\d{1,4})wakes?/hour\Z"
+)
+_BUDGET_HELP = (
+    'for example budget="0.50/run 5/day", "200ktok/run 2Mtok/day", "40effects/day" or "6wakes/hour"'
+)
+_WHAT = {
+    "run_usd": "the money of a run",
+    "day_usd": "the money of a day",
+    "run_tokens": "the tokens of a run",
+    "day_tokens": "the tokens of a day",
+    "day_effects": "the effects of a day",
+    "hour_wakes": "the wake-ups of an hour",
+}
 _SECRET_KINDS = ("env", "file", "keyring")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 _COUNT = re.compile(r"\d{1,9}\Z")
@@ -39,6 +52,8 @@ class Caps:
     day_usd: float | None = None
     run_tokens: int | None = None
     day_tokens: int | None = None
+    day_effects: int | None = None
+    hour_wakes: int | None = None
 
     def over(self, base: Budget) -> Budget:
         """Return ``base`` with the written caps put in.
@@ -62,7 +77,9 @@ class Caps:
                 help=f'write both: "{most}/run {most}/day"',
             )
         no_money = self.run_usd is None and self.day_usd is None
-        return Budget(run, day, base.default and no_money, run_tokens, day_tokens)
+        effects = base.day_effects if self.day_effects is None else self.day_effects
+        wakes = base.hour_wakes if self.hour_wakes is None else self.hour_wakes
+        return Budget(run, day, base.default and no_money, run_tokens, day_tokens, effects, wakes)
 
 
 def model(text: str) -> str:
@@ -152,31 +169,41 @@ def yes_or_no(text: str) -> bool:
 
 
 def budget(text: str) -> Caps:
-    """Return the caps of ``0.50/run 5/day 200ktok/run``: dollars and tokens, parted by blanks or commas."""
+    """Return the caps of ``0.50/run 200ktok/day 40effects/day 6wakes/hour``, parted by blanks or commas."""
     caps: dict[str, Any] = {}
     for part in text.replace(",", " ").split():
         match = _CAP.match(part)
         if not match or not part.isascii():
-            raise ConfigError(f'"{part}" is not an amount per run or per day', help=_BUDGET_HELP)
-        amount, per = match.groups()
-        unit, what = ("tokens", "numbers of tokens") if amount.endswith("tok") else ("usd", "amounts")
-        if f"{per}_{unit}" in caps:
-            raise ConfigError(f"two {what} per {per}")
-        cap = read_tokens(amount) if unit == "tokens" else float(amount.removeprefix("$"))
+            raise ConfigError(f'"{part}" is not a cap', help=_BUDGET_HELP)
+        name, cap = _cap(match)
+        if name in caps:
+            raise ConfigError(f"two caps on {_WHAT[name]}")
         if not cap:
             raise ConfigError(f"a budget of {part} lets nothing run", help="enabled=no switches a job off")
-        caps[f"{per}_{unit}"] = cap
+        caps[name] = cap
     if not caps:
         raise ConfigError("an empty budget", help=_BUDGET_HELP)
     return Caps(**caps)
 
 
+def _cap(match: re.Match[str]) -> tuple[str, float | int]:
+    """Return the field of ``Caps`` that a part of a budget is for, and its value."""
+    if match["usd"]:
+        return f"{match['per']}_usd", float(match["usd"].removeprefix("$"))
+    if match["tokens"]:
+        return f"{match['per']}_tokens", read_tokens(match["tokens"])
+    if match["effects"]:
+        return "day_effects", int(match["effects"])
+    return "hour_wakes", int(match["wakes"])
+
+
 def fleet_budget(text: str) -> Caps:
     """Return the caps of ``20/day 10Mtok/day``, for all jobs of a crontab together."""
     caps = budget(text)
-    if caps.run_usd is not None or caps.run_tokens is not None:
+    if caps != Caps(day_usd=caps.day_usd, day_tokens=caps.day_tokens):
         raise ConfigError(
-            "a cap of all jobs together is one per day", help="for example FLEET_BUDGET = 20/day 10Mtok/day"
+            "a cap of all jobs together is money or tokens per day",
+            help="for example FLEET_BUDGET = 20/day 10Mtok/day",
         )
     return caps
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -43,9 +43,23 @@ class Approval:
         return self.state == "approved" and self.digest == digest and now < self.expires_at
 
 
+OUTSIDE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What the runs of a job and of its follow-ups have begun: calls of each tool, and effects outside."""
+
+    calls: Mapping[str, int] = field(default_factory=dict)
+    outside: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many calls of a tool that begin now, where a grant allows ``most`` of them since ``since``."""
+    """So many calls of a tool that begin now, where a grant allows ``most`` of them since ``since``.
+
+    With `OUTSIDE` for the tool: of all effects outside, which the job's budget counts.
+    """
 
     tool: str
     calls: int

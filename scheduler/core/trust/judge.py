@@ -53,6 +53,7 @@ class Facts:
         marks: what it has seen and done so far; see ``seen``.
         always: grants that came of approvals given "always".
         used_today: calls of each tool that the job has begun on this local day.
+        outside_today: how many effects outside it has begun on that day.
     """
 
     profile: Profile
@@ -60,6 +61,7 @@ class Facts:
     always: Sequence[Grant]
     used_today: Mapping[str, int]
     now: datetime
+    outside_today: int = 0
 
 
 def judge(tool: Declared, args: Mapping[str, Any], facts: Facts) -> Verdict:

@@ -22,7 +22,7 @@ _LATE = timedelta(minutes=2)
 """A daemon that lives fires and wakes within seconds; what is due for so long, it does not see."""
 
 _RECENT = timedelta(days=3)
-_DAILY = ("budget-day", "budget-fleet")
+_DAILY = ("budget-day", "budget-fleet", "effects-day")
 
 
 def check_work(config: Config, clock: Wall) -> Findings:

@@ -225,7 +225,7 @@ def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
         case State.PARKED if asks(run):
             return [f"see what it asks, and answer: {go_on(run)}"]
         case State.PARKED:
-            if run.reason_code in ("budget", "budget-day"):
+            if run.reason_code in ("budget", "budget-day", "effects-day"):
                 resume += f" --budget {more(run)}"
             return [*([f"by itself: {wakes}"] if run.wake_at else []), f"go on: {resume}"]
         case State.QUEUED:
@@ -247,6 +247,8 @@ def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
 
 def more(run: Run) -> str:
     """Return the cap that lets a run which has met one go on for a while."""
+    if run.reason_code == "effects-day":
+        return "+10effects"
     return more_tokens(run) if wants_tokens(run.reason) else f"{run.cost_microusd / 1_000_000 + 1:.2f}"
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import click
 
@@ -26,18 +27,19 @@ from scheduler.errors import NotFoundError, RefusedError, Unit, UsageError
 T = TypeVar("T")
 
 _MOST_BUDGET_USD = 1_000_000
+_EFFECTS = re.compile(r"(\d{1,6})effects?\Z")
 
 
 class Cap(NamedTuple):
-    """A cap of a run, in dollars or in tokens; ``is_more``: so much on top of the one that it has."""
+    """A cap of a run, in dollars, tokens or effects; ``is_more``: so much on top of the one that it has."""
 
-    unit: Unit
+    unit: Unit | Literal["effects"]
     amount: float
     is_more: bool = False
 
 
 class CapOrMore(click.ParamType[Cap]):
-    """A sum of money or a number of tokens (``300ktok``), or ``+`` and one."""
+    """A sum of money, a number of tokens (``300ktok``) or of effects (``20effects``), or ``+`` and one."""
 
     name = "[+]CAP"
 
@@ -45,14 +47,23 @@ class CapOrMore(click.ParamType[Cap]):
         """Read it."""
         text = str(value)
         bare = text.removeprefix("+")
-        unit: Unit = "tokens" if bare.endswith("tok") else "usd"
-        try:
-            amount = read_tokens(bare) if unit == "tokens" else float(bare)
-        except ValueError:
-            amount = 0
-        if not amount > 0:
-            self.fail(f"{text!r} is no cap, as 2.50, +1.00, 300ktok or +100ktok is", param, ctx)
-        return Cap(unit, amount, text.startswith("+"))
+        if effects := _EFFECTS.match(bare):
+            cap = Cap("effects", int(effects[1]), text.startswith("+"))
+        elif bare.endswith("tok"):
+            cap = Cap("tokens", _positive(read_tokens, bare), text.startswith("+"))
+        else:
+            cap = Cap("usd", _positive(float, bare), text.startswith("+"))
+        if not cap.amount > 0:
+            self.fail(f"{text!r} is no cap, as 2.50, +1.00, +100ktok or +20effects is", param, ctx)
+        return cap
+
+
+def _positive(read: Callable[[str], float], text: str) -> float:
+    """Return a number, or 0 where there is none."""
+    try:
+        return read(text)
+    except ValueError:
+        return 0
 
 
 def with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
@@ -88,7 +99,9 @@ async def say_if_nobody(app: Any) -> None:
 @click.argument("run", type=RUN)
 @click.option("--message", "-m", default="", help="What the agent is told.")
 @click.option(
-    "--budget", type=CapOrMore(), help="A new cap: 2.50 dollars, 300ktok; or more than now: +1.00, +100ktok."
+    "--budget",
+    type=CapOrMore(),
+    help="A new cap: 2.50 dollars, 300ktok; or more: +1.00, +100ktok, +20effects.",
 )
 @click.pass_obj
 def resume_command(config: Config, run: str, message: str, budget: Cap | None) -> int:
@@ -104,6 +117,8 @@ def resume_command(config: Config, run: str, message: str, budget: Cap | None) -
         store, now = app.kit.store, app.kit.clock.now()
         if cap is not None and cap.unit == "tokens":
             await store.raise_budget(found.id, run_tokens=round(cap.amount))
+        elif cap is not None and cap.unit == "effects":
+            await store.raise_budget(found.id, day_effects=round(cap.amount))
         elif cap is not None:
             await store.raise_budget(found.id, round(cap.amount * 1_000_000))
         with _helpful(f"fire it again: agentcron run {found.job}" if found.is_final else _look(found)):
@@ -131,6 +146,10 @@ def _absolute(config: Config, run: Run, cap: Cap) -> Cap:
     assert glance is not None, "the run was found there"
     with glance:
         before = glance.job_of(run.id).budget
+    if cap.unit == "effects" and before.day_effects is None:
+        raise RefusedError(f"run {run.id} has no cap on effects to add to")
+    if cap.unit == "effects":
+        return Cap("effects", (before.day_effects or 0) + cap.amount)
     if cap.unit == "tokens" and before.run_tokens is None and not wants_tokens(run.reason):
         raise RefusedError(
             f"run {run.id} has no cap on tokens to add to",
@@ -175,7 +194,9 @@ def _refuse_in_vain(run: Run, cap: Cap | None) -> None:
     if run.state is not State.PARKED:
         return
     needed = "tokens" if wants_tokens(run.reason) else "usd"
-    if run.reason_code in ("budget", "budget-day") and (cap is None or cap.unit != needed):
+    if run.reason_code == "effects-day":
+        needed = "effects"
+    if run.reason_code in ("budget", "budget-day", "effects-day") and (cap is None or cap.unit != needed):
         raise RefusedError(f"run {run.id} is parked: {run.reason}", help=give_more)
     if run.reason_code == "approval":
         raise RefusedError(

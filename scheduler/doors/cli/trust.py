@@ -62,6 +62,10 @@ def _explain(job: Job, profile: Profile, always: list[Grant]) -> None:
     if budget.day_tokens is not None:
         day += f" and {budget.day_tokens:,} tokens"
     say(f"It may spend {run} a run{',' if 'and' in run + day else ''} and {day} a day.")
+    if budget.day_effects is not None:
+        say(f"It may act outside its workdir at most {budget.day_effects} times a day.")
+    if budget.hour_wakes is not None:
+        say(f"Its sleeps may end at most {budget.hour_wakes} times within an hour; the rest waits.")
     say()
     rows = [("tool", "may")]
     rows += [(tool, _fate(spec, profile, always)) for tool, spec in _specs(job).items()]

@@ -130,6 +130,8 @@ def _as_json(case: Case, verdict: Verdict, around: _Around) -> dict[str, Any]:
             "pause_after": job.pause_after,
             "day_usd": job.budget.day_usd,
             "day_tokens": job.budget.day_tokens,
+            "day_effects": job.budget.day_effects,
+            "hour_wakes": job.budget.hour_wakes,
         },
         "spent_today_usd": around.spent and around.spent[0] / 1_000_000,
         "spent_today_tokens": around.spent and around.spent[1],

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+from scheduler import tool
+from scheduler.app import job_tools
 from scheduler.core.checkpoint import Step
 from scheduler.core.conversation import Request
 from scheduler.core.run import State
+from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World
@@ -174,7 +178,48 @@ def test_a_cap_that_is_not_there_cannot_be_added_to(call: Call, build: Build) ->
     refused = call("resume", run["id"], "--budget", "+100ktok")
     assert refused.status == 4
     assert f"run {run['id']} has no cap on tokens to add to" in refused.err
+    refused = call("resume", run["id"], "--budget", "+1effect")
+    assert (refused.status, "no cap on effects to add to" in refused.err) == (4, True)
     assert call("resume", run["id"], "--budget", "100ktok").status == 0
+
+
+async def poster(world: World) -> None:
+    """A run that posts two letters, where its job may act once a day."""
+
+    @tool(name="post", description="Post.", schema={"type": "object"}, reads_private=False)
+    async def post(args: Args, context: ToolContext) -> str:
+        return "posted"
+
+    world.kit = replace(world.kit, tools_for=lambda job: {**job_tools(job), "post": post})
+    (world.config.trust).write_text(
+        'default = "post"\n[profile.post]\nbase = "act"\n[[profile.post.grant]]\ntool = "post"\n'
+    )
+    world.script("work", script().call("post", to="Ada").call("post", to="Bob").finish("Done."))
+    await world.load('@manual  work  "Do it."  model=rehearsal:work.jsonl budget="1effect/day 2wakes/hour"\n')
+    if world.runs():
+        await world.settle()
+    else:
+        await world.play("work")
+
+
+def test_a_cap_on_effects_is_told_and_raised(call: Call, build: Build) -> None:
+    build(poster)
+    (run,) = json.loads(call("list", "--json").out)["runs"]
+    assert run["reason"] == "the job has acted outside its workdir 1 of 1 times today"
+    assert f"go on: agentcron resume {run['id']} --budget +10effects" in call("show", run["id"]).out
+    explained = call("trust", "explain", "work").out
+    assert "It may act outside its workdir at most 1 times a day." in explained
+    assert "Its sleeps may end at most 2 times within an hour; the rest waits." in explained
+    policy = json.loads(call("why", "work", "--json").out)["policy"]
+    assert (policy["day_effects"], policy["hour_wakes"]) == (1, 2)
+
+    for budget in ((), ("--budget", "+1.00"), ("--budget", "+100ktok")):
+        refused = call("resume", run["id"], *budget)
+        assert refused.status == 4
+    assert call("resume", run["id"], "--budget", "0effects").status == 2
+    assert call("resume", run["id"], "--budget", "+10effects").status == 0
+    build(poster)
+    assert "succeeded" in call("show", run["id"]).out.splitlines()[0]
 
 
 async def lost(world: World) -> None:

@@ -23,6 +23,8 @@ from tests.unit.crontab.conftest import Read
         ("0.50/run 5/day 200ktok/run 2Mtok/day", Caps(0.5, 5.0, 200_000, 2_000_000)),
         ("1.5mtok/day,5/day", Caps(day_usd=5.0, day_tokens=1_500_000)),
         ("50000tok/run", Caps(run_tokens=50_000)),
+        ("40effects/day 6wakes/hour", Caps(day_effects=40, hour_wakes=6)),
+        ("1effect/day, 1wake/hour", Caps(day_effects=1, hour_wakes=1)),
     ],
 )
 def test_a_budget_is_read(text: str, caps: Caps) -> None:
@@ -33,14 +35,21 @@ def test_a_budget_is_read(text: str, caps: Caps) -> None:
     ("text", "message"),
     [
         ("", "an empty budget"),
-        ("200ktok", '"200ktok" is not an amount per run or per day'),
-        ("$5ktok/day", "is not an amount"),
-        ("5k/day", "is not an amount"),
-        ("2Mtok/week", "is not an amount"),
-        ("-2Mtok/day", "is not an amount"),
+        ("200ktok", '"200ktok" is not a cap'),
+        ("$5ktok/day", "is not a cap"),
+        ("5k/day", "is not a cap"),
+        ("2Mtok/week", "is not a cap"),
+        ("-2Mtok/day", "is not a cap"),
         ("1.5tok/run", '"1.5tok" is not a number of tokens'),
-        ("1/run 2/run", "two amounts per run"),
-        ("1ktok/day 2Mtok/day", "two numbers of tokens per day"),
+        ("1/run 2/run", "two caps on the money of a run"),
+        ("1ktok/day 2Mtok/day", "two caps on the tokens of a day"),
+        ("4effects/run", "is not a cap"),
+        ("4effects/hour", "is not a cap"),
+        ("6wakes/day", "is not a cap"),
+        ("6 wakes/hour", '"6" is not a cap'),
+        ("1effect/day 2effects/day", "two caps on the effects of a day"),
+        ("1wake/hour 2wakes/hour", "two caps on the wake-ups of an hour"),
+        ("0effects/day", "a budget of 0effects/day lets nothing run"),
         ("0/run", "a budget of 0/run lets nothing run"),
         ("0Mtok/day", "a budget of 0Mtok/day lets nothing run"),
     ],
@@ -68,7 +77,7 @@ def test_all_jobs_together_have_caps_of_a_day(read: Read) -> None:
     assert (table.fleet_usd, table.fleet_tokens) == (20.0, 10_000_000)
     table = read('FLEET_BUDGET = 10Mtok/day\n@manual x "Hi"\n')
     assert (table.fleet_usd, table.fleet_tokens) == (0.0, 10_000_000)
-    with pytest.raises(ConfigError, match="one per day"):
+    with pytest.raises(ConfigError, match="money or tokens per day"):
         fleet_budget("20/day 1Mtok/run")
 
 

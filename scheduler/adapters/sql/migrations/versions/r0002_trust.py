@@ -117,6 +117,14 @@ def _wakeups() -> None:
         postgresql_where=sa.text("state = 'open'"),
     )
     op.create_index("wakeups_run", "wakeups", ["run_id", "state"], unique=False)
+    op.create_index(
+        "wakeups_slept",
+        "wakeups",
+        ["closed_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'won' AND kind = 'time'"),
+        postgresql_where=sa.text("state = 'won' AND kind = 'time'"),
+    )
 
 
 def _records() -> None:

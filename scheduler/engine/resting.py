@@ -1,0 +1,69 @@
+"""Resting: the steps in which a run stops for a while, and what may end that."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from scheduler.core.budget import FLEET_ZONE, next_local_day
+from scheduler.core.checkpoint import Checkpoint, Step
+from scheduler.core.run import Move
+from scheduler.core.turn import Park
+from scheduler.core.wakeup import WakeUp, Waking
+from scheduler.engine.answers import notices
+from scheduler.engine.kit import Kit
+from scheduler.engine.settings import Settings
+
+FLEET_CODE = "budget-fleet"
+WAKES_CODE = "wakes-hour"
+
+_HOUR = timedelta(hours=1)
+
+
+def parked(at: Checkpoint, park: Park, now: datetime, settings: Settings) -> Step:
+    """Return the step in which a run is parked: the owner is told, and after some days it is given up."""
+    wakeups = [WakeUp(Waking.DEADLINE, now + timedelta(days=settings.parked_days))]
+    waiting_for = "a person"
+    if park.wake is Waking.DAY:
+        zone = FLEET_ZONE if park.code == FLEET_CODE else at.job.tz
+        wakeups.append(WakeUp(Waking.DAY, next_local_day(now, zone)))
+        waiting_for = "the next day, or a person"
+    elif park.wake is Waking.PROBE:
+        seconds = settings.log_probe_seconds if park.code == "log" else settings.probe_seconds
+        wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=seconds)))
+        waiting_for = "the next probe, or a person"
+    return Step(
+        at=now,
+        move=Move.PARK,
+        reason=park.reason,
+        reason_code=park.code,
+        waiting_for=waiting_for,
+        wakeups=tuple(wakeups),
+        notices=notices(at, park.reason),
+    )
+
+
+def backed_off(reason: str, code: str, waiting_for: str, now: datetime, until: datetime) -> Step:
+    """Return the step in which a run waits for an instant, and nobody is told."""
+    return Step(
+        at=now,
+        move=Move.BACK_OFF,
+        reason=reason,
+        reason_code=code,
+        waiting_for=waiting_for,
+        wakeups=(WakeUp(Waking.RETRY, until),),
+    )
+
+
+async def too_awake(kit: Kit, at: Checkpoint) -> Step | None:
+    """Return the step in which a run waits whose sleep is over, while its job has been woken too often.
+
+    Whoever a person woke goes on at once.
+    """
+    most, woken, now = at.job.budget.hour_wakes, at.woken, kit.clock.now()
+    if most is None or woken is None or woken.kind is not Waking.TIME:
+        return None
+    wakes = await kit.store.wakes_since(at.job.name, now - _HOUR, most + 1)
+    if len(wakes) <= most:
+        return None
+    reason = f"the job was woken more often than {most} an hour"
+    return backed_off(reason, WAKES_CODE, "the hour to pass", now, wakes[-1] + _HOUR)
