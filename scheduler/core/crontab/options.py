@@ -50,7 +50,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("model", "model", values.model, DEFAULT_MODEL, "the model that runs the agent", "MODEL"),
     Option(
         "budget", "budget", values.budget, f"{DEFAULT_BUDGET_RUN_USD:.2f}/run {DEFAULT_BUDGET_DAY_USD:g}/day",
-        "caps in dollars, tokens (`200ktok/run 2Mtok/day`), effects and wake-ups (`40effects/day 6wakes/hour`)",
+        "caps in dollars, tokens (`200ktok/run 2Mtok/day`), effects, wake-ups (`40effects/day 6wakes/hour`)",
         "BUDGET",
     ),
     Option("tz", "tz", values.time_zone, "the machine's", "the time zone of the schedule", "CRON_TZ"),
