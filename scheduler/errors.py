@@ -9,7 +9,7 @@
     ├── NotFoundError              3   no such job, run or file
     ├── RefusedError               4   not possible in this state
     ├── HaltedError                4   the home is halted: nothing may start
-    ├── UsedUpError                4   a grant of the day is used up by other runs
+    ├── FactsChangedError          4   what a call was judged by is no longer so
     ├── OverBudgetError            4   a cap is used up, or held by requests that are out
     ├── CannotWorkError            5   database, disk, key or network
     │   ├── DayLogError            5   the daily log cannot be written: nothing acts
@@ -102,8 +102,8 @@ class HaltedError(AgentcronError):
     exit_status = 4
 
 
-class UsedUpError(AgentcronError):
-    """A grant allows no further call of a tool today: other runs were faster.  Nothing was written."""
+class FactsChangedError(AgentcronError):
+    """What calls were judged by has changed since: others were faster.  Nothing was written; judge again."""
 
     exit_status = 4
 

@@ -19,12 +19,16 @@ from scheduler.engine.runner import Runner
 
 def conversation_home(place: Path, messages: int) -> Path:
     """Make a home whose one job has such a conversation."""
-    call = {"text": TEXT, "calls": [{"name": "read", "input": {"file_path": "two-kilobytes.txt"}}]}
-    script = (json.dumps(call) + "\n") * (messages // 2 - 1) + json.dumps({"text": TEXT}) + "\n"
+    # Two files in turns: a run that does the same thing again and again is stopped.
+    files = ("odd.txt", "even.txt")
+    calls = [{"text": TEXT, "calls": [{"name": "read", "input": {"file_path": file}}]} for file in files]
+    steps = [calls[number % 2] for number in range(messages // 2 - 1)]
+    script = "".join(json.dumps(step) + "\n" for step in [*steps, {"text": TEXT}])
     crontab = '@manual  talk  "x"  model=rehearsal:talk.jsonl  max-steps=1000\n'
     home = make_home(place, crontab, talk=script)
     (home / "work" / "talk").mkdir(parents=True)
-    (home / "work" / "talk" / "two-kilobytes.txt").write_text(TEXT + "\n", encoding="utf-8")
+    for file in files:
+        (home / "work" / "talk" / file).write_text(TEXT + "\n", encoding="utf-8")
     return home
 
 

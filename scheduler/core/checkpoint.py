@@ -75,6 +75,8 @@ class Step:
         shares: calls of a tool that a grant counts by the day; when others have used them up since, nothing
             is written.
         stains: the workdir, when private data may lie there from now on.
+        unstained: the workdir, when the started calls were judged as if no private data lay there; when some
+            does by now, or a grant among ``rules`` was revoked, nothing is written.
         awaits: questions put before that the run rests for; one that was answered meanwhile wakes it at once.
         asks: questions to a person; a run that parks for them writes them in the same transaction.
         settled: approvals by id that are over: used by a call that starts, or expired.
@@ -110,6 +112,7 @@ class Step:
     marks: str | None = None
     shares: tuple[Share, ...] = ()
     stains: str = ""
+    unstained: str = ""
     awaits: tuple[str, ...] = ()
     asks: tuple[Approval, ...] = ()
     settled: Mapping[str, ApprovalState] = field(default_factory=dict)

@@ -27,7 +27,17 @@ _FOLD = r"(?:\r|\n|\\r|\\n)*"
 _OURS = frozenset(
     (
         *("id", "call_id", "run_id", "key", "digest", "provenance", "marks", "rule", "rules", "settled"),
-        *("stains", "started", "taken_back", "waiting", "awaits", "external", "reason_code", "state"),
+        *(
+            "stains",
+            "unstained",
+            "started",
+            "taken_back",
+            "waiting",
+            "awaits",
+            "external",
+            "reason_code",
+            "state",
+        ),
     )
 )
 """Fields that hold words of ours and ids: a secret that reads "untrusted" must not rewrite what a run met."""

@@ -13,7 +13,7 @@ from scheduler.core.effect import Effect
 from scheduler.core.follow_up import root_of
 from scheduler.core.run import Move
 from scheduler.core.trust import seen
-from scheduler.core.trust.approval import OUTSIDE, Approval, ApprovalState, Share, Used, digest
+from scheduler.core.trust.approval import ALWAYS, OUTSIDE, Approval, ApprovalState, Share, Used, digest
 from scheduler.core.trust.grant import Grant, host_of
 from scheduler.core.trust.judge import Allow, Ask, Facts, Refuse, judge
 from scheduler.core.wakeup import WakeUp, Waking
@@ -121,7 +121,7 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
                 if is_outside(call, rule) and not _has_room(at, known, docket):
                     continue
                 used[call.name] = used.get(call.name, 0) + 1
-                name = rule if grant is None or not grant.id else f"always:{grant.id}"
+                name = rule if grant is None or not grant.id else f"{ALWAYS}:{grant.id}"
                 docket.allow(call, name, _reach(call, grant))
                 if grant is not None and grant.per_day is not None:
                     since = day_start(known.now, at.job.tz)

@@ -17,7 +17,7 @@ from scheduler.engine.commits import Progress
 from scheduler.engine.dispatch import Docket, Reach, facts, hear, recounted, stains
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.engine.requests import acts
-from scheduler.errors import ToolFault, UsedUpError
+from scheduler.errors import FactsChangedError, ToolFault
 from scheduler.faults import crashpoint
 from scheduler.ports.tool import ControlTool, Tool, ToolAnswer, ToolContext
 
@@ -78,6 +78,7 @@ async def _begun(
             crashpoint("log")
         if not docket.allowed and not docket.refused:
             return docket
+        outside = any(acts(call, tools) for call in docket.allowed)
         step = Step(
             at=kit.clock.now(),
             started=tuple(call.id for call in docket.allowed),
@@ -86,12 +87,15 @@ async def _begun(
             settled=docket.settled,
             shares=tuple(docket.shares),
             stains=stains(at, docket, tools),
+            unstained=at.job.workdir if outside and at.job.workdir and not at.stained else "",
             marks=seen.written(docket.marks),
         )
         try:
             await progress.commit(step)
-        except UsedUpError:
-            continue  # another run of the job was faster: the next look counts its calls
+        except FactsChangedError:
+            # Another run or a person was faster: look at everything anew.
+            progress.at = await kit.store.checkpoint(progress.lease, kit.clock.now())
+            continue
         return docket
 
 

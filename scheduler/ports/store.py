@@ -262,6 +262,7 @@ class Store(Consent, Protocol):
     async def raise_budget(
         self,
         run_id: str,
+        now: datetime,
         run_microusd: int | None = None,
         run_tokens: int | None = None,
         day_effects: int | None = None,

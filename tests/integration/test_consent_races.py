@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.adapters.sql import consents
+from scheduler.core.checkpoint import Step
 from scheduler.core.run import State
 from tests.kit.models import call, finish
-from tests.kit.stage import Recorder, stage
+from tests.kit.stage import JOB, Recorder, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -56,3 +58,44 @@ async def test_an_answer_that_comes_while_the_run_comes_to_rest_wakes_it_at_once
         await s.world.settle()
         assert (await s.world.run(run.id)).state is State.SUCCEEDED
         assert (len(slow.calls), s.world.clock.now()) == (1, first.asked_at), "no time has passed"
+
+
+async def test_a_grant_that_is_revoked_while_the_run_works_lets_nothing_act(tmp_path: Path) -> None:
+    post, slow = Recorder("post", "opaque", external=True), Recorder("slow")
+    lines = (call(("post", {})), call(("slow", {})), call(("post", {})), finish())
+    async with stage(tmp_path, *lines, recorders=(post, slow)) as s:
+        run = await s.play()
+        with s.world.glance() as glance:
+            (question,) = glance.open_approvals()
+        await s.world.store.answer(question.id, s.world.clock.now(), approve=True, always=True)
+        with s.world.glance() as glance:
+            (grant,) = glance.always_grants(JOB)
+
+        async def revoke(_: object) -> str:
+            await s.world.store.revoke(grant.id, s.world.clock.now())
+            return "ok"
+
+        slow.then = revoke
+        await s.world.settle()
+        run = await s.world.run(run.id)
+        assert (run.state, run.reason_code, len(post.calls)) == (State.PARKED, "approval", 1)
+
+
+GRANTED = 'default = "x"\n[profile.x]\nbase = "act"\n[[profile.x.grant]]\ntool = "post"\n'
+
+
+async def test_private_data_that_another_run_leaves_in_the_workdir_meanwhile_counts(tmp_path: Path) -> None:
+    (tmp_path / "trust.toml").write_text(GRANTED)
+    post, page = Recorder("post", "opaque", external=True), Recorder("page", reads_untrusted=True)
+    lines = (call(("page", {})), call(("post", {})), finish())
+    async with stage(tmp_path, *lines, recorders=(post, page)) as s:
+
+        async def leave(_: object) -> str:
+            step = Step(at=s.world.clock.now(), stains=str(s.world.workdir / JOB))
+            await s.world.store._write("person", lambda c: consents.note(c, "mail", "another", step))
+            return "a stranger's page"
+
+        page.then = leave
+        run = await s.play()
+        assert (run.state, run.reason_code, post.calls) == (State.PARKED, "approval", [])
+        assert "private data" in run.reason

@@ -15,12 +15,13 @@ from scheduler.adapters.sql.rows import to_us
 from scheduler.adapters.sql.statements import INSERT_APPROVAL, many
 from scheduler.core.checkpoint import Step
 from scheduler.core.follow_up import root_of
-from scheduler.core.trust.approval import OUTSIDE
-from scheduler.errors import RefusedError, UsedUpError
+from scheduler.core.trust.approval import ALWAYS, OUTSIDE
+from scheduler.errors import FactsChangedError, RefusedError
 
 STAIN = "private:"
 """What the keys in ``meta`` begin with that name workdirs where private data may lie."""
 
+_GRANT = text("SELECT 1 FROM grants WHERE id = :id AND revoked_at IS NULL")
 _SETTLE = text(
     "UPDATE approvals SET state = :state WHERE id = :id AND run_id = :run_id"
     " AND state IN ('asked', 'approved') RETURNING id"
@@ -44,14 +45,20 @@ def note(connection: Connection, job: str, run_id: str, step: Step) -> None:
     """Write what a step says of consent, before its calls are marked as started.
 
     Raises:
-        UsedUpError: a grant allows no such call today any more.
+        FactsChangedError: a grant is used up or was revoked, or private data has come to the workdir.
     """
     for share in step.shares:
         found = approvals.used_since(connection, root_of(job), share.since)
         used = found.outside if share.tool == OUTSIDE else found.calls.get(share.tool, 0)
         together = sum(each.calls for each in step.shares if each.tool == share.tool)
         if used + together > share.most:
-            raise UsedUpError(f"{share.tool or 'effects'}: begun {used} times today of {share.most}")
+            raise FactsChangedError(f"{share.tool or 'effects'}: begun {used} times today of {share.most}")
+    for rule in step.rules.values():
+        kind, _, grant_id = rule.partition(":")
+        if kind == ALWAYS and connection.execute(_GRANT, {"id": grant_id}).first() is None:
+            raise FactsChangedError(f"grant {grant_id} was revoked")
+    if step.unstained and is_stained(connection, step.unstained):
+        raise FactsChangedError(f"private data may lie in {step.unstained} by now")
     if step.stains:
         connection.execute(_STAIN, {"key": STAIN + step.stains, "value": str(to_us(step.at))})
     if step.asks:

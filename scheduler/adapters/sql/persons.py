@@ -25,8 +25,8 @@ _UNPAUSE = text(
 )
 _RUN_STATE = text("SELECT state, job FROM runs WHERE id = :id")
 _PINNED = text(
-    "SELECT p.spec, r.cost_microusd, r.tokens, r.reason_code FROM runs r JOIN pins p ON p.run_id = r.id"
-    " WHERE r.id = :id"
+    "SELECT p.spec, r.cost_microusd, r.tokens, r.reason_code, r.job"
+    " FROM runs r JOIN pins p ON p.run_id = r.id WHERE r.id = :id"
 )
 _PIN = text("UPDATE pins SET spec = :spec WHERE run_id = :id")
 
@@ -76,6 +76,7 @@ def cancel(connection: Connection, run_id: str, now: datetime, reason: str) -> S
 def raise_budget(
     connection: Connection,
     run_id: str,
+    now: datetime,
     run_microusd: int | None,
     run_tokens: int | None,
     day_effects: int | None,
@@ -84,7 +85,7 @@ def raise_budget(
     row = connection.execute(_PINNED, {"id": run_id}).first()
     if row is None:
         raise NotFoundError(f"there is no run {run_id}")
-    spec, cost_microusd, tokens, reason_code = row
+    spec, cost_microusd, tokens, reason_code, name = row
     job = job_from(spec)
     # Where the day's cap is used up: without room beside it the run would be parked again at once.
     is_day = reason_code == "budget-day"
@@ -100,6 +101,9 @@ def raise_budget(
     if day_effects is not None:
         budget = replace(budget, day_effects=day_effects)
     connection.execute(_PIN, {"id": run_id, "spec": job_text(replace(job, budget=budget))})
+    caps = {"run_microusd": run_microusd, "run_tokens": run_tokens, "day_effects": day_effects}
+    given = {cap: most for cap, most in caps.items() if most is not None}
+    records.append(connection, now, "budget", name, run_id, {"by": "person", **given})
 
 
 def _job_state(connection: Connection, job: str) -> str:

@@ -232,13 +232,14 @@ class SqlStore:
     async def raise_budget(
         self,
         run_id: str,
+        now: datetime,
         run_microusd: int | None = None,
         run_tokens: int | None = None,
         day_effects: int | None = None,
     ) -> None:
         """Give a run a new cap, by a person's word."""
         caps = (run_microusd, run_tokens, day_effects)
-        await self._write(points.PERSON, lambda c: persons.raise_budget(c, run_id, *caps))
+        await self._write(points.PERSON, lambda c: persons.raise_budget(c, run_id, now, *caps))
 
     async def run(self, run_id: str) -> Run | None:
         """Return one run."""

@@ -44,6 +44,8 @@ class Approval:
 
 
 OUTSIDE = ""
+ALWAYS = "always"
+"""What the rule of a call begins with that a grant given by a person's "always" lets act."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,11 +116,11 @@ def resume_command(config: Config, run: str, message: str, budget: Cap | None) -
     async def work(app: Any) -> None:
         store, now = app.kit.store, app.kit.clock.now()
         if cap is not None and cap.unit == "tokens":
-            await store.raise_budget(found.id, run_tokens=round(cap.amount))
+            await store.raise_budget(found.id, now, run_tokens=round(cap.amount))
         elif cap is not None and cap.unit == "effects":
-            await store.raise_budget(found.id, day_effects=round(cap.amount))
+            await store.raise_budget(found.id, now, day_effects=round(cap.amount))
         elif cap is not None:
-            await store.raise_budget(found.id, round(cap.amount * 1_000_000))
+            await store.raise_budget(found.id, now, round(cap.amount * 1_000_000))
         with _helpful(f"fire it again: agentcron run {found.job}" if found.is_final else _look(found)):
             was = await store.resume(found.id, now, message)
         say(f"run {found.id} of {found.job} was {was}; it is queued and goes on")
