@@ -117,12 +117,15 @@ def _from_keyring(where: str, name: str) -> str:
     except ImportError as error:
         raise ToolFault(
             f"the secret {name} cannot be had: the package keyring is not installed",
-            help="pip install keyring, beside agentcron",
+            help="install it with: pip install 'agentcron[keyring]'",
         ) from error
     try:
         found = keyring.get_password(SERVICE, where)
     except Exception as error:  # each back end has its own ways to fail
-        raise ToolFault(f"the secret {name} cannot be had: {type(error).__name__} of the keyring") from error
+        raise ToolFault(
+            f"the secret {name} cannot be had: {type(error).__name__} of the keyring",
+            help="see: keyring diagnose; on a server without a desktop use env: or file:",
+        ) from error
     if not found:
         raise ToolFault(
             f"the secret {name} is missing: the keyring has no {where} of {SERVICE}",
