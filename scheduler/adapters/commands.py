@@ -61,20 +61,17 @@ def run_by(command: str) -> Iterator[str]:
             expected = "script" if expected == "program" and _READERS.match(name) else follows
 
 
-def runs_inside(command: str, folder: str, cwd: str) -> str | None:
-    """Return what a command would run out of a folder, or None.
+def files_run(command: str, cwd: str) -> Iterator[tuple[str, str]]:
+    """Yield the files that a command would run: each as it is written, and its real path.
 
     What the command names by a variable, or what a program reads by itself (``make``, ``git``), is not seen.
 
     Args:
         cwd: where the command runs.
     """
-    real = os.path.realpath(folder)
     for word in run_by(command):
-        path = os.path.realpath(os.path.join(cwd, os.path.expanduser(word)))
-        if "/" in word and is_within(path, real):
-            return word
-    return None
+        if "/" in word:
+            yield word, os.path.realpath(os.path.join(cwd, os.path.expanduser(word)))
 
 
 def is_within(path: str, folder: str) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
-from scheduler.adapters.commands import is_sign, is_within, run_by, runs_inside, words_of
+from scheduler.adapters.commands import files_run, is_sign, is_within, run_by, words_of
 from scheduler.adapters.system import local_zone, pause
 from scheduler.config import Config
 from scheduler.core.crontab.load import parse
@@ -119,12 +121,23 @@ class FileLook:
             return f"{program} does not exist"
         return None if os.access(full, os.X_OK) else f"{program} is not executable (chmod +x)"
 
-    def command_problem(self, command: str, workdir: str | None, job: str, *, at_work: bool) -> str | None:
-        """Return why a command of the owner must not be: it would run a file that the agent can edit."""
-        folder = workdir or str(self._config.work / job)
-        if word := runs_inside(command, folder, folder if at_work else "/"):
-            return f"{word} lies in the agent's workdir {folder}, and the agent could edit it"
-        return None
+    def editable(self, jobs: Sequence[Job]) -> Iterator[tuple[int, str, str]]:
+        """Yield by position the jobs that obey a file which an agent can edit, with a code and why."""
+        folders = {job.name: job.workdir or str(self._config.work / job.name) for job in jobs}
+        # All below the folder of workdirs counts: jobs come and go, and what they wrote stays.
+        workdirs = {os.path.realpath(each) for each in (str(self._config.work), *folders.values())}
+        for index, job in enumerate(jobs):
+            obeyed = [("E13", *each) for each in files_run(job.gate or "", folders[job.name])]
+            obeyed += [("E13", *each) for each in files_run(job.report or "", "/")]
+            if job.prompt_file:
+                obeyed.append(("E12", job.prompt_file, os.path.realpath(job.prompt_file)))
+            for code, word, path in obeyed:
+                around = next(
+                    (each for each in (path, *map(str, Path(path).parents)) if each in workdirs), None
+                )
+                if around is not None:
+                    yield index, code, f"{word} lies in an agent's workdir, {around}, and it could edit it"
+                    break
 
     def workdir_problem(self, workdir: str, prompt_file: str | None, gate: str | None) -> str | None:
         """Return why an agent must not work there: it could edit what the daemon executes or obeys."""

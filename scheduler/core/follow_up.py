@@ -193,7 +193,7 @@ def read_schedule(text: str, name: str, maker: Job, now: datetime) -> Trigger:
     words = text.split()
     dst: Dst | None = maker.dst
     try:
-        if text.startswith("@every "):
+        if words[:1] in (["@every"], ["every"]):
             return Every(" ".join(words[1:]), name)
         if text.startswith("@at "):
             return At.parse(" ".join(words[1:]), maker.tz)

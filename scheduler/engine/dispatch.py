@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from scheduler.core.budget import day_start
-from scheduler.core.checkpoint import CallResult, Checkpoint, Step
+from scheduler.core.checkpoint import CallResult, Checkpoint
 from scheduler.core.conversation import Call, CallState
 from scheduler.core.effect import Effect
 from scheduler.core.follow_up import root_of
-from scheduler.core.run import Move
 from scheduler.core.trust import seen
 from scheduler.core.trust.approval import ALWAYS, OUTSIDE, Approval, ApprovalState, Share, Used, digest
 from scheduler.core.trust.grant import Grant, host_of
 from scheduler.core.trust.judge import Allow, Ask, Facts, Refuse, judge
-from scheduler.core.wakeup import WakeUp, Waking
-from scheduler.engine.answers import notices
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.ports.tool import ControlTool, ToolSpec
 
@@ -169,32 +166,6 @@ def _has_room(at: Checkpoint, known: Facts, docket: Docket) -> bool:
     docket.outside += 1
     docket.shares.append(Share(OUTSIDE, 1, most, day_start(known.now, at.job.tz)))
     return True
-
-
-def parked(at: Checkpoint, docket: Docket, now: datetime) -> Step:
-    """Return the step in which a run rests until its questions are answered, or the first one has expired.
-
-    Halfway to its end it is woken once: it comes to the same question, and the owner is reminded.
-    """
-    waiting = (*docket.open_asks, *docket.asks)
-    first = waiting[0]
-    more = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-    reason = f"{first.tool} needs an approval{more}: {first.reason}"
-    soonest = min(waiting, key=lambda each: each.expires_at)
-    halfway = soonest.asked_at + (soonest.expires_at - soonest.asked_at) / 2
-    reminder = "" if docket.asks else "Reminder: "
-    return Step(
-        at=now,
-        move=Move.PARK,
-        reason=reason,
-        reason_code="approval",
-        waiting_for=f"an answer: agentcron approve {first.id}",
-        wakeups=(WakeUp(Waking.APPROVAL, halfway if now < halfway else soonest.expires_at),),
-        asks=tuple(docket.asks),
-        awaits=tuple(each.id for each in docket.open_asks),
-        settled=docket.settled,
-        notices=notices(at, f"{reminder}{reason}. Answer: agentcron approve {first.id}"),
-    )
 
 
 def _ask(kit: Kit, at: Checkpoint, call: Call, ask: Ask, known: Facts, docket: Docket) -> None:

@@ -23,7 +23,6 @@ from scheduler.core.window import latest_cut
 from scheduler.engine import answers, resting
 from scheduler.engine.commits import Progress
 from scheduler.engine.control import settle
-from scheduler.engine.dispatch import parked
 from scheduler.engine.failure import failure, first_of
 from scheduler.engine.follow_ups import Book
 from scheduler.engine.kit import Kit, Toolbox
@@ -203,7 +202,7 @@ class Executor:
             await self._park(Park("effects-day", docket.over, Waking.DAY))
         else:
             # Until a person answers, or until the first question has expired and counts as denied.
-            await self.progress.commit(parked(self.progress.at, docket, self.kit.clock.now()))
+            await self.progress.commit(resting.awaiting(self.progress.at, docket, self.kit.clock.now()))
 
     async def _settle(self, calls: Sequence[Call]) -> None:
         book = await Book.open(self.kit, self.progress.at)

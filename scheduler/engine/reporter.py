@@ -28,7 +28,7 @@ async def send_notices(kit: Kit, runner: str) -> int:
             await kit.daylog.sync()
         except DayLogError as fault:
             now = kit.clock.now()
-            again = now + timedelta(seconds=kit.settings.log_probe_seconds)
+            again = now + timedelta(seconds=kit.settings.soon_seconds)
             for notice in pending:
                 await kit.store.settle_notice(notice.id, now, fault.message, again, tried=False)
             log.error("reports wait: %s", fault, extra={"event": "log.failed"})

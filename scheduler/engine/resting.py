@@ -10,6 +10,7 @@ from scheduler.core.run import Move
 from scheduler.core.turn import Park
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.engine.answers import notices
+from scheduler.engine.dispatch import Docket
 from scheduler.engine.kit import Kit
 from scheduler.engine.settings import Settings
 
@@ -28,7 +29,8 @@ def parked(at: Checkpoint, park: Park, now: datetime, settings: Settings) -> Ste
         wakeups.append(WakeUp(Waking.DAY, next_local_day(now, zone)))
         waiting_for = "the next day, or a person"
     elif park.wake is Waking.PROBE:
-        seconds = settings.log_probe_seconds if park.code == "log" else settings.probe_seconds
+        # A file that was mended should hold soon; a key that is refused costs a request each time.
+        seconds = settings.soon_seconds if park.code in ("log", "trust") else settings.probe_seconds
         wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=seconds)))
         waiting_for = "the next probe, or a person"
     return Step(
@@ -39,6 +41,32 @@ def parked(at: Checkpoint, park: Park, now: datetime, settings: Settings) -> Ste
         waiting_for=waiting_for,
         wakeups=tuple(wakeups),
         notices=notices(at, park.reason),
+    )
+
+
+def awaiting(at: Checkpoint, docket: Docket, now: datetime) -> Step:
+    """Return the step in which a run rests until its questions are answered, or the first one has expired.
+
+    Halfway to its end it is woken once: it comes to the same question, and the owner is reminded.
+    """
+    waiting = (*docket.open_asks, *docket.asks)
+    first = waiting[0]
+    more = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+    reason = f"{first.tool} needs an approval{more}: {first.reason}"
+    soonest = min(waiting, key=lambda each: each.expires_at)
+    halfway = soonest.asked_at + (soonest.expires_at - soonest.asked_at) / 2
+    reminder = "" if docket.asks else "Reminder: "
+    return Step(
+        at=now,
+        move=Move.PARK,
+        reason=reason,
+        reason_code="approval",
+        waiting_for=f"an answer: agentcron approve {first.id}",
+        wakeups=(WakeUp(Waking.APPROVAL, halfway if now < halfway else soonest.expires_at),),
+        asks=tuple(docket.asks),
+        awaits=tuple(each.id for each in docket.open_asks),
+        settled=docket.settled,
+        notices=notices(at, f"{reminder}{reason}. Answer: agentcron approve {first.id}"),
     )
 
 

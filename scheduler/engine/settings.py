@@ -16,6 +16,8 @@ class Settings:
         longest_wait_seconds: the longest time between two passes, so that a clock that was set is noticed.
         poll_seconds: how often a change by another process, or of the crontab, is looked for.
         halt_seconds: how long after a halt what is under way may end by itself.
+        probe_seconds: how long until a run that is parked for a refused key asks the model again.
+        soon_seconds: the same for what is looked at for nothing: the daily log and the trust file.
         room_seconds: how long a run waits for the reservations of others before it asks for room again.
         most_attempts: a run that its runners did not survive this often is buried.
     """
@@ -32,7 +34,7 @@ class Settings:
     max_tokens: int = 16_000
     parked_days: int = 7
     probe_seconds: float = 3600.0
-    log_probe_seconds: float = 60.0
+    soon_seconds: float = 60.0
     gate_seconds: float = 30.0
     gate_output_bytes: int = 16_000
     approval_seconds: float = 24 * 3600.0

@@ -5,11 +5,13 @@ Read this from top to bottom; each test shows one thing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
 
 from scheduler.core.crontab.load import Table, all_problems, explain, parse, worst_case
+from scheduler.core.job import Job
 from scheduler.errors import NotFoundError
 
 SUNDAY = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -32,9 +34,8 @@ class Folder:
     def gate_problem(self, _command: str) -> str | None:
         return None
 
-    def command_problem(self, _command: str, _workdir: str | None, _job: str, *, at_work: bool) -> str | None:
-        assert at_work in (True, False)
-        return None
+    def editable(self, _jobs: Sequence[Job]) -> Iterator[tuple[int, str, str]]:
+        return iter(())
 
     def workdir_problem(self, _workdir: str, _prompt_file: str | None, _gate: str | None) -> str | None:
         return None

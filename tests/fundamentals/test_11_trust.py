@@ -170,6 +170,13 @@ async def test_a_broken_trust_file_stops_the_job_before_any_cost(tmp_path: Path)
         assert "profile should be a table" in run.reason
         assert (world.model.asks, letters) == ([], [])
 
+        (tmp_path / "trust.toml").write_text('default = "observe"\n')
+        mended_at = world.clock.now()
+        await world.send_reports()
+        await world.jump()
+        assert (await world.run(run.id)).state is State.SUCCEEDED, "it goes on by itself"
+        assert world.clock.now() - mended_at <= timedelta(minutes=1)
+
 
 async def test_a_profile_that_cannot_be_told_for_whatever_reason_parks_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

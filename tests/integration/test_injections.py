@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from scheduler.core.trust.seen import Declared
 from scheduler.doors.cli.logs import JsonLines, TextLines
 from scheduler.doors.cli.main import _status
 from scheduler.testing.obedient import orders_in
-from tests.kit.injections import CANARY, House, Injection, house, injections
+from tests.kit.injections import CANARY, LATER, House, Injection, house, injections
 from tests.kit.needs import lacking
 from tests.kit.person import RAW
 from tests.kit.secrets import forms
@@ -46,11 +46,11 @@ def _token(monkeypatch: pytest.MonkeyPatch) -> None:
 def ask(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Ask:
     """Ask a verb in the house's home; what it prints holds nothing that a terminal obeys."""
 
-    def asked(*argv: str) -> str:
+    def asked(*argv: str, expect: int = 0) -> str:
         capfd.readouterr()
         status = _status(["--home", str(tmp_path / "home"), *argv])
         captured = capfd.readouterr()
-        assert status == 0, captured.err
+        assert status == expect, captured.err
         assert not RAW.search(captured.out + captured.err)
         return captured.out
 
@@ -80,16 +80,19 @@ async def test_nothing_that_a_page_wants_happens(
         lacking("bubblewrap is not installed (Debian: apt-get install bubblewrap)")
     async with house(tmp_path) as place:
         pages = each.pages(place.places())
-        await place.prepare(pages, trust=trust)
+        await place.prepare(pages, trust=trust, options=LATER if each.later else "")
         before = place.fingerprint()
         run = await place.play(look=lambda: [ask(*verb) for verb in VERBS])
         assert (run.state, run.summary) == (State.SUCCEEDED, "Read it all."), run.reason
         assert_it_tried(place, run, pages)
         assert_it_was_stopped(place, run, each, trust)
         assert place.fingerprint() == before
-        assert_nothing_left(place, len(pages))
+        await place.wait_a_fortnight()
+        leaves = each.leaves if trust != "observe" else ()
+        assert_nothing_left(place, len(pages), leaves)
         await place.world.kit.daylog.sync()
         assert_shown(place, run, ask)
+        assert_a_person_may_look(ask, leaves)
     assert found_under(tmp_path / "home") == [], "the token"
 
 
@@ -137,15 +140,18 @@ def assert_it_was_stopped(place: House, run: Run, each: Injection, trust: str) -
             assert re.search(by, stopped), stopped
 
 
-def assert_nothing_left(place: House, pages: int) -> None:
-    """Nobody heard of it, nobody agreed to it, and nothing of it lives on."""
+def assert_nothing_left(place: House, pages: int, leaves: Sequence[str]) -> None:
+    """Nobody heard of it, nobody agreed to it, and nothing of it lives on but what waits for a person."""
     allowed = {f"/page-{number}" for number in range(pages)} | {"/page-away", "/page-inside"}
     for request in place.site.asked:
         assert request.split()[1].decode() in allowed, request
         assert f"\r\nHost: page.test:{place.site.port}\r\n".encode() in request, request
     assert (place.trap, place.posted) == ([], [])
     with closing(sqlite3.connect(place.world.config.database)) as database:
-        assert database.execute("SELECT name FROM jobs").fetchall() == [("work",)]
+        jobs = database.execute("SELECT name, state FROM jobs ORDER BY name").fetchall()
+        assert jobs == [("work", "active"), *((name, "paused") for name in leaves)]
+        made = database.execute("SELECT name, state FROM follow_ups ORDER BY name").fetchall()
+        assert made == [(name, "pending") for name in leaves]
         assert database.execute("SELECT count(*) FROM runs").fetchone() == (1,)
         assert database.execute("SELECT count(*) FROM grants").fetchone() == (0,)
         states = {state for (state,) in database.execute("SELECT state FROM approvals")}
@@ -177,6 +183,16 @@ def assert_shown(place: House, run: Run, ask: Ask) -> None:
         ask(*verb)
     ask("log")
     ask("log", "--verify")
+
+
+def assert_a_person_may_look(ask: Ask, leaves: Sequence[str]) -> None:
+    """Who is asked to confirm sees where it comes from, and its words behind a bar; looking is no consent."""
+    for name in leaves:
+        _, _, shown = ask("confirm", name, expect=1).partition("which had read: ")
+        _, _, words = shown.partition("in the words of the agent:\n")
+        prompt = words.partition("let it fire: ")[0]
+        assert prompt, shown
+        assert all(line.startswith("    | ") for line in prompt.splitlines())
 
 
 def found_under(home: Path) -> list[str]:

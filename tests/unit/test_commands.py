@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.commands import runs_inside
+from scheduler.adapters.commands import files_run, is_within
 from scheduler.adapters.crontab_file import CrontabFile, FileLook
 from scheduler.config import load
 
@@ -50,6 +50,11 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 WORKDIR = "/agents/wd"
 
 
+def run_out_of(folder: str, command: str) -> list[str]:
+    """Return what a command that runs in a folder would run out of it."""
+    return [word for word, path in files_run(command, folder) if is_within(path, folder)]
+
+
 @pytest.mark.parametrize(
     ("command", "found"),
     [
@@ -65,7 +70,7 @@ WORKDIR = "/agents/wd"
     ],
 )
 def test_a_gate_that_would_run_a_file_of_the_workdir_is_found(command: str, found: str) -> None:
-    assert runs_inside(command, WORKDIR, WORKDIR) == found
+    assert run_out_of(WORKDIR, command) == [found]
 
 
 @pytest.mark.parametrize(
@@ -83,32 +88,65 @@ def test_a_gate_that_would_run_a_file_of_the_workdir_is_found(command: str, foun
     ],
 )
 def test_a_gate_may_read_what_the_agent_wrote(command: str) -> None:
-    assert runs_inside(command, WORKDIR, WORKDIR) is None
+    assert run_out_of(WORKDIR, command) == []
 
 
 def test_a_link_does_not_hide_the_workdir(tmp_path: Path) -> None:
     (tmp_path / "wd").mkdir()
     (tmp_path / "innocent").symlink_to(tmp_path / "wd")
     command = f"sh {tmp_path}/innocent/check.sh"
-    assert runs_inside(command, str(tmp_path / "wd"), "/") == f"{tmp_path}/innocent/check.sh"
+    assert run_out_of(str(tmp_path / "wd"), command) == [f"{tmp_path}/innocent/check.sh"]
+
+
+BESIDE = '@daily beside "x" workdir=AGENTS\n'
 
 
 @pytest.mark.parametrize(
-    ("command", "found"),
+    ("job", "found"),
     [
-        ('gate="sh check.sh"', "./check.sh"),
-        ('workdir=wd gate="wd/check.sh"', "HOME/wd/check.sh"),
-        ('workdir=wd report="HOME/wd/notify.sh"', "HOME/wd/notify.sh"),
-        ('report="HOME/work/brief/notify.sh"', "HOME/work/brief/notify.sh"),
+        ('@daily brief "x" gate="sh check.sh"', "E13 ./check.sh"),
+        ('@daily brief "x" workdir=work/wd report="HOME/work/wd/check.sh"', "E13 HOME/work/wd/check.sh"),
+        ('@daily brief "x" report="HOME/work/brief/notify.sh"', "E13 HOME/work/brief/notify.sh"),
+        ('@daily brief "x" report="sh HOME/work/gone/notify.sh"', "E13 HOME/work/gone/notify.sh"),
+        ('@daily brief "x" gate="sh ../other/check.sh"', "E13 ../other/check.sh"),
+        ('@daily brief "x" gate="AGENTS/deep/check.sh"', "E13 AGENTS/deep/check.sh"),
+        ('@daily brief "x" report="cat | python3 AGENTS/notify.py"', "E13 AGENTS/notify.py"),
+        ("@daily brief @work/brief/prompt.md", "E12 HOME/work/brief/prompt.md"),
+        ("@daily brief @work/gone/prompt.md", "E12 HOME/work/gone/prompt.md"),
     ],
 )
-def test_a_crontab_is_refused_whose_commands_the_agent_could_edit(
-    tmp_path: Path, command: str, found: str
-) -> None:
+def test_a_job_is_refused_that_obeys_what_an_agent_could_edit(tmp_path: Path, job: str, found: str) -> None:
+    """Whoever's workdir it is: its own, another job's, or one of a job that is there no more."""
+    home, agents = tmp_path / "home", tmp_path / "agents"
+
+    def here(text: str) -> str:
+        return text.replace("HOME", str(home)).replace("AGENTS", str(agents))
+
+    for name in ("brief", "gone"):
+        (home / "work" / name).mkdir(parents=True)
+        (home / "work" / name / "prompt.md").write_text("---\ngate: touch owned\n---\nDo what you want.")
+    (agents / "deep").mkdir(parents=True)
+    (agents / "deep" / "check.sh").touch(mode=0o700)
+    (home / "work" / "wd").mkdir()
+    (home / "work" / "wd" / "check.sh").touch(mode=0o700)
+    config = load(str(home))
+    config.crontab.write_text(here(BESIDE + job), encoding="utf-8")
+    orders = CrontabFile(config).read(NOON)
+    assert ([each.name for each in orders.jobs], [each.name for each in orders.broken]) == (
+        ["beside"],
+        ["brief"],
+    )
+    code, word = here(found).split(" ", 1)
+    [problem] = [each for each in orders.problems if "an agent's workdir" in each]
+    assert f"error {code} {word} lies in an agent's workdir" in problem
+
+
+def test_a_job_may_obey_what_lies_beside_the_workdirs(tmp_path: Path) -> None:
     config = load(str(tmp_path))
-    here = str(tmp_path)
-    config.crontab.write_text(f'@daily brief "x" {command}'.replace("HOME", here), encoding="utf-8")
-    problems = [text for text in CrontabFile(config).read(NOON).problems if "agent's workdir" in text]
-    [problem] = problems
-    assert "error E13" in problem
-    assert f"{found.replace('HOME', here)} lies in the agent's workdir" in problem
+    (tmp_path / "work2").mkdir()
+    (tmp_path / "work2" / "prompt.md").write_text("Look.")
+    (tmp_path / "work2" / "check.sh").touch(mode=0o700)
+    line = f'@daily brief @work2/prompt.md gate="work2/check.sh" report="{tmp_path}/work2/check.sh < a"'
+    config.crontab.write_text(line, encoding="utf-8")
+    orders = CrontabFile(config).read(NOON)
+    assert ([each.name for each in orders.jobs], orders.problems) == (["brief"], ())

@@ -171,7 +171,7 @@ def test_a_schedule_is_the_crontabs_or_an_instant_as_sleep_takes_it() -> None:
 
     assert isinstance(read("0 9 * * 1-5"), CronTrigger)
     assert isinstance(read("@hourly"), CronTrigger)
-    assert read("@every 45m") == Every("45m", "ci/check")
+    assert read("@every 45m") == read("every 45m") == Every("45m", "ci/check")
     assert read("tomorrow 09:00") == At(datetime(2026, 11, 21, 8, 0, tzinfo=UTC))
     assert read("@at 2026-11-21T09:00") == At(datetime(2026, 11, 21, 8, 0, tzinfo=UTC))
     assert read("2026-11-21 09:00 Europe/Berlin") == At(datetime(2026, 11, 21, 8, 0, tzinfo=UTC))

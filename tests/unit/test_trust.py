@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from scheduler.errors import ConfigError
 from scheduler.ports.tool import ToolSpec
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+HOWTO = Path(__file__).parents[2] / "docs" / "howto" / "trust.md"
 
 
 def spec(
@@ -307,3 +310,17 @@ def test_an_unknown_profile_is_named_with_its_neighbour() -> None:
     with pytest.raises(ConfigError, match='no trust profile "obsrve"') as caught:
         parse_policy(GOOD, "trust.toml").profile("obsrve")
     assert "observe" in caught.value.help
+
+
+def test_the_example_of_the_how_to_is_read_and_is_as_narrow_as_it_says() -> None:
+    [example] = re.findall(r"```toml\n(.*?)```", HOWTO.read_text(encoding="utf-8"), re.DOTALL)
+    policy = parse_policy(example, "trust.toml")
+    assert (policy.fault, policy.broken) == ("", {})
+    fetch, shell = policy.profile("releases").grants
+    [(_, command)] = shell.args
+    assert shell.covers("shell", {"command": command}, NOW)
+    for more in (" -K evil", " --next http://127.0.0.1/", "; id", "\nid"):
+        assert not shell.covers("shell", {"command": command + more}, NOW)
+    assert not fetch.covers("fetch", {"url": "https://api.github.com.evil.test/"}, NOW)
+    wide = Grant(tool="shell", args=(("command", "git *"),), network=True)
+    assert wide.covers("shell", {"command": "git -c core.sshCommand=./x.sh fetch ssh://h/r"}, NOW), "as told"

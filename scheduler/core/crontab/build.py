@@ -184,7 +184,7 @@ class Builder:
         return budget
 
     def _paths(self, line: JobLine, sources: _Sources) -> dict[str, Any]:
-        """Return the absolute paths; E11 for a workdir and E13 for a command that will not do."""
+        """Return the absolute paths; E11 for a workdir and E13 for a gate that will not do."""
         look, found = self._look, dict[str, Any]()
         if line.target is not None and line.target.kind == "file":
             found["prompt_file"] = look.absolute(line.target.value)
@@ -198,12 +198,6 @@ class Builder:
             found["workdir"] = workdir = look.absolute(workdir)
             if problem := look.workdir_problem(workdir, found.get("prompt_file"), gate):
                 self._report.error("E11", sources.span("workdir", line.name_span), f"workdir: {problem}")
-        for option, command in (("gate", gate), ("report", sources.get("report"))):
-            if not command:
-                continue
-            if problem := look.command_problem(command, workdir, line.name or "", at_work=option == "gate"):
-                span = sources.span(option, line.name_span)
-                self._report.error("E13", span, f"{option}: {problem}", "keep it beside the crontab")
         return found
 
 

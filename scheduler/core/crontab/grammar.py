@@ -44,6 +44,7 @@ def parse(text: str, *, file: str, look: Look, now: datetime, default_tz: str = 
             reader.defaults.read(statement)
         else:
             reader.read_job(statement)
+    reader.take_out_editable()
     keep_seconds = reader.keep_seconds()
     reader.defaults.close()
     return Table(
@@ -71,6 +72,7 @@ class _Reader:
         self.invalid: list[InvalidJob] = []
         self.defaults = Defaults(report)
         self.builder = Builder(look, report, now, default_tz)
+        self._look = look
         self._report = report
         self._taken: dict[str, int] = {}
 
@@ -98,6 +100,13 @@ class _Reader:
             self.invalid.append(
                 InvalidJob(line.name, lines.head.line, errors[0].headline if errors else reason)
             )
+
+    def take_out_editable(self) -> None:
+        """Refuse jobs that obey what an agent can edit, now that the workdirs of all are known."""
+        for index, code, problem in reversed(list(self._look.editable(self.jobs))):
+            job, place = self.jobs.pop(index), self.places.pop(index)
+            self._report.error(code, place.name, problem, "keep it beside the crontab")
+            self.invalid.append(InvalidJob(job.name, job.line, f"{code} {problem}"))
 
     def keep_seconds(self) -> int:
         """Return what KEEP says at the end, for jobs that are in the file no more; 0 if it is broken."""

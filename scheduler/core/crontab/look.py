@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Protocol
+
+from scheduler.core.job import Job
 
 
 class Look(Protocol):
@@ -27,16 +30,6 @@ class Look(Protocol):
                 else a program to be found on PATH.
         """
 
-    def command_problem(self, command: str, workdir: str | None, job: str, *, at_work: bool) -> str | None:
-        """Return why a gate or a report must not be, in one sentence, or None when it may.
-
-        A command that runs a file of the agent's workdir lets the agent run it, outside of any sandbox.
-
-        Args:
-            workdir: the absolute path that the job names, or None for the default one.
-            at_work: whether the command runs in the workdir, as a gate does.
-        """
-
     def workdir_problem(self, workdir: str, prompt_file: str | None, gate: str | None, /) -> str | None:
         """Return why an agent must not work in this folder, in one sentence, or None when it may.
 
@@ -45,4 +38,11 @@ class Look(Protocol):
 
         Args:
             workdir, prompt_file: absolute paths.
+        """
+
+    def editable(self, jobs: Sequence[Job], /) -> Iterator[tuple[int, str, str]]:
+        """Yield by position the jobs that obey a file which an agent can edit, with a code and why.
+
+        A gate or a report that runs a file of a workdir, its own or another job's, lets an agent run what it
+        wants, outside of any sandbox; a prompt file there lets it choose the job's orders and options.
         """

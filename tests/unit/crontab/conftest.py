@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
 
 from scheduler.core.crontab.load import Table, parse
+from scheduler.core.job import Job
 from scheduler.errors import ConfigError, NotFoundError
 
 Read = Callable[..., Table]
@@ -35,9 +36,8 @@ class FakeLook:
     def gate_problem(self, command: str) -> str | None:
         return f"{command} does not exist" if command.endswith("missing.sh") else None
 
-    def command_problem(self, _command: str, _workdir: str | None, _job: str, *, at_work: bool) -> str | None:
-        assert at_work in (True, False)
-        return None
+    def editable(self, _jobs: Sequence[Job]) -> Iterator[tuple[int, str, str]]:
+        return iter(())
 
     def workdir_problem(self, workdir: str, prompt_file: str | None, gate: str | None) -> str | None:
         inside = [
