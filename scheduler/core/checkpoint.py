@@ -67,6 +67,7 @@ class Step:
         external: planned calls that act outside whatever their class: recorded as an effect is.
         gate: true when the gate is about to be asked: a record, and nothing else.
         started: call ids that become ``started``: durable before their effect.
+        again: call ids of ``started`` ones that are begun once more, as their effect class allows: a record.
         taken_back: call ids that become ``planned`` again: they were started, and certainly have not acted.
         waiting: call ids that become ``waiting`` (the open sleep).
         results: calls that get their result.
@@ -105,6 +106,7 @@ class Step:
     external: tuple[str, ...] = ()
     gate: bool = False
     started: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
     taken_back: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     results: tuple[CallResult, ...] = ()
@@ -147,6 +149,7 @@ class Checkpoint:
         failed_attempt: the last attempt that is counted there (0: none).
         approvals: the questions about open calls, and their answers.
         stained: whether private data may lie in the workdir.
+        trust_now: what the line of the job names for its profile by now; empty when there is none any more.
         always: grants of the job that came of approvals given "always".
     """
 
@@ -168,6 +171,7 @@ class Checkpoint:
     approvals: tuple[Approval, ...] = ()
     always: tuple[Grant, ...] = ()
     stained: bool = False
+    trust_now: tuple[str | None, ...] = ()
 
     @property
     def last(self) -> Message | None:

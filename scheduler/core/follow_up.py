@@ -176,6 +176,8 @@ def within(job: Job, root: Job) -> Job:
         tools=tuple(name for name in own if name in allowed),
         budget=job.budget.within(root.budget),
         workdir=root.workdir,
+        gate=root.gate,
+        report=root.report,
         env=tuple(pair for pair in job.env if pair in root.env),
         secrets=tuple(pair for pair in job.secrets if pair in root.secrets),
         timeout_seconds=min(job.timeout_seconds, root.timeout_seconds),

@@ -54,7 +54,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job, complete: nothing of it is looked up again while a run of it lives.
+    """One job, complete: nothing of it is looked up again while a run lives, but what restricts it.
 
     Paths (``prompt_file``, ``gate``, ``workdir``) are absolute texts, or None.
     ``prompt`` is the text itself, also when it came from a file.

@@ -31,6 +31,7 @@ _OURS = frozenset(
             "stains",
             "unstained",
             "started",
+            "again",
             "taken_back",
             "waiting",
             "awaits",

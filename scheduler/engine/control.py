@@ -10,6 +10,7 @@ from scheduler.core.arguments import wrong_arguments
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import Call, CallState
 from scheduler.core.run import Move
+from scheduler.core.trust import seen
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.engine.answers import answer_message, notices
 from scheduler.engine.follow_ups import Book, ForLater
@@ -53,7 +54,8 @@ def settle(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], book
             case Finished():
                 finished = finished or directive
                 results.append(CallResult(call.id, CallState.DONE, "The run is finished."))
-    step = Step(at=now, made=tuple(book.made), unmade=tuple(book.unmade))
+    marks = seen.written(book.marks) if book.marks else None
+    step = Step(at=now, made=tuple(book.made), unmade=tuple(book.unmade), marks=marks)
     if finished is not None:
         results += [
             CallResult(call.id, CallState.FAILED, "Not slept: the same message finished the run.")

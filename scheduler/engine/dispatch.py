@@ -14,7 +14,8 @@ from scheduler.core.follow_up import root_of
 from scheduler.core.trust import seen
 from scheduler.core.trust.approval import ALWAYS, OUTSIDE, Approval, ApprovalState, Share, Used, digest
 from scheduler.core.trust.grant import Grant, host_of
-from scheduler.core.trust.judge import Allow, Ask, Facts, Refuse, judge
+from scheduler.core.trust.judge import RULE_OF_TWO, Allow, Ask, Facts, Refuse, judge
+from scheduler.core.trust.policy import Profile
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.ports.tool import ControlTool, ToolSpec
 
@@ -85,12 +86,24 @@ async def facts(kit: Kit, at: Checkpoint) -> Facts:
     Raises:
         ConfigError: the trust file or the job's profile is wrong, so nothing may act.
     """
-    profile = kit.profile_for(at.job)
+    profile, *also = profiles_of(kit, at)
     now = kit.clock.now()
     used = Used()
-    if at.job.budget.day_effects is not None or any(grant.per_day is not None for grant in profile.grants):
+    grants = [grant for each in (profile, *also) for grant in each.grants]
+    if at.job.budget.day_effects is not None or any(grant.per_day is not None for grant in grants):
         used = await kit.store.used_today(root_of(at.job.name), day_start(now, at.job.tz))
-    return Facts(profile, seen.read(at.run.marks), at.always, used.calls, now, used.outside)
+    marks = seen.read(at.run.marks)
+    return Facts(profile, marks, at.always, used.calls, now, used.outside, tuple(also))
+
+
+def profiles_of(kit: Kit, at: Checkpoint) -> list[Profile]:
+    """Return the profiles that a run is under: the one it began with, and the one that its line names by now.
+
+    Raises:
+        ConfigError: the trust file or one of the profiles is wrong.
+    """
+    now = [replace(at.job, trust=name) for name in at.trust_now if name != at.job.trust]
+    return [kit.profile_for(job) for job in (at.job, *now)]
 
 
 def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known: Facts) -> Docket:
@@ -109,7 +122,7 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
             docket.refuse(call, "tool-changed", f"{call.name} has changed since you asked for it. Ask again.")
             continue
         # Siblings count too: what one of them reads could leave with another by way of the workdir.
-        met = known.marks | docket.marks | seen.marks_of_calls(docket.allowed, specs)
+        met = known.marks | docket.marks | seen.marks_beside(docket.allowed, specs)
         if at.stained:
             met |= {f"{seen.PRIVATE}:{seen.WORKDIR}"}
         verdict = judge(tool.spec, call.args, replace(known, used_today=used, marks=met))
@@ -122,11 +135,11 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
                 docket.allow(call, name, _reach(call, grant))
                 if grant is not None and grant.per_day is not None:
                     since = day_start(known.now, at.job.tz)
-                    docket.shares.append(Share(call.name, 1, grant.per_day, since))
+                    docket.shares.append(Share(call.name, grant.per_day, since))
             case Refuse(rule, reason):
                 docket.refuse(call, rule, f"Refused: {reason}.")
             case Ask():
-                _ask(kit, at, call, verdict, known, docket)
+                _ask(kit, at, call, tool.spec, verdict, known, docket)
     if docket.allowed and at.stained:
         docket.marks.add(f"{seen.PRIVATE}:{seen.WORKDIR}")
     return docket
@@ -164,17 +177,21 @@ def _has_room(at: Checkpoint, known: Facts, docket: Docket) -> bool:
         docket.over = f"the job has acted outside its workdir {most} of {most} times today"
         return False
     docket.outside += 1
-    docket.shares.append(Share(OUTSIDE, 1, most, day_start(known.now, at.job.tz)))
+    docket.shares.append(Share(OUTSIDE, most, day_start(known.now, at.job.tz)))
     return True
 
 
-def _ask(kit: Kit, at: Checkpoint, call: Call, ask: Ask, known: Facts, docket: Docket) -> None:
-    mark = digest(at.run.id, call.name, call.args, known.profile.version)
+def _ask(
+    kit: Kit, at: Checkpoint, call: Call, spec: ToolSpec, ask: Ask, known: Facts, docket: Docket
+) -> None:
+    mark = digest(at.run.id, call.name, call.args, f"{known.version} {spec.fingerprint}")
     of_call = [each for each in at.approvals if each.call_id == call.id]
     put = next((each for each in reversed(of_call) if each.digest == mark), None)
-    if put is None:
+    if put is None or (ask.rule == RULE_OF_TWO and put.rule != RULE_OF_TWO and put.state != "denied"):
+        put = None
         for old in of_call:
-            # Asked under another policy, or of other arguments: its answer would mean nothing any more.
+            # Asked under another policy, of another tool or other arguments, or before the run had met all
+            # three: its answer would mean nothing any more.
             if old.state in ("asked", "approved"):
                 docket.settled[old.id] = "expired"
         if len(docket.asks) + len(docket.open_asks) < MOST_QUESTIONS:

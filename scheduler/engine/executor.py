@@ -23,6 +23,7 @@ from scheduler.core.window import latest_cut
 from scheduler.engine import answers, resting
 from scheduler.engine.commits import Progress
 from scheduler.engine.control import settle
+from scheduler.engine.dispatch import Docket
 from scheduler.engine.failure import failure, first_of
 from scheduler.engine.follow_ups import Book
 from scheduler.engine.kit import Kit, Toolbox
@@ -36,6 +37,7 @@ from scheduler.errors import (
     ConfigError,
     CrowdedError,
     DayLogError,
+    FactsChangedError,
     HaltedError,
     LostLeaseError,
     ModelFault,
@@ -192,16 +194,20 @@ class Executor:
     async def _run_calls(self, fresh: Sequence[Call], doubtful: Sequence[Call]) -> None:
         try:
             docket = await run_calls(self.kit, self.progress, self._tools, fresh, doubtful)
+            if docket is not None:
+                await self._wait_for_another(docket)
+        except FactsChangedError:
+            # Look at everything anew; before that, the loop looks whether somebody wants this run to stop.
+            self.progress.at = await self.kit.store.checkpoint(self.progress.lease, self.kit.clock.now())
         except (ConfigError, DayLogError) as error:
             code = "log" if isinstance(error, DayLogError) else "trust"
             await self._park(Park(code, error.message, Waking.PROBE))
-            return
-        if docket is None:
-            return
+
+    async def _wait_for_another(self, docket: Docket) -> None:
+        """Wait for another day, or for a person's answer, or until the first question has expired."""
         if docket.over and not (docket.asks or docket.open_asks):
             await self._park(Park("effects-day", docket.over, Waking.DAY))
         else:
-            # Until a person answers, or until the first question has expired and counts as denied.
             await self.progress.commit(resting.awaiting(self.progress.at, docket, self.kit.clock.now()))
 
     async def _settle(self, calls: Sequence[Call]) -> None:
@@ -221,6 +227,8 @@ class Executor:
             except DayLogError as error:
                 await self._park(Park("log", error.message, Waking.PROBE))
                 return
+            if self.kit.halted() is not None:
+                return  # meanwhile; the loop hands the run back
         step = await opening(self.kit, self.progress.at, self._limits, self._tools)
         if isinstance(step, turn.Fail):
             await self._fail(step.code, step.reason)

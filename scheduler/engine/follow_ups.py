@@ -10,6 +10,7 @@ from scheduler.core.conversation import Call, CallState
 from scheduler.core.follow_up import SEPARATOR, Family, FollowUp, draft, root_of
 from scheduler.core.trust import seen
 from scheduler.core.wakenote import local
+from scheduler.engine.dispatch import profiles_of
 from scheduler.engine.kit import Kit
 from scheduler.errors import ConfigError, RefusedError, ToolFault
 from scheduler.ports.tool import CancelFollowUp, ListFollowUps, MakeFollowUp
@@ -25,6 +26,8 @@ class Book:
     def __init__(self, kit: Kit, at: Checkpoint, family: Family) -> None:
         self.made: list[FollowUp] = []
         self.unmade: list[str] = []
+        self.marks: frozenset[str] = frozenset()
+        """What the run has met by what it was told of."""
         self._kit, self._at, self._family = kit, at, family
 
     @classmethod
@@ -55,7 +58,7 @@ class Book:
     def _make(self, call: Call, wanted: MakeFollowUp) -> CallResult:
         at = self._at
         try:
-            is_observer = self._kit.profile_for(at.job).base == "observe"
+            is_observer = any(profile.base == "observe" for profile in profiles_of(self._kit, at))
         except ConfigError as error:
             raise ToolFault(f"schedule: {error.message}") from error
         if is_observer:
@@ -94,9 +97,9 @@ class Book:
 
     def _list(self, call: Call) -> CallResult:
         lines = [self._line(each) for each in self._family.members]
-        # Their names are an agent's words: who reads those of a tainted maker is tainted too.
-        marks = frozenset[str]().union(*(seen.read(each.marks) for each in self._family.members))
-        labels = sorted(mark for mark in marks if mark.startswith(seen.UNTRUSTED))
+        # Their names and times are an agent's words: who reads them has met all that their makers had met.
+        self.marks = self.marks.union(*(seen.read(each.marks) for each in self._family.members))
+        labels = sorted(mark for mark in self.marks if mark.startswith(seen.UNTRUSTED))
         told = "\n".join(lines) or "There are no follow-ups of this job."
         return CallResult(call.id, CallState.DONE, told, "+".join(["own", *labels]))
 

@@ -13,11 +13,12 @@ from scheduler.core.checkpoint import CallResult, Step
 from scheduler.core.conversation import Block, Call, CallState
 from scheduler.core.effect import Effect
 from scheduler.core.trust import seen
+from scheduler.core.trust.judge import Facts
 from scheduler.engine.commits import Progress
 from scheduler.engine.dispatch import Docket, Reach, facts, hear, recounted, stains
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.engine.requests import acts
-from scheduler.errors import FactsChangedError, ToolFault
+from scheduler.errors import ToolFault
 from scheduler.faults import crashpoint
 from scheduler.ports.tool import ControlTool, Tool, ToolAnswer, ToolContext
 
@@ -47,13 +48,14 @@ async def run_calls(
     Raises:
         ConfigError: the trust file or the job's profile is wrong; nothing was done.
         DayLogError: the daily log cannot be written, so no call was begun.
+        FactsChangedError: another run or a person was faster; nothing was done, and all is to be judged anew.
     """
-    docket = await _begun(kit, progress, tools, fresh, doubtful)
+    known = await facts(kit, progress.at)
+    again = hear(kit, progress.at, tools, doubtful, recounted(known, doubtful))
+    docket = await _begun(kit, progress, tools, known, fresh, doubtful)
     if docket.is_waiting and not doubtful:
         return docket
     begun = {call.id: call for call in progress.at.calls}
-    known = recounted(await facts(kit, progress.at), doubtful)
-    again = hear(kit, progress.at, tools, doubtful, known)
     async with asyncio.TaskGroup() as group:
         for call in docket.allowed:
             group.create_task(_do(kit, progress, tools, begun[call.id], docket.reach[call.id]))
@@ -63,22 +65,25 @@ async def run_calls(
 
 
 async def _begun(
-    kit: Kit, progress: Progress, tools: Toolbox, fresh: Sequence[Call], doubtful: Sequence[Call]
+    kit: Kit,
+    progress: Progress,
+    tools: Toolbox,
+    known: Facts,
+    fresh: Sequence[Call],
+    doubtful: Sequence[Call],
 ) -> Docket:
     """Judge the fresh calls, and record which of them begin; one durable record before any effect."""
-    while True:
-        at = progress.at
-        docket = hear(kit, at, tools, fresh, await facts(kit, at))
-        if docket.is_waiting and not doubtful:
-            return docket
-        if any(acts(call, tools) for call in (*docket.allowed, *doubtful)):
-            # That it was planned stands in the log before it is marked as started: when the log fails, it is
-            # sure that nothing acted.
-            await kit.daylog.sync()
-            crashpoint("log")
-        if not docket.allowed and not docket.refused:
-            return docket
-        outside = any(acts(call, tools) for call in docket.allowed)
+    at = progress.at
+    docket = hear(kit, at, tools, fresh, known)
+    if docket.is_waiting and not doubtful:
+        return docket
+    outside = any(acts(call, tools) for call in docket.allowed)
+    if outside or any(acts(call, tools) for call in doubtful):
+        # That it was planned stands in the log before it is marked as started: when the log fails, it is
+        # sure that nothing acted.
+        await kit.daylog.sync()
+        crashpoint("log")
+    if docket.allowed or docket.refused:
         step = Step(
             at=kit.clock.now(),
             started=tuple(call.id for call in docket.allowed),
@@ -90,13 +95,8 @@ async def _begun(
             unstained=at.job.workdir if outside and at.job.workdir and not at.stained else "",
             marks=seen.written(docket.marks),
         )
-        try:
-            await progress.commit(step)
-        except FactsChangedError:
-            # Another run or a person was faster: look at everything anew.
-            progress.at = await kit.store.checkpoint(progress.lease, kit.clock.now())
-            continue
-        return docket
+        await progress.commit(step)
+    return docket
 
 
 async def _do(kit: Kit, progress: Progress, tools: Toolbox, call: Call, reach: Reach) -> None:
@@ -130,6 +130,8 @@ async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call
         except Exception as error:  # a plug-in may raise anything, and then nothing is known
             log.warning("run %s: the probe of %s failed: %s", progress.at.run.id, call.name, error)
     if happened == "did_not_happen" and reach is not None:
+        if acts(call, tools):
+            await progress.commit(Step(at=kit.clock.now(), again=(call.id,)))
         await _do(kit, progress, tools, call, reach)
         return
     if happened == "happened":

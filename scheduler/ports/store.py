@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypedDict
 
 from scheduler.core.checkpoint import Checkpoint, Notice, Step
 from scheduler.core.clocks import Jump
@@ -25,6 +25,14 @@ from scheduler.core.wakeup import Waking
 from scheduler.ports.consent import Consent
 
 Decide: TypeAlias = Callable[[FireFacts], Decision]
+
+
+class NewCaps(TypedDict, total=False):
+    """Caps that a person gives to one run; what is left out stays as it is."""
+
+    run_microusd: int
+    run_tokens: int
+    day_effects: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +250,11 @@ class Store(Consent, Protocol):
         """
         ...
 
-    async def resume(self, run_id: str, now: datetime, text: str) -> State:
+    async def resume(self, run_id: str, now: datetime, text: str, caps: NewCaps | None = None) -> State:
         """Wake a sleeping, parked or retrying run now, or go on with a failed or cancelled one.
 
-        Returns the state it had.
+        With ``caps`` it has these from now on; when it cannot go on it does not get them.  Returns the state
+        it had.
 
         Raises:
             RefusedError: the run is queued, running, succeeded or skipped.
@@ -259,17 +268,8 @@ class Store(Consent, Protocol):
         """
         ...
 
-    async def raise_budget(
-        self,
-        run_id: str,
-        now: datetime,
-        run_microusd: int | None = None,
-        run_tokens: int | None = None,
-        day_effects: int | None = None,
-    ) -> None:
-        """Give a run a new cap: millionths of a dollar, tokens, or effects; None leaves the one it has.
-
-        One that is parked at the day's cap gets room there too.
+    async def raise_budget(self, run_id: str, now: datetime, caps: NewCaps) -> None:
+        """Give a run new caps.  One that is parked at the day's cap gets room there too.
 
         Raises:
             NotFoundError: there is no such run.

@@ -11,6 +11,7 @@ from scheduler.core.arguments import wrong_arguments
 from scheduler.core.conversation import Block
 from scheduler.core.effect import Effect
 from scheduler.core.follow_up import Wish
+from scheduler.core.record import canonical, digest
 from scheduler.core.run import Outcome
 from scheduler.errors import ToolFault
 
@@ -43,6 +44,12 @@ class ToolSpec:
     def as_param(self) -> dict[str, Any]:
         """Return the tool as the API takes it."""
         return {"name": self.name, "description": self.description, "input_schema": dict(self.schema)}
+
+    @property
+    def fingerprint(self) -> str:
+        """What changes with whatever a person relies on who consents to a call."""
+        claims = (self.effect.value, self.reads_private, self.reads_untrusted, self.external)
+        return digest(canonical([self.name, *claims, dict(self.schema)]))
 
     @property
     def provenance(self) -> str:

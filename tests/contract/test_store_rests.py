@@ -243,18 +243,30 @@ async def test_an_unknown_run_is_an_error(bench: Bench) -> None:
     with pytest.raises(NotFoundError):
         await bench.store.resume("nobody", NOON, "")
     with pytest.raises(NotFoundError):
-        await bench.store.raise_budget("nobody", NOON, 1)
+        await bench.store.raise_budget("nobody", NOON, {"run_microusd": 1})
 
 
 @pytest.mark.parametrize("code, day_usd", [("budget", 5.0), ("budget-day", 5.9)])
 async def test_a_person_raises_the_budget_of_one_run(bench: Bench, code: str, day_usd: float) -> None:
     lease = await bench.running()
     await bench.end(lease, Move.PARK, 1, reason_code=code)
-    await bench.store.raise_budget(lease.run_id, at(2), 900_000)
+    await bench.store.raise_budget(lease.run_id, at(2), {"run_microusd": 900_000})
     await bench.store.resume(lease.run_id, at(2), "")
     [lease] = await bench.claim(3)
     budget = (await bench.checkpoint(lease)).job.budget
     assert (budget.run_usd, budget.day_usd, budget.default) == (0.9, day_usd, False)
+
+
+async def test_a_run_that_cannot_go_on_gets_no_new_cap(bench: Bench) -> None:
+    lease = await bench.running()
+    before = (await bench.checkpoint(lease)).job.budget
+    with pytest.raises(RefusedError):
+        await bench.store.resume(lease.run_id, at(2), "", {"run_microusd": 900_000})
+    assert (await bench.checkpoint(lease)).job.budget == before
+    await bench.end(lease, Move.PARK, 3)
+    await bench.store.resume(lease.run_id, at(4), "", {"run_microusd": 900_000})
+    [lease] = await bench.claim(5)
+    assert (await bench.checkpoint(lease)).job.budget.run_usd == 0.9
 
 
 async def test_a_person_who_says_go_on_forgives_the_failures_so_far(bench: Bench) -> None:

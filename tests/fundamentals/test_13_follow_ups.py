@@ -152,6 +152,17 @@ async def test_who_reads_the_names_of_a_tainted_maker_is_tainted(tmp_path: Path)
         assert run.marks == "untrusted:page"
 
 
+async def test_who_reads_names_that_could_be_a_secret_has_met_private_data(tmp_path: Path) -> None:
+    """Its maker had read private data: a name is enough to carry it."""
+    lines = script().call("schedule", **CHECK).finish("Later.")
+    async with office(tmp_path, lines) as world:
+        follow_up = await made(world)
+        with closing(sqlite3.connect(world.config.database)) as database, database:
+            database.execute("UPDATE follow_ups SET marks = 'private:mail' WHERE name = ?", (follow_up.name,))
+        world.script("ci", script().call("schedule", action="list").finish("Seen."))
+        assert (await world.play("ci")).marks == "private:mail"
+
+
 @pytest.mark.parametrize(
     ("wish", "told"),
     [
@@ -227,6 +238,20 @@ async def test_its_cost_counts_towards_the_day_of_its_job(tmp_path: Path) -> Non
         await world.jump()
         run = last(world, "ci/check")
         assert (run.state, run.reason_code) == (State.PARKED, "budget-day")
+
+
+async def test_what_it_does_on_a_later_day_counts_for_its_job_though_it_fires_no_more(tmp_path: Path) -> None:
+    lines = script().call("schedule", **CHECK).finish("Later.")
+    async with office(tmp_path, lines) as world:
+        await made(world)
+        world.script("ci", script().sleep("26h", "tomorrow").call("page").finish("Seen."))
+        await world.jump()
+        yesterday = world.clock.now()
+        await world.jump()
+        assert last(world, "ci/check").state is State.SUCCEEDED
+        used = await world.store.used_today("ci", yesterday + timedelta(hours=1))
+        assert used.calls == {"page": 1}
+        assert (await world.store.used_today("c", yesterday)).calls == {}, "another job"
 
 
 async def test_a_reload_leaves_it_alone_and_the_end_of_its_job_ends_it(tmp_path: Path) -> None:

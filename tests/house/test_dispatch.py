@@ -102,7 +102,7 @@ def order_in(function: str) -> list[str]:
 def test_calls_are_judged_before_any_of_them_begins() -> None:
     assert order_in("_begun") == ["hear", "sync", "commit"]
     # Those of which nobody knows are judged once more: what held then may hold no longer.
-    assert order_in("run_calls") == ["_begun", "hear", "_do", "_settle_doubt"]
+    assert order_in("run_calls") == ["hear", "_begun", "_do", "_settle_doubt"]
 
 
 def test_few_things_start_a_process() -> None:

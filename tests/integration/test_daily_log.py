@@ -63,7 +63,7 @@ async def test_what_a_person_asks_for_is_a_record(tmp_path: Path) -> None:
         await world.store.pause("work", "holidays", now)
         await world.store.unpause("work", now, None)
         run_id = await world.fire("work")
-        await world.store.raise_budget(run_id, now, 2_000_000)
+        await world.store.raise_budget(run_id, now, {"run_microusd": 2_000_000})
         await world.store.cancel(run_id, now, "not today")
         await world.kit.daylog.sync()
         assert [record.kind for record in written(world)] == [

@@ -62,6 +62,24 @@ def test_propose_is_free_in_the_workdir_and_asks_for_the_rest() -> None:
     assert isinstance(verdict(spec(), propose), Ask)
 
 
+def test_who_is_asked_is_told_of_the_third_thing_too() -> None:
+    question = verdict(spec(), BUILT_IN["propose"], "untrusted:page", "private:mail")
+    assert isinstance(question, Ask)
+    assert question.rule == "rule-of-two", "an answer for always would not help the next time"
+    assert "no grant covers this call; and post would bring together" in question.reason
+
+
+def test_of_two_profiles_the_stricter_decides() -> None:
+    wide, narrow = granting(Grant(tool="post")), BUILT_IN["propose"]
+    for first, second in ((wide, narrow), (narrow, wide)):
+        facts = Facts(first, frozenset(), (), {}, NOW, also=(second,))
+        assert isinstance(judge(spec(), {}, facts), Ask)
+    hosts = granting(Grant(tool="post", paths=("/srv",)))
+    allowed = judge(spec(), {"path": "/srv/x"}, Facts(wide, frozenset(), (), {}, NOW, also=(hosts,)))
+    assert isinstance(allowed, Allow)
+    assert allowed.grant == hosts.grants[0], "of two that allow it, the grant of the later one holds"
+
+
 def test_act_does_what_is_granted_and_never_stalls_for_the_rest() -> None:
     assert isinstance(verdict(spec(), BUILT_IN["act"]), Refuse)
     assert isinstance(verdict(spec(), granting(Grant(tool="post"))), Allow)

@@ -13,6 +13,7 @@ from scheduler.adapters.sql.rows import plain, to_us
 from scheduler.adapters.sql.statements import INSERT_GRANT, live
 from scheduler.core.trust.approval import Approval, Used
 from scheduler.core.trust.grant import Grant
+from scheduler.core.trust.judge import RULE_OF_TWO
 from scheduler.errors import NotFoundError, RefusedError
 
 _ONE = text(f"{queries.APPROVALS} WHERE a.id = :id")
@@ -22,17 +23,15 @@ _ANSWER = text(
     " WHERE id = :id AND state = 'asked' AND expires_at > :now RETURNING id"
 )
 _REVOKE = text("UPDATE grants SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING job")
-# Runs that are over began nothing since they ended: two index ranges, however many runs are kept.
+# Runs that are over began nothing since they ended: index ranges, however many runs are kept.
+_BELOW = "r.job >= :low AND r.job < :high"
 _USED = text(
     "SELECT c.name, count(*), count(CASE WHEN c.effect <> 'pure' AND c.rule <> 'workdir' THEN 1 END)"
     " FROM calls c WHERE c.started_at >= :since AND c.run_id IN ("
-    "SELECT r.id FROM runs r WHERE r.job = :job AND r.ended_at >= :since UNION ALL "
-    "SELECT r.id FROM runs r WHERE r.job = :job AND r.state IN"
-    " ('queued', 'running', 'sleeping', 'parked', 'retrying')) GROUP BY c.name"
-)
-
-_FOLLOW_UPS = text(
-    "SELECT DISTINCT name FROM follow_ups WHERE root = :job AND (ended_at IS NULL OR ended_at >= :since)"
+    "SELECT r.id FROM runs r WHERE r.job = :job AND r.ended_at >= :since"
+    f" UNION ALL SELECT r.id FROM runs r WHERE r.job = :job AND {live('r.state')}"
+    f" UNION ALL SELECT r.id FROM runs r WHERE {_BELOW} AND r.ended_at >= :since"
+    f" UNION ALL SELECT r.id FROM runs r WHERE {_BELOW} AND {live('r.state')}) GROUP BY c.name"
 )
 
 
@@ -48,7 +47,7 @@ def answer(
         raise RefusedError(
             f"run {found.run_id} waits for no answer any more", help=f"look: agentcron show {found.run_id}"
         )
-    if grant_id and found.rule == "rule-of-two":
+    if grant_id and found.rule == RULE_OF_TWO:
         raise RefusedError(
             f"approval {found.id} is asked by the rule of two, which no grant lifts",
             help=f"let it happen this once: agentcron approve {found.id}",
@@ -99,8 +98,9 @@ def used_since(connection: Connection, job: str, since: datetime) -> Used:
     """See ``Store.used_today``."""
     used, outside = Counter[str](), 0
     # What a job's follow-ups used is its own use: a grant of two a day does not grow with every follow-up.
-    for name in (job, *connection.execute(_FOLLOW_UPS, {"job": job, "since": to_us(since)}).scalars()):
-        found = connection.execute(_USED, {"job": name, "since": to_us(since)}).all()
-        used.update({str(tool): int(count) for tool, count, _ in found})
-        outside += sum(int(acted) for _, _, acted in found)
+    # Their names are all that begin with the job's and a slash; "0" comes after "/".
+    values = {"job": job, "low": f"{job}/", "high": f"{job}0", "since": to_us(since)}
+    for tool, count, acted in connection.execute(_USED, values):
+        used[str(tool)] = int(count)
+        outside += int(acted)
     return Used(used, outside)

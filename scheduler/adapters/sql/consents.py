@@ -5,26 +5,29 @@ Each function is a part of the unit that writes the step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import approvals, records, rows_of_trust
+from scheduler.adapters.sql import approvals, records, rows, rows_of_trust
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.rows import to_us
 from scheduler.adapters.sql.statements import INSERT_APPROVAL, many
 from scheduler.core.checkpoint import Step
 from scheduler.core.follow_up import root_of
-from scheduler.core.trust.approval import ALWAYS, OUTSIDE
+from scheduler.core.trust.approval import ALWAYS, OUTSIDE, Share
 from scheduler.errors import FactsChangedError, RefusedError
 
 STAIN = "private:"
 """What the keys in ``meta`` begin with that name workdirs where private data may lie."""
 
 _GRANT = text("SELECT 1 FROM grants WHERE id = :id AND revoked_at IS NULL")
+_SPECS = text("SELECT spec FROM jobs WHERE spec IS NOT NULL")
+_LINE = text("SELECT spec FROM jobs WHERE name = :job AND state <> 'removed'")
 _SETTLE = text(
     "UPDATE approvals SET state = :state WHERE id = :id AND run_id = :run_id"
-    " AND state IN ('asked', 'approved') RETURNING id"
+    " AND (state = 'approved' OR (state = 'asked' AND :state = 'expired')) RETURNING id"
 )
 _STAIN = text("INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO NOTHING")
 # The keys of all stains are a range: ";" comes after ":".
@@ -45,14 +48,10 @@ def note(connection: Connection, job: str, run_id: str, step: Step) -> None:
     """Write what a step says of consent, before its calls are marked as started.
 
     Raises:
-        FactsChangedError: a grant is used up or was revoked, or private data has come to the workdir.
+        FactsChangedError: a grant is used up or was revoked, private data has come to the workdir, or a
+            question was answered.
     """
-    for share in step.shares:
-        found = approvals.used_since(connection, root_of(job), share.since)
-        used = found.outside if share.tool == OUTSIDE else found.calls.get(share.tool, 0)
-        together = sum(each.calls for each in step.shares if each.tool == share.tool)
-        if used + together > share.most:
-            raise FactsChangedError(f"{share.tool or 'effects'}: begun {used} times today of {share.most}")
+    _take(connection, job, step.shares)
     for rule in step.rules.values():
         kind, _, grant_id = rule.partition(":")
         if kind == ALWAYS and connection.execute(_GRANT, {"id": grant_id}).first() is None:
@@ -66,7 +65,20 @@ def note(connection: Connection, job: str, run_id: str, step: Step) -> None:
     for approval_id, state in step.settled.items():
         values = {"id": approval_id, "run_id": run_id, "state": state}
         if connection.execute(_SETTLE, values).first() is None:
-            raise ValueError(f"run {run_id} has no open approval {approval_id}")
+            raise FactsChangedError(f"somebody answered {approval_id} meanwhile")
+
+
+def _take(connection: Connection, job: str, shares: Sequence[Share]) -> None:
+    """Let the shares be taken in their order, each as it was judged: by what was begun before it."""
+    begun: dict[tuple[str, datetime], int] = {}
+    for share in shares:
+        key = share.tool, share.since
+        if key not in begun:
+            used = approvals.used_since(connection, root_of(job), share.since)
+            begun[key] = used.outside if share.tool == OUTSIDE else used.calls.get(share.tool, 0)
+        if begun[key] >= share.most:
+            raise FactsChangedError(f"{share.tool or 'effects'}: {begun[key]} of {share.most} begun today")
+        begun[key] += 1
 
 
 def hurry(connection: Connection, run_id: str, step: Step) -> None:
@@ -81,6 +93,20 @@ def hurry(connection: Connection, run_id: str, step: Step) -> None:
 def is_stained(connection: Connection, workdir: str | None) -> bool:
     """Whether private data may lie in a workdir: in itself, in one inside it, or in one around it."""
     return workdir is not None and connection.execute(_STAINED, {"key": STAIN + workdir}).first() is not None
+
+
+def doubt(connection: Connection, now: datetime) -> None:
+    """Let private data be possible in all workdirs that are known, since nobody knows what was done there."""
+    specs = connection.execute(_SPECS).scalars()
+    workdirs = {rows.job_from(spec).workdir for spec in specs} - {None}
+    for workdir in sorted(map(str, workdirs)):
+        connection.execute(_STAIN, {"key": STAIN + workdir, "value": str(to_us(now))})
+
+
+def trust_of_line(connection: Connection, job: str) -> tuple[str | None, ...]:
+    """Return the profile that a line of the crontab names, or nothing when there is no such line."""
+    spec = connection.execute(_LINE, {"job": job}).scalar()
+    return () if spec is None else (rows.job_from(spec).trust,)
 
 
 def clean(connection: Connection, workdir: str, now: datetime) -> bool:

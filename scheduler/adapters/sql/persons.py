@@ -13,6 +13,7 @@ from scheduler.adapters.sql.rows import job_from, job_text, maybe_us, plain, to_
 from scheduler.adapters.sql.statements import cancel_now, flag_cancel
 from scheduler.core.run import Move, State, after
 from scheduler.errors import NotFoundError, RefusedError
+from scheduler.ports.store import NewCaps
 
 _JOB_STATE = text("SELECT state FROM jobs WHERE name = :job")
 _PAUSE = text(
@@ -73,14 +74,7 @@ def cancel(connection: Connection, run_id: str, now: datetime, reason: str) -> S
     return State.RUNNING
 
 
-def raise_budget(
-    connection: Connection,
-    run_id: str,
-    now: datetime,
-    run_microusd: int | None,
-    run_tokens: int | None,
-    day_effects: int | None,
-) -> None:
+def raise_budget(connection: Connection, run_id: str, now: datetime, caps: NewCaps) -> None:
     """See ``Store.raise_budget``.  Only the pinned job of this run changes."""
     row = connection.execute(_PINNED, {"id": run_id}).first()
     if row is None:
@@ -90,20 +84,18 @@ def raise_budget(
     # Where the day's cap is used up: without room beside it the run would be parked again at once.
     is_day = reason_code == "budget-day"
     budget = replace(job.budget, default=False)
-    if run_microusd is not None:
-        more = max(0, run_microusd - cost_microusd) / 1_000_000 if is_day else 0
-        budget = replace(budget, run_usd=run_microusd / 1_000_000, day_usd=budget.day_usd + more)
-    if run_tokens is not None:
+    if (microusd := caps.get("run_microusd")) is not None:
+        more = max(0, microusd - cost_microusd) / 1_000_000 if is_day else 0
+        budget = replace(budget, run_usd=microusd / 1_000_000, day_usd=budget.day_usd + more)
+    if (run_tokens := caps.get("run_tokens")) is not None:
         day_tokens = budget.day_tokens
         if is_day and day_tokens is not None:
             day_tokens += max(0, run_tokens - tokens)
         budget = replace(budget, run_tokens=run_tokens, day_tokens=day_tokens)
-    if day_effects is not None:
+    if (day_effects := caps.get("day_effects")) is not None:
         budget = replace(budget, day_effects=day_effects)
     connection.execute(_PIN, {"id": run_id, "spec": job_text(replace(job, budget=budget))})
-    caps = {"run_microusd": run_microusd, "run_tokens": run_tokens, "day_effects": day_effects}
-    given = {cap: most for cap, most in caps.items() if most is not None}
-    records.append(connection, now, "budget", name, run_id, {"by": "person", **given})
+    records.append(connection, now, "budget", name, run_id, {"by": "person", **caps})
 
 
 def _job_state(connection: Connection, job: str) -> str:

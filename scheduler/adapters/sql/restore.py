@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import finals, fires, follow_ups, records
+from scheduler.adapters.sql import consents, finals, fires, follow_ups, records
 from scheduler.adapters.sql.driver import Connection
 from scheduler.adapters.sql.mark import (
     DOUBTFUL_NOTICES,
@@ -120,6 +120,8 @@ def settle(
     connection.execute(_EXPIRE_APPROVALS)
     connection.execute(_REVOKE_GRANTS, {"now": to_us(now)})
     follow_ups.doubt(connection, now)
+    # Files are newer than the backup, and so may be what was left among them.
+    consents.doubt(connection, now)
     runs = [LiveRow(*row) for row in connection.execute(_LIVE, {"now": to_us(now)})]
     acted = [run for run in runs if not run.sleeps_on]
     _tell(connection, [run for run in runs if run.sleeps_on], restored)

@@ -184,6 +184,8 @@ def _advance_calls(connection: Connection, job: str, run_id: str, step: Step) ->
             name, args = _must_hit(connection, _BEGIN_CALL, values, "call")
             body = {"call": call_id, "tool": name, "args": digest(canonical(rows.load(args)))}
             records.append(connection, step.at, state, job, run_id, _with_rule(body, step.rules.get(call_id)))
+    for call_id in step.again:
+        records.append(connection, step.at, "started", job, run_id, {"call": call_id, "again": True})
     for call_id in step.taken_back:
         _must_hit(connection, _TAKE_BACK, {"run_id": run_id, "id": call_id}, "call")
         records.append(connection, step.at, "taken_back", job, run_id, {"call": call_id})
@@ -368,6 +370,7 @@ def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoin
         woken=rows.woken_from(woken),
         approvals=tuple(map(rows_of_trust.approval_from, connection.execute(_APPROVALS, values))),
         stained=consents.is_stained(connection, job.workdir),
+        trust_now=consents.trust_of_line(connection, root_of(run.job)),
         always=tuple(map(rows_of_trust.grant_from, connection.execute(_GRANTS, {"job": run.job}))),
         failures=len(failed),
         failed_attempt=failed[-1] if failed else 0,

@@ -40,7 +40,7 @@ from scheduler.core.run import Origin, Run, State
 from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.core.trust.approval import Approval, Used
 from scheduler.faults import crashpoint
-from scheduler.ports.store import Decide, Pending, Pruned, Rescued, Restoration, Roused
+from scheduler.ports.store import Decide, NewCaps, Pending, Pruned, Rescued, Restoration, Roused
 
 T = TypeVar("T")
 
@@ -225,21 +225,19 @@ class SqlStore:
         """Cancel a run: at once when it is not running, else by a flag."""
         return await self._write(points.PERSON, lambda c: persons.cancel(c, run_id, now, reason))
 
-    async def resume(self, run_id: str, now: datetime, text: str) -> State:
+    async def resume(self, run_id: str, now: datetime, text: str, caps: NewCaps | None = None) -> State:
         """Wake a resting run now, or go on with a failed or cancelled one."""
-        return await self._write(points.PERSON, lambda c: wakes.resume(c, run_id, now, text))
 
-    async def raise_budget(
-        self,
-        run_id: str,
-        now: datetime,
-        run_microusd: int | None = None,
-        run_tokens: int | None = None,
-        day_effects: int | None = None,
-    ) -> None:
-        """Give a run a new cap, by a person's word."""
-        caps = (run_microusd, run_tokens, day_effects)
-        await self._write(points.PERSON, lambda c: persons.raise_budget(c, run_id, now, *caps))
+        def resumed(connection: Connection) -> State:
+            if caps:
+                persons.raise_budget(connection, run_id, now, caps)
+            return wakes.resume(connection, run_id, now, text)
+
+        return await self._write(points.PERSON, resumed)
+
+    async def raise_budget(self, run_id: str, now: datetime, caps: NewCaps) -> None:
+        """Give a run new caps, by a person's word."""
+        await self._write(points.PERSON, lambda c: persons.raise_budget(c, run_id, now, caps))
 
     async def run(self, run_id: str) -> Run | None:
         """Return one run."""

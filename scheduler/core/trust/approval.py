@@ -58,13 +58,12 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many calls of a tool that begin now, where a grant allows ``most`` of them since ``since``.
+    """One call of a tool that begins now, where a grant allows ``most`` of them since ``since``.
 
     With `OUTSIDE` for the tool: of all effects outside, which the job's budget counts.
     """
 
     tool: str
-    calls: int
     most: int
     since: datetime
 

@@ -12,6 +12,8 @@ from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.policy import Profile
 from scheduler.core.trust.seen import EXTERNAL, PRIVATE, UNTRUSTED, Declared, kinds
 
+RULE_OF_TWO = "rule-of-two"
+
 
 @dataclass(frozen=True, slots=True)
 class Allow:
@@ -54,6 +56,7 @@ class Facts:
         always: grants that came of approvals given "always".
         used_today: calls of each tool that the job has begun on this local day.
         outside_today: how many effects outside it has begun on that day.
+        also: profiles that must allow a call too: the one that the job's line names by now.
     """
 
     profile: Profile
@@ -62,11 +65,31 @@ class Facts:
     used_today: Mapping[str, int]
     now: datetime
     outside_today: int = 0
+    also: tuple[Profile, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """What every change of the profiles changes, too."""
+        return "+".join(profile.version for profile in (self.profile, *self.also))
 
 
 def judge(tool: Declared, args: Mapping[str, Any], facts: Facts) -> Verdict:
-    """Return what becomes of a call of ``tool``; control tools never come here, they only steer their run."""
-    profile = facts.profile
+    """Return what becomes of a call of ``tool``; control tools never come here, they only steer their run.
+
+    Of several profiles the strictest decides, and of those that agree the last, whose grants hold.
+    """
+    verdict = _judge(tool, args, facts, facts.profile)
+    for profile in facts.also:
+        other = _judge(tool, args, facts, profile)
+        if _STRICTNESS[type(other)] >= _STRICTNESS[type(verdict)]:
+            verdict = other
+    return verdict
+
+
+_STRICTNESS: Mapping[type[Verdict], int] = {Allow: 0, Ask: 1, Refuse: 2}
+
+
+def _judge(tool: Declared, args: Mapping[str, Any], facts: Facts, profile: Profile) -> Verdict:
     if profile.base == "observe" and (tool.effect is not Effect.PURE or tool.external):
         return Refuse("observe", f"{tool.name} is no pure tool, and this job may only observe")
     grants = (*profile.grants, *facts.always)
@@ -77,16 +100,22 @@ def judge(tool: Declared, args: Mapping[str, Any], facts: Facts) -> Verdict:
     external = tool.external or (grant is not None and grant.network)
     third = _rule_of_two(tool, facts.marks, external=external)
     if not external:
-        return Ask("rule-of-two", third, grant) if third else Allow("workdir", grant)
+        return Ask(RULE_OF_TWO, third, grant) if third else Allow("workdir", grant)
     if grant is None:
-        return _uncovered(tool, grants, facts)
+        return _with_third(_uncovered(tool, grants, facts, profile), third)
     if grant.per_day is not None and used >= grant.per_day:
-        return _beyond(
-            profile, f"{tool.name} was used {used} times today, and the grant allows {grant.per_day}"
-        )
+        why = f"{tool.name} was used {used} times today, and the grant allows {grant.per_day}"
+        return _with_third(_beyond(profile, why), third)
     if third:
-        return Ask("rule-of-two", third, grant)
+        return Ask(RULE_OF_TWO, third, grant)
     return Allow("grant", grant)
+
+
+def _with_third(verdict: Verdict, third: str) -> Verdict:
+    """Let a person who is asked know of the third thing too, and be asked again the next time."""
+    if not third or not isinstance(verdict, Ask):
+        return verdict
+    return Ask(RULE_OF_TWO, f"{verdict.reason}; and {third}", verdict.grant)
 
 
 def _rule_of_two(tool: Declared, marks: frozenset[str], *, external: bool) -> str:
@@ -111,7 +140,7 @@ def _rule_of_two(tool: Declared, marks: frozenset[str], *, external: bool) -> st
     )
 
 
-def _uncovered(tool: Declared, grants: Sequence[Grant], facts: Facts) -> Verdict:
+def _uncovered(tool: Declared, grants: Sequence[Grant], facts: Facts, profile: Profile) -> Verdict:
     over = [g for g in grants if g.tool == tool.name and g.is_over(facts.now)]
     others = [g for g in grants if g.tool == tool.name and not g.is_over(facts.now)]
     why = f"{tool.name} acts outside the job's workdir, and no grant covers this call"
@@ -119,7 +148,7 @@ def _uncovered(tool: Declared, grants: Sequence[Grant], facts: Facts) -> Verdict
         why += f"; granted: {'; '.join(g.in_words() for g in others)}"
     elif over:
         why += "; its grant has expired"
-    return _beyond(facts.profile, why)
+    return _beyond(profile, why)
 
 
 def _beyond(profile: Profile, why: str) -> Verdict:

@@ -65,6 +65,12 @@ def marks_of_step(step: Step, calls: Iterable[Call], tools: Mapping[str, Declare
     return frozenset(marks) | marks_of_calls([call for call in calls if call.id in started], tools)
 
 
+def marks_beside(calls: Iterable[Call], tools: Mapping[str, Declared]) -> frozenset[str]:
+    """Return the marks that calls of a message leave for those beside them: also what they may bring."""
+    brought = {tools[c.name].name for c in calls if c.name in tools and tools[c.name].reads_untrusted}
+    return marks_of_calls(calls, tools) | {f"{UNTRUSTED}:{name}" for name in brought}
+
+
 def marks_of_calls(calls: Iterable[Call], tools: Mapping[str, Declared]) -> frozenset[str]:
     """Return the marks that calls leave when they begin; a tool that is not there leaves none."""
     marks: set[str] = set()

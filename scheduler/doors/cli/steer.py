@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import click
 
@@ -23,6 +23,9 @@ from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, say
 from scheduler.doors.cli.params import JOB, RUN
 from scheduler.errors import NotFoundError, RefusedError, Unit, UsageError
+
+if TYPE_CHECKING:
+    from scheduler.ports.store import NewCaps
 
 T = TypeVar("T")
 
@@ -112,17 +115,12 @@ def resume_command(config: Config, run: str, message: str, budget: Cap | None) -
     found = _find_run(config, run)
     cap = None if budget is None else _absolute(config, found, budget)
     _refuse_in_vain(found, cap)
+    caps = None if cap is None else _new_caps(cap)
 
     async def work(app: Any) -> None:
         store, now = app.kit.store, app.kit.clock.now()
-        if cap is not None and cap.unit == "tokens":
-            await store.raise_budget(found.id, now, run_tokens=round(cap.amount))
-        elif cap is not None and cap.unit == "effects":
-            await store.raise_budget(found.id, now, day_effects=round(cap.amount))
-        elif cap is not None:
-            await store.raise_budget(found.id, now, round(cap.amount * 1_000_000))
         with _helpful(f"fire it again: agentcron run {found.job}" if found.is_final else _look(found)):
-            was = await store.resume(found.id, now, message)
+            was = await store.resume(found.id, now, message, caps)
         say(f"run {found.id} of {found.job} was {was}; it is queued and goes on")
         say(f"look: agentcron show {found.id}")
         await say_if_nobody(app)
@@ -130,6 +128,16 @@ def resume_command(config: Config, run: str, message: str, budget: Cap | None) -
     with_app(config, work)
     hint_if_halted(config)
     return 0
+
+
+def _new_caps(cap: Cap) -> NewCaps:
+    match cap.unit:
+        case "tokens":
+            return {"run_tokens": round(cap.amount)}
+        case "effects":
+            return {"day_effects": round(cap.amount)}
+        case _:
+            return {"run_microusd": round(cap.amount * 1_000_000)}
 
 
 def _absolute(config: Config, run: Run, cap: Cap) -> Cap:

@@ -303,7 +303,7 @@ class Lives(RuleBasedStateMachine):
             elif deed == "cancel":
                 self._run(store.cancel(run.id, now, "Enough."))
             else:
-                self._run(store.raise_budget(run.id, now, 2 * BUDGET))
+                self._run(store.raise_budget(run.id, now, {"run_microusd": 2 * BUDGET}))
                 self.caps[run.id] = 2 * BUDGET
         except AgentcronError:
             return

@@ -256,7 +256,7 @@ async def test_a_run_parks_before_the_request_that_its_budget_does_not_cover(tmp
         assert (run.state, run.reason_code) == (State.PARKED, "budget")
         assert run.reason == "the run has spent $0.03 of its $0.03"
         assert run.cost_microusd == 3 * CENT
-        await s.world.store.raise_budget(run.id, s.world.clock.now(), 5 * CENT)
+        await s.world.store.raise_budget(run.id, s.world.clock.now(), {"run_microusd": 5 * CENT})
         run = await s.resume(run.id)
         assert (run.state, run.cost_microusd) == (State.PARKED, 5 * CENT)
 

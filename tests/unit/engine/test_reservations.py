@@ -104,7 +104,7 @@ async def test_a_loop_without_end_stops_at_its_cap_with_one_request_over_and_goe
         assert (run.state, run.reason_code) == (State.PARKED, "budget")
         assert 2 * DOLLAR <= run.cost_microusd < 2 * DOLLAR + DOLLAR // 3
 
-        await world.store.raise_budget(run.id, world.clock.now(), 3 * DOLLAR)
+        await world.store.raise_budget(run.id, world.clock.now(), {"run_microusd": 3 * DOLLAR})
         run = await world.resume(run.id)
         assert run.state is State.PARKED
         assert 3 * DOLLAR <= run.cost_microusd < 3 * DOLLAR + DOLLAR // 3

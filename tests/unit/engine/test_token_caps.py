@@ -30,7 +30,7 @@ async def test_a_loop_without_end_stops_with_one_request_over_and_goes_on_when_t
         assert run.reason == "the run has spent 1,100 of its 1,000 tokens"
         assert 1_000 <= run.tokens < 1_000 + EACH
 
-        await world.store.raise_budget(run.id, world.clock.now(), run_tokens=2_000)
+        await world.store.raise_budget(run.id, world.clock.now(), {"run_tokens": 2_000})
         run = await world.resume(run.id)
         assert run.state is State.PARKED
         assert 2_000 <= run.tokens < 2_000 + EACH
