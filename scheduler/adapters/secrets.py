@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 from typing import TypeVar
 
+from scheduler.adapters.workdirs import passed
 from scheduler.core.job import Job
 from scheduler.core.redact import LEAST_CHARS, Redactor
 from scheduler.core.suggest import did_you_mean
@@ -96,7 +97,7 @@ def _from_environment(where: str, name: str) -> str:
 
 def _from_file(where: str, name: str, job: Job) -> str:
     path = Path(os.path.realpath(os.path.expanduser(where)))
-    if job.workdir is not None and path.is_relative_to(os.path.realpath(job.workdir)):
+    if job.workdir is not None and os.path.realpath(job.workdir) in passed(os.path.expanduser(where)):
         raise ToolFault(f"the secret {name} is refused: its file is in the job's own working directory")
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:

@@ -248,6 +248,7 @@ def test_a_file_is_read_at_each_use_and_every_value_stays_hidden(tmp_path: Path)
         ("file:{tmp}", "Is a directory|not a regular file"),
         ("file:{tmp}/work/mine", "in the job's own working directory"),
         ("file:{tmp}/link", "in the job's own working directory"),
+        ("file:{tmp}/work/out", "in the job's own working directory"),
         ("file:{tmp}/short", "fewer than 8 characters"),
         ("file:{tmp}/binary", "not UTF-8"),
         ("file:{tmp}/huge", "larger than 64 KiB"),
@@ -259,6 +260,7 @@ def test_a_secret_that_is_wrong_is_named_and_never_shown(
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "mine").write_text("agent-wrote-this")
     (tmp_path / "link").symlink_to(tmp_path / "work" / "mine")
+    (tmp_path / "work" / "out").symlink_to("/etc/hostname")
     (tmp_path / "short").write_text("1234567\n")
     (tmp_path / "binary").write_bytes(b"\xff" * 20)
     (tmp_path / "huge").write_text("x" * 70_000)
