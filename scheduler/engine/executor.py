@@ -128,7 +128,7 @@ class Executor:
         if (step := await resting.too_awake(self.kit, self.progress.at)) is not None:
             await self.progress.commit(step)
             return
-        if job.workdir is not None and (problem := await asyncio.to_thread(unusable, job.workdir)):
+        if job.workdir is not None and (problem := unusable(job.workdir)):
             await self._park(Park("workdir", problem, Waking.PROBE))
             return
         while self.progress.at.run.state is State.RUNNING:

@@ -17,6 +17,8 @@ def unusable(path: str) -> str:
             f"its workdir {path} leads by a symlink to {real}: "
             "put a folder back there, or cancel the run and start it anew"
         )
+    if os.path.isdir(path):
+        return ""
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
     except FileExistsError:
