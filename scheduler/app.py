@@ -183,6 +183,7 @@ async def open_app(
         model_for=models,
         tools_for=job_tools,
         profile_for=TrustFile(config),
+        folder=str(config.crontab.parent),
         daylog=FileDayLog(config.log, config.database),
         settings=settings or Settings(),
         witness=witness or Witness(),

@@ -1,4 +1,11 @@
-"""Commands of the crontab, looked at as a shell reads them: which files they would run."""
+"""Commands of the crontab, looked at as a shell reads them: which files they would run.
+
+Seen are programs, behind common wrappers too (``env``, ``timeout``, ``flock``, ...), scripts that are
+handed to an interpreter, folders that a command changes into, and what stands in ``$( )`` and backticks.
+Not seen is what a variable names, what an interpreter is handed by a pipe or as a text of its own
+(``python3 -c``), and what a program reads by itself: settings, modules, rules.  So commands run where no
+agent writes; this is the second line, for those that name an agent's folder.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +14,30 @@ import re
 import shlex
 from collections.abc import Iterator
 
-# Programs that read their next word as a script, found in the working directory; and those that run it as a
-# program, found on PATH.
-_READERS = re.compile(r"(?:(?:ba|da|z|k)?sh|\.|source|python[\d.]*|perl|ruby|node)\Z")
-_STARTERS = re.compile(r"(?:env|exec|nohup|nice|timeout|command|sudo|xargs|!|if|then|else|while|until|do)\Z")
+_SIGNS = "();<>|&`"
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_NUMBER = re.compile(r"[\d.]+[smhd]?\Z")
-_SIGNS = frozenset("();<>|&")
+_INNER = re.compile(r"\$\(|`")
+
+# Programs whose next word is a script or a folder, found where they run; those that read one by an option.
+_SHELLS = re.compile(r"(?:ba|da|z|k)?sh\Z")
+_READERS = re.compile(r"(?:\.|source|cd|pushd|python[\d.]*|perl|ruby|node|php)\Z")
+_OPTIONS = re.compile(r"(?:[gm]?awk|sed|g?make|git)\Z")
+
+# Programs whose next word is a program: their options that take a word, and how many words go before it.
+_STARTERS: dict[str, tuple[tuple[str, ...], int]] = {
+    **dict.fromkeys(["!", "{", "}", "if", "then", "elif", "else", "while", "until", "do", "coproc"], ((), 0)),
+    **dict.fromkeys(["busybox", "command", "nohup", "setsid", "builtin"], ((), 0)),
+    "env": (("-u", "--unset"), 0),
+    "exec": (("-a",), 0),
+    "flock": (("-w", "--timeout", "-E", "--conflict-exit-code"), 1),
+    "ionice": (("-c", "--class", "-n", "--classdata"), 0),
+    "nice": (("-n", "--adjustment"), 0),
+    "stdbuf": (("-i", "-o", "-e"), 0),
+    "sudo": (("-u", "-g", "-h", "-p"), 0),
+    "time": (("-f", "-o"), 0),
+    "timeout": (("-s", "--signal", "-k", "--kill-after"), 1),
+    "xargs": (("-a", "-d", "-E", "-I", "-L", "-n", "-P", "-s"), 0),
+}
 
 
 def words_of(command: str) -> list[str]:
@@ -22,7 +46,8 @@ def words_of(command: str) -> list[str]:
     Raises:
         ValueError: a quote is not closed.
     """
-    words = shlex.shlex(command, posix=True, punctuation_chars=True)
+    line = command.replace("\\\n", " ").replace("\n", " ; ")
+    words = shlex.shlex(line, posix=True, punctuation_chars=_SIGNS)
     words.whitespace_split = True
     words.commenters = ""
     return list(words)
@@ -30,50 +55,99 @@ def words_of(command: str) -> list[str]:
 
 def is_sign(word: str) -> bool:
     """Whether a word consists of signs of the shell."""
-    return bool(word) and set(word) <= _SIGNS
+    return bool(word) and set(word) <= set(_SIGNS)
 
 
 def run_by(command: str) -> Iterator[str]:
-    """Yield the words of a command that name files to run: programs, and scripts given to an interpreter.
+    """Yield the words of a command that name what it runs: programs, scripts, and folders that it runs in.
 
     A script without a slash is yielded as ``./script``, since it is not looked for on PATH.
     """
     try:
         words = words_of(command)
-    except ValueError:
-        return
-    expected: str | None = "program"
+    except ValueError:  # a piece of a word, perhaps
+        words = words_of(re.sub(r"['\"\\]", " ", command))
+    state = _State()
     for word in words:
         if is_sign(word):
-            # Behind a redirection stands a file, behind everything else a command.
-            expected = None if set(word) & {"<", ">"} else "program"
-        elif expected == "text":
-            yield from run_by(word)
-            expected = None
-        elif expected == "script" and word == "-c":
-            expected = "text"
-        elif expected is None or word.startswith("-") or _ASSIGNMENT.match(word) or _NUMBER.match(word):
+            state = state.behind(word)
             continue
-        else:
-            yield word if expected == "program" or "/" in word else f"./{word}"
-            name = os.path.basename(word)
-            follows = "program" if _STARTERS.match(name) else None
-            expected = "script" if expected == "program" and _READERS.match(name) else follows
+        for inner in _INNER.split(word)[1:]:
+            yield from run_by(inner)
+        match state.take(word):
+            case "text":
+                yield from run_by(word)
+            case "program":
+                yield word
+            case "script":
+                yield word if "/" in word else f"./{word}"
+
+
+class _State:
+    """What the next word of a command is."""
+
+    def __init__(self) -> None:
+        self._next, self._after, self._name = "program", "", ""
+        self._skip = self._before = 0
+
+    def behind(self, sign: str) -> _State:
+        """Go past a sign: behind a redirection stands a file, behind everything else a command."""
+        if not set(sign) & {"<", ">"} or sign.endswith("("):
+            return _State()
+        if "<" not in sign or self._next != "script":  # an interpreter that has no script yet reads that file
+            self._skip = 1
+        return self
+
+    def take(self, word: str) -> str:
+        """Return what a word is: "program", "script", "text" for a command, or "" for nothing to look at."""
+        expected = self._next
+        if self._skip:
+            self._skip -= 1
+        elif self._name == "find" and word in ("-exec", "-execdir", "-ok", "-okdir"):
+            self._next, self._name = "program", ""
+        elif word.startswith("-"):
+            self._option(word)
+        elif expected == "program" and _ASSIGNMENT.match(word):
+            pass
+        elif expected == "program" and self._before:
+            self._before -= 1
+        elif expected and not word.isdigit():  # 2> is a redirection
+            self._next, self._after = self._after, ""
+            if expected == "program":
+                self._begin(os.path.basename(word))
+            return expected
+        return ""
+
+    def _begin(self, name: str) -> None:
+        self._name = name
+        if name in _STARTERS:
+            self._next, self._before = "program", _STARTERS[name][1]
+        elif name in ("eval", "trap"):
+            self._next = "text"
+        elif _SHELLS.match(name) or _READERS.match(name):
+            self._next = "script"
+
+    def _option(self, word: str) -> None:
+        name = self._name
+        takes = _STARTERS[name][0] if name in _STARTERS else ()
+        if _SHELLS.match(name) and self._next == "script" and re.match(r"-\w*[co]\Z", word):
+            self._next, self._skip = ("text", 0) if word.endswith("c") else ("script", 1)
+        elif (name, word) in (("flock", "-c"), ("env", "-S")):
+            self._next = "text"
+        elif (_OPTIONS.match(name) and word in ("-f", "-C")) or (name, word) == ("env", "-C"):
+            self._next, self._after = "script", self._next
+        elif self._next == "script" and word in ("-r", "-I", "--require", "--rcfile", "--init-file"):
+            self._after = "script"
+        elif word in takes or (self._next == "script" and word in ("-W", "-X")):
+            self._skip = 1
 
 
 def files_run(command: str, cwd: str) -> Iterator[tuple[str, str]]:
-    """Yield the files that a command would run: each as it is written, and its real path.
-
-    What the command names by a variable, or what a program reads by itself (``make``, ``git``), is not seen.
+    """Yield what a command would run: each as it is written, and its absolute path, as it is.
 
     Args:
         cwd: where the command runs.
     """
     for word in run_by(command):
         if "/" in word:
-            yield word, os.path.realpath(os.path.join(cwd, os.path.expanduser(word)))
-
-
-def is_within(path: str, folder: str) -> bool:
-    """Whether a path is a folder or lies below it; both are real paths."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+            yield word, os.path.join(cwd, os.path.expanduser(word))

@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
-from scheduler.adapters.commands import files_run, is_sign, is_within, run_by, words_of
+from scheduler.adapters import workdirs
+from scheduler.adapters.commands import is_sign, words_of
 from scheduler.adapters.system import local_zone, pause
 from scheduler.config import Config
 from scheduler.core.crontab.load import parse
@@ -121,43 +121,13 @@ class FileLook:
             return f"{program} does not exist"
         return None if os.access(full, os.X_OK) else f"{program} is not executable (chmod +x)"
 
-    def editable(self, jobs: Sequence[Job]) -> Iterator[tuple[int, str, str]]:
-        """Yield by position the jobs that obey a file which an agent can edit, with a code and why."""
-        folders = {job.name: job.workdir or str(self._config.work / job.name) for job in jobs}
-        # All below the folder of workdirs counts: jobs come and go, and what they wrote stays.
-        workdirs = {os.path.realpath(each) for each in (str(self._config.work), *folders.values())}
-        for index, job in enumerate(jobs):
-            obeyed = [("E13", *each) for each in files_run(job.gate or "", folders[job.name])]
-            obeyed += [("E13", *each) for each in files_run(job.report or "", "/")]
-            if job.prompt_file:
-                obeyed.append(("E12", job.prompt_file, os.path.realpath(job.prompt_file)))
-            for code, word, path in obeyed:
-                around = next(
-                    (each for each in (path, *map(str, Path(path).parents)) if each in workdirs), None
-                )
-                if around is not None:
-                    yield index, code, f"{word} lies in an agent's workdir, {around}, and it could edit it"
-                    break
+    def editable(self, jobs: Sequence[Job]) -> Iterator[tuple[int, str, str, str]]:
+        """Yield by position the jobs that must not run beside the others: code, why, and the way out."""
+        return workdirs.editable(self._config, jobs)
 
-    def workdir_problem(self, workdir: str, prompt_file: str | None, gate: str | None) -> str | None:
-        """Return why an agent must not work there: it could edit what the daemon executes or obeys."""
-        real = os.path.realpath(workdir)
-        home, work = os.path.realpath(self._config.home), os.path.realpath(self._config.work)
-        guarded = {
-            "the database": str(self._config.database),
-            "the crontab": str(self._config.crontab),
-            "the trust file": str(self._config.trust),
-            "its prompt file": prompt_file,
-        }
-        for what, path in guarded.items():
-            if path and is_within(os.path.realpath(path), real):
-                return f"it contains {what}, which an agent must not be able to edit"
-        program = next(run_by(gate or ""), "")
-        if "/" in program and is_within(os.path.realpath(program), real):
-            return "it contains its gate, which an agent must not be able to edit"
-        if is_within(real, home) and not is_within(real, work):
-            return f"it lies beside the database; inside the home only {self._config.work} is for agents"
-        return None
+    def workdir_problem(self, workdir: str) -> str | None:
+        """Return why an agent must not work there: it could edit what the daemon obeys."""
+        return workdirs.refused(self._config, workdir)
 
 
 def read_text(config: Config) -> str:
@@ -212,13 +182,12 @@ def parse_text(config: Config, text: str, now: datetime) -> Table:
 
 
 def complete(config: Config, job: Job) -> Job:
-    """Return the job with its paths settled: the workdir, and a rehearsal's script."""
-    workdir = job.workdir or str(config.work / job.name)
+    """Return the job with its paths settled: the workdir, real, and a rehearsal's script."""
     model = job.model
     if model.startswith(REHEARSAL):
         script = os.path.expanduser(model.removeprefix(REHEARSAL))
         model = REHEARSAL + os.path.normpath(os.path.join(config.crontab.parent, script))
-    return replace(job, workdir=workdir, model=model)
+    return replace(job, workdir=workdirs.workdir_of(config, job), model=model)
 
 
 class CrontabFile:

@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 from typing import TypeVar
 
+from scheduler.adapters.workdirs import passed
 from scheduler.core.job import Job
 from scheduler.core.redact import LEAST_CHARS, Redactor
 from scheduler.core.suggest import did_you_mean
@@ -96,7 +97,7 @@ def _from_environment(where: str, name: str) -> str:
 
 def _from_file(where: str, name: str, job: Job) -> str:
     path = Path(os.path.realpath(os.path.expanduser(where)))
-    if job.workdir is not None and path.is_relative_to(os.path.realpath(job.workdir)):
+    if job.workdir is not None and os.path.realpath(job.workdir) in passed(os.path.expanduser(where)):
         raise ToolFault(f"the secret {name} is refused: its file is in the job's own working directory")
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
@@ -117,12 +118,15 @@ def _from_keyring(where: str, name: str) -> str:
     except ImportError as error:
         raise ToolFault(
             f"the secret {name} cannot be had: the package keyring is not installed",
-            help="pip install keyring, beside agentcron",
+            help="install it with: pip install 'agentcron[keyring]'",
         ) from error
     try:
         found = keyring.get_password(SERVICE, where)
     except Exception as error:  # each back end has its own ways to fail
-        raise ToolFault(f"the secret {name} cannot be had: {type(error).__name__} of the keyring") from error
+        raise ToolFault(
+            f"the secret {name} cannot be had: {type(error).__name__} of the keyring",
+            help="see: keyring diagnose; on a server without a desktop use env: or file:",
+        ) from error
     if not found:
         raise ToolFault(
             f"the secret {name} is missing: the keyring has no {where} of {SERVICE}",

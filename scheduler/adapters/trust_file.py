@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from scheduler.adapters.workdirs import passed
 from scheduler.config import Config
 from scheduler.core.job import Job
 from scheduler.core.trust.policy import Policy, Profile, parse_policy
@@ -19,6 +20,9 @@ def read_policy(config: Config) -> Policy:
     A file that cannot be read, or that others may write, is a fault in the policy, never an empty one.
     """
     path = config.trust
+    if os.path.realpath(config.work) in passed(str(path)):
+        # Also when it is missing: an agent could make it.
+        return Policy(fault=f"{path} lies in {config.work}, where agents work (keep the crontab elsewhere)")
     try:
         # One descriptor for both: whose file it is must be asked of the very file that is read.  Without
         # waiting: a pipe that lies there would never open.
@@ -44,14 +48,26 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def _replaceable(path: Path) -> str:
-    """Return why others could put another file in its place; "" when only its owner can."""
-    for folder in {path.parent, path.resolve().parent}:
-        found = os.stat(folder)
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
-            return f"others may write its folder {folder}, so it proves nothing (chmod go-w)"
-        if found.st_uid not in (0, os.geteuid()):
-            return f"its folder {folder} belongs to another user"
+    """Return why others could put another file in its place; "" when only its owner can.
+
+    All folders and links on the way count, from the root on: who can write in one can exchange the rest.
+    """
+    for place in ("/", *passed(str(path))):
+        try:
+            found = os.lstat(place)
+        except OSError as error:
+            return f"{place} cannot be looked at: {(error.strerror or 'refused').lower()}"
+        if not _is_ours(found):
+            return f"{place} on the way to it belongs to another user"
+        others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if stat.S_ISDIR(found.st_mode) and others and not found.st_mode & stat.S_ISVTX:
+            return f"others may write the folder {place}, so it proves nothing (chmod go-w)"
     return ""
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    # In a namespace of users root may have another number: it owns the root.
+    return found.st_uid in (0, os.geteuid(), os.stat("/").st_uid)
 
 
 def _unsafe(found: os.stat_result) -> str:
@@ -59,7 +75,7 @@ def _unsafe(found: os.stat_result) -> str:
         return "it is no regular file"
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return "others may write it, so it proves nothing (chmod go-w)"
-    if found.st_uid not in (0, os.geteuid()):
+    if not _is_ours(found):
         return "it belongs to another user"
     return ""
 

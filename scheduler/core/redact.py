@@ -14,37 +14,35 @@ import html
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 LEAST_CHARS = 8
 """A shorter secret could not be told apart from ordinary text."""
 
 _LEAST_LINE = 16
-# Eight characters, the shortest secret, are at least eleven signs of base32, wherever they begin.
-_BASE32_RUN = re.compile(r"(?:[A-Z2-7](?:\r|\n|\\r|\\n)*){11}|(?:[a-z2-7](?:\r|\n|\\r|\\n)*){11}")
-_FOLD = r"(?:\r|\n|\\r|\\n)*"
+
+# Every repetition has a bound: a text made of what may be repeated must not cost the square of its length.
+_BACKSLASHES = r"\\{1,16}"
+_FOLD = r"(?:\r|\n|\\r|\\n){0,4}"
+_BETWEEN_HEX = r"(?:[ \t\r\n\f\v:]|\\x|\\n){0,12}"
+
+_FOLDS = str.maketrans("", "", "\r\n")
+_SPACES = str.maketrans("", "", " \t\r\n\f\v:")
+_SURE = re.compile(r"[0-9A-Za-z_-]+")
 
 _OURS = frozenset(
     (
         *("id", "call_id", "run_id", "key", "digest", "provenance", "marks", "rule", "rules", "settled"),
-        *(
-            "stains",
-            "unstained",
-            "started",
-            "again",
-            "taken_back",
-            "waiting",
-            "awaits",
-            "external",
-            "reason_code",
-            "state",
-        ),
+        *("stains", "unstained", "started", "again", "taken_back", "waiting", "awaits", "external"),
+        *("reason_code", "state", "role", "stop_reason", "outcome", "kind"),
     )
 )
 """Fields that hold words of ours and ids: a secret that reads "untrusted" must not rewrite what a run met."""
 
 _OF_THE_API = frozenset(("type", "id", "tool_use_id", "signature"))
-"""Keys of content blocks whose values the API compares."""
+"""Keys of content blocks whose values the API compares; in the arguments of a call they mean nothing."""
+
+_ARGUMENTS = frozenset(("input", "args"))
 
 _T = TypeVar("_T")
 
@@ -57,69 +55,111 @@ class Redactor:
         known = sorted(
             ((len(value), name, value) for name in secrets for value in secrets[name]), reverse=True
         )
-        self._forms = tuple(
-            (f"[secret {name}]", re.compile(form), form in folded)
-            for _, name, value in known
-            for folded in (frozenset(_base32_forms(value)),)
-            for form in _forms(value)
-        )
+        self._forms = tuple((f"[secret {name}]", form) for _, name, value in known for form in _forms(value))
 
     def text(self, text: str) -> str:
         """Return ``text`` with ``[secret NAME]`` in place of each secret."""
+        views = _Views(text)
         # One look for each form is far cheaper than all of them at every place; few texts hold a secret.
-        has_base32 = _BASE32_RUN.search(text) is not None
-        found = [
-            each for each in self._forms if (has_base32 or not each[2]) and each[1].search(text) is not None
-        ]
+        found = [(name, form.pattern) for name, form in self._forms if form.is_in(views)]
         if not found:
             return text
-        together = re.compile("|".join(f"({pattern.pattern})" for _, pattern, _ in found))
+        together = re.compile("|".join(f"({pattern.pattern})" for _, pattern in found))
         return together.sub(lambda match: found[(match.lastindex or 1) - 1][0], text)
 
     def hidden(self, value: _T) -> _T:
         """Return a value of any shape, with every text in it redacted: JSON, tuples and dataclasses."""
-        found: Any = self._hidden(value) if self._forms else value
+        found: Any = self._hidden(value, in_arguments=False) if self._forms else value
         return found  # type: ignore[no-any-return]
 
-    def _hidden(self, value: Any) -> Any:
+    def _hidden(self, value: Any, *, in_arguments: bool) -> Any:
         if type(value) is str:  # a member of an enumeration is no text
             return self.text(value)
         if isinstance(value, Mapping):
             return {
-                self._hidden(key): each if key in _OF_THE_API else self._hidden(each)
+                self._hidden(key, in_arguments=in_arguments): each
+                if key in _OF_THE_API and not in_arguments
+                else self._hidden(each, in_arguments=in_arguments or key in _ARGUMENTS)
                 for key, each in value.items()
             }
         if type(value) is tuple:
-            return tuple(map(self._hidden, value))
+            return tuple(self._hidden(each, in_arguments=in_arguments) for each in value)
         if type(value) is list:
-            return list(map(self._hidden, value))
+            return [self._hidden(each, in_arguments=in_arguments) for each in value]
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            fields = {
-                f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.name not in _OURS
-            }
-            changed = {
-                name: new
-                for name, old in fields.items()
-                if (new := self._hidden(old)) is not old and new != old
-            }
-            return dataclasses.replace(value, **changed) if changed else value
+            return self._hidden_fields(value)
         return value
 
+    def _hidden_fields(self, value: Any) -> Any:
+        changed = {}
+        for name in (each.name for each in dataclasses.fields(value) if each.name not in _OURS):
+            old = getattr(value, name)
+            new = self._hidden(old, in_arguments=name in _ARGUMENTS)
+            if new is not old and new != old:
+                changed[name] = new
+        return dataclasses.replace(value, **changed) if changed else value
 
-def _forms(secret: str) -> Iterator[str]:
-    """Give the patterns of a secret."""
+
+View = Literal["plain", "folded", "lower", "hex"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Form:
+    """One way to write a secret.
+
+    Args:
+        anchor: what stands in a ``view`` of each text that the pattern matches; it may be empty.
+    """
+
+    pattern: re.Pattern[str]
+    anchor: str
+    view: View
+
+    def is_in(self, views: _Views) -> bool:
+        """Whether the pattern matches anywhere; a text without the anchor is not searched."""
+        # With percent signs every character may be written, and then nothing stands as it is.
+        maybe = self.anchor in views.of(self.view) or (self.view == "plain" and "%" in views.text)
+        return maybe and self.pattern.search(views.text) is not None
+
+
+class _Views:
+    """A text as the anchors of forms are looked for in it; each view is made when it is first asked for."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._made: dict[View, str] = {}
+
+    def of(self, view: View) -> str:
+        """Return the text in a view."""
+        if view not in self._made:
+            self._made[view] = self._make(view)
+        return self._made[view]
+
+    def _make(self, view: View) -> str:
+        match view:
+            case "folded":
+                return self.text.translate(_FOLDS).replace("\\r", "").replace("\\n", "")
+            case "lower":
+                return self.of("folded").lower()
+            case "hex":
+                return self.text.lower().translate(_SPACES).replace("\\x", "").replace("\\n", "")
+            case _:
+                return self.text
+
+
+def _forms(secret: str) -> Iterator[_Form]:
+    """Give the ways to write a secret."""
     for part in _parts(secret):
-        yield _as_text(part)
         data = part.encode("utf-8", "replace")
+        yield _Form(re.compile(_as_text(part)), _longest(part), "plain")
         yield from (_as_base64(data, alignment) for alignment in range(3))
         yield _as_hex(data)
-    yield from _base32_forms(secret)
+        yield from (_as_base32(data, alignment) for alignment in range(5))
 
 
-def _base32_forms(secret: str) -> Iterator[str]:
-    """Give those that only a long run of base32 signs can match."""
-    for part in _parts(secret):
-        yield from (_as_base32(part.encode("utf-8", "replace"), alignment) for alignment in range(5))
+def _longest(text: str) -> str:
+    """Return the longest part of a text that no escape changes."""
+    return max(_SURE.findall(text), key=len, default="")
 
 
 def _parts(secret: str) -> Iterator[str]:
@@ -136,38 +176,39 @@ def _as_text(secret: str) -> str:
 
 def _spellings(char: str) -> Iterator[str]:
     """Give the ways to write a character, the character itself last: ``%`` is the beginning of ``%25``."""
-    yield f"(?i:{''.join(f'%(?:25)*{byte:02x}' for byte in char.encode('utf-8', 'replace'))})"
+    yield f"(?i:{''.join(f'%(?:25){{0,8}}{byte:02x}' for byte in char.encode('utf-8', 'replace'))})"
     if (escaped := json.dumps(char)[1:-1]) != char:
         # As many backslashes as there were writers: JSON within JSON doubles each.
-        yield rf"(?i:\\+{re.escape(escaped[1:])})"
+        yield rf"(?i:{_BACKSLASHES}{re.escape(escaped[1:])})"
     if (entity := html.escape(char)) != char:
-        yield f"(?i:{re.escape(entity)}|&#0*{ord(char)};|&#x0*{ord(char):x};)"
+        yield f"(?i:{re.escape(entity)}|&#0{{0,8}}{ord(char)};|&#x0{{0,8}}{ord(char):x};)"
     if char == "'":
-        yield r"""'\\+''|'"'"'|\\+'"""
+        yield rf"""'{_BACKSLASHES}''|'"'"'|{_BACKSLASHES}'"""
     if char == " ":
         yield r"\+"
     if char in "/$`":
-        yield rf"\\+{re.escape(char)}"
+        yield rf"{_BACKSLASHES}{re.escape(char)}"
     if char == "\n":
         yield "\r\n"
     yield re.escape(char)
 
 
-def _as_base64(data: bytes, alignment: int) -> str:
+def _as_base64(data: bytes, alignment: int) -> _Form:
     """Return the characters that depend on the secret alone, ``alignment`` bytes into a group of three."""
     begin, end = -(-alignment * 8 // 6), (alignment + len(data)) * 8 // 6
     encoded = base64.b64encode(b"\0" * alignment + data).decode("ascii")[begin:end]
     both = {"+": "(?:[+-]|%2[bB])", "/": "(?:[/_]|%2[fF])"}
-    return _FOLD.join(both.get(char, char) for char in encoded)
+    pattern = re.compile(_FOLD.join(both.get(char, char) for char in encoded))
+    return _Form(pattern, max(re.split("[+/]", encoded), key=len), "folded")
 
 
-def _as_base32(data: bytes, alignment: int) -> str:
+def _as_base32(data: bytes, alignment: int) -> _Form:
     """Do the same for base32, whose groups are of five bytes."""
     begin, end = -(-alignment * 8 // 5), (alignment + len(data)) * 8 // 5
     encoded = base64.b32encode(b"\0" * alignment + data).decode("ascii")[begin:end]
-    return f"(?i:{_FOLD.join(encoded)})"
+    return _Form(re.compile(f"(?i:{_FOLD.join(encoded)})"), encoded.lower(), "lower")
 
 
-def _as_hex(data: bytes) -> str:
-    between = r"(?:[\s:]|\\x|\\n)*"
-    return f"(?i:{between.join(f'{byte:02x}' for byte in data)})"
+def _as_hex(data: bytes) -> _Form:
+    pattern = re.compile(f"(?i:{_BETWEEN_HEX.join(f'{byte:02x}' for byte in data)})")
+    return _Form(pattern, data.hex(), "hex")

@@ -9,15 +9,29 @@ from pathlib import Path
 from scheduler.errors import ToolFault
 
 
+def root_of(workdir: str | Path) -> str:
+    """Return a workdir, if its path still leads to itself.
+
+    An attempt begins in a real path.  Somebody who works in a folder around it could lay a link there since.
+
+    Raises:
+        ToolFault: it leads elsewhere by now.
+    """
+    root = os.path.realpath(workdir)
+    if root != str(workdir):
+        raise ToolFault("the job's working directory was exchanged for a symlink")
+    return root
+
+
 def confine(workdir: str | Path, path: str) -> Path:
     """Return the real path that ``path`` leads to, all symlinks followed, if it lies inside ``workdir``.
 
     Nothing needs to exist there.  Use the returned path, so that what was checked is what is opened.
 
     Raises:
-        ToolFault: it leads elsewhere, or is no path at all.
+        ToolFault: it leads elsewhere, or is no path at all; or the workdir is not where it was.
     """
-    root = os.path.realpath(workdir)
+    root = root_of(workdir)
     try:
         real = os.path.realpath(os.path.join(root, path))
     except (OSError, ValueError) as error:  # NUL, unencodable, too long

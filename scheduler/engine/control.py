@@ -13,7 +13,7 @@ from scheduler.core.run import Move
 from scheduler.core.trust import seen
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.engine.answers import answer_message, notices
-from scheduler.engine.follow_ups import Book, ForLater
+from scheduler.engine.follow_ups import LIMITS, NOT_FOR_LATER, Book, ForLater
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import ControlTool, Directive, Finished, Noted, SleepUntil
@@ -42,7 +42,8 @@ def settle(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], book
                 continue
         except ToolFault as fault:
             text = fault.message + (f" ({fault.help})" if fault.help else "")
-            results.append(CallResult(call.id, CallState.FAILED, text))
+            rule = LIMITS if call.name not in NOT_FOR_LATER else ""
+            results.append(CallResult(call.id, CallState.FAILED, text, rule=rule))
             continue
         match directive:
             case Noted():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -31,6 +30,7 @@ from scheduler.engine.opening import opening
 from scheduler.engine.requests import ask_model, compact
 from scheduler.engine.resting import FLEET_CODE
 from scheduler.engine.toolcalls import run_calls
+from scheduler.engine.workdir import unusable
 from scheduler.errors import (
     BadRowError,
     CannotWorkError,
@@ -128,8 +128,9 @@ class Executor:
         if (step := await resting.too_awake(self.kit, self.progress.at)) is not None:
             await self.progress.commit(step)
             return
-        if job.workdir is not None:
-            _make_folder(job.workdir)
+        if job.workdir is not None and (problem := unusable(job.workdir)):
+            await self._park(Park("workdir", problem, Waking.PROBE))
+            return
         while self.progress.at.run.state is State.RUNNING:
             if self.progress.cancel_asked:
                 self._interrupted = "cancel"
@@ -372,8 +373,3 @@ class Executor:
         if request is None:
             return None
         return request.as_lost(self.kit.clock.now(), "interrupted")
-
-
-def _make_folder(path: str) -> None:
-    if not os.path.isdir(path):
-        os.makedirs(path, mode=0o700, exist_ok=True)

@@ -25,6 +25,8 @@ def failure(run_id: str, error: BaseException) -> Fail:
         return Fail("internal", f"internal error: {error.message}")
     if isinstance(error, AgentcronError):
         return Fail("config", error.message)
+    if isinstance(error, RecursionError):
+        return Fail("answer", "what the model or a tool gave is nested too deeply to be kept")
     if isinstance(error, OSError):
         return Fail("system", f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
     log.error("run %s: internal error", run_id, exc_info=error)

@@ -15,6 +15,12 @@ from scheduler.engine.kit import Kit
 from scheduler.errors import ConfigError, RefusedError, ToolFault
 from scheduler.ports.tool import CancelFollowUp, ListFollowUps, MakeFollowUp
 
+LIMITS = "limits"
+"""The rule of a wish for later that is refused: a follow-up is narrower than its maker, and there are few."""
+
+PENDING = "pending"
+"""The rule of one that waits for a person."""
+
 NOT_FOR_LATER = ("sleep", "note", "finish")
 
 ForLater = MakeFollowUp | CancelFollowUp | ListFollowUps
@@ -80,7 +86,7 @@ class Book:
                 f"{new.name} is made. It fires {times}, first at {local(new.next_fire, at.job.tz)}, "
                 f"and ends at {local(new.expires_at, at.job.tz)}."
             )
-        return CallResult(call.id, CallState.DONE, told)
+        return CallResult(call.id, CallState.DONE, told, rule=PENDING if new.state == "pending" else "")
 
     def _cancel(self, call: Call, name: str) -> CallResult:
         full = name if SEPARATOR in name else f"{root_of(self._at.job.name)}{SEPARATOR}{name}"

@@ -19,19 +19,25 @@ class GateAnswer:
     reason: str = ""
 
 
-async def ask_gate(at: Checkpoint, settings: Settings) -> GateAnswer:
+async def ask_gate(at: Checkpoint, settings: Settings, folder: str) -> GateAnswer:
     """Run the job's gate; a job without one is open.
 
+    It runs in the crontab's folder, and not in the workdir: programs obey files that lie where they run (git
+    its settings, make its rules), and in the workdir an agent writes them.
     Exit 0 wakes the agent, 1 does not, anything else (a timeout too) is a failure.
+
+    Args:
+        folder: the crontab's.
     """
     job = at.job
     if job.gate is None:
         return GateAnswer("open")
     assert job.workdir is not None, "the crontab's loader gives every job a workdir"
+    env = {"PYTHONSAFEPATH": "1", **dict(job.env), "AGENTCRON_WORKDIR": job.workdir}
     result = await run_child(
         job.gate,
-        cwd=job.workdir,
-        env=clean_env(dict(job.env)),
+        cwd=folder,
+        env=clean_env(env),
         timeout_seconds=settings.gate_seconds,
         output_bytes=settings.gate_output_bytes,
     )

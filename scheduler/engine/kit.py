@@ -29,6 +29,7 @@ class Kit:
         model_for: the model that answers to a name; may raise CannotWorkError (no key).
         tools_for: the tools of a job, in a stable order; may raise ConfigError.
         profile_for: what a job may do, asked before each effect; may raise ConfigError.
+        folder: the crontab's, absolute: where gates run.
         daylog: where what was recorded must stand before anything acts.
         witness: sees every move, and tells the log and whoever else wants to know.
         price: what so many tokens of a model cost in millionths of a dollar, or None when nobody knows.
@@ -42,6 +43,7 @@ class Kit:
     model_for: Callable[[str], Model]
     tools_for: Callable[[Job], Toolbox]
     profile_for: Callable[[Job], Profile]
+    folder: str
     daylog: DayLog
     settings: Settings = field(default_factory=Settings)
     witness: Witness = field(default_factory=Witness)

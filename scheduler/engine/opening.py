@@ -24,7 +24,7 @@ async def opening(kit: Kit, at: Checkpoint, limits: Limits, tools: Toolbox) -> S
 
     A gate that is broken fails the run.
     """
-    gate = await ask_gate(at, kit.settings)
+    gate = await ask_gate(at, kit.settings, kit.folder)
     now = kit.clock.now()
     if gate.verdict == "shut":
         return Step(at=now, move=Move.QUIET, reason=gate.reason, reason_code="gate")

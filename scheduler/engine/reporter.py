@@ -65,6 +65,7 @@ async def _send(kit: Kit, pending: Pending) -> str:
             "AGENTCRON_JOB": pending.job,
             "AGENTCRON_STATE": run.state.value if run else "unknown",
             "AGENTCRON_NOTICE": str(pending.id),
+            "PYTHONSAFEPATH": "1",
         }
     )
     try:

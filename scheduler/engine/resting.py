@@ -16,6 +16,8 @@ from scheduler.engine.settings import Settings
 
 FLEET_CODE = "budget-fleet"
 WAKES_CODE = "wakes-hour"
+SOON_CODES = ("log", "trust", "workdir")
+"""What is looked at for nothing, and should hold soon after it was mended."""
 
 _HOUR = timedelta(hours=1)
 
@@ -29,8 +31,8 @@ def parked(at: Checkpoint, park: Park, now: datetime, settings: Settings) -> Ste
         wakeups.append(WakeUp(Waking.DAY, next_local_day(now, zone)))
         waiting_for = "the next day, or a person"
     elif park.wake is Waking.PROBE:
-        # A file that was mended should hold soon; a key that is refused costs a request each time.
-        seconds = settings.soon_seconds if park.code in ("log", "trust") else settings.probe_seconds
+        # A key that is refused costs a request each time.
+        seconds = settings.soon_seconds if park.code in SOON_CODES else settings.probe_seconds
         wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=seconds)))
         waiting_for = "the next probe, or a person"
     return Step(

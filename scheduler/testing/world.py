@@ -265,6 +265,7 @@ async def open_world(
         model_for=lambda _: listening,
         tools_for=lambda job: {**job_tools(job), **extra},
         profile_for=TrustFile(config),
+        folder=str(config.crontab.parent),
         daylog=FileDayLog(config.log, config.database),
         settings=settings or Settings(),
         price=lambda *_: round((price_usd or 0) * 1_000_000),

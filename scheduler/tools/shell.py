@@ -11,6 +11,7 @@ import os
 from scheduler.core.capped import MOST_OUTPUT_BYTES, capped
 from scheduler.core.effect import Effect
 from scheduler.engine.child import ChildResult
+from scheduler.engine.confined import root_of
 from scheduler.engine.sandbox import run_sandboxed, sandbox_env, sandboxed
 from scheduler.engine.sandbox_proof import proven_program
 from scheduler.errors import CannotWorkError, ToolFault
@@ -38,9 +39,10 @@ async def _shell(args: Args, context: ToolContext) -> ToolAnswer:
 
 
 def _prepare(command: str, context: ToolContext) -> list[str]:
+    root = root_of(context.workdir)
     program = proven_program()
     shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
-    return sandboxed(program, [shell, "-c", command], workdir=context.workdir, network=context.network)
+    return sandboxed(program, [shell, "-c", command], workdir=root, network=context.network)
 
 
 def _said(result: ChildResult) -> str:

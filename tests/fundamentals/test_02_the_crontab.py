@@ -34,10 +34,10 @@ class Folder:
     def gate_problem(self, _command: str) -> str | None:
         return None
 
-    def editable(self, _jobs: Sequence[Job]) -> Iterator[tuple[int, str, str]]:
+    def editable(self, _jobs: Sequence[Job]) -> Iterator[tuple[int, str, str, str]]:
         return iter(())
 
-    def workdir_problem(self, _workdir: str, _prompt_file: str | None, _gate: str | None) -> str | None:
+    def workdir_problem(self, _workdir: str) -> str | None:
         return None
 
 

@@ -49,16 +49,25 @@ async def test_a_broken_gate_is_a_failure_not_a_no(tmp_path: Path) -> None:
         assert run.reason.startswith("the gate ended with status 2: ")
 
 
-async def test_a_gate_runs_in_the_jobs_folder_with_the_jobs_variables(tmp_path: Path) -> None:
+async def test_a_gate_runs_beside_the_crontab_and_is_told_where_the_agent_works(tmp_path: Path) -> None:
+    """Never in the workdir: many a program obeys files that lie where it runs, and the agent writes there."""
     async with open_world(tmp_path) as world:
         world.script("ci", script().finish("Fixed."))
+        (world.workdir / "ci").mkdir(parents=True)
+        (world.workdir / "ci" / "json.py").write_text("open('owned', 'w')")
+        (tmp_path / "gate.sh").write_text(
+            "cd $AGENTCRON_WORKDIR; python3 -c 'import json'; echo $BRANCH $PWD"
+        )
         await world.load(
-            '@manual  ci  "Mend CI."  model=rehearsal:ci.jsonl  env.BRANCH=main  gate="echo $BRANCH > seen"'
+            '@manual  ci  "Mend CI."  model=rehearsal:ci.jsonl  env.BRANCH=main  env.AGENTCRON_WORKDIR=/'
+            "  gate=\"sh gate.sh > seen; python3 -c 'import json'\""
         )
 
-        await world.play("ci")
+        run = await world.play("ci")
 
-        assert (world.workdir / "ci" / "seen").read_text() == "main\n"
+        assert run.state is State.SUCCEEDED
+        assert (tmp_path / "seen").read_text() == f"main {world.workdir}/ci\n"
+        assert not list(tmp_path.rglob("owned"))
 
 
 async def test_a_report_gets_the_summary_on_its_standard_input(tmp_path: Path) -> None:

@@ -65,6 +65,12 @@ async def made(world: World) -> FollowUp:
     return follow_up
 
 
+def rules(world: World, run: Run) -> dict[str, str]:
+    """By which rule each call of a run was let act, or kept from it; a tool that only steers needs none."""
+    with world.reader() as reader:
+        return {call.name: call.rule for call in reader.calls(run.id)}
+
+
 def last(world: World, job: str) -> Run:
     """The newest run of a job."""
     return world.runs(job)[-1]
@@ -116,6 +122,7 @@ async def test_what_a_stranger_said_makes_it_wait_for_a_person(tmp_path: Path) -
     async with office(tmp_path, lines) as world:
         follow_up = await made(world)
         assert follow_up.state == "pending"
+        assert rules(world, last(world, "ci"))["schedule"] == "pending"
         world.clock.advance(3600)
         await world.settle()
         assert await world.store.next_due() is None  # nothing of it is ever due by itself
@@ -185,6 +192,7 @@ async def test_what_is_refused(tmp_path: Path, wish: dict[str, str], told: str) 
         [result] = [block for block in results if block.get("is_error")]
         assert told in result["content"]
         assert (await family(world)).members == ()
+        assert rules(world, run) == {"schedule": "limits", "finish": ""}
 
 
 async def test_an_observer_makes_nothing(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ async def test_what_a_gate_prints_makes_none_that_fires(tmp_path: Path) -> None:
     """The agent itself read nothing: the words came with its order."""
     async with house(tmp_path) as place:
         (place.work / "mail.txt").write_text(order())
-        await misled(place, options='gate="cat mail.txt"')
+        await misled(place, options='gate="cat $AGENTCRON_WORKDIR/mail.txt"')
         [made] = (await follow_ups(place)).values()
         assert (made.state, made.marks) == ("pending", "untrusted:gate")
 

@@ -84,7 +84,7 @@ async def test_an_order_that_the_agent_noted_itself_is_stopped_all_the_same(tmp_
 @pytest.mark.parametrize(("trust", "rule"), [("observe", "observe"), ("narrow", "no-grant")])
 async def test_the_output_of_a_gate_is_a_strangers_too(tmp_path: Path, trust: str, rule: str) -> None:
     async with house(tmp_path) as place:
-        options = 'gate="cat mail.txt"'
+        options = 'gate="cat $AGENTCRON_WORKDIR/mail.txt"'
         await place.prepare([], trust=trust, options=options)
         (place.work / "mail.txt").write_text(POST)
         run = await place.play()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
+import keyring
+import keyring.backends.fail
 import pytest
+from keyring.backend import KeyringBackend
 
 from scheduler.adapters.secrets import Hiding, SystemSecrets
 from scheduler.app import open_app
@@ -246,6 +248,7 @@ def test_a_file_is_read_at_each_use_and_every_value_stays_hidden(tmp_path: Path)
         ("file:{tmp}", "Is a directory|not a regular file"),
         ("file:{tmp}/work/mine", "in the job's own working directory"),
         ("file:{tmp}/link", "in the job's own working directory"),
+        ("file:{tmp}/work/out", "in the job's own working directory"),
         ("file:{tmp}/short", "fewer than 8 characters"),
         ("file:{tmp}/binary", "not UTF-8"),
         ("file:{tmp}/huge", "larger than 64 KiB"),
@@ -257,6 +260,7 @@ def test_a_secret_that_is_wrong_is_named_and_never_shown(
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "mine").write_text("agent-wrote-this")
     (tmp_path / "link").symlink_to(tmp_path / "work" / "mine")
+    (tmp_path / "work" / "out").symlink_to("/etc/hostname")
     (tmp_path / "short").write_text("1234567\n")
     (tmp_path / "binary").write_bytes(b"\xff" * 20)
     (tmp_path / "huge").write_text("x" * 70_000)
@@ -276,14 +280,48 @@ def test_a_name_that_the_job_has_not_is_refused_with_the_nearest() -> None:
         ToolContext(run_id="r", job="j", workdir="/", key="k", env={}).secret("TOKEN")
 
 
-def test_the_keyring_is_asked_when_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+class Vault(KeyringBackend):
+    """A back end of the keyring package that keeps its entries in memory."""
+
+    priority = 1
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.entries: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """Return what was set."""
+        return self.entries.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Keep it."""
+        self.entries[service, username] = password
+
+
+@pytest.fixture
+def set_keyring() -> Iterator[Callable[[KeyringBackend], None]]:
+    before = keyring.get_keyring()
+    yield keyring.set_keyring
+    keyring.set_keyring(before)
+
+
+def test_the_keyring_has_secrets_too(set_keyring: Callable[[KeyringBackend], None]) -> None:
     one = job(("TOKEN", "keyring:mail"), ("OTHER", "keyring:none"))
-    monkeypatch.setitem(sys.modules, "keyring", None)
-    with pytest.raises(ToolFault, match="the package keyring is not installed"):
-        SystemSecrets().value(one, "TOKEN")
-    entries = {("agentcron", "mail"): "from-the-keyring"}
-    fake = SimpleNamespace(get_password=lambda service, entry: entries.get((service, entry)))
-    monkeypatch.setitem(sys.modules, "keyring", fake)
+    set_keyring(Vault())
+    keyring.set_password("agentcron", "mail", "from-the-keyring")
     assert SystemSecrets().value(one, "TOKEN") == "from-the-keyring"
     with pytest.raises(ToolFault, match="the keyring has no none of agentcron"):
         SystemSecrets().value(one, "OTHER")
+
+
+def test_where_there_is_no_keyring_the_way_out_is_told(
+    set_keyring: Callable[[KeyringBackend], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = job(("TOKEN", "keyring:mail"))
+    set_keyring(keyring.backends.fail.Keyring())  # type: ignore[no-untyped-call]
+    with pytest.raises(ToolFault, match="NoKeyringError") as caught:
+        SystemSecrets().value(one, "TOKEN")
+    assert "use env: or file:" in caught.value.help
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    with pytest.raises(ToolFault, match="the package keyring is not installed"):
+        SystemSecrets().value(one, "TOKEN")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.commands import files_run, is_within
+from scheduler.adapters.commands import files_run
 from scheduler.adapters.crontab_file import CrontabFile, FileLook
+from scheduler.adapters.workdirs import is_within
 from scheduler.config import load
 
 
@@ -47,12 +48,7 @@ def test_what_it_cannot_begin_with_is_said(tmp_path: Path, command: str, problem
 
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-WORKDIR = "/agents/wd"
-
-
-def run_out_of(folder: str, command: str) -> list[str]:
-    """Return what a command that runs in a folder would run out of it."""
-    return [word for word, path in files_run(command, folder) if is_within(path, folder)]
+FOLDER, AGENTS = "/etc/agents", "/agents/wd"
 
 
 @pytest.mark.parametrize(
@@ -62,40 +58,64 @@ def run_out_of(folder: str, command: str) -> list[str]:
         ("bash -e ./check.sh arg", "./check.sh"),
         ("true && sh check.sh", "./check.sh"),
         ("A=1 python3 gate.py", "./gate.py"),
-        ("timeout 5 sh check.sh", "./check.sh"),
         ("sh -c 'true; ./check.sh'", "./check.sh"),
+        ("bash -lc ./check.sh", "./check.sh"),
+        ("bash -o errexit -c ./check.sh", "./check.sh"),
+        ("bash -eo pipefail check.sh", "./check.sh"),
+        ("python3 -W ignore check.py", "./check.py"),
+        ("bash <check.sh", "./check.sh"),
+        ("bash --rcfile rc -i", "./rc"),
+        ("> /dev/null 2>&1 sh check.sh", "./check.sh"),
         ("true | /agents/wd/sub/x", "/agents/wd/sub/x"),
         ("(. ./env.sh; true)", "./env.sh"),
-        ("sh /agents/other/../wd/check.sh", "/agents/other/../wd/check.sh"),
+        ("{ ./check.sh; }", "./check.sh"),
+        ("test -s x\n./check.sh", "./check.sh"),
+        ("case $x in a) ./check.sh;; esac", "./check.sh"),
+        ('[ -n "$(./check.sh)" ]', "./check.sh"),
+        ('echo "$(./check.sh) isn\'t"', "./check.sh"),
+        ("echo `./check.sh`", "./check.sh"),
+        ('test -n "`sh ./check.sh`"', "./check.sh"),
+        ("cat <(./check.sh)", "./check.sh"),
+        ("eval './check.sh x'", "./check.sh"),
+        ("time -p ./check.sh", "./check.sh"),
+        ("setsid ./check.sh", "./check.sh"),
+        ("ionice -c 3 ./check.sh", "./check.sh"),
+        ("nice -n 5 ./check.sh", "./check.sh"),
+        ("stdbuf -o L ./check.sh", "./check.sh"),
+        ("flock /tmp/lock ./check.sh", "./check.sh"),
+        ("flock /tmp/lock -c './check.sh x'", "./check.sh"),
+        ("env -u V A=1 ./check.sh", "./check.sh"),
+        ("timeout -s KILL 5 sh check.sh", "./check.sh"),
+        ("xargs -n 1 ./check.sh", "./check.sh"),
+        ("find . -name x -exec ./check.sh {} ';'", "./check.sh"),
+        ("cd /agents/wd && test -s x", "/agents/wd"),
+        ("git -C /agents/wd status", "/agents/wd"),
+        ("make -f /agents/wd/rules", "/agents/wd/rules"),
+        ("awk -f /agents/wd/x.awk in", "/agents/wd/x.awk"),
     ],
 )
-def test_a_gate_that_would_run_a_file_of_the_workdir_is_found(command: str, found: str) -> None:
-    assert run_out_of(WORKDIR, command) == [found]
+def test_what_a_command_runs_is_found_behind_wrappers_and_signs(command: str, found: str) -> None:
+    path = found if found.startswith("/") else f"{FOLDER}/{found}"
+    assert list(files_run(command, FOLDER)) == [(found, path)]
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        "test -s inbox/new.txt",
-        "grep -q urgent ./mail.txt && cat ./mail.txt",
-        "sh /etc/agents/check.sh ./mail.txt",
-        "cat < ./mail.txt > ./seen.txt",
-        "python3 -c 'import sys'",
+        f"test -s {AGENTS}/new.txt",
+        f"grep -q urgent {AGENTS}/mail.txt && cat {AGENTS}/mail.txt",
+        f"sh check.sh < {AGENTS}/mail.txt > {AGENTS}/seen.txt",
+        f'[ "$(cat {AGENTS}/count)" -gt 3 ]',
+        f"timeout 5 cat {AGENTS}/mail.txt",
+        f"find {AGENTS} -newer /etc/agents/stamp",
+        f"python3 -c 'print(open(\"{AGENTS}/mail.txt\"))'",
         "echo all green; exit 1",
         "if true; then date; fi",
-        "true",
         "sh 'open",
     ],
 )
 def test_a_gate_may_read_what_the_agent_wrote(command: str) -> None:
-    assert run_out_of(WORKDIR, command) == []
-
-
-def test_a_link_does_not_hide_the_workdir(tmp_path: Path) -> None:
-    (tmp_path / "wd").mkdir()
-    (tmp_path / "innocent").symlink_to(tmp_path / "wd")
-    command = f"sh {tmp_path}/innocent/check.sh"
-    assert run_out_of(str(tmp_path / "wd"), command) == [f"{tmp_path}/innocent/check.sh"]
+    assert [word for word, path in files_run(command, FOLDER) if is_within(path, AGENTS)] == []
 
 
 BESIDE = '@daily beside "x" workdir=AGENTS\n'
@@ -104,11 +124,13 @@ BESIDE = '@daily beside "x" workdir=AGENTS\n'
 @pytest.mark.parametrize(
     ("job", "found"),
     [
-        ('@daily brief "x" gate="sh check.sh"', "E13 ./check.sh"),
+        ('@daily brief "x" gate="sh work/brief/check.sh"', "E13 work/brief/check.sh"),
+        ('@daily brief "x" gate="sh $AGENTCRON_WORKDIR/check.sh"', "E13 HOME/work/brief/check.sh"),
+        ('@daily brief "x" gate="cd ${AGENTCRON_WORKDIR}; git status"', "E13 HOME/work/brief"),
         ('@daily brief "x" workdir=work/wd report="HOME/work/wd/check.sh"', "E13 HOME/work/wd/check.sh"),
         ('@daily brief "x" report="HOME/work/brief/notify.sh"', "E13 HOME/work/brief/notify.sh"),
         ('@daily brief "x" report="sh HOME/work/gone/notify.sh"', "E13 HOME/work/gone/notify.sh"),
-        ('@daily brief "x" gate="sh ../other/check.sh"', "E13 ../other/check.sh"),
+        ('@daily brief "x" gate="sh jobs/../work/other/check.sh"', "E13 jobs/../work/other/check.sh"),
         ('@daily brief "x" gate="AGENTS/deep/check.sh"', "E13 AGENTS/deep/check.sh"),
         ('@daily brief "x" report="cat | python3 AGENTS/notify.py"', "E13 AGENTS/notify.py"),
         ("@daily brief @work/brief/prompt.md", "E12 HOME/work/brief/prompt.md"),

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from re import _constants as constants  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -14,11 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.core.checkpoint import Step
-from scheduler.core.redact import Redactor
+from scheduler.core.conversation import Call, Message
+from scheduler.core.effect import Effect
+from scheduler.core.redact import Redactor, _forms
 from tests.kit.secrets import forms
 
 SECRET = 'cana/ry+47 11?"ü~'
 NAME = "[secret TOKEN]"
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 REDACTOR = Redactor({"TOKEN": frozenset({SECRET})})
 
 
@@ -107,3 +114,50 @@ def test_a_secret_that_reads_like_a_mark_rewrites_no_mark() -> None:
     step = Step(at=datetime(2026, 11, 23, tzinfo=UTC), marks="untrusted:fetch", reason="it is untrusted")
     hidden = redactor.hidden(step)
     assert (hidden.marks, hidden.reason) == ("untrusted:fetch", "it is [secret T]")
+
+
+HOSTILE_SECRETS = (
+    "/abcdefghijKLMN0123456789",
+    "$6$salt$abcdefghijklmnop",
+    "'\"`$/ <>&\n'\"`$/ <>&",
+    "ü" * 8,
+    "0" * 40,
+    '{\n  "type": "service_account",\n  "private_key_id": "0123456789abcdef"\n}',
+)
+
+
+def repetitions(parsed: Any) -> Iterator[int]:
+    """Yield the bounds of all repetitions in a pattern, as Python's own parser sees it."""
+    for operator, argument in parsed:
+        if operator in (constants.MAX_REPEAT, constants.MIN_REPEAT):
+            yield argument[1]
+            yield from repetitions(argument[2])
+        elif operator is constants.SUBPATTERN:
+            yield from repetitions(argument[3])
+        elif operator is constants.BRANCH:
+            for branch in argument[1]:
+                yield from repetitions(branch)
+
+
+@pytest.mark.parametrize("secret", HOSTILE_SECRETS)
+def test_no_pattern_repeats_anything_without_a_bound(secret: str) -> None:
+    """A text of 100,000 backslashes would cost the square of its length, and everybody would wait for it."""
+    bounds = [n for form in _forms(secret) for n in repetitions(parser.parse(form.pattern.pattern))]
+    assert bounds, "there are some"
+    assert max(bounds) <= 16
+
+
+def test_arguments_of_a_call_have_no_words_that_are_left_alone() -> None:
+    words = {"type": SECRET, "id": SECRET, "tool_use_id": [SECRET], "deeper": {"signature": SECRET}}
+    hidden = {"type": NAME, "id": NAME, "tool_use_id": [NAME], "deeper": {"signature": NAME}}
+    block = {"type": "tool_use", "id": SECRET, "name": "post", "input": words}
+    assert REDACTOR.hidden((block,)) == ({**block, "input": hidden},)
+    call = Call("t1", 1, 0, "post", words, Effect.OPAQUE, "k1")
+    assert REDACTOR.hidden(call).args == hidden
+
+
+def test_words_of_ours_are_left_alone_whatever_the_secret_is() -> None:
+    for word in ("assistant", "tool_use", "end_turn"):
+        redactor = Redactor({"X": frozenset([word])})
+        message = Message(1, "assistant", ({"type": "tool_use"},), "own", NOON, "tool_use")
+        assert redactor.hidden(message) == message

@@ -196,7 +196,7 @@ class Builder:
         workdir = sources.get("workdir")
         if workdir is not None:
             found["workdir"] = workdir = look.absolute(workdir)
-            if problem := look.workdir_problem(workdir, found.get("prompt_file"), gate):
+            if problem := look.workdir_problem(workdir):
                 self._report.error("E11", sources.span("workdir", line.name_span), f"workdir: {problem}")
         return found
 

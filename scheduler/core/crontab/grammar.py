@@ -103,9 +103,9 @@ class _Reader:
 
     def take_out_editable(self) -> None:
         """Refuse jobs that obey what an agent can edit, now that the workdirs of all are known."""
-        for index, code, problem in reversed(list(self._look.editable(self.jobs))):
+        for index, code, problem, mend in reversed(list(self._look.editable(self.jobs))):
             job, place = self.jobs.pop(index), self.places.pop(index)
-            self._report.error(code, place.name, problem, "keep it beside the crontab")
+            self._report.error(code, place.name, problem, mend)
             self.invalid.append(InvalidJob(job.name, job.line, f"{code} {problem}"))
 
     def keep_seconds(self) -> int:

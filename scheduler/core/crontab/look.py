@@ -30,19 +30,20 @@ class Look(Protocol):
                 else a program to be found on PATH.
         """
 
-    def workdir_problem(self, workdir: str, prompt_file: str | None, gate: str | None, /) -> str | None:
+    def workdir_problem(self, workdir: str, /) -> str | None:
         """Return why an agent must not work in this folder, in one sentence, or None when it may.
 
-        A folder that contains, or lies beside, the database, the crontab, a prompt file, a gate or the
-        trust file would let the agent edit what the daemon executes or obeys.
+        A folder that contains, or lies beside, the database, the crontab or the trust file would let the
+        agent edit what the daemon obeys.
 
         Args:
-            workdir, prompt_file: absolute paths.
+            workdir: an absolute path.
         """
 
-    def editable(self, jobs: Sequence[Job], /) -> Iterator[tuple[int, str, str]]:
-        """Yield by position the jobs that obey a file which an agent can edit, with a code and why.
+    def editable(self, jobs: Sequence[Job], /) -> Iterator[tuple[int, str, str, str]]:
+        """Yield by position the jobs that must not run beside the others: a code, why, and the way out.
 
         A gate or a report that runs a file of a workdir, its own or another job's, lets an agent run what it
-        wants, outside of any sandbox; a prompt file there lets it choose the job's orders and options.
+        wants, outside of any sandbox; a prompt file there lets it choose the job's orders and options; a
+        secret there is no secret; and a workdir inside another one can be exchanged for any folder.
         """

@@ -25,7 +25,7 @@ ERRORS: dict[str, str] = {
     "E08": "a job's name is missing, malformed or used twice",
     "E09": "a quote that is not closed, or not a straight double quote",
     "E10": "an unknown option or default, one given twice, or one not built yet",
-    "E11": "a value that cannot be right: duration, zone, money, model, a NUL byte",
+    "E11": "a value that cannot be right: duration, zone, money, model, NUL byte, or an agent's folder",
     "E12": "the prompt file is missing, unreadable, outside the crontab's folder, or an agent can edit it",
     "E13": "the gate cannot be executed, or a command would run what the agent can edit",
     "E14": "a job without a prompt, or with two",

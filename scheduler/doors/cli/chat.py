@@ -172,7 +172,9 @@ class _Teller:
         elif repeated:
             yield f"    ! interrupted by a crash ({call.effect}): {repeated}"
         if call.result is not None:
-            if call.rule and call.started_at is None:
+            if call.rule == "pending":
+                yield "    ! waits until a person confirms it"
+            elif call.rule and call.started_at is None:
                 yield f"    ! stopped by the rule {cut(call.rule, 40)}"
             mark = "failed: " if call.state is CallState.FAILED else ""
             yield from self._text(mark + _plain(call.result), _MOST_LINES, "    | ")

@@ -36,14 +36,12 @@ class FakeLook:
     def gate_problem(self, command: str) -> str | None:
         return f"{command} does not exist" if command.endswith("missing.sh") else None
 
-    def editable(self, _jobs: Sequence[Job]) -> Iterator[tuple[int, str, str]]:
+    def editable(self, _jobs: Sequence[Job]) -> Iterator[tuple[int, str, str, str]]:
         return iter(())
 
-    def workdir_problem(self, workdir: str, prompt_file: str | None, gate: str | None) -> str | None:
-        inside = [
-            path for path in ("/etc/agents/crontab", prompt_file, gate) if path and path.startswith(workdir)
-        ]
-        return f"it contains {inside[0]}" if inside else None
+    def workdir_problem(self, workdir: str) -> str | None:
+        crontab = "/etc/agents/crontab"
+        return f"it contains {crontab}" if crontab.startswith(workdir) else None
 
 
 @pytest.fixture(scope="session")

@@ -163,7 +163,7 @@ async def test_a_cancelled_run_goes_on_from_its_checkpoint(tmp_path: Path) -> No
 
 
 async def test_a_run_that_failed_before_it_began_hears_the_person_too(tmp_path: Path) -> None:
-    async with stage(tmp_path, finish(), options='gate="test -e ready"') as s:
+    async with stage(tmp_path, finish(), options='gate="test -e $AGENTCRON_WORKDIR/ready"') as s:
         run = await s.play()
         assert run.state is State.SKIPPED  # exit 1 says no
         run_id = await s.fire()
@@ -265,7 +265,7 @@ async def test_a_broken_gate_fails_the_run(tmp_path: Path, gate: str, reason: st
 
 
 async def test_the_gate_is_asked_once_not_at_every_wake(tmp_path: Path) -> None:
-    async with stage(tmp_path, sleep("1h"), options='gate="echo x >> asked"') as s:
+    async with stage(tmp_path, sleep("1h"), options='gate="echo x >> $AGENTCRON_WORKDIR/asked"') as s:
         run = await s.play()
         await s.jump(run.id)
         assert (s.world.workdir / JOB / "asked").read_text() == "x\n"

@@ -194,10 +194,3 @@ async def test_tools_that_cannot_be_loaded_fail_the_run(tmp_path: Path) -> None:
             "config",
             "no tool is called launch",
         )
-
-
-async def test_a_workdir_that_cannot_be_made_fails_the_run(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
-        s.world.workdir.write_text("a file in the way")
-        run = await s.play()
-        assert (run.state, run.reason_code) == (State.FAILED, "system")
