@@ -13,7 +13,7 @@ from scheduler.core.job import Job
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.policy import IN_WORDS, Profile
 from scheduler.doors.cli import out
-from scheduler.doors.cli.fold import fold
+from scheduler.doors.cli.fold import WIDTH, broken, fold
 from scheduler.doors.cli.jobs import find_job, read_orders
 from scheduler.doors.cli.out import say
 from scheduler.doors.cli.params import JOB
@@ -77,12 +77,12 @@ def _explain(job: Job, profile: Profile, always: list[Grant]) -> None:
         say("Granted by the trust file:")
         for grant in profile.grants:
             over = " (expired)" if grant.is_over(now) else ""
-            _say_folded(f"{grant.in_words()}{over}")
+            _say_exactly(f"{grant.in_words()}{over}")
     if always:
         say()
         say("Granted by approvals given always:")
         for grant in always:
-            _say_folded(f"{grant.id}  {grant.in_words()}")
+            _say_exactly(f"{grant.id}  {grant.in_words()}")
         say(f"Take one back: agentcron trust revoke {always[0].id}")
     say()
     closing = "Of untrusted input, private data and effects outside, a run may have two; the third asks."
@@ -90,9 +90,9 @@ def _explain(job: Job, profile: Profile, always: list[Grant]) -> None:
         say(line)
 
 
-def _say_folded(text: str) -> None:
-    for number, line in enumerate(fold(text, indent="    ")):
-        say(f"  {line}" if not number else line)
+def _say_exactly(text: str) -> None:
+    for line in broken(text, width=WIDTH - 2, indent="  "):
+        say(f"  {line}")
 
 
 def _specs(job: Job) -> dict[str, Any]:
