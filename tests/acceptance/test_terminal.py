@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -179,6 +182,28 @@ def test_a_full_disk_behind_stdout_is_said(place: Installation) -> None:
     assert status == 5
     assert "No space left on device" in err.read_text()
     assert "Traceback" not in err.read_text()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_fault_and_no_file_takes_its_place(
+    place: Installation, closed: str
+) -> None:
+    place.crontab('@manual a "b" model=rehearsal:r.jsonl\n')
+    (place.home / "r.jsonl").write_text('{"text": "Done."}\n')
+    agentcron = f"{shlex.quote(sys.executable)} -m scheduler --home {shlex.quote(str(place.home))}"
+    for verb in ("list", "run a --wait"):
+        done = subprocess.run(
+            ["sh", "-c", f"{agentcron} {verb} {closed}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=clean_environment(),
+        )
+        assert done.returncode == 0, done.stderr
+        assert "fault in agentcron" not in done.stderr
+    with closing(sqlite3.connect(place.home / "agentcron.db")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert database.execute("SELECT state FROM runs").fetchall() == [("succeeded",)]
 
 
 # -- Ctrl-C ---------------------------------------------------------------------------------------
