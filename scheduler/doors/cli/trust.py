@@ -45,7 +45,7 @@ def explain_command(config: Config, job: str, as_json: bool) -> int:
     """
     found = _job(config, job)
     profile = read_policy(config).profile(found.trust)
-    always = _asked(config, lambda glance: glance.always_grants(found.name), [])
+    always = _asked(config, lambda glance: glance.always_grants(found.name)) or []
     if as_json:
         out.print_json(
             {
@@ -58,7 +58,7 @@ def explain_command(config: Config, job: str, as_json: bool) -> int:
             }
         )
         return 0
-    made = _asked(config, lambda glance: glance.granted_follow_ups(found.name), [])
+    made = _asked(config, lambda glance: glance.granted_follow_ups(found.name)) or []
     _explain(found, profile, always, made)
     return 0
 
@@ -68,19 +68,19 @@ def _job(config: Config, name: str) -> Job:
     root = find_job(read_orders(config), root_of(name))
     if not is_follow_up(name):
         return root
-    made = _asked(config, lambda glance: glance.job(name), None)
+    made = _asked(config, lambda glance: glance.job(name))
     if made is None:
         raise NotFoundError(f"there is no follow-up {name}", help="see: agentcron list")
     return within(made, root)
 
 
-def _asked(config: Config, ask: Callable[[Glance], T], nothing: T) -> T:
-    """Ask the database; where there is none yet, return what it would say."""
+def _asked(config: Config, ask: Callable[[Glance], T]) -> T | None:
+    """Ask the database; None where there is none yet."""
     from scheduler.doors.cli.views import open_glance
 
     glance = open_glance(config)
     if glance is None:
-        return nothing
+        return None
     with glance:
         return ask(glance)
 
