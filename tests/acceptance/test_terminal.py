@@ -17,7 +17,6 @@ import pytest
 from scheduler.core.safe_text import cells
 from scheduler.doors.cli.main import VERBS
 from tests.fake_messages_api import FakeMessagesAPI, answer
-from tests.kit.needs import lacking
 from tests.kit.person import RAW, Terminal, ask
 from tests.kit.processes import Installation, Zygote, clean_environment, until
 
@@ -145,40 +144,6 @@ def test_a_pipe_gets_whole_lines_only(place: Installation, claude: FakeMessagesA
     said = ask(place, "run", "work", "--wait").is_fine("At last.")
     assert "\r" not in said.out + said.err
     assert said.err == ""
-
-
-# -- pipes that close -----------------------------------------------------------------------------
-def test_a_reader_that_goes_away_is_no_fault(place: Installation) -> None:
-    lines = "".join(f'0 {n % 24} * * *  job-{n}  "x"\n' for n in range(3000))
-    place.crontab("MODEL = rehearsal:r.jsonl\n" + lines)
-    for number, argv in enumerate((("list",), ("next", "-n", "1000"), ("check",), ("list", "--json"))):
-        fifo = place.home / f"fifo.{number}"
-        os.mkfifo(fifo)
-        err = place.home / f"fifo-err.{number}"
-        err.touch()
-        order = {"op": "start", "argv": ["--home", str(place.home), *argv], "env": clean_environment()}
-        pid = place.zygote.ask(order | {"cwd": str(place.home), "stdout": str(fifo), "stderr": str(err)})[
-            "pid"
-        ]
-        with fifo.open("rb", buffering=0) as reader:
-            assert reader.read(10)
-        until(lambda: place.zygote.ask({"op": "poll", "pid": pid})["status"] == 0, 20, f"{argv} to end")  # noqa: B023
-        complaints = [line for line in err.read_text().splitlines() if "nothing has run yet" not in line]
-        assert complaints == [], argv
-
-
-def test_a_full_disk_behind_stdout_is_said(place: Installation) -> None:
-    if not Path("/dev/full").exists():
-        lacking("there is no /dev/full")
-    place.crontab('@manual a "b"\n')
-    err = place.home / "err"
-    err.touch()
-    order = {"op": "start", "argv": ["--home", str(place.home), "list"], "env": clean_environment()}
-    pid = place.zygote.ask(order | {"cwd": str(place.home), "stdout": "/dev/full", "stderr": str(err)})["pid"]
-    status = until(lambda: place.zygote.ask({"op": "poll", "pid": pid}).get("status"), 20)
-    assert status == 5
-    assert "No space left on device" in err.read_text()
-    assert "Traceback" not in err.read_text()
 
 
 # -- Ctrl-C ---------------------------------------------------------------------------------------

@@ -154,6 +154,10 @@ class Glance(Reader):
         """Return the grants of a job that came of approvals."""
         return self._all(queries.GRANTS, {"job": job}, rows_of_trust.grant_from)
 
+    def granted_follow_ups(self, job: str) -> list[str]:
+        """Return the names of a job's follow-ups that have such grants, too."""
+        return [name for (name,) in self._all(queries.GRANTED_FOLLOW_UPS, {"job": job}, tuple)]
+
     def revision(self) -> str:
         """Return the revision of the schema."""
         return str(self._all("SELECT version_num FROM alembic_version", {}, tuple)[0][0])

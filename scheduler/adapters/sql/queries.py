@@ -52,6 +52,11 @@ GRANTS = (
     "SELECT g.id, g.spec FROM grants g WHERE g.job = :job AND g.revoked_at IS NULL"
     " ORDER BY g.created_at, g.id"
 )
+# Names of follow-ups begin with the job's and a slash; "0" comes after "/".
+GRANTED_FOLLOW_UPS = (
+    "SELECT DISTINCT g.job FROM grants g WHERE g.job >= :job || '/' AND g.job < :job || '0'"
+    " AND g.revoked_at IS NULL ORDER BY g.job"
+)
 META = "SELECT key, value FROM meta"
 # Money and tokens in one look: the rows are the same.
 _SPENT_SUMS = "coalesce(sum(q.cost_microusd), 0), coalesce(sum(q.tokens), 0)"

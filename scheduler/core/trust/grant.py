@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from scheduler.core.addresses import host_granted, parse
+from scheduler.core.exact_text import exact_name, exact_text
 from scheduler.core.instants import from_iso, to_iso
 from scheduler.errors import ToolFault
 
@@ -65,7 +66,9 @@ class Grant:
         """Return it as a person reads it."""
         parts = [self.tool]
         if self.exact is not None:
-            shown = ", ".join(f"{name}={value!r}" for name, value in self.exact.items())
+            shown = ", ".join(
+                f"{exact_name(name)}={exact_text(value, quoted=True)}" for name, value in self.exact.items()
+            )
             parts.append(f"with exactly {shown}" if shown else "without arguments")
         parts += [f"with {name} like {pattern!r}" for name, pattern in self.args]
         if self.hosts:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from scheduler.config import Config
+from scheduler.core.exact_text import exact_name, exact_text
 from scheduler.core.instants import describe_seconds
 from scheduler.core.trust.approval import Approval
 from scheduler.doors.cli import out
-from scheduler.doors.cli.fold import fold
+from scheduler.doors.cli.fold import WIDTH, broken, fold
 from scheduler.doors.cli.halt import hint_if_halted
 from scheduler.doors.cli.out import say
 from scheduler.doors.cli.steer import say_if_nobody, with_app
@@ -55,18 +55,12 @@ def approvals_command(config: Config, as_json: bool) -> int:
         left = describe_seconds(max(0.0, (each.expires_at - now).total_seconds()))
         say(f"{each.id}  {each.job}, run {each.run_id}: {each.tool}    counts as denied in {left}")
         for name, value in each.args.items():
-            text = value if _is_plain(value) else json.dumps(value, ensure_ascii=False)
-            for line in fold(f"{name}: {text}", indent="      "):
+            for line in broken(f"{exact_name(name)}: {exact_text(value)}", width=WIDTH - 4, indent="  "):
                 say(f"    {line}")
         for line in fold(f"because {each.reason}", indent="    "):
             say(f"    {line}")
         say(f"    agentcron approve {each.id}    agentcron deny {each.id}")
     return 0
-
-
-def _is_plain(value: object) -> bool:
-    """Whether a text can be shown as it is: folding keeps neither line ends nor blanks in a row."""
-    return isinstance(value, str) and "  " not in value and not any(ord(sign) < 32 for sign in value)
 
 
 def _as_json(each: Approval) -> dict[str, Any]:

@@ -33,8 +33,7 @@ def fold(text: str, *, width: int = WIDTH, first: str = "", indent: str = "") ->
                 lines.append(line)
                 line, empty = indent + lead, True
             room = width - cells(line) - (0 if empty else 1)
-            while cells(word) > room:
-                head = fitting(word, room)
+            while len(head := fitting(word, room)) < len(word):
                 lines.append(line + ("" if empty else " ") + head)
                 word = word[len(head) :]
                 line, empty = indent + lead, True
@@ -43,6 +42,27 @@ def fold(text: str, *, width: int = WIDTH, first: str = "", indent: str = "") ->
             empty = False
         lines.append(line.rstrip())
     return [line.replace(_JOINT, " ") for line in lines]
+
+
+BROKEN = "\\"
+"""Stands behind each line that goes on with the next one, in the last column."""
+
+
+def broken(text: str, *, width: int = WIDTH, indent: str = "") -> list[str]:
+    """Return a text of one line, exactly: broken wherever a line is full, so that no blank is lost.
+
+    Args:
+        indent: put before all lines but the first.
+    """
+    lines: list[str] = []
+    rest = text
+    while True:
+        margin = indent if lines else ""
+        head = fitting(rest, width - len(BROKEN) - cells(margin))
+        rest = rest[len(head) :]
+        if not rest:
+            return [*lines, margin + head]
+        lines.append(f"{pad(margin + head, width - len(BROKEN))}{BROKEN}")
 
 
 def _joined(command: re.Match[str]) -> str:

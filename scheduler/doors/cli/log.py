@@ -37,6 +37,10 @@ def log_command(
     found = files(config.log)
     if not found:
         raise NotFoundError(f"there is no daily log in {config.log}", help="the first run begins it")
+    if run_id is not None:
+        run_id = _run_of(found, run_id)
+    if job and all(record.job != job for record in _records(found)):
+        raise NotFoundError(f"the daily log has nothing of a job {job}", help="see: agentcron list")
     flaws = _flaws(config, found) if verify else []
     if not verify or day or job or run_id:
         for record in _records(found):
@@ -51,6 +55,16 @@ def log_command(
         last = list(_records(found[-1:]))[-1:]
         head = f"ends with record {last[0].seq}, {last[0].hash[:12]}" if last else "is empty"
         hint(f"log: the chain holds and fits the database; it {head} (L0: a full rewrite is not detected)")
+
+
+def _run_of(found: list[Path], prefix: str) -> str:
+    """Return the id of the run that begins with a prefix."""
+    ids = sorted({record.run_id for record in _records(found) if record.run_id.startswith(prefix)})
+    if len(ids) > 1 and prefix not in ids:
+        raise NotFoundError(f'"{prefix}" could be {" or ".join(ids[:5])}', help="write more of it")
+    if not ids or not prefix:
+        raise NotFoundError(f'the daily log has nothing of a run "{prefix}"', help="see: agentcron list")
+    return prefix if prefix in ids else ids[0]
 
 
 def _require_day(text: str) -> None:

@@ -127,7 +127,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     if sys.platform == "win32":
         complain("agentcron runs on Linux and macOS, not on Windows", "use it inside WSL")
         sys.exit(5)
+    _hold_streams()
     sys.exit(_status(argv))
+
+
+def _hold_streams() -> None:
+    """Let a closed standard stream be /dev/null: else the next file, the database, takes its place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            held = os.open(os.devnull, os.O_RDWR)
+            if held != number:
+                os.dup2(held, number)
+                os.close(held)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
 
 
 def _status(argv: Sequence[str] | None) -> int:

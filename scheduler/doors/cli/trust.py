@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from scheduler.adapters.trust_file import read_policy
 from scheduler.config import Config
 from scheduler.core.effect import Effect
+from scheduler.core.follow_up import is_follow_up, root_of, within
 from scheduler.core.job import Job
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.policy import IN_WORDS, Profile
 from scheduler.doors.cli import out
-from scheduler.doors.cli.fold import fold
+from scheduler.doors.cli.fold import WIDTH, broken, fold
 from scheduler.doors.cli.jobs import find_job, read_orders
 from scheduler.doors.cli.out import say
 from scheduler.doors.cli.params import JOB
 from scheduler.doors.cli.steer import with_app
 from scheduler.doors.cli.times import wall
+from scheduler.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from scheduler.adapters.sql.glance import Glance
+
+T = TypeVar("T")
 
 
 @click.group("trust", epilog="Example:  agentcron trust explain morning-brief")
@@ -31,10 +39,13 @@ def trust_command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def explain_command(config: Config, job: str, as_json: bool) -> int:
-    """Say in words what JOB may do, at what cost, and what would stop and wait."""
-    found = find_job(read_orders(config), job)
+    """Say in words what JOB may do, at what cost, and what would stop and wait.
+
+    JOB may be the name of a follow-up.
+    """
+    found = _job(config, job)
     profile = read_policy(config).profile(found.trust)
-    always = _always(config, found.name)
+    always = _asked(config, lambda glance: glance.always_grants(found.name)) or []
     if as_json:
         out.print_json(
             {
@@ -47,11 +58,34 @@ def explain_command(config: Config, job: str, as_json: bool) -> int:
             }
         )
         return 0
-    _explain(found, profile, always)
+    made = _asked(config, lambda glance: glance.granted_follow_ups(found.name)) or []
+    _explain(found, profile, always, made)
     return 0
 
 
-def _explain(job: Job, profile: Profile, always: list[Grant]) -> None:
+def _job(config: Config, name: str) -> Job:
+    """Return a job of the crontab, or a follow-up as it may run by now."""
+    root = find_job(read_orders(config), root_of(name))
+    if not is_follow_up(name):
+        return root
+    made = _asked(config, lambda glance: glance.job(name))
+    if made is None:
+        raise NotFoundError(f"there is no follow-up {name}", help="see: agentcron list")
+    return within(made, root)
+
+
+def _asked(config: Config, ask: Callable[[Glance], T]) -> T | None:
+    """Ask the database; None where there is none yet."""
+    from scheduler.doors.cli.views import open_glance
+
+    glance = open_glance(config)
+    if glance is None:
+        return None
+    with glance:
+        return ask(glance)
+
+
+def _explain(job: Job, profile: Profile, always: list[Grant], made: list[str]) -> None:
     name = profile.name if profile.name == profile.base else f"{profile.name} (base {profile.base})"
     for line in fold(f"{job.name} runs under {name}: {IN_WORDS[profile.base]}.", indent="  "):
         say(line)
@@ -77,22 +111,25 @@ def _explain(job: Job, profile: Profile, always: list[Grant]) -> None:
         say("Granted by the trust file:")
         for grant in profile.grants:
             over = " (expired)" if grant.is_over(now) else ""
-            _say_folded(f"{grant.in_words()}{over}")
+            _say_exactly(f"{grant.in_words()}{over}")
     if always:
         say()
         say("Granted by approvals given always:")
         for grant in always:
-            _say_folded(f"{grant.id}  {grant.in_words()}")
+            _say_exactly(f"{grant.id}  {grant.in_words()}")
         say(f"Take one back: agentcron trust revoke {always[0].id}")
+    for follow_up in made:
+        say()
+        say(f"There are grants of its follow-up {follow_up}: agentcron trust explain {follow_up}")
     say()
     closing = "Of untrusted input, private data and effects outside, a run may have two; the third asks."
     for line in fold(closing, indent="  "):
         say(line)
 
 
-def _say_folded(text: str) -> None:
-    for number, line in enumerate(fold(text, indent="    ")):
-        say(f"  {line}" if not number else line)
+def _say_exactly(text: str) -> None:
+    for line in broken(text, width=WIDTH - 2, indent="  "):
+        say(f"  {line}")
 
 
 def _specs(job: Job) -> dict[str, Any]:
@@ -117,16 +154,6 @@ def _fate(spec: Any, profile: Profile, always: list[Grant]) -> str:
     if profile.base == "propose":
         return "only after an approval: the run stops and waits"
     return "never: no grant names it"
-
-
-def _always(config: Config, job: str) -> list[Grant]:
-    from scheduler.doors.cli.views import open_glance
-
-    glance = open_glance(config)
-    if glance is None:
-        return []
-    with glance:
-        return glance.always_grants(job)
 
 
 @trust_command.command("revoke", epilog="Example:  agentcron trust revoke 3fa9k2ce")
