@@ -233,7 +233,10 @@ def test_f28_a_disk_that_fails_now_and_then_doubles_nothing(tmp_path: Path, api:
             answer(calls=[("stamp", {"text": f"n{number}"})]),
             answer(calls=[("finish", {"summary": "Over.", "outcome": "done"})]),
         )
-    flaky.crontab("".join(f'@reboot  j{n}  "Number {n}."  tools=stamp\n' for n in range(8)))
+    # An answer that could not be written down stays counted at the most it may have cost: this takes money.
+    flaky.crontab(
+        "".join(f'@reboot  j{n}  "Number {n}."  tools=stamp budget=50/run,500/day\n' for n in range(8))
+    )
     try:
         daemon = flaky.start("up")
         deadline = time.monotonic() + 60

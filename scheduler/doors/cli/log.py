@@ -39,8 +39,8 @@ def log_command(
         raise NotFoundError(f"there is no daily log in {config.log}", help="the first run begins it")
     if run_id is not None:
         run_id = _run_of(found, run_id)
-    if job and all(record.job != job for record in _records(found)):
-        raise NotFoundError(f"the daily log has nothing of a job {job}", help="see: agentcron list")
+    if job is not None:
+        _require_job(config, found, job)
     flaws = _flaws(config, found) if verify else []
     if not verify or day or job or run_id:
         for record in _records(found):
@@ -65,6 +65,14 @@ def _run_of(found: list[Path], prefix: str) -> str:
     if not ids or not prefix:
         raise NotFoundError(f'the daily log has nothing of a run "{prefix}"', help="see: agentcron list")
     return prefix if prefix in ids else ids[0]
+
+
+def _require_job(config: Config, found: list[Path], job: str) -> None:
+    """Refuse a job that neither the log nor the crontab knows."""
+    from scheduler.doors.cli.jobs import find_job, read_orders
+
+    if all(record.job != job for record in _records(found)):
+        find_job(read_orders(config), job)
 
 
 def _require_day(text: str) -> None:
