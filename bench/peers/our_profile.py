@@ -67,7 +67,7 @@ def main(place: Path, runs: int, concurrency: int) -> None:
     home = make_home(place, many_jobs(runs, "@every 30d", "rehearsal:nothing.jsonl"), nothing=NOTHING)
     have_run_before(home, runs)
     start_logging("text")
-    with (place / "log").open("w", encoding="utf-8") as log:
+    with (place / "lines").open("w", encoding="utf-8") as log:
         logging.getLogger("agentcron").handlers[0].stream = log  # type: ignore[attr-defined]
         ours, theirs = cProfile.Profile(), cProfile.Profile()
         plain_work = Committer._work

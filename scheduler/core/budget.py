@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,7 +85,8 @@ def worst_usage(at: Checkpoint, max_tokens: int) -> Usage:
         sent = at.window_tokens + sum(guessed_tokens(message.content) for message in fresh)
     else:
         assert at.frame is not None, "the first step pins the frame"
-        sent = guessed_tokens(at.frame.system) + guessed_tokens(at.frame.tools)
+        # The tools are the same in every run and hold no pictures: their length is enough.
+        sent = guessed_tokens(at.frame.system) + guessed_tokens(json.dumps(at.frame.tools))
         sent += guessed_tokens(at.summary or "") + sum(guessed_tokens(m.content) for m in at.messages)
     return Usage(cache_write_tokens=sent, output_tokens=max_tokens)
 

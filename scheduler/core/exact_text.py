@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from unicodedata import category
 
 from scheduler.core.safe_text import safe_text
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
-_OTHER_BLANK = re.compile(r"[^\S ]|[\u2800\u3164]")
+# Blanks but U+0020; marks that stand on the character before them, or choose how it is drawn.
+_UNCLEAR = frozenset({"Zs", "Mn", "Me"})
 
 
 def exact_text(value: Any, *, quoted: bool = False) -> str:
@@ -23,8 +25,7 @@ def exact_text(value: Any, *, quoted: bool = False) -> str:
     """
     if isinstance(value, str) and not quoted and _is_plain(value):
         return value
-    shown = json.dumps(value, ensure_ascii=False)
-    return safe_text(_OTHER_BLANK.sub(lambda blank: f"\\u{ord(blank[0]):04x}", shown))
+    return "".join(map(_clear, json.dumps(value, ensure_ascii=False)))
 
 
 def exact_name(name: str) -> str:
@@ -32,8 +33,15 @@ def exact_name(name: str) -> str:
     return name if _NAME.match(name) else exact_text([name])[1:-1]
 
 
+def _clear(char: str) -> str:
+    """Return a character of JSON as it can be seen."""
+    if char == " " or (category(char) not in _UNCLEAR and safe_text(char) == char):
+        return char
+    return json.dumps(char)[1:-1] if ord(char) > 0x7F else safe_text(char)
+
+
 def _is_plain(text: str) -> bool:
-    if not text or not text.isprintable() or text != " ".join(text.split()) or safe_text(text) != text:
+    if not text or text != " ".join(text.split()) or any(_clear(char) != char for char in text):
         return False
     return not text.startswith('"') and not _is_json(text)
 

@@ -13,7 +13,8 @@ import dataclasses
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
 from typing import Any, Literal, TypeVar
 
 LEAST_CHARS = 8
@@ -25,6 +26,9 @@ _LEAST_LINE = 16
 _BACKSLASHES = r"\\{1,16}"
 _FOLD = r"(?:\r|\n|\\r|\\n){0,4}"
 _BETWEEN_HEX = r"(?:[ \t\r\n\f\v:]|\\x|\\n){0,12}"
+
+# The alphabet of base64 and the one that is safe in URLs.
+_BOTH = {"+": "(?:[+-]|%2[bB])", "/": "(?:[/_]|%2[fF])"}
 
 _FOLDS = str.maketrans("", "", "\r\n")
 _SPACES = str.maketrans("", "", " \t\r\n\f\v:")
@@ -76,12 +80,14 @@ class Redactor:
         if type(value) is str:  # a member of an enumeration is no text
             return self.text(value)
         if isinstance(value, Mapping):
-            return {
-                self._hidden(key, in_arguments=in_arguments): each
-                if key in _OF_THE_API and not in_arguments
-                else self._hidden(each, in_arguments=in_arguments or key in _ARGUMENTS)
-                for key, each in value.items()
-            }
+            hidden = {}
+            for key, each in value.items():
+                if key in _OF_THE_API and not in_arguments:
+                    hidden[key] = each
+                else:
+                    inner = self._hidden(each, in_arguments=in_arguments or key in _ARGUMENTS)
+                    hidden[self._hidden(key, in_arguments=in_arguments)] = inner
+            return hidden
         if type(value) is tuple:
             return tuple(self._hidden(each, in_arguments=in_arguments) for each in value)
         if type(value) is list:
@@ -103,22 +109,26 @@ class Redactor:
 View = Literal["plain", "folded", "lower", "hex"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class _Form:
     """One way to write a secret.
 
     Args:
         anchor: what stands in a ``view`` of each text that the pattern matches; it may be empty.
+        write: gives the pattern; most are never needed, and to compile one costs a millisecond.
     """
 
-    pattern: re.Pattern[str]
-    anchor: str
-    view: View
+    def __init__(self, anchor: str, view: View, write: Callable[[], str]) -> None:
+        self._anchor, self._view, self._write = anchor, view, write
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What a text is searched for."""
+        return re.compile(self._write())
 
     def is_in(self, views: _Views) -> bool:
         """Whether the pattern matches anywhere; a text without the anchor is not searched."""
         # With percent signs every character may be written, and then nothing stands as it is.
-        maybe = self.anchor in views.of(self.view) or (self.view == "plain" and "%" in views.text)
+        maybe = self._anchor in views.of(self._view) or (self._view == "plain" and "%" in views.text)
         return maybe and self.pattern.search(views.text) is not None
 
 
@@ -151,7 +161,7 @@ def _forms(secret: str) -> Iterator[_Form]:
     """Give the ways to write a secret."""
     for part in _parts(secret):
         data = part.encode("utf-8", "replace")
-        yield _Form(re.compile(_as_text(part)), _longest(part), "plain")
+        yield _Form(_longest(part), "plain", partial(_as_text, part))
         yield from (_as_base64(data, alignment) for alignment in range(3))
         yield _as_hex(data)
         yield from (_as_base32(data, alignment) for alignment in range(5))
@@ -197,18 +207,16 @@ def _as_base64(data: bytes, alignment: int) -> _Form:
     """Return the characters that depend on the secret alone, ``alignment`` bytes into a group of three."""
     begin, end = -(-alignment * 8 // 6), (alignment + len(data)) * 8 // 6
     encoded = base64.b64encode(b"\0" * alignment + data).decode("ascii")[begin:end]
-    both = {"+": "(?:[+-]|%2[bB])", "/": "(?:[/_]|%2[fF])"}
-    pattern = re.compile(_FOLD.join(both.get(char, char) for char in encoded))
-    return _Form(pattern, max(re.split("[+/]", encoded), key=len), "folded")
+    anchor = max(re.split("[+/]", encoded), key=len)
+    return _Form(anchor, "folded", lambda: _FOLD.join(_BOTH.get(char, char) for char in encoded))
 
 
 def _as_base32(data: bytes, alignment: int) -> _Form:
     """Do the same for base32, whose groups are of five bytes."""
     begin, end = -(-alignment * 8 // 5), (alignment + len(data)) * 8 // 5
     encoded = base64.b32encode(b"\0" * alignment + data).decode("ascii")[begin:end]
-    return _Form(re.compile(f"(?i:{_FOLD.join(encoded)})"), encoded.lower(), "lower")
+    return _Form(encoded.lower(), "lower", lambda: f"(?i:{_FOLD.join(encoded)})")
 
 
 def _as_hex(data: bytes) -> _Form:
-    pattern = re.compile(f"(?i:{_BETWEEN_HEX.join(f'{byte:02x}' for byte in data)})")
-    return _Form(pattern, data.hex(), "hex")
+    return _Form(data.hex(), "hex", lambda: f"(?i:{_BETWEEN_HEX.join(f'{byte:02x}' for byte in data)})")

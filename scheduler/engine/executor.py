@@ -190,7 +190,8 @@ class Executor:
         before = seen.read(at.run.marks)
         now = before | seen.read(step.marks or "") | seen.marks_of_step(step, at.calls, specs)
         # A step that names its own marks, if only none, must not leave the run with those alone.
-        return replace(step, marks=None if now == before else seen.written(now))
+        marks = None if now == before else seen.written(now)
+        return step if step.marks == marks else replace(step, marks=marks)
 
     async def _run_calls(self, fresh: Sequence[Call], doubtful: Sequence[Call]) -> None:
         try:

@@ -336,6 +336,10 @@ class Store(Consent, Protocol):
         """Return a number that changes when another process has written; cheap enough for every second."""
         ...
 
+    def commits(self) -> int:
+        """Return how many transactions that wrote this process has committed."""
+        ...
+
     async def meta(self) -> Mapping[str, str]:
         """Return what is known of the crontab: file, digest, problems (JSON), when it was loaded, KEEP."""
         ...

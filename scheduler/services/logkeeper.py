@@ -13,12 +13,16 @@ EVERY_SECONDS = 1.0
 
 
 async def keep_logged(kit: Kit) -> None:
-    """Copy new records every second; never ends by itself."""
-    failed = ""
+    """Copy new records every second, if anybody has written any; never ends by itself."""
+    failed, seen = "", None
     while True:
         await kit.clock.sleep(EVERY_SECONDS)
         try:
+            written = (await kit.store.changes(), kit.store.commits())
+            if written == seen:
+                continue
             await kit.daylog.sync()
+            seen = written
         except (DayLogError, StoreError) as error:
             if str(error) != failed:
                 log.error("%s; nothing acts until that is over", error, extra={"event": "log.failed"})

@@ -157,7 +157,8 @@ def test_arguments_of_a_call_have_no_words_that_are_left_alone() -> None:
 
 
 def test_words_of_ours_are_left_alone_whatever_the_secret_is() -> None:
-    for word in ("assistant", "tool_use", "end_turn"):
+    for word in ("assistant", "tool_use", "end_turn", "signature"):
         redactor = Redactor({"X": frozenset([word])})
-        message = Message(1, "assistant", ({"type": "tool_use"},), "own", NOON, "tool_use")
+        block = {"type": "tool_use", "tool_use_id": "t1", "signature": "s"}
+        message = Message(1, "assistant", (block,), "own", NOON, "tool_use")
         assert redactor.hidden(message) == message

@@ -45,7 +45,7 @@ def fold(text: str, *, width: int = WIDTH, first: str = "", indent: str = "") ->
 
 
 BROKEN = "\\"
-"""Stands behind each line that goes on with the next one, in the last column."""
+"""Stands right behind each line that goes on with the next one."""
 
 
 def broken(text: str, *, width: int = WIDTH, indent: str = "") -> list[str]:
@@ -62,7 +62,7 @@ def broken(text: str, *, width: int = WIDTH, indent: str = "") -> list[str]:
         rest = rest[len(head) :]
         if not rest:
             return [*lines, margin + head]
-        lines.append(f"{pad(margin + head, width - len(BROKEN))}{BROKEN}")
+        lines.append(f"{margin}{head}{BROKEN}")
 
 
 def _joined(command: re.Match[str]) -> str:
