@@ -10,7 +10,7 @@ from scheduler.engine.kit import Kit
 
 log = logging.getLogger("agentcron")
 
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.5
 
 
 async def watch_halt(kit: Kit, executors: Mapping[str, Executor], changed: Callable[[], None]) -> None:

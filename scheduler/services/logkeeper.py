@@ -9,11 +9,11 @@ from scheduler.errors import DayLogError, StoreError
 
 log = logging.getLogger("agentcron")
 
-EVERY_SECONDS = 1.0
+EVERY_SECONDS = 2.0
 
 
 async def keep_logged(kit: Kit) -> None:
-    """Copy new records every second, if anybody has written any; never ends by itself."""
+    """Copy new records every two seconds, if anybody has written any; never ends by itself."""
     failed, seen = "", None
     while True:
         await kit.clock.sleep(EVERY_SECONDS)

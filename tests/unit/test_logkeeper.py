@@ -64,7 +64,7 @@ async def test_it_copies_what_was_written_and_looks_no_further_while_nobody_writ
         assert '"holidays"' in files(world.config.log)[0].read_text()
 
 
-async def test_while_the_log_cannot_be_written_it_tries_again_each_second(tmp_path: Path) -> None:
+async def test_while_the_log_cannot_be_written_it_tries_again_each_time(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         broken = [True]
         sync = world.kit.daylog.sync
