@@ -77,8 +77,8 @@ async def _begun(
     docket = hear(kit, at, tools, fresh, known)
     if docket.is_waiting and not doubtful:
         return docket
-    outside = any(acts(call, tools) for call in docket.allowed)
-    if outside or any(acts(call, tools) for call in doubtful):
+    acting = any(acts(call, tools) for call in docket.allowed)
+    if acting or any(acts(call, tools) for call in doubtful):
         # That it was planned stands in the log before it is marked as started: when the log fails, it is
         # sure that nothing acted.
         await kit.daylog.sync()
@@ -92,7 +92,7 @@ async def _begun(
             settled=docket.settled,
             shares=tuple(docket.shares),
             stains=stains(at, docket, tools),
-            unstained=at.job.workdir if outside and at.job.workdir and not at.stained else "",
+            unstained=at.job.workdir if acting and at.job.workdir and not at.stained else "",
             marks=seen.written(docket.marks),
         )
         await progress.commit(step)
