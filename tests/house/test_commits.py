@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from tests.kit.history import Commit
+from tests.house.tree import ROOT
+from tests.kit.history import Commit, commits_under_rules
 
 LONGEST_SUBJECT = 72
 LINES_WITHOUT_BODY = 20
@@ -69,3 +70,8 @@ def test_a_merge_is_looked_at_for_length_and_semicolons_alone() -> None:
         "the subject has 74 characters; shorten it to 72",
         "the subject has a `;`; one commit makes one change",
     ]
+
+
+def test_our_commits_have_no_fault() -> None:
+    found = {f"{commit.hash[:12]} {commit.subject!r}": faults(commit) for commit in commits_under_rules(ROOT)}
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}, "reword them: git rebase -i"
