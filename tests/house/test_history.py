@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.history import Change, Commit, NoHistoryError, changes, commits_after, commits_under_rules, git
+from tests.kit.history import (
+    Change,
+    Commit,
+    NoHistoryError,
+    changes,
+    commits_after,
+    commits_under_rules,
+    git,
+    merge_base,
+)
 from tests.kit.repository import Repository
 
 
@@ -108,7 +117,7 @@ def test_a_folder_inside_a_repository_is_no_checkout(repository: Repository) -> 
 def test_a_commit_that_is_not_behind_head_is_no_beginning(repository: Repository) -> None:
     repository.branch("side")
     other = repository.commit("store: one")
-    git(repository.root, "checkout", "--quiet", "main")
+    repository.checkout("main")
     for since in (other, "0" * 40):
         with pytest.raises(NoHistoryError, match=f"commit {since} is not in the history of HEAD"):
             commits_after(repository.root, since)
@@ -118,7 +127,7 @@ def test_a_shallow_clone_is_noticed(repository: Repository, tmp_path: Path) -> N
     repository.branch("side")
     for number in range(3):
         repository.commit(f"store: {number}")
-    git(repository.root, "checkout", "--quiet", "main")
+    repository.checkout("main")
     since = repository.commit("store: begin here")
     repository.merge("side", "Merge issue 8: wings")
     clone = tmp_path / "clone"
@@ -147,3 +156,15 @@ def test_the_rules_begin_after_the_commit_that_is_named_in_full(repository: Repo
     repository.commit("store: two", {".ci/commits-since": f"{repository.first[:12]}\n"})
     with pytest.raises(AssertionError, match="is not the full hash of a commit"):
         commits_under_rules(repository.root)
+
+
+def test_main_is_that_of_origin_where_there_is_no_local_one(repository: Repository) -> None:
+    repository.branch("side")
+    commit = repository.commit("store: one")
+    assert merge_base(repository.root, "main", commit) == repository.first
+    git(repository.root, "update-ref", "refs/remotes/origin/main", repository.first)
+    git(repository.root, "branch", "--quiet", "-D", "main")
+    assert merge_base(repository.root, "main", commit) == repository.first
+    git(repository.root, "update-ref", "-d", "refs/remotes/origin/main")
+    with pytest.raises(NoHistoryError, match="there is no branch main"):
+        merge_base(repository.root, "main", commit)

@@ -158,6 +158,20 @@ def _changed_lines(root: Path, since: str) -> dict[str, int]:
     return lines
 
 
+def merge_base(root: Path, branch: str, commit: str) -> str:
+    """Return where a commit's history left a branch, or that of ``origin`` where there is no local one.
+
+    Raises:
+        NoHistoryError: if there is neither branch, or nothing in common.
+    """
+    known = git(
+        root, "for-each-ref", "--format=%(refname)", f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"
+    )
+    if not known:
+        raise NoHistoryError(f"there is no branch {branch}, and none of origin")
+    return git(root, "merge-base", known.split()[0], commit).strip()
+
+
 def changes(root: Path, before: str, after: str) -> list[Change]:
     """Return the files in which two commits differ.
 

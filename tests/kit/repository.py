@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.kit.history import git
@@ -31,7 +32,7 @@ class Repository:
             git(root, "config", key, value)
         self.first = self.commit("store: begin", {"README.md": "A test.\n"})
 
-    def commit(self, message: str, files: dict[str, str | bytes | None] | None = None) -> str:
+    def commit(self, message: str, files: Mapping[str, str | bytes | None] | None = None) -> str:
         """Write files (``None`` deletes one), commit everything, and return the new commit's hash."""
         for name, content in (files or {}).items():
             path = self.root / name
@@ -48,9 +49,13 @@ class Repository:
         """Begin a branch at ``HEAD`` and change to it."""
         git(self.root, "checkout", "--quiet", "-b", name)
 
+    def checkout(self, name: str) -> None:
+        """Change to a branch."""
+        git(self.root, "checkout", "--quiet", name)
+
     def merge(self, branch: str, message: str) -> str:
         """Change to ``main``, merge a branch with a commit of its own, and return that commit's hash."""
-        git(self.root, "checkout", "--quiet", "main")
+        self.checkout("main")
         git(self.root, "merge", "--quiet", "--no-ff", f"--message={message}", branch)
         return self.head()
 
