@@ -1,6 +1,7 @@
 """The generated pages: ``python -m tests.house.generate`` writes them, a test compares them.
 
-``docs/lifecycle.md`` comes from the table of moves, ``docs/map.md`` from the first line of every module.
+``docs/lifecycle.md`` comes from the table of moves, ``docs/map.md`` from the first line of every module,
+``docs/why/README.md`` from the headings of the decisions.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scheduler.core.run import FINAL, TRANSITIONS, State
+from tests.house.decisions import index
 from tests.house.tree import FLOORS, ROOT, first_line, python_files
 
 WINDOWS: dict[str, tuple[str, str]] = {
@@ -120,7 +122,12 @@ def _shown(name: str, floor: str) -> str:
     return short
 
 
-PAGES = {"docs/lifecycle.md": lifecycle, "docs/map.md": the_map}
+def decisions() -> str:
+    """Return ``docs/why/README.md``."""
+    return index(_HEAD)
+
+
+PAGES = {"docs/lifecycle.md": lifecycle, "docs/map.md": the_map, "docs/why/README.md": decisions}
 
 
 def main() -> None:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import re
 
+from tests.house.decisions import decisions
 from tests.house.tree import ROOT, tracked
+
+LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)")
+
+
+def pages() -> set[str]:
+    """Return the pages outside tests: the tracked ones, and those in ``docs/`` not tracked yet."""
+    found = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")}
+    return found | {name for name in tracked() if name.endswith(".md") and not name.startswith("tests/")}
 
 
 def test_links_between_pages_lead_somewhere() -> None:
-    link = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)")
     broken = [
         f"{name}: {target}"
-        for name in tracked()
-        if name.endswith(".md") and not name.startswith("tests/")
-        for target in link.findall((ROOT / name).read_text(encoding="utf-8"))
+        for name in sorted(pages())
+        for target in LINK.findall((ROOT / name).read_text(encoding="utf-8"))
         if not ((ROOT / name).parent / target).exists()
     ]
     assert not broken
+
+
+def test_links_of_the_decisions_are_looked_at() -> None:
+    assert {f"docs/why/{name}" for name in [*decisions(), "README.md"]} <= pages()

@@ -8,10 +8,10 @@ from glob import glob
 import pytest
 
 
-def lacking(reason: str) -> None:
+def lacking(reason: str, remedy: str = ".ci/run installs it") -> None:
     """Skip the test, or fail it where everything must be there (``CI`` is set)."""
     if os.environ.get("CI"):
-        pytest.fail(f"{reason}; the gate must have it (.ci/run installs it)")
+        pytest.fail(f"{reason}; the gate must have it ({remedy})")
     pytest.skip(reason)
 
 
