@@ -15,6 +15,7 @@ from scheduler.core.checkpoint import CallResult, Step
 from scheduler.core.conversation import Call, CallState, Request
 from scheduler.core.retry import BackOff, after_fault
 from scheduler.core.run import Move, State
+from scheduler.core.step_marks import marks_of_step
 from scheduler.core.trust import seen
 from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step, part
 from scheduler.core.wakeup import Waking
@@ -188,7 +189,7 @@ class Executor:
         at = self.progress.at
         specs = {name: tool.spec for name, tool in self._tools.items()}
         before = seen.read(at.run.marks)
-        now = before | seen.read(step.marks or "") | seen.marks_of_step(step, at.calls, specs)
+        now = before | seen.read(step.marks or "") | marks_of_step(step, at.calls, specs)
         # A step that names its own marks, if only none, must not leave the run with those alone.
         marks = None if now == before else seen.written(now)
         return step if step.marks == marks else replace(step, marks=marks)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import TextClause
 
 from scheduler.adapters.sql import claims, finals, fires, looks, outbox, queries, statements, steps, wakes
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.driver import SqliteConnection
 from scheduler.adapters.sql.migrate import upgrade
 
 SMALL = "runs_queued|runs_lease|runs_held|wakeups_due|jobs_due|outbox_due|requests_out"
@@ -37,15 +37,15 @@ STATEMENTS = dict(hot())
 
 
 @pytest.fixture(scope="module")
-def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteConnection]:
     path = tmp_path_factory.mktemp("plans") / "agentcron.db"
     upgrade(path)
     driver = sqlite3.connect(path)
-    yield Connection(driver)
+    yield SqliteConnection(driver)
     driver.close()
 
 
-def plan(connection: Connection, statement: TextClause) -> list[str]:
+def plan(connection: SqliteConnection, statement: TextClause) -> list[str]:
     """Return how SQLite would execute a statement, line by line."""
     explained = TextClause(f"EXPLAIN QUERY PLAN {statement.text}").bindparams(*statement._bindparams.values())
     values: dict[str, Any] = {
@@ -55,7 +55,7 @@ def plan(connection: Connection, statement: TextClause) -> list[str]:
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_no_hot_statement_reads_all_runs(connection: Connection, name: str) -> None:
+def test_no_hot_statement_reads_all_runs(connection: SqliteConnection, name: str) -> None:
     lines = plan(connection, STATEMENTS[name])
     scans = [line for line in lines if line.startswith("SCAN ")]
     allowed = re.compile(rf"INDEX ({SMALL})\b|^SCAN (json_each|CONSTANT ROW|placed|o$|\(subquery-\d+\)$)")
@@ -63,11 +63,11 @@ def test_no_hot_statement_reads_all_runs(connection: Connection, name: str) -> N
 
 
 @pytest.mark.parametrize("question", [queries.SPENT, queries.FLEET_SPENT])
-def test_what_was_spent_today_is_a_range_of_an_index(connection: Connection, question: str) -> None:
+def test_what_was_spent_today_is_a_range_of_an_index(connection: SqliteConnection, question: str) -> None:
     *_, line = plan(connection, TextClause(question))
     assert line == "SEARCH q USING INDEX requests_ended (job=? AND ended_at>?)"
 
 
-def test_this_test_sees_a_statement_that_reads_everything(connection: Connection) -> None:
+def test_this_test_sees_a_statement_that_reads_everything(connection: SqliteConnection) -> None:
     everything = TextClause("SELECT count(*) FROM runs WHERE attempts > 3")
     assert plan(connection, everything) == ["SCAN runs"]

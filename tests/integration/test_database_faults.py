@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.connection import open_engine
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.migrate import upgrade
+from scheduler.adapters.sql.opening import open_engine
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.schema import schema_state
 from scheduler.adapters.sql.store import SqlStore

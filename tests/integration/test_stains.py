@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.sql import consents
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.driver import SqliteConnection
 from scheduler.core.checkpoint import Step
 from scheduler.errors import RefusedError
 from scheduler.testing.world import open_world
@@ -20,23 +20,23 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def marked() -> Iterator[Connection]:
+def marked() -> Iterator[SqliteConnection]:
     """A database in which /srv/a/work alone is marked."""
     with closing(sqlite3.connect(":memory:")) as driver:
         driver.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT)")
         driver.execute("INSERT INTO meta VALUES ('restored', '1'), ('private;', '1')")
-        connection = Connection(driver)
+        connection = SqliteConnection(driver)
         consents.note(connection, "a", "r1", Step(at=NOON, stains="/srv/a/work"))
         yield connection
 
 
 @pytest.mark.parametrize("folder", ["/srv/a/work", "/srv/a/work/deep/er", "/srv/a", "/srv"])
-def test_the_folder_itself_what_lies_in_it_and_what_holds_it(marked: Connection, folder: str) -> None:
+def test_the_folder_itself_what_lies_in_it_and_what_holds_it(marked: SqliteConnection, folder: str) -> None:
     assert consents.is_stained(marked, folder)
 
 
 @pytest.mark.parametrize("folder", [None, "/srv/a/work2", "/srv/a/wor", "/srv/b", "/srv/%/work", ";"])
-def test_no_other(marked: Connection, folder: str | None) -> None:
+def test_no_other(marked: SqliteConnection, folder: str | None) -> None:
     assert not consents.is_stained(marked, folder)
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from scheduler.adapters.sql import records
 from scheduler.adapters.sql.committer import Committer
-from scheduler.adapters.sql.connection import open_engine
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.opening import open_engine
 from scheduler.errors import RefusedError, StoreError
 
 ADD = text("INSERT INTO t (v) VALUES (:v)")
@@ -24,7 +25,7 @@ def committer(tmp_path: Path) -> Iterator[Committer]:
     engine = open_engine(path)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE t (v TEXT UNIQUE)")
-    made = Committer(engine, path)
+    made = Committer(engine, path, at_end=records.write)
     yield made
     made.close()
 

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Connection, text
 
 from scheduler.adapters.sql import tables
-from scheduler.adapters.sql.connection import open_engine
 from scheduler.adapters.sql.migrate import run_migrations, upgrade
+from scheduler.adapters.sql.opening import open_engine
 from scheduler.adapters.sql.schema import HEAD, judge, schema_state
 from scheduler.errors import StoreError
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from scheduler.adapters.sql import queries, records, rows, rows_of_trust, wakes
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import plain, to_us
 from scheduler.adapters.sql.statements import INSERT_GRANT, live
 from scheduler.core.trust.approval import Approval, Used

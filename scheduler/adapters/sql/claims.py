@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import TextClause, text
 
 from scheduler.adapters.sql import finals, records
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import from_us, to_us
 from scheduler.adapters.sql.statements import (
     INSERT_ATTEMPT,

@@ -20,9 +20,9 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.adapters.sql import records
-from scheduler.adapters.sql.connection import BEGIN_READ, BEGIN_WRITE, as_store_error, told
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.driver import SqliteConnection
+from scheduler.adapters.sql.opening import BEGIN_READ, BEGIN_WRITE, as_store_error, told
 from scheduler.errors import ReplacedError, StoreError
 from scheduler.faults import crashpoint
 
@@ -71,13 +71,15 @@ class Committer:
     Args:
         engine: from ``open_engine``.
         path: the file, for messages.
+        at_end: the last thing that each transaction does before it is committed.
 
     Raises:
         StoreError: the database cannot be opened.
     """
 
-    def __init__(self, engine: Engine, path: str) -> None:
+    def __init__(self, engine: Engine, path: str, at_end: Callable[[Connection], None]) -> None:
         self.path = path
+        self._at_end = at_end
         self.commits = 0
         """How many transactions that wrote were committed: for tests and figures."""
         self._queue: queue.SimpleQueue[_Unit[Any] | None] = queue.SimpleQueue()
@@ -86,7 +88,7 @@ class Committer:
         with told(path):
             self._pooled = engine.raw_connection()
             assert isinstance(self._pooled.driver_connection, sqlite3.Connection)
-            self._connection = Connection(self._pooled.driver_connection)
+            self._connection = SqliteConnection(self._pooled.driver_connection)
             self._file = _identity(path)
         self._thread = threading.Thread(target=self._work, name="agentcron-committer", daemon=True)
         self._thread.start()
@@ -204,7 +206,7 @@ class Committer:
                 del connection.noted[noted:]
             if not alone:
                 send("RELEASE SAVEPOINT unit")
-        records.write(connection)
+        self._at_end(connection)
         send("COMMIT")
         if writes:
             self.commits += 1

@@ -1,105 +1,76 @@
-"""How a database is opened: durable, strict about keys, and only for its owner's eyes."""
+"""A connection, as the units of work see it: statements in, rows out, and the records of the transaction.
+
+The units are written against these protocols; ``driver`` implements them for SQLite.
+"""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Insert, TextClause
 
-from scheduler.adapters.sql.restore_file import set_foreign_log_aside
-from scheduler.adapters.sql.trouble import BUSY_SECONDS, explain
-from scheduler.errors import StoreError
+from scheduler.core.record import Head
 
-BEGIN_WRITE = "BEGIN IMMEDIATE"
-"""A transaction that reads first and then writes would fail at once, whatever the busy timeout."""
-
-BEGIN_READ = "BEGIN"
-
-_WAL_TRIES = 100
-_WAL_PAUSE_SECONDS = 0.05
+Values = Mapping[str, Any]
+Row = tuple[Any, ...]
+Noted = tuple[str, str, str, str, Mapping[str, Any]]
+"""When, kind, job, run and body of a record that has no number yet."""
 
 
-def open_engine(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECONDS) -> Engine:
-    """Return an engine on a SQLite file, which is created (mode 0600) when it is not there.
+class Result(Protocol):
+    """The rows of one statement, as tuples."""
 
-    Raises:
-        StoreError: the file cannot be made, opened, or written.
-    """
-    name = os.path.abspath(os.fspath(path))
-    _ensure_file(name)
-    with told(name):
-        set_foreign_log_aside(name)
+    @property
+    def rowcount(self) -> int:
+        """How many rows the statement changed."""
+        ...
 
-    def connect() -> sqlite3.Connection:
-        driver = sqlite3.connect(
-            name, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        try:
-            _set_up(driver)
-        except BaseException:
-            driver.close()
-            raise
-        return driver
+    def __iter__(self) -> Iterator[Row]:
+        """Yield the rows."""
+        ...
 
-    # No pool: the committer keeps its one connection, everything else is rare.
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    def first(self) -> Row | None:
+        """Return the first row, or None; the others are dropped."""
+        ...
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(BEGIN_WRITE)
+    def all(self) -> list[Row]:
+        """Return all rows."""
+        ...
 
-    with told(name):
-        engine.connect().close()
-    return engine
+    def one(self) -> Row:
+        """Return the row that is certainly there, as that of a count is."""
+        ...
 
+    def scalar(self) -> Any:
+        """Return the first column of the first row, or None when there is no row."""
+        ...
 
-@contextmanager
-def told(path: str) -> Iterator[None]:
-    """Turn every error of the database into a StoreError that names the file."""
-    try:
-        yield
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise as_store_error(error, path) from error
+    def scalar_one(self) -> Any:
+        """Return the first column of the row that is certainly there."""
+        ...
+
+    def scalars(self) -> Iterator[Any]:
+        """Return the first column of every row."""
+        ...
 
 
-def as_store_error(error: BaseException, path: str) -> StoreError:
-    """Return the StoreError for an error of SQLAlchemy, the driver or the system."""
-    if isinstance(error, StoreError):
-        return error
-    if isinstance(error, DBAPIError) and error.orig is not None:
-        return explain(error.orig, path)
-    return explain(error, path)
+class Connection(Protocol):
+    """What a unit of work executes its statements on; the transaction is the committer's."""
 
+    noted: list[Noted]
+    """The records of this transaction, in order; see ``records``."""
+    adopted: Head | None
+    """The record that they follow, when that is not the last one of the database."""
 
-def _ensure_file(name: str) -> None:
-    """Make the file before SQLite does, which would let the umask decide who may read it."""
-    try:
-        os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        # A file that may be read and not written is named as such by SQLite, further on.
-        if not os.path.isfile(name):
-            raise explain(error, name) from error
+    def forget(self) -> None:
+        """Forget what was noted: it is written, or its transaction is undone."""
+        ...
 
+    def execute(self, statement: TextClause | Insert, values: Values | Sequence[Values] = ...) -> Result:
+        """Execute a statement that was built once, at import; several values execute it for each."""
+        ...
 
-def _set_up(driver: sqlite3.Connection) -> None:
-    driver.execute("PRAGMA foreign_keys=1")
-    # NORMAL would not sync at commit: a power cut may then take back an acknowledged `started`.
-    driver.execute("PRAGMA synchronous=FULL")
-    for attempt in range(_WAL_TRIES):
-        try:
-            mode = driver.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-        except sqlite3.OperationalError as error:
-            # Two processes that open a new file at once: this pragma does not honour the busy timeout.
-            if (error.sqlite_errorcode & 0xFF) != sqlite3.SQLITE_BUSY or attempt == _WAL_TRIES - 1:
-                raise
-            threading.Event().wait(_WAL_PAUSE_SECONDS)
-            continue
-        if mode.lower() != "wal":
-            raise sqlite3.OperationalError(f"its file system does not allow WAL (journal mode {mode})")
-        return
+    def exec_driver_sql(self, sql: str) -> Result:
+        """Execute a text as it is."""
+        ...

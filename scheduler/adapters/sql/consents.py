@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from scheduler.adapters.sql import approvals, records, rows, rows_of_trust
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import to_us
 from scheduler.adapters.sql.statements import INSERT_APPROVAL, many
 from scheduler.core.checkpoint import Step

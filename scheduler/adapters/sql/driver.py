@@ -17,12 +17,8 @@ from typing import Any
 from sqlalchemy import Insert, TextClause
 from sqlalchemy.dialects import sqlite
 
+from scheduler.adapters.sql.connection import Noted, Row, Values
 from scheduler.core.record import Head
-
-Values = Mapping[str, Any]
-Row = tuple[Any, ...]
-Noted = tuple[str, str, str, str, Mapping[str, Any]]
-"""When, kind, job, run and body of a record that has no number yet."""
 
 _DIALECT = sqlite.dialect(paramstyle="named")
 _LIST = re.compile(r"\(__\[POSTCOMPILE_(\w+)\]\)")
@@ -38,7 +34,7 @@ def _written(statement: TextClause | Insert, names: tuple[str, ...]) -> tuple[st
     return _LIST.sub(r"(SELECT value FROM json_each(:\1))", text), tuple(_LIST.findall(text))
 
 
-class Result(sqlite3.Cursor):
+class SqliteResult(sqlite3.Cursor):
     """The rows of one statement, as tuples."""
 
     def first(self) -> Row | None:
@@ -72,7 +68,7 @@ class Result(sqlite3.Cursor):
         return (row[0] for row in self.fetchall())
 
 
-class Connection:
+class SqliteConnection:
     """What a unit of the committer works with; the transaction is the committer's."""
 
     def __init__(self, driver: sqlite3.Connection) -> None:
@@ -92,9 +88,9 @@ class Connection:
         """Whether the *driver* is in a transaction: a full disk ends one without a word."""
         return self.driver.in_transaction
 
-    def execute(self, statement: TextClause | Insert, values: Values | Sequence[Values] = {}) -> Result:  # noqa: B006
+    def execute(self, statement: TextClause | Insert, values: Values | Sequence[Values] = {}) -> SqliteResult:  # noqa: B006
         """Execute a statement that was built once, at import; several values execute it for each."""
-        cursor = self.driver.cursor(Result)
+        cursor = self.driver.cursor(SqliteResult)
         if isinstance(values, Mapping):
             sql, lists = _written(statement, tuple(values))
             if lists:
@@ -104,6 +100,6 @@ class Connection:
             cursor.executemany(_written(statement, tuple(values[0]))[0], values)
         return cursor
 
-    def exec_driver_sql(self, sql: str) -> Result:
+    def exec_driver_sql(self, sql: str) -> SqliteResult:
         """Execute a text as it is."""
-        return self.driver.cursor(Result).execute(sql)
+        return self.driver.cursor(SqliteResult).execute(sql)

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from scheduler.adapters.sql import records
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import job_from, to_us
 from scheduler.adapters.sql.statements import live
 from scheduler.core.run import Move, State, transition

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 
 from scheduler.adapters.sql import finals, follow_ups, queries, records
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.mark import restored_from
 from scheduler.adapters.sql.rows import job_text, maybe_from_us, maybe_us, plain, run_from, to_us
 from scheduler.adapters.sql.statements import INSERT_PIN, INSERT_RUN, cancel_now, flag_cancel, live

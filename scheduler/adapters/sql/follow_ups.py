@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, text
 
 from scheduler.adapters.sql import records
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import from_us, job_from, job_text, maybe_us, slots_text, to_us
 from scheduler.adapters.sql.rows_of_follow_ups import OF_JOB, ONE, follow_up_from, follow_up_values
 from scheduler.adapters.sql.statements import INSERT_JOB

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, text
 
 from scheduler.adapters.sql import records, tables
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import maybe_from_us, to_us
 from scheduler.core.clocks import Jump
 

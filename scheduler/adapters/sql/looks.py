@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from scheduler.adapters.sql import queries, rows
 from scheduler.adapters.sql.claims import UNBLOCKED
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import maybe_from_us, to_us
 from scheduler.adapters.sql.statements import many
 from scheduler.core.run import Run

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from scheduler.adapters.sql import tables_follow_ups, tables_log
-from scheduler.adapters.sql.connection import open_engine, told
+from scheduler.adapters.sql.opening import open_engine, told
 from scheduler.adapters.sql.schema import HEAD, VERSION_TABLE, judge
 from scheduler.adapters.sql.trouble import BUSY_SECONDS, newer
 from scheduler.errors import StoreError

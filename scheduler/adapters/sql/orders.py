@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 
 from scheduler.adapters.sql import follow_ups
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import dump, job_text, maybe_us, slots_text, to_us
 from scheduler.adapters.sql.statements import INSERT_JOB, live
 from scheduler.core.firing import first_fire

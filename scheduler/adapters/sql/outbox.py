@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 
 from scheduler.adapters.sql import records
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import maybe_us, plain, runner_values, to_us
 from scheduler.adapters.sql.statements import INSERT_RUNNER
 from scheduler.core.checkpoint import Notice

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Table, Text, text
 
 from scheduler.adapters.sql import tables
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import load, to_us
 from scheduler.adapters.sql.statements import many, states
 from scheduler.core.budget import day_start

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import insert, text
 
 from scheduler.adapters.sql import tables_log
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.core.record import Head, Record, follow, instant_text
 
 _HEAD = text("SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 
 from scheduler.adapters.sql import consents, finals, fires, follow_ups, records
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.mark import (
     DOUBTFUL_NOTICES,
     DUE_JOBS,

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from scheduler.adapters.sql import queries
-from scheduler.adapters.sql.driver import Connection, Row
+from scheduler.adapters.sql.connection import Connection, Row
 from scheduler.adapters.sql.rows import to_us
 from scheduler.core.budget import FLEET_ZONE, DayCap, day_start
 from scheduler.errors import OverBudgetError, Unit

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BindParameter, TextClause, bindparam, insert, text
 
 from scheduler.adapters.sql import tables
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import plain, to_us
 from scheduler.adapters.sql.tables import one_of
 from scheduler.core.run import LIVE, Move, State, transition

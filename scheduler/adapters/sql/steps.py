@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import TextClause, text
 
 from scheduler.adapters.sql import consents, finals, follow_ups, queries, records, room, rows, rows_of_trust
-from scheduler.adapters.sql.driver import Connection, Row
+from scheduler.adapters.sql.connection import Connection, Row
 from scheduler.adapters.sql.rows import maybe_us, plain, to_us
 from scheduler.adapters.sql.statements import (
     COUNT_LOST,

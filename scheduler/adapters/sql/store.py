@@ -21,14 +21,15 @@ from scheduler.adapters.sql import (
     persons,
     points,
     prune,
+    records,
     restore,
     steps,
     wakes,
 )
 from scheduler.adapters.sql.committer import Committer
-from scheduler.adapters.sql.connection import open_engine
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.migrate import prepare
+from scheduler.adapters.sql.opening import open_engine
 from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.core.checkpoint import Checkpoint, Step
 from scheduler.core.clocks import Jump
@@ -84,7 +85,7 @@ class SqlStore:
         def start() -> Committer:
             engine = open_engine(name, busy_seconds=busy_seconds)
             prepare(engine, name)
-            return Committer(engine, name)
+            return Committer(engine, name, at_end=records.write)
 
         return cls(start, new_id)
 

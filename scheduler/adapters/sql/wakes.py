@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from scheduler.adapters.sql import finals, records
-from scheduler.adapters.sql.driver import Connection
+from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import from_us, maybe_from_us, plain, to_us, woken_from, woken_text
 from scheduler.adapters.sql.statements import drop_wakeups, many, sources
 from scheduler.core.follow_up import SEPARATOR

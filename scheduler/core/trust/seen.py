@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from scheduler.core.checkpoint import Step
-from scheduler.core.conversation import Call
 from scheduler.core.effect import Effect
 
 WORKDIR = "workdir"
@@ -20,6 +18,13 @@ WORKDIR = "workdir"
 UNTRUSTED, PRIVATE, EXTERNAL = "untrusted", "private", "external"
 
 TRUSTED_LABELS = frozenset({"owner", "own"})
+
+
+class Named(Protocol):
+    """What a call says of itself here: the name of its tool."""
+
+    @property
+    def name(self) -> str: ...
 
 
 class Declared(Protocol):
@@ -56,22 +61,13 @@ def marks_of_call(tool: Declared) -> frozenset[str]:
     return frozenset(marks)
 
 
-def marks_of_step(step: Step, calls: Iterable[Call], tools: Mapping[str, Declared]) -> frozenset[str]:
-    """Return the marks that a step adds: of messages, of results, and of calls that it begins."""
-    marks: set[str] = set()
-    for label in [m.provenance for m in step.messages] + [r.provenance for r in step.results]:
-        marks |= marks_of_label(label)
-    started = set(step.started)
-    return frozenset(marks) | marks_of_calls([call for call in calls if call.id in started], tools)
-
-
-def marks_beside(calls: Iterable[Call], tools: Mapping[str, Declared]) -> frozenset[str]:
+def marks_beside(calls: Iterable[Named], tools: Mapping[str, Declared]) -> frozenset[str]:
     """Return the marks that calls of a message leave for those beside them: also what they may bring."""
     brought = {tools[c.name].name for c in calls if c.name in tools and tools[c.name].reads_untrusted}
     return marks_of_calls(calls, tools) | {f"{UNTRUSTED}:{name}" for name in brought}
 
 
-def marks_of_calls(calls: Iterable[Call], tools: Mapping[str, Declared]) -> frozenset[str]:
+def marks_of_calls(calls: Iterable[Named], tools: Mapping[str, Declared]) -> frozenset[str]:
     """Return the marks that calls leave when they begin; a tool that is not there leaves none."""
     marks: set[str] = set()
     for call in calls:

@@ -12,7 +12,7 @@ from scheduler.core.instants import describe_seconds
 from scheduler.core.trust.approval import Approval
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import WIDTH, broken, fold
-from scheduler.doors.cli.halt import hint_if_halted
+from scheduler.doors.cli.halted import hint_if_halted
 from scheduler.doors.cli.out import say
 from scheduler.doors.cli.steer import say_if_nobody, with_app
 from scheduler.doors.cli.times import wall

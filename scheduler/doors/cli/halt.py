@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from scheduler.adapters.halt_file import Halt, HaltFile
+from scheduler.adapters.halt_file import HaltFile
 from scheduler.config import Config
-from scheduler.doors.cli.out import hint, say
+from scheduler.doors.cli.out import say
 
 
 @click.command("halt", epilog='Example:  agentcron halt --reason "it writes nonsense"')
@@ -37,18 +37,3 @@ def unhalt_command(config: Config) -> None:
         say("not halted any more: everything goes on where it was")
     else:
         say("the home was not halted")
-
-
-def halted_text(halt: Halt) -> str:
-    """Return what everybody is told who looks at a halted home."""
-    from scheduler.doors.cli.times import wall
-
-    since = f" since {wall().short(halt.since)}" if halt.since else ""
-    return f"HALTED{since}: {halt.reason}. Go on: agentcron unhalt"
-
-
-def hint_if_halted(config: Config) -> None:
-    """Say that what was asked for will wait."""
-    halt = HaltFile(config.halt).look()
-    if halt is not None:
-        hint(halted_text(halt))

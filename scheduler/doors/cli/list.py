@@ -18,7 +18,7 @@ from scheduler.core.standing import Standing
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import WIDTH, cut, fold, pad
 from scheduler.doors.cli.goon import asks
-from scheduler.doors.cli.halt import halted_text
+from scheduler.doors.cli.halted import halted_text
 from scheduler.doors.cli.times import Wall, span, wall
 from scheduler.doors.cli.views import NOBODY, Facts, gather, open_glance
 

@@ -17,7 +17,7 @@ from scheduler.core.turn import usd
 from scheduler.doors.cli.fold import fold
 from scheduler.doors.cli.follow import follow
 from scheduler.doors.cli.goon import asks, go_on
-from scheduler.doors.cli.halt import hint_if_halted
+from scheduler.doors.cli.halted import hint_if_halted
 from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, iso, print_json, say
 from scheduler.doors.cli.params import JOB

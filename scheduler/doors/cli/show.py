@@ -9,15 +9,15 @@ from typing import Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.budget import ASSUMED_USD_PER_MILLION_TOKENS, write_tokens
+from scheduler.core.budget import ASSUMED_USD_PER_MILLION_TOKENS
 from scheduler.core.conversation import Attempt, Call, CallState, Request, Usage
 from scheduler.core.run import Run, State
-from scheduler.core.turn import usd, wants_tokens
+from scheduler.core.turn import usd
 from scheduler.core.wakeup import WakeUp
 from scheduler.doors.cli import out
 from scheduler.doors.cli.chat import DOUBT, Story, chat_lines, doubtful
 from scheduler.doors.cli.fold import fold
-from scheduler.doors.cli.goon import asks, go_on
+from scheduler.doors.cli.goon import asks, go_on, more
 from scheduler.doors.cli.params import RUN
 from scheduler.doors.cli.times import Wall, span, wall
 from scheduler.doors.cli.views import NOBODY, dead_runners, live_daemon, open_glance
@@ -243,18 +243,6 @@ def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
             return [f"why: agentcron why {run.job}"]
         case _:
             return [f"fire it again: agentcron run {run.job}"]
-
-
-def more(run: Run) -> str:
-    """Return the cap that lets a run which has met one go on for a while."""
-    if run.reason_code == "effects-day":
-        return "+10effects"
-    return more_tokens(run) if wants_tokens(run.reason) else f"{run.cost_microusd / 1_000_000 + 1:.2f}"
-
-
-def more_tokens(run: Run) -> str:
-    """Return the same in tokens: a hundred thousand more than it has used, in round thousands."""
-    return write_tokens(-(-run.tokens // 1_000) * 1_000 + 100_000)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -18,7 +18,8 @@ from scheduler.core.job import Job
 from scheduler.core.run import Run, State
 from scheduler.core.standing import StandingOrders
 from scheduler.core.turn import usd, wants_tokens
-from scheduler.doors.cli.halt import hint_if_halted
+from scheduler.doors.cli.goon import more, more_tokens
+from scheduler.doors.cli.halted import hint_if_halted
 from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, say
 from scheduler.doors.cli.params import JOB, RUN
@@ -147,7 +148,6 @@ def _absolute(config: Config, run: Run, cap: Cap) -> Cap:
     """
     if not cap.is_more:
         return cap
-    from scheduler.doors.cli.show import more_tokens
     from scheduler.doors.cli.views import open_glance
 
     glance = open_glance(config)
@@ -183,8 +183,6 @@ def _look(run: Run) -> str:
 
 def _refuse_in_vain(run: Run, cap: Cap | None) -> None:
     """Refuse a resume that would park the run again at once, and say what it waits for."""
-    from scheduler.doors.cli.show import more
-
     give_more = f"give it more: agentcron resume {run.id} --budget {more(run)}"
     if cap is not None and cap.unit == "usd" and not cap.amount < _MOST_BUDGET_USD:
         raise UsageError(f"--budget: {cap.amount} is not a sum of money", help="for example: --budget 2.50")

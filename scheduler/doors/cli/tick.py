@@ -11,7 +11,7 @@ import click
 from scheduler.config import Config
 from scheduler.core.crontab.english import counted
 from scheduler.doors.cli.follow import progress
-from scheduler.doors.cli.halt import hint_if_halted
+from scheduler.doors.cli.halted import hint_if_halted
 from scheduler.doors.cli.logs import start_logging
 from scheduler.doors.cli.out import hint, say
 from scheduler.doors.cli.times import wall

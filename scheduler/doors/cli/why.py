@@ -19,7 +19,7 @@ from scheduler.core.turn import usd
 from scheduler.doors.cli import out
 from scheduler.doors.cli.absence import Absence
 from scheduler.doors.cli.fold import fold
-from scheduler.doors.cli.halt import halted_text
+from scheduler.doors.cli.halted import halted_text
 from scheduler.doors.cli.params import JOB
 from scheduler.doors.cli.times import Wall, span, wall
 from scheduler.doors.cli.verdict import Case, Verdict, ended_as, field_matches, judge
