@@ -16,8 +16,10 @@ import pytest
 
 from scheduler.adapters.sql.glance import Glance
 from scheduler.adapters.sql.points import CRASH_POINTS
+from scheduler.adapters.sql.schema import HEAD
 from scheduler.core.conversation import CallState
 from tests.fake_messages_api import answer, fail, verify_pairing
+from tests.kit.old_homes import load_home, version_and_rest
 from tests.kit.processes import Installation, until
 from tests.kit.scene import Scene
 
@@ -90,6 +92,17 @@ def test_f35_tables_that_were_half_made_when_the_process_died_are_made_anew(scen
         assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
     finish(scene)
     scene.check()
+
+
+def test_f35_a_home_at_0002_keeps_its_number_when_the_process_that_stamps_it_dies(
+    place: Installation,
+) -> None:
+    path = load_home(place.home, "0002")
+    before = version_and_rest(path)
+    assert place.start("db", "upgrade", crash="schema").wait() == -signal.SIGKILL
+    assert version_and_rest(path) == before
+    place.do("db", "upgrade")
+    assert version_and_rest(path) == (HEAD, before[1])
 
 
 @pytest.mark.parametrize("point", ["rescue.inside", "rescue.after"])

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
 
 from scheduler.adapters.sql import tables
 from scheduler.adapters.sql.migrate import run_migrations, upgrade
@@ -42,32 +41,6 @@ def test_migrations_make_what_the_tables_say(tmp_path: Path) -> None:
         run_migrations(connection)
     assert _shape(step_by_step) == _shape(at_once)
     assert schema_state(step_by_step) == "current"
-
-
-def test_tokens_of_before_are_counted(tmp_path: Path) -> None:
-    """Two answers and a request that was lost when nobody wrote down what it might use."""
-    run: dict[str, object] = {"id": "abcd2345", "job": "work", "state": "parked", "origin": "person"}
-    answer = {"run_id": "abcd2345", "job": "work", "attempt": 1, "model": "m", "started_at": 1}
-    used = {"input_tokens": 10, "output_tokens": 20, "cache_read_tokens": 3, "cache_write_tokens": 4}
-    with open_engine(tmp_path / "a.db").begin() as connection:
-        run_migrations(connection, "0001")
-        _insert(connection, "runs", run)
-        for number, state in enumerate(("answered", "answered", "lost"), start=1):
-            _insert(connection, "requests", {**answer, "number": number, "state": state, **used})
-        run_migrations(connection)
-        requests = connection.execute(text("SELECT tokens FROM requests ORDER BY number")).scalars().all()
-        assert requests == [37, 37, 0]
-        assert connection.execute(text("SELECT tokens FROM runs")).scalar() == 74
-
-
-def _insert(connection: Connection, table: str, values: dict[str, object]) -> None:
-    """Insert a row; whatever it does not say and must is zero."""
-    columns = connection.execute(text(f"PRAGMA table_info({table})")).all()
-    row = {name: 0 for _, name, _, required, *_ in columns if required} | values
-    if table == "runs":
-        row["overlap"] = "skip"
-    names = ", ".join(row)
-    connection.execute(text(f"INSERT INTO {table} ({names}) VALUES (:{', :'.join(row)})"), row)
 
 
 def test_a_killed_migration_leaves_nothing(tmp_path: Path) -> None:
@@ -119,7 +92,7 @@ def test_the_tables_of_another_program_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "revision, state",
-    [(None, "missing"), (HEAD, "current"), ("9999", "newer")],
+    [(None, "missing"), (HEAD, "current"), ("0002", "older"), ("9999", "newer")],
 )
 def test_judging_a_revision(revision: str | None, state: str) -> None:
     assert judge(revision) == state

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from scheduler.adapters.sql.mark import MARK, mark_text
 from scheduler.adapters.sql.schema import judge, stored_revision
-from scheduler.adapters.sql.trouble import LOOK_SECONDS, explain, is_full, newer, no_tables, read_only
+from scheduler.adapters.sql.trouble import LOOK_SECONDS, explain, is_full, read_only, wrong_schema
 from scheduler.errors import CannotWorkError, NotFoundError, RefusedError, StoreError, UsageError
 from scheduler.faults import crashpoint
 
@@ -72,7 +72,7 @@ def open_copyable(database: Path) -> sqlite3.Connection:
     """Open a database for reading whose schema is known here.
 
     Raises:
-        StoreError: it cannot be read, holds no tables of ours, or has a newer schema.
+        StoreError: it cannot be read, holds no tables of ours, or has a schema that this version cannot use.
     """
     try:
         connection = read_only(database, busy_seconds=LOOK_SECONDS)
@@ -80,10 +80,9 @@ def open_copyable(database: Path) -> sqlite3.Connection:
         raise explain(error, str(database)) from error
     try:
         revision = stored_revision(connection)
-        if judge(revision) == "missing":
-            raise no_tables(str(database))
-        if judge(revision) == "newer":
-            raise newer(str(database), str(revision))
+        state = judge(revision)
+        if state not in ("current", "older"):
+            raise wrong_schema(str(database), state, revision)
     except sqlite3.Error as error:
         connection.close()
         raise explain(error, str(database)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
@@ -10,8 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from scheduler.adapters.sql import tables_follow_ups, tables_log
 from scheduler.adapters.sql.opening import open_engine, told
-from scheduler.adapters.sql.schema import HEAD, VERSION_TABLE, judge
-from scheduler.adapters.sql.trouble import BUSY_SECONDS, newer
+from scheduler.adapters.sql.schema import HEAD, STAMPED, VERSION_TABLE, judge, stored_revision
+from scheduler.adapters.sql.trouble import BUSY_SECONDS, wrong_schema
 from scheduler.errors import StoreError
 from scheduler.faults import crashpoint
 
@@ -29,7 +30,8 @@ def upgrade(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECONDS)
     Two processes may call this at once; the second finds it done.
 
     Raises:
-        StoreError: the file cannot be written, or a newer version of agentcron has migrated it.
+        StoreError: the file cannot be written, a newer version of agentcron has migrated it, or one of before
+            the first release has made it, whose tables cannot be upgraded.
     """
     name = os.path.abspath(os.fspath(path))
     return prepare(open_engine(name, busy_seconds=busy_seconds), name)
@@ -40,11 +42,13 @@ def prepare(engine: Engine, name: str) -> bool:
     with told(name), engine.begin() as connection:
         revision = _revision(connection)
         state = judge(revision)
-        if state == "newer":
-            raise newer(name, str(revision))
+        if state in ("newer", "abandoned"):
+            raise wrong_schema(name, state, revision)
         if state == "missing":
             _create(connection, name)
         elif state == "older":
+            if revision in STAMPED:
+                _stamp(connection, STAMPED[revision])
             run_migrations(connection)
         if state != "current":
             crashpoint("schema")
@@ -64,10 +68,13 @@ def run_migrations(connection: Connection, revision: str = "head") -> None:
 
 
 def _revision(connection: Connection) -> str | None:
-    if not connection.dialect.has_table(connection, VERSION_TABLE):
-        return None
-    row = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).first()
-    return None if row is None else str(row[0])
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return stored_revision(driver)
+
+
+def _stamp(connection: Connection, revision: str) -> None:
+    connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = :revision"), {"revision": revision})
 
 
 def _create(connection: Connection, path: str) -> None:

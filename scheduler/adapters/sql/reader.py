@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 from scheduler.adapters.sql import queries, rows
 from scheduler.adapters.sql.rows import Row, to_us
 from scheduler.adapters.sql.schema import judge, stored_revision
-from scheduler.adapters.sql.trouble import LOOK_SECONDS, explain, newer, no_tables, older, read_only
+from scheduler.adapters.sql.trouble import LOOK_SECONDS, explain, read_only, wrong_schema
 from scheduler.core.budget import day_start
 from scheduler.core.conversation import Attempt, Call, Message, Request
 from scheduler.core.follow_up import root_of
@@ -76,9 +76,7 @@ class Reader:
         state = judge(revision)
         if state != "current":
             connection.close()
-            if state == "missing":
-                raise no_tables(name)
-            raise newer(name, str(revision)) if state == "newer" else older(name)
+            raise wrong_schema(name, state, revision)
         return cls(connection, name)
 
     def close(self) -> None:

@@ -6,8 +6,20 @@ import os
 import sqlite3
 from typing import Literal
 
-REVISIONS = ("0001", "0002")
-"""All revisions that this version knows, oldest first."""
+REVISIONS = ("0001",)
+"""All revisions that this version knows, oldest first.
+
+The next one is 0003: before the first release 0001 and 0002 were two steps to the tables that 0001 makes now,
+and a database that still says 0002 must never be taken for a later one.
+"""
+
+STAMPED = {"0002": "0001"}
+"""Revisions of before the first release that have the tables of a present one, and get its number."""
+
+BEFORE_GRANTS = "0001 without grants"
+"""What ``stored_revision`` calls the first of the two steps, whose number the present 0001 has too."""
+
+_ADDED_BY_0002 = ("approvals", "follow_ups", "grants", "records")
 
 HEAD = REVISIONS[-1]
 
@@ -20,7 +32,8 @@ TABLES = (
 )
 """The tables of this version."""
 
-SchemaState = Literal["missing", "current", "older", "newer"]
+SchemaState = Literal["missing", "current", "older", "newer", "abandoned"]
+"""``older`` can be upgraded; ``abandoned`` can not, by this version."""
 
 
 def judge(revision: str | None) -> SchemaState:
@@ -29,11 +42,15 @@ def judge(revision: str | None) -> SchemaState:
         return "missing"
     if revision == HEAD:
         return "current"
-    return "older" if revision in REVISIONS else "newer"
+    if revision == BEFORE_GRANTS:
+        return "abandoned"
+    return "older" if revision in REVISIONS or revision in STAMPED else "newer"
 
 
 def stored_revision(connection: sqlite3.Connection) -> str | None:
     """Return the revision written in an open database, or None when it has no tables of ours.
+
+    A database at 0001 that has none of the tables of grants is at ``BEFORE_GRANTS``.
 
     Raises:
         sqlite3.Error: the file cannot be read.
@@ -44,7 +61,16 @@ def stored_revision(connection: sqlite3.Connection) -> str | None:
     if found is None:
         return None
     row = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()
-    return None if row is None else str(row[0])
+    if row is None:
+        return None
+    revision = str(row[0])
+    if revision != "0001":
+        return revision
+    places = ", ".join("?" * len(_ADDED_BY_0002))
+    added = connection.execute(
+        f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name IN ({places})", _ADDED_BY_0002
+    ).fetchone()
+    return BEFORE_GRANTS if added is None else revision
 
 
 def schema_state(path: str | os.PathLike[str]) -> SchemaState:

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from urllib.parse import quote
 
+from scheduler.adapters.sql.schema import SchemaState
 from scheduler.errors import BadRowError, StoreError
 
 BUSY_SECONDS = 5.0
@@ -14,6 +15,9 @@ BUSY_SECONDS = 5.0
 
 LOOK_SECONDS = 3.0
 """The same for somebody who only looks, and sits at a terminal meanwhile."""
+
+THROUGH_0002 = "run agentcron db upgrade once with commit 73f3c62, then use this version"
+"""The way out for a database that is ``abandoned``: that commit is the last with both steps to the tables."""
 
 _MAGIC, _WITHOUT_LOG = b"SQLite format 3\0", b"\1\1"
 
@@ -109,18 +113,28 @@ def _code(error: BaseException) -> int:
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
-def newer(path: str, revision: str) -> StoreError:
-    """Return the error for a database that a later version of agentcron has migrated."""
+def wrong_schema(path: str, state: SchemaState, revision: str | None) -> StoreError:
+    """Return the error for a file whose schema is not the present one.
+
+    Args:
+        path: the database file.
+        state: what ``schema.judge`` said of its revision; not "current".
+        revision: what the file says, to be named.
+    """
+    if state == "missing":
+        return no_tables(path)
+    if state == "older":
+        return StoreError(
+            f"the database {path} is from an older agentcron", help="upgrade it by starting: agentcron up"
+        )
+    if state == "abandoned":
+        return StoreError(
+            f"the database {path} was made before agentcron had grants, and this version cannot upgrade it",
+            help=f"{THROUGH_0002}; or give another place with --home",
+        )
     return StoreError(
         f"the database {path} was written by a newer agentcron (schema {revision})",
         help="upgrade agentcron, or give another place with --home",
-    )
-
-
-def older(path: str) -> StoreError:
-    """Return the error for a database that an earlier version made and nobody has upgraded yet."""
-    return StoreError(
-        f"the database {path} is from an older agentcron", help="upgrade it by starting: agentcron up"
     )
 
 

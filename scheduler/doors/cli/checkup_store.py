@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from scheduler.adapters.sql.audit import Audit
 from scheduler.adapters.sql.schema import TABLES
-from scheduler.adapters.sql.trouble import explain, read_only
+from scheduler.adapters.sql.trouble import THROUGH_0002, explain, read_only
 from scheduler.config import Config
 from scheduler.doors.cli.db import database_status
 from scheduler.doors.cli.finding import Finding, Findings, counted, named
@@ -107,7 +107,11 @@ def _of_schema(config: Config, status: dict[str, object]) -> Finding:
     if status["state"] == "missing" and _tables(config) & set(TABLES):
         text = "it has tables and no revision: a change of its schema was broken off"
         return Finding("problem", "database", text, _BACKUP)
-    fixes = {"older": "agentcron db upgrade", "newer": "pip install --upgrade agentcron"}
+    fixes = {
+        "older": "agentcron db upgrade",
+        "newer": "pip install --upgrade agentcron",
+        "abandoned": THROUGH_0002,
+    }
     text = f"its schema is {status['revision'] or 'none'}, this version has {status['head']}"
     return Finding("problem", "database", text, fixes.get(str(status["state"]), "agentcron up"))
 

@@ -37,6 +37,8 @@ def status_command(config: Config, as_json: bool) -> int:
 
     Example:  agentcron db status --json
     """
+    from scheduler.adapters.sql.trouble import THROUGH_0002
+
     found = database_status(config)
     if as_json:
         out.print_json(found)
@@ -49,6 +51,9 @@ def status_command(config: Config, as_json: bool) -> int:
             out.say(f"size      {found['size_bytes']:,} bytes")
         if found["state"] == "older":
             out.say("upgrade it: agentcron db upgrade")
+        if found["state"] == "abandoned":
+            out.say("it is from before the first release, and this version cannot upgrade it:")
+            out.say(THROUGH_0002)
         if found["state"] == "newer":
             out.say("it needs a newer agentcron")
         if found["state"] == "missing":

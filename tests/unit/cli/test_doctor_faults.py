@@ -16,6 +16,7 @@ from scheduler.core.clocks import Jump
 from scheduler.doors.cli import checkup_store
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.world import World
+from tests.kit.old_homes import load_home
 from tests.unit.cli import scenes
 from tests.unit.cli.conftest import Build, Call, Sql
 from tests.unit.cli.patients import lived, problems
@@ -112,6 +113,25 @@ def test_half_a_change_of_the_schema(call: Call, build: Build, home: Path, sql: 
     assert "no table outbox" in problems(call("doctor", "--json"))["database"]
     sql("DELETE FROM alembic_version")
     assert "tables and no revision" in problems(call("doctor", "--json"))["database"]
+
+
+def test_a_home_of_before_the_first_release(call: Call, home: Path) -> None:
+    load_home(home, "0002")
+    assert "its schema is 0002, this version has 0001" in problems(call("doctor", "--json"))["database"]
+    assert "agentcron db upgrade" in call("db", "status").out
+    assert call("db", "upgrade").status == 0
+    assert call("db", "status").status == 0
+
+
+def test_a_home_of_before_grants(call: Call, home: Path) -> None:
+    load_home(home, "0001")
+    assert "its schema is 0001 without grants" in problems(call("doctor", "--json"))["database"]
+    assert "with commit 73f3c62" in " ".join(call("doctor").fits().out.split())
+    status = call("db", "status")
+    assert (status.status, "with commit 73f3c62" in " ".join(status.out.split())) == (1, True)
+    answer = call("db", "upgrade")
+    assert answer.status == 5
+    assert "this version cannot upgrade it" in " ".join(answer.err.split())
 
 
 def test_a_damaged_page(call: Call, build: Build, home: Path) -> None:
