@@ -35,7 +35,6 @@ from scheduler.errors import (
     BadRowError,
     CannotWorkError,
     ConfigError,
-    CrowdedError,
     DayLogError,
     FactsChangedError,
     HaltedError,
@@ -214,7 +213,7 @@ class Executor:
 
     async def _settle(self, calls: Sequence[Call]) -> None:
         book = await Book.open(self.kit, self.progress.at)
-        with suppress(CrowdedError):  # another run of the job was quicker: look again
+        with suppress(FactsChangedError):  # another run of the job was quicker: look again
             await self.progress.commit(settle(self.kit, self.progress.at, self._tools, calls, book))
 
     def _is_control(self, name: str) -> bool:
