@@ -132,6 +132,11 @@ class Executor:
     async def _unready(self) -> Park | None:
         """Get the job's tools ready; return why nothing may begin yet, before any cost."""
         job = self.progress.at.job
+        if job.unknown:
+            # One of them may be a limit: to drop it would give the run more than it was given.
+            names = ", ".join(name for name, _ in job.unknown)
+            reason = f"a newer agentcron has pinned what this one does not know: {names}; upgrade agentcron"
+            return Park("version", reason, Waking.PROBE)
         if job.secrets:  # before anything could print one
             await asyncio.to_thread(self.kit.secrets.learn, job)
         try:

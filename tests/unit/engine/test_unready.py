@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scheduler.core.run import State
 from scheduler.tools import registry
 from tests.kit.models import call, sleep
-from tests.kit.stage import stage
+from tests.kit.stage import Stage, stage
 
 PLUG_IN = """
 from scheduler import tool
@@ -75,3 +79,39 @@ async def test_a_tool_that_is_missing_at_a_wake_parks_the_run_until_it_is_back(
         assert run.state is State.SUCCEEDED, "it goes on by itself"
         assert s.results(run.id)["chime"]["content"] == "ding"
         assert s.world.clock.now() - back_at <= timedelta(minutes=1)
+
+
+def pinned(s: Stage) -> dict[str, Any]:
+    """Return the pinned job of the only run."""
+    with closing(sqlite3.connect(s.world.config.database)) as database:
+        ((text,),) = database.execute("SELECT spec FROM pins").fetchall()
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def pin(s: Stage, values: dict[str, Any]) -> None:
+    """Pin a job as another version would."""
+    with closing(sqlite3.connect(s.world.config.database)) as database, database:
+        database.execute("UPDATE pins SET spec = ?", (json.dumps(values),))
+
+
+async def test_a_run_that_a_newer_version_has_pinned_is_parked_until_that_is_back(tmp_path: Path) -> None:
+    async with stage(tmp_path, sleep("1h")) as s:
+        run = await s.play()
+        known = pinned(s)
+        newer = {**known, "region": ["eu"], "budget": {**known["budget"], "month_usd": 1.5}}
+        pin(s, newer)
+        run = await s.jump(run.id)
+        assert (run.state, run.reason_code) == (State.PARKED, "version")
+        assert run.reason == (
+            "a newer agentcron has pinned what this one does not know: region, budget.month_usd;"
+            " upgrade agentcron"
+        )
+        assert s.model.requests == 1, "what it does not know may be a limit"
+
+        await s.world.store.raise_budget(run.id, s.world.clock.now(), {"run_microusd": 2_000_000})
+        kept = {**newer["budget"], "run_usd": 2.0, "default": False}
+        assert pinned(s) == {**newer, "budget": kept}, "and is still there for the newer one"
+
+        pin(s, known)  # as a version reads it that knows those fields
+        assert (await s.jump(run.id)).state is State.SUCCEEDED, "it goes on by itself"
