@@ -128,10 +128,6 @@ class OverBudgetError(AgentcronError):
         self.cap = cap
 
 
-class CrowdedError(AgentcronError):
-    """What was decided does not fit any more, because another run was quicker; nothing was written."""
-
-
 class CannotWorkError(AgentcronError):
     """The surroundings do not let us work: database, disk, key or network."""
 

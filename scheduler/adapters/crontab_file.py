@@ -171,11 +171,6 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def read_table(config: Config, now: datetime) -> Table:
-    """Read and parse the crontab.  Raises as ``read_text`` does."""
-    return parse_text(config, read_text(config), now)
-
-
 def parse_text(config: Config, text: str, now: datetime) -> Table:
     """Parse a text as if it stood in the crontab."""
     return parse(text, file=config.crontab.name, look=FileLook(config), now=now, default_tz=local_zone())

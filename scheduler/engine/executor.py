@@ -36,7 +36,6 @@ from scheduler.errors import (
     BadRowError,
     CannotWorkError,
     ConfigError,
-    CrowdedError,
     DayLogError,
     FactsChangedError,
     HaltedError,
@@ -112,19 +111,8 @@ class Executor:
 
     async def _loop(self) -> None:
         job = self.progress.at.job
-        if job.secrets:  # before anything could print one
-            await asyncio.to_thread(self.kit.secrets.learn, job)
-        self._tools = self.kit.tools_for(job)
-        try:
-            self.kit.profile_for(job)
-        except ConfigError as error:
-            # Before any cost: a policy that cannot be read allows nothing.
-            await self._park(Park("trust", error.message, Waking.PROBE))
-            return
-        except Exception as error:
-            # Our own fault in reading it allows nothing either, and must not end a run that may go on later.
-            log.exception("run %s: its profile cannot be told", self.run_id)
-            await self._park(Park("trust", f"its profile cannot be told: {error}", Waking.PROBE))
+        if (park := await self._unready()) is not None:
+            await self._park(park)
             return
         if (step := await resting.too_awake(self.kit, self.progress.at)) is not None:
             await self.progress.commit(step)
@@ -141,6 +129,32 @@ class Executor:
                 self._interrupted = "stop"
                 return
             await self._one_step()
+
+    async def _unready(self) -> Park | None:
+        """Get the job's tools ready; return why nothing may begin yet, before any cost."""
+        job = self.progress.at.job
+        if job.unknown:
+            # One of them may be a limit: to drop it would give the run more than it was given.
+            names = ", ".join(name for name, _ in job.unknown)
+            reason = f"a newer agentcron has pinned what this one does not know: {names}; upgrade agentcron"
+            return Park("version", reason, Waking.PROBE)
+        if job.secrets:  # before anything could print one
+            await asyncio.to_thread(self.kit.secrets.learn, job)
+        try:
+            self._tools = self.kit.tools_for(job)
+        except ConfigError as error:
+            # It was there when the job was loaded, and may be again: an upgrade takes it away for a while.
+            reason = f"{error.message}; install or repair what provides it, or cancel the run"
+            return Park("tool", reason, Waking.PROBE)
+        try:
+            self.kit.profile_for(job)
+        except ConfigError as error:
+            return Park("trust", error.message, Waking.PROBE)  # a policy that cannot be read allows nothing
+        except Exception as error:
+            # Our own fault in reading it allows nothing either, and must not end a run that may go on later.
+            log.exception("run %s: its profile cannot be told", self.run_id)
+            return Park("trust", f"its profile cannot be told: {error}", Waking.PROBE)
+        return None
 
     async def _one_step(self) -> None:
         kit = self.kit
@@ -215,7 +229,7 @@ class Executor:
 
     async def _settle(self, calls: Sequence[Call]) -> None:
         book = await Book.open(self.kit, self.progress.at)
-        with suppress(CrowdedError):  # another run of the job was quicker: look again
+        with suppress(FactsChangedError):  # another run of the job was quicker: look again
             await self.progress.commit(settle(self.kit, self.progress.at, self._tools, calls, book))
 
     def _is_control(self, name: str) -> bool:

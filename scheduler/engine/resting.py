@@ -16,7 +16,7 @@ from scheduler.engine.settings import Settings
 
 FLEET_CODE = "budget-fleet"
 WAKES_CODE = "wakes-hour"
-SOON_CODES = ("log", "trust", "workdir")
+SOON_CODES = ("log", "trust", "workdir", "tool", "version")
 """What is looked at for nothing, and should hold soon after it was mended."""
 
 _HOUR = timedelta(hours=1)

@@ -17,7 +17,7 @@ class Settings:
         poll_seconds: how often a change by another process, or of the crontab, is looked for.
         halt_seconds: how long after a halt what is under way may end by itself.
         probe_seconds: how long until a run that is parked for a refused key asks the model again.
-        soon_seconds: the same for what is looked at for nothing: daily log, trust file, workdir.
+        soon_seconds: the same for what is looked at for nothing: log, trust file, workdir, tools.
         room_seconds: how long a run waits for the reservations of others before it asks for room again.
         most_attempts: a run that its runners did not survive this often is buried.
     """

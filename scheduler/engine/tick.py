@@ -39,11 +39,6 @@ class Pass:
     rescued: list[Rescued] = field(default_factory=list)
     alive: list[RunnerInfo] = field(default_factory=list)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was due."""
-        return not (self.fired or self.skipped or self.woken or self.rescued)
-
 
 async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, *, by_lease: bool = True) -> Pass:
     """Take back what dead runners held, wake what is due, fire what is due.

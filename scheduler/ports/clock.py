@@ -26,11 +26,3 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait; cancellable."""
         ...
-
-
-class Entropy(Protocol):
-    """Makes names that nobody made before."""
-
-    def new_id(self) -> str:
-        """Return a fresh run id: eight lower-case characters of ``a-z2-7``, the first a letter."""
-        ...

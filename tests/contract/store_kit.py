@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from scheduler.adapters.sql.glance import Glance
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.checkpoint import CallResult, Checkpoint, Frame, Step
@@ -162,6 +163,10 @@ class Bench:
     def reader(self) -> Reader:
         """Open the plain reader."""
         return Reader.open(self.path)
+
+    def glance(self) -> Glance:
+        """Open what the command line asks beside the reader."""
+        return Glance.open(self.path)
 
 
 async def open_sqlite(path: Path, prefix: str) -> Store:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import shutil
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +63,28 @@ def test_the_import_contract_names_every_floor() -> None:
     named = {floor for layer in layers["layers"] for floor in layer.split(" | ")}
     assert named == set(FLOORS)
     assert layers["exhaustive"] is True
+
+
+@pytest.mark.parametrize(
+    "wrong, contract",
+    [
+        ("tools/schedule.py: scheduler.tools.sleep", "Tools do not know each other"),
+        ("tools/one_more.py: scheduler.tools.note", "Tools do not know each other"),
+        ("core/job.py: scheduler.ports.clock", "Imports point down"),
+        ("core/job.py: os", "The core is pure"),
+        ("engine/kit.py: sqlalchemy", "SQLModel stays in the adapters"),
+    ],
+)
+def test_each_import_contract_breaks_at_a_wrong_import(wrong: str, contract: str, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    shutil.copytree(ROOT / "scheduler", tmp_path / "scheduler", ignore=shutil.ignore_patterns("__pycache__"))
+    name, _, imported = wrong.partition(": ")
+    with (tmp_path / "scheduler" / name).open("a", encoding="utf-8") as file:
+        file.write(f"\nimport {imported}\n")
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    broken = [line for line in done.stdout.splitlines() if line.endswith(" BROKEN")]
+    assert (done.returncode, broken) == (1, [f"{contract} BROKEN"]), done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("floor", ["core", "ports"])

@@ -16,7 +16,6 @@ from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.migrate import upgrade
 from scheduler.adapters.sql.opening import open_engine
 from scheduler.adapters.sql.reader import Reader
-from scheduler.adapters.sql.schema import schema_state
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.checkpoint import Step
 from scheduler.core.conversation import Message
@@ -94,13 +93,13 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
         open_store(path)
     assert path.read_bytes() == before
     with pytest.raises(StoreError, match="is not an agentcron database"):
-        schema_state(path)
+        Reader.open(path)
 
 
 def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
     (tmp_path / "a.db").touch()
     asyncio.run(open_store(tmp_path / "a.db").close())
-    assert schema_state(tmp_path / "a.db") == "current"
+    Reader.open(tmp_path / "a.db").close()
 
 
 async def test_a_database_that_another_process_holds_is_waited_for_and_then_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.crontab_file import CrontabFile, complete, read_table
+from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.trust_file import read_policy
 from scheduler.adapters.workdirs import passed
 from scheduler.config import load
@@ -98,8 +98,8 @@ def test_what_is_pinned_is_the_real_path(home: Path, tmp_path: Path) -> None:
     (tmp_path / "alias").symlink_to(home)
     (home / "crontab").write_text('@daily brief "x"\n', encoding="utf-8")
     config = load(str(tmp_path / "alias"))
-    [job] = read_table(config, NOON).jobs
-    assert complete(config, job).workdir == f"{home}/work/brief"
+    [job] = CrontabFile(config).read(NOON).jobs
+    assert job.workdir == f"{home}/work/brief"
 
 
 def test_a_crontab_in_a_default_folder_is_refused(home: Path) -> None:

@@ -58,3 +58,10 @@ def test_a_statement_that_is_not_read_to_its_end_holds_up_no_commit(connection: 
 def test_no_values_at_all_change_nothing(connection: SqliteConnection) -> None:
     connection.execute(INSERT, [])
     assert connection.execute(NAMES).all() == [("apple",), ("fig",), ("pear",)]
+
+
+def test_a_statement_that_takes_a_list_is_refused_for_several_values(connection: SqliteConnection) -> None:
+    rename = text("UPDATE fruits SET name = 'plum' WHERE name IN :names").bindparams(many("names"))
+    with pytest.raises(TypeError, match=r"takes lists \(names\) is executed for one at a time"):
+        connection.execute(rename, [{"names": ["fig"]}, {"names": ["pear"]}])
+    assert connection.execute(NAMES).all() == [("apple",), ("fig",), ("pear",)]

@@ -12,7 +12,8 @@ import pytest
 from scheduler.adapters.sql import tables
 from scheduler.adapters.sql.migrate import run_migrations, upgrade
 from scheduler.adapters.sql.opening import open_engine
-from scheduler.adapters.sql.schema import HEAD, judge, schema_state
+from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.schema import HEAD, judge
 from scheduler.errors import StoreError
 
 
@@ -40,7 +41,7 @@ def test_migrations_make_what_the_tables_say(tmp_path: Path) -> None:
     with engine.begin() as connection:
         run_migrations(connection)
     assert _shape(step_by_step) == _shape(at_once)
-    assert schema_state(step_by_step) == "current"
+    assert upgrade(step_by_step) is False, "nothing is left to do"
 
 
 def test_a_killed_migration_leaves_nothing(tmp_path: Path) -> None:
@@ -51,7 +52,8 @@ def test_a_killed_migration_leaves_nothing(tmp_path: Path) -> None:
     transaction.rollback()  # what SQLite does with the journal of a process that died
     connection.close()
     assert _shape(path) == {}
-    assert schema_state(path) == "missing"
+    with pytest.raises(StoreError, match="no agentcron database"):
+        Reader.open(path)
 
 
 def test_all_tables_of_the_metadata_are_made(tmp_path: Path) -> None:
@@ -73,7 +75,8 @@ def test_f35_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    assert schema_state(path) == "newer"
+    with pytest.raises(StoreError, match="newer agentcron"):
+        Reader.open(path)
     with pytest.raises(StoreError, match="newer agentcron") as caught:
         upgrade(path)
     assert str(path) in caught.value.message
@@ -99,7 +102,8 @@ def test_judging_a_revision(revision: str | None, state: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_missing_and_not_made(tmp_path: Path) -> None:
-    assert schema_state(tmp_path / "a.db") == "missing"
+    with pytest.raises(StoreError, match="no agentcron database"):
+        Reader.open(tmp_path / "a.db")
     assert not (tmp_path / "a.db").exists()
 
 
@@ -122,4 +126,4 @@ def test_processes_that_create_one_database_at_once_agree(tmp_path: Path) -> Non
     path = tmp_path / "a.db"
     together = [subprocess.Popen([sys.executable, "-c", code, str(path)]) for _ in range(4)]
     assert [process.wait() for process in together] == [0, 0, 0, 0]
-    assert schema_state(path) == "current"
+    assert upgrade(path) is False, "nothing is left to do"

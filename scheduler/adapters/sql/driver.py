@@ -89,7 +89,11 @@ class SqliteConnection:
         return self.driver.in_transaction
 
     def execute(self, statement: TextClause | Insert, values: Values | Sequence[Values] = {}) -> SqliteResult:  # noqa: B006
-        """Execute a statement that was built once, at import; several values execute it for each."""
+        """Execute a statement that was built once, at import; several values execute it for each.
+
+        Raises:
+            TypeError: several values for a statement that takes a list: it is executed for one at a time.
+        """
         cursor = self.driver.cursor(SqliteResult)
         if isinstance(values, Mapping):
             sql, lists = _written(statement, tuple(values))
@@ -97,7 +101,12 @@ class SqliteConnection:
                 values = {**values, **{name: json.dumps(list(values[name])) for name in lists}}
             return cursor.execute(sql, values)
         if values:
-            cursor.executemany(_written(statement, tuple(values[0]))[0], values)
+            sql, lists = _written(statement, tuple(values[0]))
+            if lists:
+                raise TypeError(
+                    f"a statement that takes lists ({', '.join(lists)}) is executed for one at a time"
+                )
+            cursor.executemany(sql, values)
         return cursor
 
     def exec_driver_sql(self, sql: str) -> SqliteResult:

@@ -31,7 +31,7 @@ from scheduler.core.follow_up import (
 from scheduler.core.instants import to_iso
 from scheduler.core.job import Job
 from scheduler.core.record import digest
-from scheduler.errors import CrowdedError, NotFoundError, RefusedError
+from scheduler.errors import FactsChangedError, NotFoundError, RefusedError
 
 PENDING = "a person must confirm it: agentcron confirm"
 
@@ -93,7 +93,7 @@ def make(connection: Connection, made: FollowUp, now: datetime) -> None:
     """Write a follow-up; call it in the transaction of the call's result.
 
     Raises:
-        CrowdedError: another run of the job was quicker; look again, and decide again.
+        FactsChangedError: another run of the job was quicker; look again, and decide again.
     """
     root = root_of(made.name)
     since = to_us(day_start(now, made.job.tz))
@@ -101,7 +101,7 @@ def make(connection: Connection, made: FollowUp, now: datetime) -> None:
     today = connection.execute(_MADE_SINCE, {"root": root, "since": since}).scalar_one()
     by_run = connection.execute(_OPEN_OF_RUN, {"root": root, "run_id": made.run_id}).scalar_one()
     if is_taken or int(today) >= MOST_A_DAY or int(by_run) >= MOST_OPEN:
-        raise CrowdedError(f"there is no room for {made.name} any more")
+        raise FactsChangedError(f"there is no room for {made.name} any more")
     connection.execute(_INSERT, follow_up_values(made))
     is_pending = made.state == "pending"
     # One of this name that is over leaves its runs; its row begins anew, and so does what it was granted.

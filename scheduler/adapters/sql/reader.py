@@ -32,14 +32,6 @@ T = TypeVar("T")
 
 _LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
 _NEWEST_FIRST = "ORDER BY r.fire_time DESC, r.id DESC"
-_LAST_RUN_OF_EACH = (
-    f"{queries.RUNS} JOIN jobs j ON r.id = (SELECT e.id FROM runs e WHERE e.job = j.name"
-    " AND e.ended_at IS NOT NULL ORDER BY e.ended_at DESC, e.id DESC LIMIT 1) WHERE j.state <> 'removed'"
-)
-_SPENT_BY_JOB = (
-    "SELECT q.job, sum(q.cost_microusd) FROM requests q WHERE q.cost_microusd > 0 AND q.ended_at >= :since"
-    " GROUP BY q.job"
-)
 _MOST_SHOWN = 5
 _MOST_KNOWN = 1000
 
@@ -105,10 +97,6 @@ class Reader:
         """Return all jobs but the removed ones, by name."""
         return self._all(queries.STANDINGS, {}, rows.standing_from)
 
-    def last_runs(self) -> dict[str, Run]:
-        """Return the run of each job that ended last, skipped ones too."""
-        return {run.job: run for run in self._all(_LAST_RUN_OF_EACH, {}, rows.run_from)}
-
     def job_of(self, run_id: str) -> Job:
         """Return the job as it was pinned with a run.
 
@@ -125,11 +113,6 @@ class Reader:
         values = {"job": root_of(job), "since": to_us(day_start(now, tz))}
         microusd, tokens = self._all(queries.SPENT, values, tuple)[0]
         return int(microusd), int(tokens)
-
-    def spend_today(self, now: datetime, tz: str) -> dict[str, int]:
-        """Return what each job has cost since midnight in ``tz``; jobs that cost nothing are left out."""
-        since = to_us(day_start(now, tz))
-        return {row[0]: int(row[1]) for row in self._all(_SPENT_BY_JOB, {"since": since}, tuple)}
 
     # -- runs -------------------------------------------------------------------------------------
     def live_runs(self) -> list[Run]:

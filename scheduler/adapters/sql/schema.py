@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from typing import Literal
 
@@ -71,23 +70,3 @@ def stored_revision(connection: sqlite3.Connection) -> str | None:
         f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name IN ({places})", _ADDED_BY_0002
     ).fetchone()
     return BEFORE_GRANTS if added is None else revision
-
-
-def schema_state(path: str | os.PathLike[str]) -> SchemaState:
-    """Return the state of a database file without changing or creating it.
-
-    Raises:
-        StoreError: the file is there and cannot be read.
-    """
-    from scheduler.adapters.sql.trouble import explain, read_only
-
-    if not os.path.exists(path):
-        return "missing"
-    try:
-        connection = read_only(path)
-        try:
-            return judge(stored_revision(connection))
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise explain(error, os.fspath(path)) from error

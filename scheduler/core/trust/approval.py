@@ -38,10 +38,6 @@ class Approval:
     answered_at: datetime | None = None
     answer: str = ""
 
-    def allows(self, digest: str, now: datetime) -> bool:
-        """Whether it is the consent to the call that has this digest."""
-        return self.state == "approved" and self.digest == digest and now < self.expires_at
-
 
 OUTSIDE = ""
 ALWAYS = "always"

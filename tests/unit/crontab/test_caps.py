@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -88,3 +89,13 @@ def test_a_job_that_was_pinned_before_there_were_caps_on_tokens_is_read() -> Non
 
     values["budget"] = {"run_usd": 1.0, "day_usd": 2.0, "default": False}
     assert job_from_json(values).budget == Budget(1.0, 2.0, default=False)
+
+
+def test_what_only_a_newer_version_knows_of_a_job_is_named_and_kept() -> None:
+    job = Job("x", Manual(), "Hi")
+    newer = json.loads(json.dumps(job_to_json(job))) | {"region": ["eu"], "unknown": 1}
+    newer["budget"]["month_usd"] = 1.5
+    read = job_from_json(newer)
+    assert read.unknown == (("region", '["eu"]'), ("unknown", "1"), ("budget.month_usd", "1.5"))
+    assert replace(read, unknown=()) == job
+    assert job_to_json(read) == newer

@@ -13,8 +13,8 @@ from scheduler.core.checkpoint import Step
 from scheduler.core.conversation import CallState
 from scheduler.core.effect import Effect
 from scheduler.core.run import Move, State
-from scheduler.errors import ConfigError, LostLeaseError, StoreError
-from scheduler.ports.tool import AnyTool, Args, ToolAnswer
+from scheduler.errors import LostLeaseError, StoreError
+from scheduler.ports.tool import Args, ToolAnswer
 from tests.kit.models import call, finish
 from tests.kit.stage import Recorder, Stage, hang, stage
 
@@ -179,18 +179,3 @@ async def test_a_poison_run_is_buried_after_five_crashes(tmp_path: Path) -> None
         assert (run.state, run.reason) == (State.FAILED, "its runner died 5 times")
         slow.then = None
         assert (await s.resume(run_id)).state is State.SUCCEEDED
-
-
-async def test_tools_that_cannot_be_loaded_fail_the_run(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
-
-        def no_tools(_: object) -> dict[str, AnyTool]:
-            raise ConfigError("no tool is called launch")
-
-        object.__setattr__(s.world.kit, "tools_for", no_tools)
-        run = await s.play()
-        assert (run.state, run.reason_code, run.reason) == (
-            State.FAILED,
-            "config",
-            "no tool is called launch",
-        )

@@ -1,0 +1,117 @@
+"""What is missing when an attempt begins parks its run before any cost, and the run goes on by itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scheduler.core.run import State
+from scheduler.tools import registry
+from tests.kit.models import call, sleep
+from tests.kit.stage import Stage, stage
+
+PLUG_IN = """
+from scheduler import tool
+
+@tool(name="chime", description="Chime.", schema={"type": "object", "properties": {}}, effect="pure",
+      reads_private=False, reads_untrusted=False, external=False)
+async def CHIME(args, context):
+    return "ding"
+"""
+
+
+class PlugIn:
+    """A distribution that provides the tool ``chime``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._info = folder / "chime_tools-1.0.dist-info"
+        (folder / "chime_tools.py").write_text(PLUG_IN, encoding="utf-8")
+        self.install()
+
+    def install(self) -> None:
+        """Install it."""
+        self._info.mkdir()
+        (self._info / "METADATA").write_text("Metadata-Version: 2.1\nName: chime-tools\nVersion: 1.0\n")
+        (self._info / "entry_points.txt").write_text(f"[{registry.GROUP}]\nchime = chime_tools:CHIME\n")
+
+    def uninstall(self) -> None:
+        """Uninstall it, and forget it, as a new process would."""
+        shutil.rmtree(self._info)
+        registry.tool.cache_clear()
+
+
+@pytest.fixture
+def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlugIn]:
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    registry.tool.cache_clear()
+    yield PlugIn(site)
+    registry.tool.cache_clear()
+
+
+async def test_a_tool_that_is_missing_at_a_wake_parks_the_run_until_it_is_back(
+    tmp_path: Path, plug_in: PlugIn
+) -> None:
+    async with stage(tmp_path, sleep("1h"), call(("chime", {})), options="tools=chime report=true") as s:
+        run = await s.play()
+        plug_in.uninstall()
+        run = await s.jump(run.id)
+        assert (run.state, run.reason_code) == (State.PARKED, "tool")
+        assert run.reason == "no tool is called chime; install or repair what provides it, or cancel the run"
+        assert run.waiting_for == "the next probe, or a person"
+        await s.world.send_reports()
+        run = await s.jump(run.id)
+        assert (run.state, run.reason_code) == (State.PARKED, "tool"), "it is looked for again"
+        assert (s.model.requests, s.notices()) == (1, [run.reason]), "at no cost, and said once"
+
+        plug_in.install()
+        back_at = s.world.clock.now()
+        run = await s.jump(run.id)
+        assert run.state is State.SUCCEEDED, "it goes on by itself"
+        assert s.results(run.id)["chime"]["content"] == "ding"
+        assert s.world.clock.now() - back_at <= timedelta(minutes=1)
+
+
+def pinned(s: Stage) -> dict[str, Any]:
+    """Return the pinned job of the only run."""
+    with closing(sqlite3.connect(s.world.config.database)) as database:
+        ((text,),) = database.execute("SELECT spec FROM pins").fetchall()
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def pin(s: Stage, values: dict[str, Any]) -> None:
+    """Pin a job as another version would."""
+    with closing(sqlite3.connect(s.world.config.database)) as database, database:
+        database.execute("UPDATE pins SET spec = ?", (json.dumps(values),))
+
+
+async def test_a_run_that_a_newer_version_has_pinned_is_parked_until_that_is_back(tmp_path: Path) -> None:
+    async with stage(tmp_path, sleep("1h")) as s:
+        run = await s.play()
+        known = pinned(s)
+        newer = {**known, "region": ["eu"], "budget": {**known["budget"], "month_usd": 1.5}}
+        pin(s, newer)
+        run = await s.jump(run.id)
+        assert (run.state, run.reason_code) == (State.PARKED, "version")
+        assert run.reason == (
+            "a newer agentcron has pinned what this one does not know: region, budget.month_usd;"
+            " upgrade agentcron"
+        )
+        assert s.model.requests == 1, "what it does not know may be a limit"
+
+        await s.world.store.raise_budget(run.id, s.world.clock.now(), {"run_microusd": 2_000_000})
+        kept = {**newer["budget"], "run_usd": 2.0, "default": False}
+        assert pinned(s) == {**newer, "budget": kept}, "and is still there for the newer one"
+
+        pin(s, known)  # as a version reads it that knows those fields
+        assert (await s.jump(run.id)).state is State.SUCCEEDED, "it goes on by itself"
