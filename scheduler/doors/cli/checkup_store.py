@@ -11,7 +11,7 @@ from scheduler.adapters.sql.audit import Audit
 from scheduler.adapters.sql.schema import TABLES
 from scheduler.adapters.sql.trouble import THROUGH_0002, explain, read_only
 from scheduler.config import Config
-from scheduler.doors.cli.db import database_status
+from scheduler.doors.cli.database import database_status
 from scheduler.doors.cli.finding import Finding, Findings, counted, named
 from scheduler.doors.cli.times import Wall, span
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from scheduler.config import Config
 from scheduler.doors.cli import out
-from scheduler.errors import CannotWorkError, NotFoundError
+from scheduler.doors.cli.database import database_status
+from scheduler.errors import NotFoundError
 
 
 @click.group("db", short_help="Look after the database.")
@@ -76,37 +75,3 @@ def upgrade_command(config: Config) -> None:
 
     changed = upgrade(config.database)
     out.say("the database was upgraded" if changed else "the database is up to date")
-
-
-def database_status(config: Config) -> dict[str, Any]:
-    """Return where the database is, its size and its schema, without changing it.
-
-    Raises:
-        StoreError: it is there and cannot be read.
-    """
-    import sqlite3
-
-    from scheduler.adapters.sql.schema import HEAD, judge, stored_revision
-    from scheduler.adapters.sql.trouble import explain, read_only
-
-    path = config.database
-    revision, size = None, None
-    if path.exists():
-        try:
-            size = path.stat().st_size
-            connection = read_only(path)
-            try:
-                revision = stored_revision(connection)
-            finally:
-                connection.close()
-        except OSError as error:
-            raise CannotWorkError(f"the database {path} cannot be read: {error.strerror}") from error
-        except sqlite3.Error as error:
-            raise explain(error, str(path)) from error
-    return {
-        "path": str(path),
-        "state": judge(revision),
-        "revision": revision,
-        "head": HEAD,
-        "size_bytes": size,
-    }
