@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from scheduler.adapters.workdirs import passed
 from scheduler.core.job import Job
-from scheduler.core.redact import LEAST_CHARS, Redactor
-from scheduler.core.suggest import did_you_mean
+from scheduler.core.text.redact import LEAST_CHARS, Redactor
+from scheduler.core.text.suggest import did_you_mean
 from scheduler.errors import ToolFault
 
 T = TypeVar("T")

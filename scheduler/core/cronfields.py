@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeVar
 
-from scheduler.core.hashing import stable_hash
-from scheduler.core.suggest import nearest
+from scheduler.core.text.hashing import stable_hash
+from scheduler.core.text.suggest import nearest
 
 MAX_LENGTH = 256
 MINUTE, HOUR, DAY, MONTH, WEEKDAY = range(5)

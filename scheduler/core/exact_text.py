@@ -7,7 +7,7 @@ import re
 from typing import Any
 from unicodedata import category
 
-from scheduler.core.safe_text import safe_text
+from scheduler.core.text.safe import safe_text
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 # Blanks but U+0020; marks that stand on the character before them, or choose how it is drawn.

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from scheduler.core.suggest import nearest
+from scheduler.core.text.suggest import nearest
 from scheduler.errors import ConfigError
 
 DAY_SECONDS = 86_400

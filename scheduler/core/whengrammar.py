@@ -22,7 +22,7 @@ from typing import Literal
 
 from scheduler.core.durations import UNITS, Duration, read_duration
 from scheduler.core.instants import nearest_zones
-from scheduler.core.suggest import nearest
+from scheduler.core.text.suggest import nearest
 from scheduler.errors import WhenCode
 
 MAX_LENGTH = 100

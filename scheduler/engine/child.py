@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from scheduler.core.capped import MOST_OUTPUT_BYTES
+from scheduler.core.text.capped import MOST_OUTPUT_BYTES
 from scheduler.errors import CannotWorkError
 
 GRACE_SECONDS = 2.0

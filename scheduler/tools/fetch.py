@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from scheduler.core.addresses import Address, IPAddress, host_granted, may_reach, parse
-from scheduler.core.capped import MOST_OUTPUT_BYTES, sendable
 from scheduler.core.effect import Effect
+from scheduler.core.text.capped import MOST_OUTPUT_BYTES, sendable
 from scheduler.engine.beneath import overwrite
 from scheduler.engine.confined import confine, refuse_special
 from scheduler.errors import ToolFault

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.core.run import Run, State
-from scheduler.core.safe_text import safe_text
+from scheduler.core.text.safe import safe_text
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.judge import Allow
 from scheduler.core.trust.seen import Declared

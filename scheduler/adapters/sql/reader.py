@@ -24,7 +24,7 @@ from scheduler.core.follow_up import root_of
 from scheduler.core.job import Job
 from scheduler.core.run import LIVE, Run
 from scheduler.core.standing import RunnerInfo, Standing
-from scheduler.core.suggest import nearest
+from scheduler.core.text.suggest import nearest
 from scheduler.core.wakeup import WakeUp
 from scheduler.errors import NotFoundError
 

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from scheduler.core.cronslots import CronSlots
-from scheduler.core.crontab.english import listed
 from scheduler.core.dst import Shift, shift_at
 from scheduler.core.instants import zone
+from scheduler.core.text.english import listed
 from scheduler.core.trigger import At, CronTrigger, Trigger
 
 _DAYS_PER_MONTH = 31

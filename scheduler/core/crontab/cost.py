@@ -9,9 +9,9 @@ from math import ceil
 
 from scheduler.core.cronfields import HOUR, MINUTE
 from scheduler.core.cronslots import expand
-from scheduler.core.crontab.english import counted
 from scheduler.core.instants import DAY_SECONDS
 from scheduler.core.job import Job
+from scheduler.core.text.english import counted
 from scheduler.core.trigger import At, CronTrigger, Every
 
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 from scheduler.core.cronfields import DAY, HOUR, MINUTE, MONTH, WEEKDAY, DayRule, Reading
 from scheduler.core.cronslots import expand
 from scheduler.core.crontab.clockchange import dst_notes as dst_notes
-from scheduler.core.crontab.english import MONTHS, WEEKDAYS, counted, even_step, listed, ordinal, ranged
 from scheduler.core.durations import write_duration
 from scheduler.core.instants import DAY_SECONDS, zone
+from scheduler.core.text.english import MONTHS, WEEKDAYS, counted, even_step, listed, ordinal, ranged
 from scheduler.core.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
 
 _MOST_TIMES = 6

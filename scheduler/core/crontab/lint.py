@@ -15,11 +15,11 @@ from scheduler.core.cronfields import DAY, HOUR, MINUTE, MONTH, MONTH_DAYS, WEEK
 from scheduler.core.cronslots import expand
 from scheduler.core.crontab.clockchange import dst_notes
 from scheduler.core.crontab.cost import fires_per_day
-from scheduler.core.crontab.english import MONTHS, listed
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.source import Span
 from scheduler.core.crontab.table import Place, Table
 from scheduler.core.job import Budget, Job
+from scheduler.core.text.english import MONTHS, listed
 from scheduler.core.trigger import At, CronTrigger
 
 CROWD_JOBS = 5

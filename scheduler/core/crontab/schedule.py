@@ -14,7 +14,7 @@ from scheduler.core.crontab.source import Span
 from scheduler.core.dst import settle
 from scheduler.core.instants import zone
 from scheduler.core.job import DayFields, Dst
-from scheduler.core.suggest import did_you_mean
+from scheduler.core.text.suggest import did_you_mean
 from scheduler.core.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
 from scheduler.errors import ConfigError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from scheduler.core.safe_text import cells, safe_text
+from scheduler.core.text.safe import cells, safe_text
 
 WIDTH = 80
 

@@ -11,7 +11,7 @@ import click
 
 from scheduler.core.conversation import Block, Message
 from scheduler.core.run import State
-from scheduler.core.safe_text import safe_text
+from scheduler.core.text.safe import safe_text
 from scheduler.doors.cli.fold import WIDTH, cut, fold
 
 POLL_SECONDS = 0.2

@@ -6,7 +6,7 @@ from scheduler.config import Config
 from scheduler.core.follow_up import is_follow_up, root_of
 from scheduler.core.job import Job
 from scheduler.core.standing import StandingOrders
-from scheduler.core.suggest import did_you_mean
+from scheduler.core.text.suggest import did_you_mean
 from scheduler.errors import NotFoundError, RefusedError
 
 PATIENCE_SECONDS = 3.0

@@ -8,7 +8,7 @@ import sys
 from typing import TextIO
 
 from scheduler.core.instants import to_iso
-from scheduler.core.safe_text import safe_text
+from scheduler.core.text.safe import safe_text
 
 _FIELDS = (
     *(

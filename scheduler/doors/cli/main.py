@@ -79,7 +79,7 @@ class Verbs(click.Group):
         """Find the verb, or say which one was probably meant."""
         known = ctx.resilient_parsing or not args or args[0] in VERBS or args[0].startswith("-")
         if not known:
-            from scheduler.core.suggest import did_you_mean
+            from scheduler.core.text.suggest import did_you_mean
 
             near = did_you_mean(args[0], VERBS)
             raise UsageError(

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from scheduler.core.safe_text import cells, safe_text
+from scheduler.core.text.safe import cells, safe_text
 
 
 def complain(message: str, help: str = "") -> None:

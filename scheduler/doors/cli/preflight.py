@@ -11,7 +11,7 @@ from scheduler.config import Config
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.table import Table
 from scheduler.core.job import Job
-from scheduler.core.suggest import did_you_mean
+from scheduler.core.text.suggest import did_you_mean
 from scheduler.core.trust.policy import BUILT_IN, Profile
 from scheduler.errors import AgentcronError
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.crontab.english import counted
+from scheduler.core.text.english import counted
 from scheduler.doors.cli.jobs import PATIENCE_SECONDS, read_orders
 from scheduler.doors.cli.out import hint, print_json, say, size
 from scheduler.errors import ConfigError, NotFoundError, RefusedError, UsageError

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.crontab.english import counted
+from scheduler.core.text.english import counted
 from scheduler.doors.cli.follow import progress
 from scheduler.doors.cli.halted import hint_if_halted
 from scheduler.doors.cli.logs import start_logging

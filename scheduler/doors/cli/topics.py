@@ -6,7 +6,7 @@ from importlib import resources
 
 import click
 
-from scheduler.core.suggest import did_you_mean
+from scheduler.core.text.suggest import did_you_mean
 from scheduler.doors.cli import out
 from scheduler.errors import NotFoundError
 

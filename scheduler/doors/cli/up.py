@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduler.config import Config
-from scheduler.core.crontab.english import counted
 from scheduler.core.standing import LoadReport, StandingOrders
+from scheduler.core.text.english import counted
 from scheduler.doors.cli.linting import keyless_jobs
 from scheduler.doors.cli.logs import start_logging
 from scheduler.doors.cli.out import hint, say

@@ -294,7 +294,7 @@ def find_standing(facts: Facts, name: str) -> Standing:
     for standing in facts.standings:
         if standing.name == name:
             return standing
-    from scheduler.core.suggest import did_you_mean
+    from scheduler.core.text.suggest import did_you_mean
 
     near = did_you_mean(name, [standing.name for standing in facts.standings])
     count = len(facts.standings)

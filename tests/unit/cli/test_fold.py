@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.safe_text import cells, safe_text
+from scheduler.core.text.safe import cells, safe_text
 from scheduler.doors.cli.fold import cut, fold
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from scheduler.core.safe_text import cells
+from scheduler.core.text.safe import cells
 from scheduler.core.when import parse_when
 from scheduler.doors.cli.main import VERBS, cli
 from scheduler.doors.cli.topics import TOPICS, topic_text
