@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 from scheduler.core.conversation import Usage
-from scheduler.core.instants import zone
+from scheduler.core.time.instants import zone
 from scheduler.errors import ConfigError
 
 ASSUMED_USD_PER_MILLION_TOKENS = 15

@@ -22,11 +22,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal
 
-from scheduler.core.instants import as_utc, describe_seconds, to_iso
 from scheduler.core.job import Job
 from scheduler.core.restored import CODE, Restored
 from scheduler.core.text.hashing import stable_hash
-from scheduler.core.trigger import At, Trigger
+from scheduler.core.time.instants import as_utc, describe_seconds, to_iso
+from scheduler.core.time.trigger import At, Trigger
 
 GRACE_SECONDS = 60
 """A fire that is late by no more than this is on time."""

@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 
-from scheduler.core.dst import Dst
-from scheduler.core.instants import describe_seconds, from_iso, to_iso, zone
 from scheduler.core.job import DEFAULT_TOOLS, Job, job_to_json
 from scheduler.core.record import canonical, digest
 from scheduler.core.run import Run
-from scheduler.core.trigger import At, CronTrigger, Every, Trigger
-from scheduler.core.when import parse_when
+from scheduler.core.time.dst import Dst
+from scheduler.core.time.instants import describe_seconds, from_iso, to_iso, zone
+from scheduler.core.time.trigger import At, CronTrigger, Every, Trigger
+from scheduler.core.time.when import parse_when
 from scheduler.errors import ConfigError, RefusedError, WhenError
 
 SEPARATOR = "/"

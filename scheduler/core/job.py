@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from scheduler.core.trigger import Trigger, trigger_from_json
+from scheduler.core.time.trigger import Trigger, trigger_from_json
 
 Overlap = Literal["skip", "queue", "replace", "allow"]
 CatchUp = Literal["skip", "latest", "all"]

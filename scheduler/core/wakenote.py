@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from scheduler.core.checkpoint import Checkpoint
-from scheduler.core.instants import describe_seconds, zone
+from scheduler.core.time.instants import describe_seconds, zone
 from scheduler.core.turn import Limits, usd
 from scheduler.core.wakeup import Waking, Woken
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from scheduler.core.clocks import Jump, jump_between, jump_since
-from scheduler.core.instants import describe_seconds, to_iso
+from scheduler.core.time.clocks import Jump, jump_between, jump_since
+from scheduler.core.time.instants import describe_seconds, to_iso
 from scheduler.ports.clock import Clock
 from scheduler.ports.store import Store
 

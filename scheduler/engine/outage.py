@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from scheduler.core.instants import describe_seconds
+from scheduler.core.time.instants import describe_seconds
 from scheduler.errors import StoreError
 from scheduler.ports.clock import Clock
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from scheduler.core.instants import to_iso
+from scheduler.core.time.instants import to_iso
 from scheduler.engine.kit import Kit
 
 log = logging.getLogger("agentcron")

@@ -17,7 +17,7 @@ from scheduler.core.job import Job
 from scheduler.core.lease import Lease
 from scheduler.core.run import Move
 from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
-from scheduler.core.trigger import Reboot
+from scheduler.core.time.trigger import Reboot
 from scheduler.engine.clockwatch import Clockwatch
 from scheduler.engine.commits import Progress
 from scheduler.engine.executor import Executor

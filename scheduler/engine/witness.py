@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from scheduler.core.checkpoint import Checkpoint, Step
-from scheduler.core.instants import to_iso
 from scheduler.core.lease import Lease
 from scheduler.core.run import Move, Run, State, transition
 from scheduler.core.text.safe import safe_text
+from scheduler.core.time.instants import to_iso
 from scheduler.core.turn import usd
 from scheduler.core.wakeup import Waking
 from scheduler.ports.observer import Moved, Observer

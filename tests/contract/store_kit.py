@@ -21,7 +21,7 @@ from scheduler.core.job import Job
 from scheduler.core.lease import Lease
 from scheduler.core.run import Move, Run
 from scheduler.core.standing import BrokenJob, LoadReport, StandingOrders
-from scheduler.core.trigger import CronTrigger, Manual, Trigger
+from scheduler.core.time.trigger import CronTrigger, Manual, Trigger
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.ports.store import Store
 

@@ -15,7 +15,7 @@ from scheduler.core.firing import Decision, Fire, FireFacts
 from scheduler.core.job import Job
 from scheduler.core.run import Move, State
 from scheduler.core.standing import BrokenJob, Standing
-from scheduler.core.trigger import At, CronTrigger
+from scheduler.core.time.trigger import At, CronTrigger
 from scheduler.errors import NotFoundError, RefusedError
 from tests.contract.store_kit import MANUAL, NOON, Bench, answered, at, make_job, message, sent, sleep
 

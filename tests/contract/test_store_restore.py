@@ -14,7 +14,7 @@ from scheduler.core.checkpoint import Notice, Step
 from scheduler.core.conversation import CallState
 from scheduler.core.firing import decide_reboot
 from scheduler.core.run import Move, State
-from scheduler.core.trigger import At, Reboot
+from scheduler.core.time.trigger import At, Reboot
 from scheduler.core.trust.approval import Approval
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.errors import RefusedError

@@ -21,7 +21,7 @@ from scheduler.core.checkpoint import Step
 from scheduler.core.conversation import Message
 from scheduler.core.job import Job
 from scheduler.core.run import Move, State
-from scheduler.core.trigger import Manual
+from scheduler.core.time.trigger import Manual
 from scheduler.errors import StoreError
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

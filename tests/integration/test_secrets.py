@@ -19,7 +19,7 @@ from scheduler.app import open_app
 from scheduler.config import load
 from scheduler.core.job import Job, job_from_json, job_to_json
 from scheduler.core.run import State
-from scheduler.core.trigger import Manual
+from scheduler.core.time.trigger import Manual
 from scheduler.doors.cli.logs import JsonLines, TextLines
 from scheduler.errors import ToolFault
 from scheduler.ports.model import Ask, Reply

@@ -11,7 +11,7 @@ from scheduler.core.conversation import Call, CallState, Message
 from scheduler.core.effect import Effect
 from scheduler.core.job import Job
 from scheduler.core.run import Run, State
-from scheduler.core.trigger import Manual
+from scheduler.core.time.trigger import Manual
 from scheduler.core.turn import Limits
 from scheduler.core.wakeup import Waking, Woken
 

@@ -23,7 +23,7 @@ from scheduler.core.firing import (
     first_fire,
 )
 from scheduler.core.job import CatchUp, Job, Overlap
-from scheduler.core.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
+from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
 
 NINE = datetime(2026, 11, 23, 9, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scheduler.core.firing import FireFacts, decide
 from scheduler.core.job import CatchUp
 from scheduler.core.restored import Restored
-from scheduler.core.trigger import At
+from scheduler.core.time.trigger import At
 from tests.unit.test_firing import DAY, HOUR, MINUTE, NINE, SECOND, job
 
 

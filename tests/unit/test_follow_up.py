@@ -24,7 +24,7 @@ from scheduler.core.follow_up import (
 )
 from scheduler.core.job import DEFAULT_TOOLS, Budget, Job, job_from_json, job_to_json
 from scheduler.core.run import Run, State
-from scheduler.core.trigger import At, CronTrigger, Every, Manual
+from scheduler.core.time.trigger import At, CronTrigger, Every, Manual
 from scheduler.errors import RefusedError
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday

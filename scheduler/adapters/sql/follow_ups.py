@@ -28,9 +28,9 @@ from scheduler.core.follow_up import (
     root_of,
     slot_within,
 )
-from scheduler.core.instants import to_iso
 from scheduler.core.job import Job
 from scheduler.core.record import digest
+from scheduler.core.time.instants import to_iso
 from scheduler.errors import FactsChangedError, NotFoundError, RefusedError
 
 PENDING = "a person must confirm it: agentcron confirm"

@@ -10,7 +10,7 @@ from sqlalchemy import insert, text
 from scheduler.adapters.sql import records, tables
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import maybe_from_us, to_us
-from scheduler.core.clocks import Jump
+from scheduler.core.time.clocks import Jump
 
 _INSERT = insert(tables.jumps)
 

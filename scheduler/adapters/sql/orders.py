@@ -15,10 +15,10 @@ from scheduler.adapters.sql.rows import dump, job_text, maybe_us, slots_text, to
 from scheduler.adapters.sql.statements import INSERT_JOB, live
 from scheduler.core.firing import first_fire
 from scheduler.core.follow_up import is_follow_up
-from scheduler.core.instants import to_iso
 from scheduler.core.job import Job
 from scheduler.core.standing import BrokenJob, LoadReport, StandingOrders
-from scheduler.core.trigger import At
+from scheduler.core.time.instants import to_iso
+from scheduler.core.time.trigger import At
 
 _STORED = text("SELECT name, state, slots, spec, paused_reason, problem FROM jobs")
 

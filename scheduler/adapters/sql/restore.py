@@ -36,10 +36,10 @@ from scheduler.adapters.sql.statements import (
     sources,
 )
 from scheduler.core.firing import decide
-from scheduler.core.instants import to_iso
 from scheduler.core.record import Head
 from scheduler.core.restored import CODE, Restored
 from scheduler.core.run import Move, transition
+from scheduler.core.time.instants import to_iso
 from scheduler.core.wakeup import Waking, Woken
 from scheduler.ports.store import Restoration
 

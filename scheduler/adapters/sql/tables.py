@@ -13,10 +13,10 @@ from typing import Any, get_args
 from sqlalchemy import BigInteger, CheckConstraint, Index, MetaData, Text, text
 from sqlmodel import Field, SQLModel
 
-from scheduler.core.clocks import JumpKind
 from scheduler.core.conversation import CallState
 from scheduler.core.effect import Effect
 from scheduler.core.run import State
+from scheduler.core.time.clocks import JumpKind
 from scheduler.core.trust.approval import ApprovalState
 from scheduler.core.wakeup import Waking
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from scheduler.core.addresses import host_granted, parse
 from scheduler.core.exact_text import exact_name, exact_text
-from scheduler.core.instants import from_iso, to_iso
+from scheduler.core.time.instants import from_iso, to_iso
 from scheduler.errors import ToolFault
 
 # No sign that a shell reads, no quote, no control character: a star must not stretch over ``; rm -rf``.

@@ -28,7 +28,7 @@ def backup_command(config: Config, file: Path, force: bool, as_json: bool) -> No
         raise UsageError("FILE is empty", help="name a file, for example agentcron.backup")
     from scheduler.adapters.sql.backup import back_up
     from scheduler.adapters.system import now
-    from scheduler.core.instants import to_iso
+    from scheduler.core.time.instants import to_iso
 
     target = Path(file.expanduser().absolute())
     if config.database.exists() and config.database.stat().st_size > _LARGE_BYTES:

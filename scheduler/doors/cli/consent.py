@@ -8,7 +8,7 @@ import click
 
 from scheduler.config import Config
 from scheduler.core.exact_text import exact_name, exact_text
-from scheduler.core.instants import describe_seconds
+from scheduler.core.time.instants import describe_seconds
 from scheduler.core.trust.approval import Approval
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import WIDTH, broken, fold

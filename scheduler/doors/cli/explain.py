@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from scheduler.core.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
+from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import fold
 from scheduler.doors.cli.times import Wall, wall

@@ -7,8 +7,8 @@ import logging
 import sys
 from typing import TextIO
 
-from scheduler.core.instants import to_iso
 from scheduler.core.text.safe import safe_text
+from scheduler.core.time.instants import to_iso
 
 _FIELDS = (
     *(

@@ -167,7 +167,7 @@ class _Timeline:
 def _clock_notes(jobs: Sequence[Job | None], start: datetime, until: datetime, only: str | None) -> list[str]:
     """Say which clock changes meet the shown fires; for a single job also the next one of the year."""
     from scheduler.core.crontab.clockchange import changes
-    from scheduler.core.trigger import CronTrigger
+    from scheduler.core.time.trigger import CronTrigger
 
     notes = []
     for job in {job.name: job for job in jobs if job is not None}.values():

@@ -43,7 +43,7 @@ def has_colour() -> bool:
 
 def iso(instant: datetime | None) -> str | None:
     """Return an instant for JSON: UTC with Z, or None."""
-    from scheduler.core.instants import to_iso
+    from scheduler.core.time.instants import to_iso
 
     return None if instant is None else to_iso(instant)
 

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.instants import to_iso
 from scheduler.core.text.english import counted
+from scheduler.core.time.instants import to_iso
 from scheduler.doors.cli.out import print_json, quoted, say, size
 from scheduler.errors import NotFoundError, RefusedError, UsageError
 

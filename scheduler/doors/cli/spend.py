@@ -95,7 +95,7 @@ def spend_command(config: Config, by: str, since: str, as_json: bool) -> None:
 
 
 def _start(clock: Wall, since: str) -> datetime:
-    from scheduler.core.durations import parse_duration
+    from scheduler.core.time.durations import parse_duration
 
     try:
         return clock.now - timedelta(seconds=parse_duration(since))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from scheduler.core.instants import as_utc, zone
+from scheduler.core.time.instants import as_utc, zone
 from scheduler.errors import AgentcronError, UsageError
 
 _DAY_SECONDS = 86_400
@@ -118,7 +118,7 @@ class Wall:
         return None
 
     def _settled(self, wall: datetime) -> datetime:
-        from scheduler.core.dst import settle
+        from scheduler.core.time.dst import settle
 
         return settle(wall, self.zone)
 

@@ -13,7 +13,7 @@ from scheduler.core.lease import SUSPECT_CRASHES
 from scheduler.core.restored import CODE
 from scheduler.core.run import Run, State
 from scheduler.core.standing import RunnerInfo, Standing
-from scheduler.core.trigger import CronTrigger, Manual, Reboot
+from scheduler.core.time.trigger import CronTrigger, Manual, Reboot
 from scheduler.core.turn import usd
 from scheduler.doors.cli.absence import Absence, as_sentence
 from scheduler.doors.cli.goon import go_on
@@ -299,9 +299,9 @@ def _no_slot(case: Case, job: Job, when: datetime) -> Verdict:
 
 def field_matches(trigger: CronTrigger, when: datetime) -> tuple[FieldMatch, ...]:
     """Return for each of the five fields what the instant has and whether the field allows it."""
-    from scheduler.core.cronfields import ALIASES, DAY, FIELDS, WEEKDAY
-    from scheduler.core.cronslots import expand, month_length, rule_day
-    from scheduler.core.instants import zone
+    from scheduler.core.time.fields import ALIASES, DAY, FIELDS, WEEKDAY
+    from scheduler.core.time.instants import zone
+    from scheduler.core.time.slots import expand, month_length, rule_day
 
     wall = when.astimezone(zone(trigger.tz))
     weekday = wall.isoweekday() % 7

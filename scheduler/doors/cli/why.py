@@ -11,10 +11,10 @@ import click
 from scheduler.config import Config
 from scheduler.core.budget import day_start
 from scheduler.core.follow_up import root_of
-from scheduler.core.instants import from_iso
 from scheduler.core.job import Job
 from scheduler.core.standing import Standing
-from scheduler.core.trigger import CronTrigger
+from scheduler.core.time.instants import from_iso
+from scheduler.core.time.trigger import CronTrigger
 from scheduler.core.turn import usd
 from scheduler.doors.cli import out
 from scheduler.doors.cli.absence import Absence

@@ -12,7 +12,7 @@ import pytest
 from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.sql import tables
 from scheduler.adapters.sql.schema import TABLES
-from scheduler.core.clocks import Jump
+from scheduler.core.time.clocks import Jump
 from scheduler.doors.cli import checkup_store
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.world import World

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from scheduler.core.text.safe import cells
-from scheduler.core.when import parse_when
+from scheduler.core.time.when import parse_when
 from scheduler.doors.cli.main import VERBS, cli
 from scheduler.doors.cli.topics import TOPICS, topic_text
 from scheduler.errors import WhenError

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scheduler.core.instants import zone
+from scheduler.core.time.instants import zone
 from scheduler.doors.cli.times import Wall, away, span
 from scheduler.errors import UsageError
 

@@ -10,7 +10,7 @@ import pytest
 
 from scheduler.core.crontab.load import Table
 from scheduler.core.job import Budget, Job
-from scheduler.core.trigger import At, CronTrigger, Every, Manual, Reboot
+from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot
 
 Read = Callable[..., Table]
 

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from scheduler.core import dst as clocks
-from scheduler.core.cronfields import Reading, read_expression
-from scheduler.core.cronslots import CronSlots
-from scheduler.core.dst import Dst
-from scheduler.core.instants import as_utc, zone
+from scheduler.core.time import dst as clocks
+from scheduler.core.time.dst import Dst
+from scheduler.core.time.fields import Reading, read_expression
+from scheduler.core.time.instants import as_utc, zone
+from scheduler.core.time.slots import CronSlots
 from scheduler.errors import ConfigError
 
 DayFields = Literal["or", "and"]

@@ -10,10 +10,10 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from scheduler.core.dst import settle
-from scheduler.core.durations import Duration, parse_duration
-from scheduler.core.instants import as_utc, describe_seconds, nearest_zones, zone
-from scheduler.core.whengrammar import OnClock, Refusal, read_when
+from scheduler.core.time.dst import settle
+from scheduler.core.time.durations import Duration, parse_duration
+from scheduler.core.time.instants import as_utc, describe_seconds, nearest_zones, zone
+from scheduler.core.time.when_grammar import OnClock, Refusal, read_when
 from scheduler.errors import ConfigError, WhenError
 
 __all__ = ["echo", "parse_duration", "parse_when"]

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Union, cast
 
-from scheduler.core.cron import Cron, DayFields
-from scheduler.core.dst import Dst, settle
-from scheduler.core.durations import MAX_DURATION_SECONDS, parse_duration, write_duration
-from scheduler.core.instants import as_utc, from_iso, to_iso, zone
 from scheduler.core.text.hashing import stable_hash
+from scheduler.core.time.cron import Cron, DayFields
+from scheduler.core.time.dst import Dst, settle
+from scheduler.core.time.durations import MAX_DURATION_SECONDS, parse_duration, write_duration
+from scheduler.core.time.instants import as_utc, from_iso, to_iso, zone
 from scheduler.errors import ConfigError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

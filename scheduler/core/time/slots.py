@@ -14,7 +14,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Literal
 
-from scheduler.core.cronfields import FIELDS, DayRule, Reading
+from scheduler.core.time.fields import FIELDS, DayRule, Reading
 
 HORIZON_YEARS = 100
 """How far a search goes before it says "never": 29 February on a Monday can be 40 years away."""

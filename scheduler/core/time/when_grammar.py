@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta, timezone
 from typing import Literal
 
-from scheduler.core.durations import UNITS, Duration, read_duration
-from scheduler.core.instants import nearest_zones
 from scheduler.core.text.suggest import nearest
+from scheduler.core.time.durations import UNITS, Duration, read_duration
+from scheduler.core.time.instants import nearest_zones
 from scheduler.errors import WhenCode
 
 MAX_LENGTH = 100

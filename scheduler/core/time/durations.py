@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from scheduler.core.instants import DAY_SECONDS
+from scheduler.core.time.instants import DAY_SECONDS
 from scheduler.errors import ConfigError
 
 MAX_DURATION_SECONDS = 366 * DAY_SECONDS
