@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
-from scheduler.core.effect import Effect
+from scheduler.core.trust.effect import Effect
 
 Block: TypeAlias = Mapping[str, Any]
 """One content block in the API's own JSON form; never altered after it was stored."""

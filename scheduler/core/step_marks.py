@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from scheduler.core.checkpoint import Step
 from scheduler.core.conversation import Call
-from scheduler.core.trust.seen import Declared, marks_of_calls, marks_of_label
+from scheduler.core.trust.marks import Declared, marks_of_calls, marks_of_label
 
 
 def marks_of_step(step: Step, calls: Iterable[Call], tools: Mapping[str, Declared]) -> frozenset[str]:

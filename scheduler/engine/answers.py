@@ -10,7 +10,7 @@ from typing import Any
 from scheduler.core.checkpoint import CallResult, Checkpoint, Frame, Notice, Step
 from scheduler.core.conversation import Call, CallState, Message
 from scheduler.core.run import Move
-from scheduler.core.trust import seen
+from scheduler.core.trust import marks as seen
 from scheduler.core.turn import Finish, Limits
 from scheduler.core.wakenote import CONTINUE_NOTE, begin_note, order_note, resume_note, wake_note
 from scheduler.core.wakeup import Waking, Woken

@@ -10,7 +10,7 @@ from scheduler.core.arguments import wrong_arguments
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import Call, CallState
 from scheduler.core.run import Move
-from scheduler.core.trust import seen
+from scheduler.core.trust import marks as seen
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.engine.answers import answer_message, notices
 from scheduler.engine.follow_ups import LIMITS, NOT_FOR_LATER, Book, ForLater

@@ -9,10 +9,10 @@ from datetime import timedelta
 from scheduler.core.budget import day_start
 from scheduler.core.checkpoint import CallResult, Checkpoint
 from scheduler.core.conversation import Call, CallState
-from scheduler.core.effect import Effect
 from scheduler.core.follow_up import root_of
-from scheduler.core.trust import seen
+from scheduler.core.trust import marks as seen
 from scheduler.core.trust.approval import ALWAYS, OUTSIDE, Approval, ApprovalState, Share, Used, digest
+from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.grant import Grant, host_of
 from scheduler.core.trust.judge import RULE_OF_TWO, Allow, Ask, Facts, Refuse, judge
 from scheduler.core.trust.policy import Profile

@@ -16,7 +16,7 @@ from scheduler.core.conversation import Call, CallState, Request
 from scheduler.core.retry import BackOff, after_fault
 from scheduler.core.run import Move, State
 from scheduler.core.step_marks import marks_of_step
-from scheduler.core.trust import seen
+from scheduler.core.trust import marks as seen
 from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step, part
 from scheduler.core.wakeup import Waking
 from scheduler.core.window import latest_cut

@@ -8,7 +8,7 @@ from scheduler.core.budget import day_start
 from scheduler.core.checkpoint import CallResult, Checkpoint
 from scheduler.core.conversation import Call, CallState
 from scheduler.core.follow_up import SEPARATOR, Family, FollowUp, draft, root_of
-from scheduler.core.trust import seen
+from scheduler.core.trust import marks as seen
 from scheduler.core.wakenote import local
 from scheduler.engine.dispatch import profiles_of
 from scheduler.engine.kit import Kit

@@ -10,9 +10,9 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from scheduler.core.budget import DayCap, assumed_microusd, day_start
 from scheduler.core.checkpoint import Checkpoint, Step
 from scheduler.core.conversation import Call, CallState, Message, Request, Usage
-from scheduler.core.effect import Effect, call_key
 from scheduler.core.request_size import worst_usage
 from scheduler.core.retry import BLIP_TRIES, blip_seconds, is_blip
+from scheduler.core.trust.effect import Effect, call_key
 from scheduler.core.window import as_params
 from scheduler.engine.commits import Progress
 from scheduler.engine.kit import Kit, Toolbox

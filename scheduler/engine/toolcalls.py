@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from scheduler.core.arguments import wrong_arguments
 from scheduler.core.checkpoint import CallResult, Step
 from scheduler.core.conversation import Block, Call, CallState
-from scheduler.core.effect import Effect
 from scheduler.core.text.capped import MOST_OUTPUT_BYTES, capped, sendable_json
-from scheduler.core.trust import seen
+from scheduler.core.trust import marks as seen
+from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.judge import Facts
 from scheduler.engine.commits import Progress
 from scheduler.engine.dispatch import Docket, Reach, facts, hear, recounted, stains

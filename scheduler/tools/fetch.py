@@ -22,9 +22,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from scheduler.core.addresses import Address, IPAddress, host_granted, may_reach, parse
-from scheduler.core.effect import Effect
 from scheduler.core.text.capped import MOST_OUTPUT_BYTES, sendable
+from scheduler.core.trust.addresses import Address, IPAddress, host_granted, may_reach, parse
+from scheduler.core.trust.effect import Effect
 from scheduler.engine.beneath import overwrite
 from scheduler.engine.confined import confine, refuse_special
 from scheduler.errors import ToolFault

@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from scheduler.core.effect import Effect
 from scheduler.core.text.capped import capped, sendable
+from scheduler.core.trust.effect import Effect
 from scheduler.engine.beneath import opened, overwrite
 from scheduler.engine.confined import confine, refuse_special
 from scheduler.errors import ToolFault

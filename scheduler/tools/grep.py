@@ -7,8 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
-from scheduler.core.effect import Effect
 from scheduler.core.text.capped import capped
+from scheduler.core.trust.effect import Effect
 from scheduler.engine.child import ChildResult, run_child
 from scheduler.engine.confined import confine, refuse_special
 from scheduler.engine.sandbox import sandboxed

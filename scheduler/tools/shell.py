@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 
-from scheduler.core.effect import Effect
 from scheduler.core.text.capped import MOST_OUTPUT_BYTES, capped
+from scheduler.core.trust.effect import Effect
 from scheduler.engine.child import ChildResult
 from scheduler.engine.confined import root_of
 from scheduler.engine.sandbox import run_sandboxed, sandbox_env, sandboxed

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from scheduler.core.checkpoint import CallResult, Checkpoint, Notice, Step
 from scheduler.core.conversation import CallState, Message, Request, RequestState
-from scheduler.core.effect import Effect
 from scheduler.core.run import LIVE, Move, State
+from scheduler.core.trust.effect import Effect
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.errors import LostLeaseError
 from tests.contract.store_kit import (

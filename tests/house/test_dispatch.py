@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from scheduler import tool
-from scheduler.core.effect import Effect
+from scheduler.core.trust.effect import Effect
 from scheduler.ports.tool import Args, ToolContext
 from tests.house.tree import parsed, python_files
 

@@ -22,7 +22,7 @@ from scheduler.core.run import Run, State
 from scheduler.core.text.safe import safe_text
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.judge import Allow
-from scheduler.core.trust.seen import Declared
+from scheduler.core.trust.marks import Declared
 from scheduler.doors.cli.logs import JsonLines, TextLines
 from scheduler.doors.cli.main import _status
 from scheduler.testing.obedient import orders_in

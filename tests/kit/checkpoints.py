@@ -8,10 +8,10 @@ from typing import Any
 
 from scheduler.core.checkpoint import Checkpoint
 from scheduler.core.conversation import Call, CallState, Message
-from scheduler.core.effect import Effect
 from scheduler.core.job import Job
 from scheduler.core.run import Run, State
 from scheduler.core.time.trigger import Manual
+from scheduler.core.trust.effect import Effect
 from scheduler.core.turn import Limits
 from scheduler.core.wakeup import Waking, Woken
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.core.conversation import Attempt, Call, Message, Request
-from scheduler.core.effect import Effect
 from scheduler.core.run import Run, State
+from scheduler.core.trust.effect import Effect
 from scheduler.core.wakeup import WakeUp
 from scheduler.engine.settings import Settings
 from scheduler.ports.tool import AnyTool, Args, FunctionTool, Probe, ToolAnswer, ToolContext, tool

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from scheduler.core.checkpoint import Step
 from scheduler.core.conversation import Call, Message
-from scheduler.core.effect import Effect
 from scheduler.core.text.redact import Redactor, _forms
+from scheduler.core.trust.effect import Effect
 from tests.kit.secrets import forms
 
 SECRET = 'cana/ry+47 11?"ü~'

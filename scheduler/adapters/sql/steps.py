@@ -28,11 +28,11 @@ from scheduler.adapters.sql.statements import (
 from scheduler.core.budget import day_start
 from scheduler.core.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.conversation import CLOSED_CALLS, Request
-from scheduler.core.effect import Effect
 from scheduler.core.follow_up import root_of
 from scheduler.core.lease import Lease
 from scheduler.core.record import canonical, digest
 from scheduler.core.run import FINAL, Move, transition
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError
 
 _MINE = "id = :id AND epoch = :epoch AND state = 'running'"

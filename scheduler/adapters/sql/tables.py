@@ -14,10 +14,10 @@ from sqlalchemy import BigInteger, CheckConstraint, Index, MetaData, Text, text
 from sqlmodel import Field, SQLModel
 
 from scheduler.core.conversation import CallState
-from scheduler.core.effect import Effect
 from scheduler.core.run import State
 from scheduler.core.time.clocks import JumpKind
 from scheduler.core.trust.approval import ApprovalState
+from scheduler.core.trust.effect import Effect
 from scheduler.core.wakeup import Waking
 
 metadata = MetaData()

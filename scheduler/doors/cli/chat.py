@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from scheduler.core.conversation import Attempt, Block, Call, CallState, Message, Request
-from scheduler.core.effect import Effect
 from scheduler.core.run import Run, State
+from scheduler.core.trust.effect import Effect
 from scheduler.doors.cli.fold import WIDTH, cut, fold
 from scheduler.doors.cli.times import Wall, span
 

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.exact_text import exact_name, exact_text
 from scheduler.core.time.instants import describe_seconds
 from scheduler.core.trust.approval import Approval
+from scheduler.core.trust.exact import exact_name, exact_text
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import WIDTH, broken, fold
 from scheduler.doors.cli.halted import hint_if_halted

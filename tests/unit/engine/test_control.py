@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from scheduler.core.conversation import CallState
-from scheduler.core.effect import Effect
 from scheduler.core.run import State
+from scheduler.core.trust.effect import Effect
 from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.ports.tool import Args, ControlTool, Directive, ToolSpec
 from tests.kit.models import call, finish, say, sleep

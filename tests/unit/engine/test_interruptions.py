@@ -11,8 +11,8 @@ import pytest
 
 from scheduler.core.checkpoint import Step
 from scheduler.core.conversation import CallState
-from scheduler.core.effect import Effect
 from scheduler.core.run import Move, State
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError, StoreError
 from scheduler.ports.tool import Args, ToolAnswer
 from tests.kit.models import call, finish

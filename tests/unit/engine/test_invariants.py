@@ -27,9 +27,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from scheduler.core.checkpoint import Step
 from scheduler.core.conversation import CallState
-from scheduler.core.effect import Effect
 from scheduler.core.lease import Lease
 from scheduler.core.run import FINAL, State
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import AgentcronError
 from scheduler.ports.model import Ask, Reply
 from scheduler.ports.tool import Args, Probe, ToolContext, tool

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from scheduler.core.effect import Effect
+from scheduler.core.trust.effect import Effect
 
 WORKDIR = "workdir"
 """The source of what is read in a folder where an earlier run may have left private data."""
