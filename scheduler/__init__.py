@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scheduler import errors as errors
-    from scheduler.core.job import Job as Job
+    from scheduler.core.job.job import Job as Job
     from scheduler.core.time.cron import Cron as Cron
     from scheduler.core.time.trigger import At as At
     from scheduler.core.time.trigger import Every as Every
@@ -21,7 +21,7 @@ _HOMES = {
     "At": "scheduler.core.time.trigger",
     "Cron": "scheduler.core.time.cron",
     "Every": "scheduler.core.time.trigger",
-    "Job": "scheduler.core.job",
+    "Job": "scheduler.core.job.job",
     "parse_when": "scheduler.core.time.when",
     "tool": "scheduler.ports.tool",
 }

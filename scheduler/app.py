@@ -21,8 +21,8 @@ from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.adapters.trust_file import TrustFile
 from scheduler.config import Config
 from scheduler.core.conversation import Usage
-from scheduler.core.job import Job
-from scheduler.core.standing import LoadReport, RunnerInfo, StandingOrders
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.engine.restoring import take_note
 from scheduler.engine.runner import Runner

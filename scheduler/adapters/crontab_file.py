@@ -15,8 +15,8 @@ from scheduler.adapters.system import local_zone, pause
 from scheduler.config import Config
 from scheduler.core.crontab.load import parse
 from scheduler.core.crontab.table import Table
-from scheduler.core.job import Job
-from scheduler.core.standing import BrokenJob, StandingOrders
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import BrokenJob, StandingOrders
 from scheduler.errors import CannotWorkError, ConfigError, NotFoundError
 
 MOST_CRONTAB_BYTES = 4_000_000

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from scheduler.adapters.workdirs import passed
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 from scheduler.core.text.redact import LEAST_CHARS, Redactor
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.errors import ToolFault

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence, Set
 
 from scheduler.adapters.commands import files_run
 from scheduler.config import Config
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 
 MOST_LINKS = 40
 """As the kernel: what has more is a loop."""

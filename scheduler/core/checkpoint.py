@@ -10,7 +10,7 @@ from typing import Any
 from scheduler.core.budget import DayCap
 from scheduler.core.conversation import Block, Call, CallState, Message, Request
 from scheduler.core.follow_up import FollowUp
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 from scheduler.core.run import Move, Outcome, Run, after
 from scheduler.core.trust.approval import Approval, ApprovalState, Share
 from scheduler.core.trust.grant import Grant

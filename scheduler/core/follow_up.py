@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 
-from scheduler.core.job import DEFAULT_TOOLS, Job, job_to_json
+from scheduler.core.job.job import DEFAULT_TOOLS, Job, job_to_json
 from scheduler.core.record import canonical, digest
 from scheduler.core.run import Run
 from scheduler.core.time.dst import Dst

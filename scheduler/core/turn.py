@@ -13,7 +13,7 @@ from typing import TypeAlias
 from scheduler.core.breaker import SAME, stuck_on
 from scheduler.core.checkpoint import Checkpoint
 from scheduler.core.conversation import Call, CallState
-from scheduler.core.job import DEFAULT_COMPACT_TOKENS
+from scheduler.core.job.job import DEFAULT_COMPACT_TOKENS
 from scheduler.core.run import Outcome
 from scheduler.core.wakeup import Waking
 from scheduler.core.window import latest_cut, middle_cut

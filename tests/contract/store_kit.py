@@ -15,11 +15,11 @@ from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.checkpoint import CallResult, Checkpoint, Frame, Step
 from scheduler.core.conversation import Call, CallState, Message, Request, Usage
-from scheduler.core.firing import Decision, Fire, FireFacts, decide
-from scheduler.core.job import Job
+from scheduler.core.job.firing import Decision, Fire, FireFacts, decide
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import BrokenJob, LoadReport, StandingOrders
 from scheduler.core.lease import Lease
 from scheduler.core.run import Move, Run
-from scheduler.core.standing import BrokenJob, LoadReport, StandingOrders
 from scheduler.core.time.trigger import CronTrigger, Manual, Trigger
 from scheduler.core.trust.effect import Effect
 from scheduler.core.wakeup import WakeUp, Waking

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from scheduler.core.job.standing import RunnerInfo
 from scheduler.core.run import Move, State
-from scheduler.core.standing import RunnerInfo
 from scheduler.core.time.clocks import Jump
 from scheduler.core.wakeup import WakeUp, Waking
 from tests.contract.store_kit import Bench, at, make_job, orders, sleep

@@ -10,10 +10,10 @@ import pytest
 
 from scheduler.adapters.sql import tables
 from scheduler.core.checkpoint import Notice, Step
-from scheduler.core.firing import decide_reboot
-from scheduler.core.job import Job
+from scheduler.core.job.firing import decide_reboot
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import BrokenJob, RunnerInfo, StandingOrders
 from scheduler.core.run import Move, State
-from scheduler.core.standing import BrokenJob, RunnerInfo, StandingOrders
 from scheduler.core.time.clocks import Jump
 from scheduler.core.time.trigger import At, CronTrigger, Manual, Reboot
 from scheduler.core.trust.approval import Approval

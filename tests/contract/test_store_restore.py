@@ -12,7 +12,7 @@ import pytest
 from scheduler.adapters.sql.mark import MARK, mark_text
 from scheduler.core.checkpoint import Notice, Step
 from scheduler.core.conversation import CallState
-from scheduler.core.firing import decide_reboot
+from scheduler.core.job.firing import decide_reboot
 from scheduler.core.run import Move, State
 from scheduler.core.time.trigger import At, Reboot
 from scheduler.core.trust.approval import Approval

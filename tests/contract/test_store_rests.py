@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.checkpoint import Step
-from scheduler.core.job import Overlap
+from scheduler.core.job.job import Overlap
 from scheduler.core.run import Move, State
 from scheduler.core.wakeup import WakeUp, Waking, Woken
 from scheduler.errors import NotFoundError, RefusedError

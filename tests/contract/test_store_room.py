@@ -8,7 +8,7 @@ import pytest
 
 from scheduler.core.budget import DayCap
 from scheduler.core.checkpoint import Step
-from scheduler.core.job import Budget
+from scheduler.core.job.job import Budget
 from scheduler.core.lease import Lease
 from scheduler.core.run import Move
 from scheduler.errors import OverBudgetError

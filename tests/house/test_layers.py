@@ -70,8 +70,8 @@ def test_the_import_contract_names_every_floor() -> None:
     [
         ("tools/schedule.py: scheduler.tools.sleep", "Tools do not know each other"),
         ("tools/one_more.py: scheduler.tools.note", "Tools do not know each other"),
-        ("core/job.py: scheduler.ports.clock", "Imports point down"),
-        ("core/job.py: os", "The core is pure"),
+        ("core/job/job.py: scheduler.ports.clock", "Imports point down"),
+        ("core/job/job.py: os", "The core is pure"),
         ("engine/kit.py: sqlalchemy", "SQLModel stays in the adapters"),
     ],
 )

@@ -23,11 +23,11 @@ from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.checkpoint import CallResult, Notice, Step
 from scheduler.core.conversation import Call, CallState, Message, Request
-from scheduler.core.firing import Decision, Fire
 from scheduler.core.follow_up import FollowUp
-from scheduler.core.job import Job
+from scheduler.core.job.firing import Decision, Fire
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import RunnerInfo, StandingOrders
 from scheduler.core.run import LIVE, Move
-from scheduler.core.standing import RunnerInfo, StandingOrders
 from scheduler.core.time.clocks import Jump
 from scheduler.core.time.trigger import Every
 from scheduler.core.trust.effect import Effect

@@ -19,7 +19,7 @@ from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.checkpoint import Step
 from scheduler.core.conversation import Message
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 from scheduler.core.run import Move, State
 from scheduler.core.time.trigger import Manual
 from scheduler.errors import StoreError

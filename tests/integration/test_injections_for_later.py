@@ -16,7 +16,7 @@ import pytest
 
 from scheduler.adapters.daylog import files, read
 from scheduler.core.follow_up import FollowUp, Wish, draft
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 from scheduler.core.record import from_line
 from scheduler.core.run import Run, State
 from scheduler.core.trust.approval import Approval

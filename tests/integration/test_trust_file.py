@@ -11,7 +11,7 @@ import pytest
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.trust_file import TrustFile, read_policy
 from scheduler.config import Config, load
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 from scheduler.core.time.trigger import Every
 from scheduler.errors import ConfigError
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduler.core.checkpoint import Checkpoint
 from scheduler.core.conversation import Call, CallState, Message
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 from scheduler.core.run import Run, State
 from scheduler.core.time.trigger import Manual
 from scheduler.core.trust.effect import Effect

@@ -22,7 +22,7 @@ from scheduler.core.follow_up import (
     slot_within,
     within,
 )
-from scheduler.core.job import DEFAULT_TOOLS, Budget, Job, job_from_json, job_to_json
+from scheduler.core.job.job import DEFAULT_TOOLS, Budget, Job, job_from_json, job_to_json
 from scheduler.core.run import Run, State
 from scheduler.core.time.trigger import At, CronTrigger, Every, Manual
 from scheduler.errors import RefusedError

@@ -14,8 +14,8 @@ from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.mark import restored_from
 from scheduler.adapters.sql.rows import job_text, maybe_from_us, maybe_us, plain, run_from, to_us
 from scheduler.adapters.sql.statements import INSERT_PIN, INSERT_RUN, cancel_now, flag_cancel, live
-from scheduler.core.firing import Fire, FireFacts
-from scheduler.core.job import Job
+from scheduler.core.job.firing import Fire, FireFacts
+from scheduler.core.job.job import Job
 from scheduler.core.run import Move, Origin, Run, State, transition
 from scheduler.errors import StoreError
 from scheduler.ports.store import Decide

@@ -18,7 +18,6 @@ from scheduler.adapters.sql.rows_of_follow_ups import OF_JOB, ONE, follow_up_fro
 from scheduler.adapters.sql.statements import INSERT_JOB
 from scheduler.adapters.sql.tables_follow_ups import follow_ups
 from scheduler.core.budget import day_start
-from scheduler.core.firing import GRACE_SECONDS, first_fire
 from scheduler.core.follow_up import (
     MOST_A_DAY,
     MOST_OPEN,
@@ -28,7 +27,8 @@ from scheduler.core.follow_up import (
     root_of,
     slot_within,
 )
-from scheduler.core.job import Job
+from scheduler.core.job.firing import GRACE_SECONDS, first_fire
+from scheduler.core.job.job import Job
 from scheduler.core.record import digest
 from scheduler.core.time.instants import to_iso
 from scheduler.errors import FactsChangedError, NotFoundError, RefusedError

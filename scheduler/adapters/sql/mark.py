@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from scheduler.adapters.sql.rows import dump, from_us, load, to_us
-from scheduler.core.restored import Restored
+from scheduler.core.job.restored import Restored
 
 MARK = "copy"
 """The key of the row that stands in copies only: when the copy was taken."""

@@ -11,7 +11,7 @@ from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import maybe_us, plain, runner_values, to_us
 from scheduler.adapters.sql.statements import INSERT_RUNNER
 from scheduler.core.checkpoint import Notice
-from scheduler.core.standing import RunnerInfo
+from scheduler.core.job.standing import RunnerInfo
 from scheduler.ports.store import Pending
 
 NOTICE_SECONDS = 120.0

@@ -21,9 +21,9 @@ from scheduler.adapters.sql.trouble import LOOK_SECONDS, explain, read_only, wro
 from scheduler.core.budget import day_start
 from scheduler.core.conversation import Attempt, Call, Message, Request
 from scheduler.core.follow_up import root_of
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import RunnerInfo, Standing
 from scheduler.core.run import LIVE, Run
-from scheduler.core.standing import RunnerInfo, Standing
 from scheduler.core.text.suggest import nearest
 from scheduler.core.wakeup import WakeUp
 from scheduler.errors import NotFoundError

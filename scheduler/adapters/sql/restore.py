@@ -35,9 +35,9 @@ from scheduler.adapters.sql.statements import (
     many,
     sources,
 )
-from scheduler.core.firing import decide
+from scheduler.core.job.firing import decide
+from scheduler.core.job.restored import CODE, Restored
 from scheduler.core.record import Head
-from scheduler.core.restored import CODE, Restored
 from scheduler.core.run import Move, transition
 from scheduler.core.time.instants import to_iso
 from scheduler.core.wakeup import Waking, Woken

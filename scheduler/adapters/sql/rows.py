@@ -15,9 +15,9 @@ from typing import Any
 
 from scheduler.core.checkpoint import Frame
 from scheduler.core.conversation import Attempt, Call, CallState, Message, Request, Usage
-from scheduler.core.job import Job, job_from_json, job_to_json
+from scheduler.core.job.job import Job, job_from_json, job_to_json
+from scheduler.core.job.standing import RunnerInfo, Standing
 from scheduler.core.run import Run, State
-from scheduler.core.standing import RunnerInfo, Standing
 from scheduler.core.trust.effect import Effect
 from scheduler.core.wakeup import WakeUp, Waking, Woken
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 from scheduler.core.text.english import counted
 from scheduler.core.time.fields import HOUR, MINUTE
 from scheduler.core.time.instants import DAY_SECONDS

@@ -16,7 +16,7 @@ from scheduler.core.crontab.cost import fires_per_day
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.source import Span
 from scheduler.core.crontab.table import Place, Table
-from scheduler.core.job import Budget, Job
+from scheduler.core.job.job import Budget, Job
 from scheduler.core.text.english import MONTHS, listed
 from scheduler.core.time.fields import DAY, HOUR, MINUTE, MONTH, MONTH_DAYS, WEEKDAY
 from scheduler.core.time.slots import expand

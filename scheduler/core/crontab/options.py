@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scheduler.core.crontab import values
-from scheduler.core.job import (
+from scheduler.core.job.job import (
     DEFAULT_BUDGET_DAY_USD,
     DEFAULT_BUDGET_RUN_USD,
     DEFAULT_MAX_STEPS,

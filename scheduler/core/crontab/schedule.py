@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from scheduler.core.crontab.jobline import JobLine
 from scheduler.core.crontab.problem import Report
 from scheduler.core.crontab.source import Span
-from scheduler.core.job import DayFields, Dst
+from scheduler.core.job.job import DayFields, Dst
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.core.time.dst import settle
 from scheduler.core.time.fields import ALIASES, HOUR, FieldProblem, read_expression

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduler.core.standing import RunnerInfo
+from scheduler.core.job.standing import RunnerInfo
 from scheduler.core.time.clocks import Jump
 from scheduler.doors.cli.times import Wall, span
 

@@ -16,7 +16,7 @@ from scheduler.doors.cli.views import Facts, dead_runners, gather
 from scheduler.errors import CannotWorkError
 
 if TYPE_CHECKING:
-    from scheduler.core.job import Job
+    from scheduler.core.job.job import Job
 
 _LATE = timedelta(minutes=2)
 """A daemon that lives fires and wakes within seconds; what is due for so long, it does not see."""

@@ -10,7 +10,7 @@ from scheduler.adapters.trust_file import read_policy
 from scheduler.config import Config
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.table import Table
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.core.trust.policy import BUILT_IN, Profile
 from scheduler.errors import AgentcronError

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import StandingOrders
 from scheduler.core.run import Run, State
-from scheduler.core.standing import StandingOrders
 from scheduler.core.turn import usd
 from scheduler.doors.cli.fold import fold
 from scheduler.doors.cli.follow import follow

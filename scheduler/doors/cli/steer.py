@@ -12,11 +12,11 @@ import click
 
 from scheduler.config import Config
 from scheduler.core.budget import read_tokens
-from scheduler.core.firing import first_fire
 from scheduler.core.follow_up import is_follow_up
-from scheduler.core.job import Job
+from scheduler.core.job.firing import first_fire
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import StandingOrders
 from scheduler.core.run import Run, State
-from scheduler.core.standing import StandingOrders
 from scheduler.core.turn import usd, wants_tokens
 from scheduler.doors.cli.goon import more, more_tokens
 from scheduler.doors.cli.halted import hint_if_halted

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduler.config import Config
-from scheduler.core.standing import LoadReport, StandingOrders
+from scheduler.core.job.standing import LoadReport, StandingOrders
 from scheduler.core.text.english import counted
 from scheduler.doors.cli.linting import keyless_jobs
 from scheduler.doors.cli.logs import start_logging

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from scheduler.core.follow_up import is_follow_up
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
+from scheduler.core.job.restored import CODE
+from scheduler.core.job.standing import RunnerInfo, Standing
 from scheduler.core.lease import SUSPECT_CRASHES
-from scheduler.core.restored import CODE
 from scheduler.core.run import Run, State
-from scheduler.core.standing import RunnerInfo, Standing
 from scheduler.core.time.trigger import CronTrigger, Manual, Reboot
 from scheduler.core.turn import usd
 from scheduler.doors.cli.absence import Absence, as_sentence

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 from scheduler.config import Config
 from scheduler.core.follow_up import is_follow_up, root_of
+from scheduler.core.job.standing import RunnerInfo, Standing, StandingOrders
 from scheduler.core.run import Run, State
-from scheduler.core.standing import RunnerInfo, Standing, StandingOrders
 from scheduler.errors import AgentcronError, NotFoundError, StoreError
 
 if TYPE_CHECKING:
     from scheduler.adapters.halt_file import Halt
     from scheduler.adapters.sql.glance import Glance, LastEnd, UnknownCall
     from scheduler.core.follow_up import FollowUp
-    from scheduler.core.job import Job
+    from scheduler.core.job.job import Job
 
 NOBODY = "nobody is running; due jobs wait. Start: agentcron up"
 
@@ -134,7 +134,7 @@ def read_orders(config: Config, now: datetime) -> StandingOrders:
 
 def standings_of(orders: StandingOrders, now: datetime) -> list[Standing]:
     """Return the jobs of a crontab as they would stand if it were loaded now."""
-    from scheduler.core.firing import first_fire
+    from scheduler.core.job.firing import first_fire
 
     found = [
         Standing(

@@ -11,8 +11,8 @@ import click
 from scheduler.config import Config
 from scheduler.core.budget import day_start
 from scheduler.core.follow_up import root_of
-from scheduler.core.job import Job
-from scheduler.core.standing import Standing
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import Standing
 from scheduler.core.time.instants import from_iso
 from scheduler.core.time.trigger import CronTrigger
 from scheduler.core.turn import usd

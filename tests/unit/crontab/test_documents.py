@@ -12,7 +12,7 @@ import pytest
 
 from scheduler.core.crontab.load import ERRORS, WARNINGS, Table, all_problems, worst_case
 from scheduler.core.crontab.options import BY_UPPER, OPTIONS
-from scheduler.core.job import (
+from scheduler.core.job.job import (
     DEFAULT_COMPACT_TOKENS,
     DEFAULT_MAX_STEPS,
     DEFAULT_MODEL,

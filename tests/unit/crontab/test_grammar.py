@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.crontab.load import Table
-from scheduler.core.job import Budget, Job
+from scheduler.core.job.job import Budget, Job
 from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot
 
 Read = Callable[..., Table]

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.job.standing import RunnerInfo
 from scheduler.core.run import State
-from scheduler.core.standing import RunnerInfo
 from scheduler.engine.kit import Kit
 from scheduler.engine.leasekeeper import keep_leases
 from scheduler.errors import StoreError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 
 JobState = Literal["active", "paused", "invalid", "done", "removed"]
 

@@ -22,8 +22,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal
 
-from scheduler.core.job import Job
-from scheduler.core.restored import CODE, Restored
+from scheduler.core.job.job import Job
+from scheduler.core.job.restored import CODE, Restored
 from scheduler.core.text.hashing import stable_hash
 from scheduler.core.time.instants import as_utc, describe_seconds, to_iso
 from scheduler.core.time.trigger import At, Trigger
