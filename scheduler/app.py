@@ -20,9 +20,9 @@ from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.adapters.trust_file import TrustFile
 from scheduler.config import Config
-from scheduler.core.conversation import Usage
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, StandingOrders
+from scheduler.core.run.conversation import Usage
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.engine.restoring import take_note
 from scheduler.engine.runner import Runner

@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from scheduler.core.checkpoint import CallResult, Checkpoint, Frame, Notice, Step
-from scheduler.core.conversation import Call, CallState, Message
-from scheduler.core.run import Move
+from scheduler.core.run.checkpoint import CallResult, Checkpoint, Frame, Notice, Step
+from scheduler.core.run.conversation import Call, CallState, Message
+from scheduler.core.run.run import Move
+from scheduler.core.run.turn import Finish, Limits
+from scheduler.core.run.wake_note import CONTINUE_NOTE, begin_note, order_note, resume_note, wake_note
+from scheduler.core.run.wakeup import Waking, Woken
 from scheduler.core.trust import marks as seen
-from scheduler.core.turn import Finish, Limits
-from scheduler.core.wakenote import CONTINUE_NOTE, begin_note, order_note, resume_note, wake_note
-from scheduler.core.wakeup import Waking, Woken
 
 
 def first_message(at: Checkpoint, limits: Limits, gate_output: str, now: datetime) -> Message:

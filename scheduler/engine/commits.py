@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from scheduler.core.checkpoint import Checkpoint, Step
-from scheduler.core.conversation import Request
-from scheduler.core.lease import Lease
+from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.conversation import Request
+from scheduler.core.run.lease import Lease
 from scheduler.engine.witness import Witness
 from scheduler.ports.secrets import NoSecrets, Secrets
 from scheduler.ports.store import Store

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scheduler.core.arguments import wrong_arguments
-from scheduler.core.checkpoint import CallResult, Checkpoint, Step
-from scheduler.core.conversation import Call, CallState
-from scheduler.core.run import Move
+from scheduler.core.run.checkpoint import CallResult, Checkpoint, Step
+from scheduler.core.run.conversation import Call, CallState
+from scheduler.core.run.run import Move
+from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.trust import marks as seen
-from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.engine.answers import answer_message, notices
 from scheduler.engine.follow_ups import LIMITS, NOT_FOR_LATER, Book, ForLater
 from scheduler.engine.kit import Kit, Toolbox

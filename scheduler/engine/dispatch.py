@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from scheduler.core.budget import day_start
-from scheduler.core.checkpoint import CallResult, Checkpoint
-from scheduler.core.conversation import Call, CallState
-from scheduler.core.follow_up import root_of
+from scheduler.core.run.budget import day_start
+from scheduler.core.run.checkpoint import CallResult, Checkpoint
+from scheduler.core.run.conversation import Call, CallState
+from scheduler.core.run.follow_up import root_of
 from scheduler.core.trust import marks as seen
 from scheduler.core.trust.approval import ALWAYS, OUTSIDE, Approval, ApprovalState, Share, Used, digest
 from scheduler.core.trust.effect import Effect

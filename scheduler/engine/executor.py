@@ -10,16 +10,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from scheduler.core import turn
-from scheduler.core.checkpoint import CallResult, Step
-from scheduler.core.conversation import Call, CallState, Request
-from scheduler.core.retry import BackOff, after_fault
-from scheduler.core.run import Move, State
-from scheduler.core.step_marks import marks_of_step
+from scheduler.core.run import turn
+from scheduler.core.run.checkpoint import CallResult, Step
+from scheduler.core.run.conversation import Call, CallState, Request
+from scheduler.core.run.retry import BackOff, after_fault
+from scheduler.core.run.run import Move, State
+from scheduler.core.run.step_marks import marks_of_step
+from scheduler.core.run.turn import CUT_SHORT, Limits, Park, next_step, part
+from scheduler.core.run.wakeup import Waking
+from scheduler.core.run.window import latest_cut
 from scheduler.core.trust import marks as seen
-from scheduler.core.turn import CUT_SHORT, Limits, Park, next_step, part
-from scheduler.core.wakeup import Waking
-from scheduler.core.window import latest_cut
 from scheduler.engine import answers, resting
 from scheduler.engine.commits import Progress
 from scheduler.engine.control import settle

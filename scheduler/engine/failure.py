@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from scheduler.core.turn import Fail
+from scheduler.core.run.turn import Fail
 from scheduler.errors import AgentcronError, BadRowError
 
 log = logging.getLogger("agentcron")

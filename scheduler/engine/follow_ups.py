@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scheduler.core.budget import day_start
-from scheduler.core.checkpoint import CallResult, Checkpoint
-from scheduler.core.conversation import Call, CallState
-from scheduler.core.follow_up import SEPARATOR, Family, FollowUp, draft, root_of
+from scheduler.core.run.budget import day_start
+from scheduler.core.run.checkpoint import CallResult, Checkpoint
+from scheduler.core.run.conversation import Call, CallState
+from scheduler.core.run.follow_up import SEPARATOR, Family, FollowUp, draft, root_of
+from scheduler.core.run.wake_note import local
 from scheduler.core.trust import marks as seen
-from scheduler.core.wakenote import local
 from scheduler.engine.dispatch import profiles_of
 from scheduler.engine.kit import Kit
 from scheduler.errors import ConfigError, RefusedError, ToolFault

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from scheduler.core.checkpoint import Checkpoint
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.engine.child import clean_env, run_child
 from scheduler.engine.settings import Settings
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from scheduler.core.conversation import Usage
 from scheduler.core.job.job import Job
+from scheduler.core.run.conversation import Usage
 from scheduler.core.trust.policy import Profile
 from scheduler.engine.settings import Settings
 from scheduler.engine.witness import Witness

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
-from scheduler.core.checkpoint import Checkpoint, Step
-from scheduler.core.run import Move
-from scheduler.core.turn import Fail, Limits
+from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.run import Move
+from scheduler.core.run.turn import Fail, Limits
 from scheduler.engine import answers
 from scheduler.engine.gate import ask_gate
 from scheduler.engine.kit import Kit, Toolbox

@@ -7,13 +7,13 @@ from datetime import datetime
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
-from scheduler.core.budget import DayCap, assumed_microusd, day_start
-from scheduler.core.checkpoint import Checkpoint, Step
-from scheduler.core.conversation import Call, CallState, Message, Request, Usage
-from scheduler.core.request_size import worst_usage
-from scheduler.core.retry import BLIP_TRIES, blip_seconds, is_blip
+from scheduler.core.run.budget import DayCap, assumed_microusd, day_start
+from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.conversation import Call, CallState, Message, Request, Usage
+from scheduler.core.run.request_size import worst_usage
+from scheduler.core.run.retry import BLIP_TRIES, blip_seconds, is_blip
+from scheduler.core.run.window import as_params
 from scheduler.core.trust.effect import Effect, call_key
-from scheduler.core.window import as_params
 from scheduler.engine.commits import Progress
 from scheduler.engine.kit import Kit, Toolbox
 from scheduler.errors import HaltedError, ModelFault

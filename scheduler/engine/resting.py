@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from scheduler.core.budget import FLEET_ZONE, next_local_day
-from scheduler.core.checkpoint import Checkpoint, Step
-from scheduler.core.run import Move
-from scheduler.core.turn import Park
-from scheduler.core.wakeup import WakeUp, Waking
+from scheduler.core.run.budget import FLEET_ZONE, next_local_day
+from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.run import Move
+from scheduler.core.run.turn import Park
+from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.engine.answers import notices
 from scheduler.engine.dispatch import Docket
 from scheduler.engine.kit import Kit

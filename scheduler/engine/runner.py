@@ -11,12 +11,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from scheduler.core.checkpoint import Step
 from scheduler.core.job.firing import decide_reboot
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, StandingOrders
-from scheduler.core.lease import Lease
-from scheduler.core.run import Move
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.lease import Lease
+from scheduler.core.run.run import Move
 from scheduler.core.time.trigger import Reboot
 from scheduler.engine.clockwatch import Clockwatch
 from scheduler.engine.commits import Progress

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from scheduler.core.follow_up import is_follow_up, root_of, within
 from scheduler.core.job.firing import Decision, FireFacts, decide
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo
-from scheduler.core.run import Run, State
+from scheduler.core.run.follow_up import is_follow_up, root_of, within
+from scheduler.core.run.run import Run, State
 from scheduler.engine.kit import Kit
 from scheduler.errors import StoreError
 from scheduler.faults import crashpoint

@@ -8,8 +8,8 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from scheduler.core.arguments import wrong_arguments
-from scheduler.core.checkpoint import CallResult, Step
-from scheduler.core.conversation import Block, Call, CallState
+from scheduler.core.run.checkpoint import CallResult, Step
+from scheduler.core.run.conversation import Block, Call, CallState
 from scheduler.core.text.capped import MOST_OUTPUT_BYTES, capped, sendable_json
 from scheduler.core.trust import marks as seen
 from scheduler.core.trust.effect import Effect

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from scheduler.core.checkpoint import Checkpoint, Step
-from scheduler.core.lease import Lease
-from scheduler.core.run import Move, Run, State, transition
+from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.lease import Lease
+from scheduler.core.run.run import Move, Run, State, transition
+from scheduler.core.run.turn import usd
+from scheduler.core.run.wakeup import Waking
 from scheduler.core.text.safe import safe_text
 from scheduler.core.time.instants import to_iso
-from scheduler.core.turn import usd
-from scheduler.core.wakeup import Waking
 from scheduler.ports.observer import Moved, Observer
 from scheduler.ports.store import Rescued, Roused
 

@@ -30,10 +30,10 @@ from scheduler.adapters.system import SystemEntropy
 from scheduler.adapters.trust_file import TrustFile
 from scheduler.app import job_tools
 from scheduler.config import Config, load
-from scheduler.core.conversation import Message, Usage
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, StandingOrders
-from scheduler.core.run import Run, State
+from scheduler.core.run.conversation import Message, Usage
+from scheduler.core.run.run import Run, State
 from scheduler.engine.commits import Progress
 from scheduler.engine.executor import Executor
 from scheduler.engine.kit import Kit

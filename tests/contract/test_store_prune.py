@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from scheduler.adapters.sql import tables
-from scheduler.core.checkpoint import Notice, Step
 from scheduler.core.job.firing import decide_reboot
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, RunnerInfo, StandingOrders
-from scheduler.core.run import Move, State
+from scheduler.core.run.checkpoint import Notice, Step
+from scheduler.core.run.run import Move, State
+from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.clocks import Jump
 from scheduler.core.time.trigger import At, CronTrigger, Manual, Reboot
 from scheduler.core.trust.approval import Approval
-from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.ports.store import Pruned
 from tests.contract.store_kit import (
     NOON,

@@ -17,7 +17,7 @@ from scheduler.adapters.metrics.figures import Figures
 from scheduler.adapters.metrics.server import SILENT_SECONDS
 from scheduler.adapters.metrics.stored import StoredFigures
 from scheduler.adapters.system import SystemClock
-from scheduler.core.run import Move
+from scheduler.core.run.run import Move
 from scheduler.doors.cli.logs import _FIELDS
 from scheduler.doors.cli.up import up_command
 from scheduler.engine.witness import EVENTS

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.sql.glance import Glance
-from scheduler.core.run import Run, State
+from scheduler.core.run.run import Run, State
 from scheduler.core.time.clocks import Jump
 from tests.kit.needs import library
 from tests.kit.processes import Installation, Process, until

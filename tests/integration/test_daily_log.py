@@ -18,7 +18,7 @@ from scheduler.adapters.daylog import FileDayLog, files, hashes_in
 from scheduler.adapters.sql.audit import Audit
 from scheduler.adapters.sql.backup import back_up
 from scheduler.core.record import Head, Record, flaw, from_line
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from scheduler.engine.restoring import take_note
 from scheduler.errors import DayLogError
 from scheduler.testing.rehearsal import script

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.run import Run, State
+from scheduler.core.run.run import Run, State
 from scheduler.core.text.safe import safe_text
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.judge import Allow

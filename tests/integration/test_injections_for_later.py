@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from scheduler.adapters.daylog import files, read
-from scheduler.core.follow_up import FollowUp, Wish, draft
 from scheduler.core.job.job import Job
 from scheduler.core.record import from_line
-from scheduler.core.run import Run, State
+from scheduler.core.run.follow_up import FollowUp, Wish, draft
+from scheduler.core.run.run import Run, State
 from scheduler.core.trust.approval import Approval
 from scheduler.errors import RefusedError
 from scheduler.testing.rehearsal import script

@@ -12,7 +12,7 @@ import pytest
 
 from scheduler.adapters.sql import consents
 from scheduler.adapters.sql.driver import SqliteConnection
-from scheduler.core.checkpoint import Step
+from scheduler.core.run.checkpoint import Step
 from scheduler.errors import RefusedError
 from scheduler.testing.world import open_world
 

@@ -14,7 +14,7 @@ from scheduler.adapters.trust_file import read_policy
 from scheduler.adapters.workdirs import passed
 from scheduler.config import load
 from scheduler.core.job.standing import StandingOrders
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from scheduler.ports.model import Ask
 from scheduler.ports.tool import Args
 from scheduler.testing.world import World, open_world

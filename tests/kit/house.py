@@ -14,7 +14,7 @@ from typing import Any
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.system import SystemClock
 from scheduler.core.job.standing import LoadReport, RunnerInfo
-from scheduler.core.run import Run, State
+from scheduler.core.run.run import Run, State
 from scheduler.core.time.clocks import Reading
 from scheduler.engine.runner import Runner
 from scheduler.engine.settings import Settings

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.trouble import NoTablesError
-from scheduler.core.run import Run
+from scheduler.core.run.run import Run
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.checkpoint import CallResult, Checkpoint, Frame, Step
-from scheduler.core.conversation import CallState, Request, RequestState, Usage
-from scheduler.core.run import Move, State
+from scheduler.core.run.checkpoint import CallResult, Checkpoint, Frame, Step
+from scheduler.core.run.conversation import CallState, Request, RequestState, Usage
+from scheduler.core.run.run import Move, State
 from scheduler.engine.commits import Progress
 from scheduler.engine.executor import Executor
 from scheduler.errors import RefusedError

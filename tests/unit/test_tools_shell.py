@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from scheduler.engine import cgroup, sandbox_proof
 from scheduler.errors import CannotWorkError, ToolFault
 from scheduler.ports.tool import ToolContext

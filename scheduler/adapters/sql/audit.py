@@ -12,9 +12,9 @@ from datetime import datetime
 
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.rows import maybe_from_us, to_us
-from scheduler.core.pairing import mispaired
 from scheduler.core.record import Head, Record, flaw
-from scheduler.core.run import FINAL, LIVE, State
+from scheduler.core.run.pairing import mispaired
+from scheduler.core.run.run import FINAL, LIVE, State
 
 MOST_RUNS = 20_000
 """How many runs the quick questions look at."""

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.rows import from_us, to_us
-from scheduler.core.run import LIVE
+from scheduler.core.run.run import LIVE
 
 _LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
 

@@ -20,8 +20,8 @@ from scheduler.adapters.sql.statements import (
     sources,
 )
 from scheduler.adapters.sql.tables import one_of
-from scheduler.core.lease import SUSPECT_CRASHES, Lease
-from scheduler.core.run import Move, State, transition
+from scheduler.core.run.lease import SUSPECT_CRASHES, Lease
+from scheduler.core.run.run import Move, State, transition
 from scheduler.ports.store import Rescued
 
 _READY = "(r.not_before IS NULL OR r.not_before <= :now)"

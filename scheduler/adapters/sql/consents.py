@@ -14,8 +14,8 @@ from scheduler.adapters.sql import approvals, records, rows, rows_of_trust
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import to_us
 from scheduler.adapters.sql.statements import INSERT_APPROVAL, many
-from scheduler.core.checkpoint import Step
-from scheduler.core.follow_up import root_of
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.follow_up import root_of
 from scheduler.core.trust.approval import ALWAYS, OUTSIDE, Share
 from scheduler.errors import FactsChangedError, RefusedError
 

@@ -10,7 +10,7 @@ from scheduler.adapters.sql import records
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import job_from, to_us
 from scheduler.adapters.sql.statements import live
-from scheduler.core.run import Move, State, transition
+from scheduler.core.run.run import Move, State, transition
 
 _JOB_OF = text(
     "SELECT r.job, p.spec, r.reason_code FROM runs r JOIN pins p ON p.run_id = r.id WHERE r.id = :id"

@@ -16,7 +16,7 @@ from scheduler.adapters.sql.rows import job_text, maybe_from_us, maybe_us, plain
 from scheduler.adapters.sql.statements import INSERT_PIN, INSERT_RUN, cancel_now, flag_cancel, live
 from scheduler.core.job.firing import Fire, FireFacts
 from scheduler.core.job.job import Job
-from scheduler.core.run import Move, Origin, Run, State, transition
+from scheduler.core.run.run import Move, Origin, Run, State, transition
 from scheduler.errors import StoreError
 from scheduler.ports.store import Decide
 

@@ -17,8 +17,11 @@ from scheduler.adapters.sql.rows import from_us, job_from, job_text, maybe_us, s
 from scheduler.adapters.sql.rows_of_follow_ups import OF_JOB, ONE, follow_up_from, follow_up_values
 from scheduler.adapters.sql.statements import INSERT_JOB
 from scheduler.adapters.sql.tables_follow_ups import follow_ups
-from scheduler.core.budget import day_start
-from scheduler.core.follow_up import (
+from scheduler.core.job.firing import GRACE_SECONDS, first_fire
+from scheduler.core.job.job import Job
+from scheduler.core.record import digest
+from scheduler.core.run.budget import day_start
+from scheduler.core.run.follow_up import (
     MOST_A_DAY,
     MOST_OPEN,
     Family,
@@ -27,9 +30,6 @@ from scheduler.core.follow_up import (
     root_of,
     slot_within,
 )
-from scheduler.core.job.firing import GRACE_SECONDS, first_fire
-from scheduler.core.job.job import Job
-from scheduler.core.record import digest
 from scheduler.core.time.instants import to_iso
 from scheduler.errors import FactsChangedError, NotFoundError, RefusedError
 

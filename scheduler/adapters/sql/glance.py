@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from scheduler.adapters.sql import queries, rows, rows_of_follow_ups, rows_of_trust
 from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.rows import from_us, to_us
-from scheduler.core.follow_up import FollowUp
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo
-from scheduler.core.run import LIVE, State
+from scheduler.core.run.follow_up import FollowUp
+from scheduler.core.run.run import LIVE, State
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval
 from scheduler.core.trust.grant import Grant

@@ -13,7 +13,7 @@ from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import maybe_from_us, to_us
 from scheduler.adapters.sql.statements import many
 from scheduler.core.job.standing import RunnerInfo, Standing
-from scheduler.core.run import Run
+from scheduler.core.run.run import Run
 
 _STANDINGS = text(queries.STANDINGS)
 _RUN = text(queries.RUN)

@@ -10,8 +10,8 @@ from scheduler.adapters.sql import records
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import maybe_us, plain, runner_values, to_us
 from scheduler.adapters.sql.statements import INSERT_RUNNER
-from scheduler.core.checkpoint import Notice
 from scheduler.core.job.standing import RunnerInfo
+from scheduler.core.run.checkpoint import Notice
 from scheduler.ports.store import Pending
 
 NOTICE_SECONDS = 120.0

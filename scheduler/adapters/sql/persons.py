@@ -11,7 +11,7 @@ from scheduler.adapters.sql import finals, follow_ups, records
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import job_from, job_text, maybe_us, plain, to_us
 from scheduler.adapters.sql.statements import cancel_now, flag_cancel
-from scheduler.core.run import Move, State, after
+from scheduler.core.run.run import Move, State, after
 from scheduler.errors import NotFoundError, RefusedError
 from scheduler.ports.store import NewCaps
 

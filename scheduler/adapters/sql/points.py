@@ -6,8 +6,8 @@ nothing is committed, and its own name when the commit is durable and nobody kno
 
 from __future__ import annotations
 
-from scheduler.core.checkpoint import Step
-from scheduler.core.run import Move
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.run import Move
 
 STEP_POINTS = ("W2", "opened", "W6", "W8", "W11", "W12", "W13", "W14", "compacted", "follow_up", "step")
 """The windows of a step, by what it contains; ``step`` is one that contains nothing of the kind.

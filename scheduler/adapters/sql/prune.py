@@ -18,8 +18,8 @@ from scheduler.adapters.sql import tables
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import load, to_us
 from scheduler.adapters.sql.statements import many, states
-from scheduler.core.budget import day_start
-from scheduler.core.run import FINAL
+from scheduler.core.run.budget import day_start
+from scheduler.core.run.run import FINAL
 from scheduler.ports.store import Pruned
 
 MOST_MESSAGES = 2_000

@@ -18,14 +18,14 @@ from scheduler.adapters.sql import queries, rows
 from scheduler.adapters.sql.rows import Row, to_us
 from scheduler.adapters.sql.schema import judge, stored_revision
 from scheduler.adapters.sql.trouble import LOOK_SECONDS, explain, read_only, wrong_schema
-from scheduler.core.budget import day_start
-from scheduler.core.conversation import Attempt, Call, Message, Request
-from scheduler.core.follow_up import root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, Standing
-from scheduler.core.run import LIVE, Run
+from scheduler.core.run.budget import day_start
+from scheduler.core.run.conversation import Attempt, Call, Message, Request
+from scheduler.core.run.follow_up import root_of
+from scheduler.core.run.run import LIVE, Run
+from scheduler.core.run.wakeup import WakeUp
 from scheduler.core.text.suggest import nearest
-from scheduler.core.wakeup import WakeUp
 from scheduler.errors import NotFoundError
 
 T = TypeVar("T")

@@ -38,9 +38,9 @@ from scheduler.adapters.sql.statements import (
 from scheduler.core.job.firing import decide
 from scheduler.core.job.restored import CODE, Restored
 from scheduler.core.record import Head
-from scheduler.core.run import Move, transition
+from scheduler.core.run.run import Move, transition
+from scheduler.core.run.wakeup import Waking, Woken
 from scheduler.core.time.instants import to_iso
-from scheduler.core.wakeup import Waking, Woken
 from scheduler.ports.store import Restoration
 
 

@@ -35,7 +35,7 @@ from scheduler.adapters.sql.trouble import (
     is_corrupt,
     is_no_database,
 )
-from scheduler.core.run import LIVE
+from scheduler.core.run.run import LIVE
 from scheduler.errors import RefusedError, StoreError
 from scheduler.faults import crashpoint
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from scheduler.adapters.sql import queries
 from scheduler.adapters.sql.connection import Connection, Row
 from scheduler.adapters.sql.rows import to_us
-from scheduler.core.budget import FLEET_ZONE, DayCap, day_start
+from scheduler.core.run.budget import FLEET_ZONE, DayCap, day_start
 from scheduler.errors import OverBudgetError, Unit
 
 _UNITS: tuple[Unit, Unit] = ("usd", "tokens")

@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from scheduler.core.checkpoint import Frame
-from scheduler.core.conversation import Attempt, Call, CallState, Message, Request, Usage
 from scheduler.core.job.job import Job, job_from_json, job_to_json
 from scheduler.core.job.standing import RunnerInfo, Standing
-from scheduler.core.run import Run, State
+from scheduler.core.run.checkpoint import Frame
+from scheduler.core.run.conversation import Attempt, Call, CallState, Message, Request, Usage
+from scheduler.core.run.run import Run, State
+from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.core.trust.effect import Effect
-from scheduler.core.wakeup import WakeUp, Waking, Woken
 
 Row = Sequence[Any]
 

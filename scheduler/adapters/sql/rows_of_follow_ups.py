@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scheduler.adapters.sql.rows import Row, from_us, job_from, job_text, maybe_from_us, plain, to_us
-from scheduler.core.follow_up import FollowUp, root_of
+from scheduler.core.run.follow_up import FollowUp, root_of
 
 _SELECT = (
     "SELECT f.spec, f.run_id, f.call_id, f.state, f.marks, f.made_at, f.expires_at, f.fires_left, j.next_fire"

@@ -16,7 +16,7 @@ from scheduler.adapters.sql import tables
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import plain, to_us
 from scheduler.adapters.sql.tables import one_of
-from scheduler.core.run import LIVE, Move, State, transition
+from scheduler.core.run.run import LIVE, Move, State, transition
 
 INSERT_RUN = insert(tables.runs)
 INSERT_PIN = insert(tables.pins)

@@ -25,13 +25,13 @@ from scheduler.adapters.sql.statements import (
     lose_requests,
     sources,
 )
-from scheduler.core.budget import day_start
-from scheduler.core.checkpoint import CallResult, Checkpoint, Step
-from scheduler.core.conversation import CLOSED_CALLS, Request
-from scheduler.core.follow_up import root_of
-from scheduler.core.lease import Lease
 from scheduler.core.record import canonical, digest
-from scheduler.core.run import FINAL, Move, transition
+from scheduler.core.run.budget import day_start
+from scheduler.core.run.checkpoint import CallResult, Checkpoint, Step
+from scheduler.core.run.conversation import CLOSED_CALLS, Request
+from scheduler.core.run.follow_up import root_of
+from scheduler.core.run.lease import Lease
+from scheduler.core.run.run import FINAL, Move, transition
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError
 

@@ -31,13 +31,13 @@ from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.migrate import prepare
 from scheduler.adapters.sql.opening import open_engine
 from scheduler.adapters.sql.trouble import BUSY_SECONDS
-from scheduler.core.checkpoint import Checkpoint, Step
-from scheduler.core.follow_up import Family, root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, StandingOrders
-from scheduler.core.lease import Lease
 from scheduler.core.record import Head
-from scheduler.core.run import Origin, Run, State
+from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.follow_up import Family, root_of
+from scheduler.core.run.lease import Lease
+from scheduler.core.run.run import Origin, Run, State
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval, Used
 from scheduler.faults import crashpoint

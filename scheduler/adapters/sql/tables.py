@@ -13,12 +13,12 @@ from typing import Any, get_args
 from sqlalchemy import BigInteger, CheckConstraint, Index, MetaData, Text, text
 from sqlmodel import Field, SQLModel
 
-from scheduler.core.conversation import CallState
-from scheduler.core.run import State
+from scheduler.core.run.conversation import CallState
+from scheduler.core.run.run import State
+from scheduler.core.run.wakeup import Waking
 from scheduler.core.time.clocks import JumpKind
 from scheduler.core.trust.approval import ApprovalState
 from scheduler.core.trust.effect import Effect
-from scheduler.core.wakeup import Waking
 
 metadata = MetaData()
 

@@ -11,9 +11,9 @@ from scheduler.adapters.sql import finals, records
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import from_us, maybe_from_us, plain, to_us, woken_from, woken_text
 from scheduler.adapters.sql.statements import drop_wakeups, many, sources
-from scheduler.core.follow_up import SEPARATOR
-from scheduler.core.run import Move, State, after, transition
-from scheduler.core.wakeup import Waking, Woken
+from scheduler.core.run.follow_up import SEPARATOR
+from scheduler.core.run.run import Move, State, after, transition
+from scheduler.core.run.wakeup import Waking, Woken
 from scheduler.errors import NotFoundError, RefusedError
 from scheduler.ports.store import Roused
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler.core.budget import read_tokens, write_tokens
 from scheduler.core.job.job import Budget
+from scheduler.core.run.budget import read_tokens, write_tokens
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.core.time.durations import parse_duration, read_duration, write_duration
 from scheduler.core.time.instants import DAY_SECONDS, zone

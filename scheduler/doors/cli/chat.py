@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduler.core.conversation import Attempt, Block, Call, CallState, Message, Request
-from scheduler.core.run import Run, State
+from scheduler.core.run.conversation import Attempt, Block, Call, CallState, Message, Request
+from scheduler.core.run.run import Run, State
 from scheduler.core.trust.effect import Effect
 from scheduler.doors.cli.fold import WIDTH, cut, fold
 from scheduler.doors.cli.times import Wall, span

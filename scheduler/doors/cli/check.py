@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.budget import ASSUMED_USD_PER_MILLION_TOKENS
 from scheduler.core.crontab.cost import WorstCase, worst_case
 from scheduler.core.job.job import DEFAULT_BUDGET_DAY_USD, DEFAULT_BUDGET_RUN_USD
+from scheduler.core.run.budget import ASSUMED_USD_PER_MILLION_TOKENS
 from scheduler.core.text.english import counted
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import fold

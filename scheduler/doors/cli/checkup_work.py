@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.config import Config
-from scheduler.core.run import Run, State
+from scheduler.core.run.run import Run, State
 from scheduler.doors.cli.finding import Finding, Findings, counted, named
 from scheduler.doors.cli.goon import go_on
 from scheduler.doors.cli.times import Wall, span

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.follow_up import FollowUp, root_of
+from scheduler.core.run.follow_up import FollowUp, root_of
 from scheduler.doors.cli.fold import WIDTH, fold
 from scheduler.doors.cli.out import say
 from scheduler.doors.cli.params import JOB

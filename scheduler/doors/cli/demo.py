@@ -17,8 +17,8 @@ from typing import Any
 
 import click
 
-from scheduler.core.conversation import Request
-from scheduler.core.run import Run, State
+from scheduler.core.run.conversation import Request
+from scheduler.core.run.run import Run, State
 from scheduler.doors.cli.out import hint, say
 from scheduler.errors import AgentcronError, CannotWorkError
 

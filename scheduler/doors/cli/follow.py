@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from scheduler.core.conversation import Block, Message
-from scheduler.core.run import State
+from scheduler.core.run.conversation import Block, Message
+from scheduler.core.run.run import State
 from scheduler.core.text.safe import safe_text
 from scheduler.doors.cli.fold import WIDTH, cut, fold
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from scheduler.core.budget import write_tokens
-from scheduler.core.run import Run
-from scheduler.core.turn import wants_tokens
+from scheduler.core.run.budget import write_tokens
+from scheduler.core.run.run import Run
+from scheduler.core.run.turn import wants_tokens
 
 
 def asks(run: Run) -> bool:

@@ -9,11 +9,11 @@ from datetime import datetime
 
 from scheduler.adapters import crontab_file
 from scheduler.config import Config
-from scheduler.core.conversation import Usage
 from scheduler.core.crontab.lint import all_problems
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.table import Table
 from scheduler.core.job.job import Job
+from scheduler.core.run.conversation import Usage
 from scheduler.doors.cli.preflight import at_name, of_trust
 from scheduler.errors import AgentcronError
 

@@ -14,7 +14,7 @@ import click
 from scheduler.config import Config
 from scheduler.core.job.restored import CODE
 from scheduler.core.job.standing import Standing
-from scheduler.core.run import Run, State
+from scheduler.core.run.run import Run, State
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import WIDTH, cut, fold, pad
 from scheduler.doors.cli.goon import asks

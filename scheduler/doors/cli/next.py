@@ -13,7 +13,7 @@ import click
 from scheduler.config import Config
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import Standing
-from scheduler.core.run import Run, State
+from scheduler.core.run.run import Run, State
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import WIDTH, cut, fold, pad
 from scheduler.doors.cli.params import JOB

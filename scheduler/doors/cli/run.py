@@ -12,8 +12,8 @@ import click
 from scheduler.config import Config
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import StandingOrders
-from scheduler.core.run import Run, State
-from scheduler.core.turn import usd
+from scheduler.core.run.run import Run, State
+from scheduler.core.run.turn import usd
 from scheduler.doors.cli.fold import fold
 from scheduler.doors.cli.follow import follow
 from scheduler.doors.cli.goon import asks, go_on

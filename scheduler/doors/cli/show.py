@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.budget import ASSUMED_USD_PER_MILLION_TOKENS
-from scheduler.core.conversation import Attempt, Call, CallState, Request, Usage
-from scheduler.core.run import Run, State
-from scheduler.core.turn import usd
-from scheduler.core.wakeup import WakeUp
+from scheduler.core.run.budget import ASSUMED_USD_PER_MILLION_TOKENS
+from scheduler.core.run.conversation import Attempt, Call, CallState, Request, Usage
+from scheduler.core.run.run import Run, State
+from scheduler.core.run.turn import usd
+from scheduler.core.run.wakeup import WakeUp
 from scheduler.doors.cli import out
 from scheduler.doors.cli.chat import DOUBT, Story, chat_lines, doubtful
 from scheduler.doors.cli.fold import fold

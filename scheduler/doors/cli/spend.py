@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.turn import usd
+from scheduler.core.run.turn import usd
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import WIDTH, cut, pad
 from scheduler.doors.cli.times import Wall, wall

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from scheduler.core.follow_up import is_follow_up
 from scheduler.core.job.job import Job
 from scheduler.core.job.restored import CODE
 from scheduler.core.job.standing import RunnerInfo, Standing
-from scheduler.core.lease import SUSPECT_CRASHES
-from scheduler.core.run import Run, State
+from scheduler.core.run.follow_up import is_follow_up
+from scheduler.core.run.lease import SUSPECT_CRASHES
+from scheduler.core.run.run import Run, State
+from scheduler.core.run.turn import usd
 from scheduler.core.time.trigger import CronTrigger, Manual, Reboot
-from scheduler.core.turn import usd
 from scheduler.doors.cli.absence import Absence, as_sentence
 from scheduler.doors.cli.goon import go_on
 from scheduler.doors.cli.times import Wall, span

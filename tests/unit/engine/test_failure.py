@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.turn import Fail
+from scheduler.core.run.turn import Fail
 from scheduler.engine.failure import failure, first_of
 from scheduler.errors import ConfigError
 

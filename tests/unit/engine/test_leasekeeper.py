@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.job.standing import RunnerInfo
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from scheduler.engine.kit import Kit
 from scheduler.engine.leasekeeper import keep_leases
 from scheduler.errors import StoreError

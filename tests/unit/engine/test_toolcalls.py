@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.conversation import CallState
-from scheduler.core.run import State
+from scheduler.core.run.conversation import CallState
+from scheduler.core.run.run import State
 from scheduler.core.trust.effect import Effect, call_key
 from scheduler.engine.toolcalls import OUTPUT_BYTES, clean
 from scheduler.errors import ToolFault

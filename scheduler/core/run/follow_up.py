@@ -16,7 +16,7 @@ from typing import Literal
 
 from scheduler.core.job.job import DEFAULT_TOOLS, Job, job_to_json
 from scheduler.core.record import canonical, digest
-from scheduler.core.run import Run
+from scheduler.core.run.run import Run
 from scheduler.core.time.dst import Dst
 from scheduler.core.time.instants import describe_seconds, from_iso, to_iso, zone
 from scheduler.core.time.trigger import At, CronTrigger, Every, Trigger

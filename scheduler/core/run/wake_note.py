@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from scheduler.core.checkpoint import Checkpoint
+from scheduler.core.run.checkpoint import Checkpoint
+from scheduler.core.run.turn import Limits, usd
+from scheduler.core.run.wakeup import Waking, Woken
 from scheduler.core.time.instants import describe_seconds, zone
-from scheduler.core.turn import Limits, usd
-from scheduler.core.wakeup import Waking, Woken
 
 
 def local(instant: datetime, tz: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
-from scheduler.core.conversation import Usage
+from scheduler.core.run.conversation import Usage
 from scheduler.core.time.instants import zone
 from scheduler.errors import ConfigError
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scheduler.core.checkpoint import Checkpoint
-from scheduler.core.conversation import Usage
+from scheduler.core.run.checkpoint import Checkpoint
+from scheduler.core.run.conversation import Usage
 
 BYTES_PER_TOKEN = 3
 """Fewer than there are in most texts, so that a guess is rather too much than too little."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scheduler.core.conversation import Message
+from scheduler.core.run.conversation import Message
 
 
 def mispaired(messages: Sequence[Message]) -> str:

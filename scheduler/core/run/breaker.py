@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from scheduler.core.conversation import Message
+from scheduler.core.run.conversation import Message
 
 SAME = 3
 """So many times in a row the same calls with the same results: another time would only cost more."""

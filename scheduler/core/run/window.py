@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from scheduler.core.conversation import Block, Message
+from scheduler.core.run.conversation import Block, Message
 
 
 def as_params(summary: Block | None, messages: Sequence[Message]) -> list[dict[str, Any]]:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from scheduler.core.budget import DayCap
-from scheduler.core.conversation import Block, Call, CallState, Message, Request
-from scheduler.core.follow_up import FollowUp
 from scheduler.core.job.job import Job
-from scheduler.core.run import Move, Outcome, Run, after
+from scheduler.core.run.budget import DayCap
+from scheduler.core.run.conversation import Block, Call, CallState, Message, Request
+from scheduler.core.run.follow_up import FollowUp
+from scheduler.core.run.run import Move, Outcome, Run, after
+from scheduler.core.run.wakeup import WakeUp, Woken
 from scheduler.core.trust.approval import Approval, ApprovalState, Share
 from scheduler.core.trust.grant import Grant
-from scheduler.core.wakeup import WakeUp, Woken
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from scheduler.core.turn import NO_ROOM, Fail, Park
-from scheduler.core.wakeup import Waking
+from scheduler.core.run.turn import NO_ROOM, Fail, Park
+from scheduler.core.run.wakeup import Waking
 from scheduler.errors import ModelFault
 
 BLIP_SECONDS = 30.0

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from scheduler.core.breaker import SAME, stuck_on
-from scheduler.core.checkpoint import Checkpoint
-from scheduler.core.conversation import Call, CallState
 from scheduler.core.job.job import DEFAULT_COMPACT_TOKENS
-from scheduler.core.run import Outcome
-from scheduler.core.wakeup import Waking
-from scheduler.core.window import latest_cut, middle_cut
+from scheduler.core.run.breaker import SAME, stuck_on
+from scheduler.core.run.checkpoint import Checkpoint
+from scheduler.core.run.conversation import Call, CallState
+from scheduler.core.run.run import Outcome
+from scheduler.core.run.wakeup import Waking
+from scheduler.core.run.window import latest_cut, middle_cut
 from scheduler.errors import Unit
 
 RESENDABLE_STOPS = frozenset({"pause_turn"})
