@@ -31,7 +31,6 @@ from scheduler.engine.opening import opening
 from scheduler.engine.requests import ask_model, compact
 from scheduler.engine.resting import FLEET_CODE
 from scheduler.engine.toolcalls import run_calls
-from scheduler.engine.workdir import unusable
 from scheduler.errors import (
     BadRowError,
     CannotWorkError,
@@ -44,6 +43,7 @@ from scheduler.errors import (
     OverBudgetError,
     StoreError,
 )
+from scheduler.host.workdir import unusable
 from scheduler.ports.tool import ControlTool
 
 log = logging.getLogger("agentcron")

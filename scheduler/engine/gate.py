@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scheduler.core.run.checkpoint import Checkpoint
-from scheduler.engine.child import clean_env, run_child
 from scheduler.engine.settings import Settings
+from scheduler.host.child import clean_env, run_child
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from scheduler.engine.child import clean_env, run_child
 from scheduler.engine.kit import Kit
 from scheduler.errors import CannotWorkError, DayLogError
 from scheduler.faults import crashpoint
+from scheduler.host.child import clean_env, run_child
 from scheduler.ports.store import Pending
 
 log = logging.getLogger("agentcron")

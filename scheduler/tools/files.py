@@ -19,9 +19,9 @@ from typing import Any
 
 from scheduler.core.text.capped import capped, sendable
 from scheduler.core.trust.effect import Effect
-from scheduler.engine.beneath import opened, overwrite
-from scheduler.engine.confined import confine, refuse_special
 from scheduler.errors import ToolFault
+from scheduler.host.beneath import opened, overwrite
+from scheduler.host.confined import confine, refuse_special
 from scheduler.ports.tool import Args, FunctionTool, Probe, ToolAnswer, ToolContext, ToolSpec
 
 MOST_TEXT_BYTES = 256 * 1024

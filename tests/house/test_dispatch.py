@@ -25,9 +25,9 @@ STARTERS = {
     "fork",
 }
 MAY_START = {
-    "scheduler/engine/child.py": "the one that starts them",
-    "scheduler/engine/sandbox.py": "around the command of a tool",
-    "scheduler/engine/sandbox_proof.py": "the proof of the sandbox",
+    "scheduler/host/child.py": "the one that starts them",
+    "scheduler/host/sandbox.py": "around the command of a tool",
+    "scheduler/host/sandbox_proof.py": "the proof of the sandbox",
     "scheduler/engine/gate.py": "the owner's gate",
     "scheduler/engine/reporter.py": "the owner's report command",
     "scheduler/tools/grep.py": "a tool",

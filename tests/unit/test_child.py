@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.engine.child import ChildResult, clean_env, run_child
 from scheduler.errors import CannotWorkError
+from scheduler.host.child import ChildResult, clean_env, run_child
 
 pytestmark = pytest.mark.process
 

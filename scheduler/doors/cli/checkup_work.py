@@ -149,7 +149,7 @@ def check_crontab(config: Config, clock: Wall) -> Findings:
 
 def _sandbox(jobs: Sequence[Job]) -> Findings:
     """Whether a sandbox holds here; without one the shell tool is off."""
-    from scheduler.engine.sandbox_proof import proven_program
+    from scheduler.host.sandbox_proof import proven_program
 
     wanting = [job.name for job in jobs if job.tools and "shell" in job.tools]
     try:

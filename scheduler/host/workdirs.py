@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence, Set
 
-from scheduler.adapters.commands import files_run
 from scheduler.config import Config
 from scheduler.core.job.job import Job
+from scheduler.host.commands import files_run
 
 MOST_LINKS = 40
 """As the kernel: what has more is a loop."""

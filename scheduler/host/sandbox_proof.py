@@ -13,15 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scheduler.engine import cgroup
-from scheduler.engine.sandbox import (
-    INSTALL,
-    PROGRAM,
-    find_program,
-    sandbox_env,
-    sandboxed,
-)
 from scheduler.errors import CannotWorkError
+from scheduler.host import cgroup
+from scheduler.host.sandbox import INSTALL, PROGRAM, find_program, sandbox_env, sandboxed
 
 _PROOF_SECONDS = 20.0
 _NO_PROGRAM = 127

@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from scheduler.engine.cgroup import bounded
-from scheduler.engine.child import ChildResult, run_child
 from scheduler.errors import CannotWorkError
+from scheduler.host.cgroup import bounded
+from scheduler.host.child import ChildResult, run_child
 
 PROGRAM = "bwrap"
 INSTALL = "install bubblewrap 0.8 or later (Debian: apt install bubblewrap)"
