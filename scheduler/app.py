@@ -23,11 +23,11 @@ from scheduler.config import Config
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.core.run.conversation import Usage
-from scheduler.engine.kit import Kit, Toolbox
-from scheduler.engine.restoring import take_note
-from scheduler.engine.runner import Runner
+from scheduler.engine.daemon.restored import take_note
+from scheduler.engine.daemon.runner import Runner
+from scheduler.engine.move_log import Witness
+from scheduler.engine.services import Kit, Toolbox
 from scheduler.engine.settings import Settings
-from scheduler.engine.witness import Witness
 from scheduler.errors import CannotWorkError, DayLogError, StoreError
 from scheduler.ports.model import Model
 from scheduler.services.logkeeper import keep_logged

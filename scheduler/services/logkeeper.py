@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from scheduler.engine.kit import Kit
+from scheduler.engine.services import Kit
 from scheduler.errors import DayLogError, StoreError
 
 log = logging.getLogger("agentcron")

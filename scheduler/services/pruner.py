@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from scheduler.engine.kit import Kit
+from scheduler.engine.services import Kit
 from scheduler.errors import StoreError
 from scheduler.ports.store import Pruned
 

@@ -34,12 +34,12 @@ from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, StandingOrders
 from scheduler.core.run.conversation import Message, Usage
 from scheduler.core.run.run import Run, State
-from scheduler.engine.commits import Progress
-from scheduler.engine.executor import Executor
-from scheduler.engine.kit import Kit
-from scheduler.engine.reporter import send_notices
+from scheduler.engine.attempt.attempt import Executor
+from scheduler.engine.attempt.writer import Progress
+from scheduler.engine.daemon.tick import Pass, tick
+from scheduler.engine.outbox import send_notices
+from scheduler.engine.services import Kit
 from scheduler.engine.settings import Settings
-from scheduler.engine.tick import Pass, tick
 from scheduler.ports.model import Ask, Model, Reply
 from scheduler.ports.tool import AnyTool
 from scheduler.testing.clock import FakeClock

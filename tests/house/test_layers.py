@@ -72,7 +72,7 @@ def test_the_import_contract_names_every_floor() -> None:
         ("tools/one_more.py: scheduler.tools.note", "Tools do not know each other"),
         ("core/job/job.py: scheduler.ports.clock", "Imports point down"),
         ("core/job/job.py: os", "The core is pure"),
-        ("engine/kit.py: sqlalchemy", "SQLModel stays in the adapters"),
+        ("engine/services.py: sqlalchemy", "SQLModel stays in the adapters"),
     ],
 )
 def test_each_import_contract_breaks_at_a_wrong_import(wrong: str, contract: str, tmp_path: Path) -> None:

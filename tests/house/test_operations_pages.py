@@ -20,7 +20,7 @@ from scheduler.adapters.system import SystemClock
 from scheduler.core.run.run import Move
 from scheduler.doors.cli.logs import _FIELDS
 from scheduler.doors.cli.up import up_command
-from scheduler.engine.witness import EVENTS
+from scheduler.engine.move_log import EVENTS
 from scheduler.testing.world import open_world
 from tests.house.tree import ROOT, python_files
 

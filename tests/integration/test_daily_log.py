@@ -19,7 +19,7 @@ from scheduler.adapters.sql.audit import Audit
 from scheduler.adapters.sql.backup import back_up
 from scheduler.core.record import Head, Record, flaw, from_line
 from scheduler.core.run.run import State
-from scheduler.engine.restoring import take_note
+from scheduler.engine.daemon.restored import take_note
 from scheduler.errors import DayLogError
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World, open_world

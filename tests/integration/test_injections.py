@@ -104,7 +104,7 @@ async def test_without_the_judge_and_the_guards_the_same_pages_do_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tests above can fail."""
-    monkeypatch.setattr("scheduler.engine.dispatch.judge", allow_all)
+    monkeypatch.setattr("scheduler.engine.attempt.decisions.judge", allow_all)
     monkeypatch.setattr("scheduler.tools.fetch.confine", lambda workdir, path: Path(workdir, path))
     async with house(tmp_path) as place:
         pages = [

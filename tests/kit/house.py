@@ -16,7 +16,7 @@ from scheduler.adapters.system import SystemClock
 from scheduler.core.job.standing import LoadReport, RunnerInfo
 from scheduler.core.run.run import Run, State
 from scheduler.core.time.clocks import Reading
-from scheduler.engine.runner import Runner
+from scheduler.engine.daemon.runner import Runner
 from scheduler.engine.settings import Settings
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.world import World, open_world

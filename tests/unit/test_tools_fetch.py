@@ -14,7 +14,7 @@ import pytest
 
 from scheduler.core.trust.addresses import IPAddress
 from scheduler.core.trust.effect import Effect
-from scheduler.engine.toolcalls import clean
+from scheduler.engine.attempt.calls import clean
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import ToolContext
 from scheduler.tools.fetch import FETCH, MOST_REDIRECTS, Fetcher

@@ -46,8 +46,8 @@ def run_command(config: Config, job: str, wait: bool, as_json: bool) -> int:
 
 async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool, as_json: bool) -> int:
     from scheduler.app import open_app, require_key
+    from scheduler.engine.move_log import Witness
     from scheduler.engine.settings import Settings
-    from scheduler.engine.witness import Witness
 
     hint_if_halted(config)
     settings = Settings(grace_seconds=_GRACE_SECONDS)

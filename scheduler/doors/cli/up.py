@@ -22,7 +22,7 @@ from scheduler.doors.cli.out import hint, say
 
 if TYPE_CHECKING:
     from scheduler.doors.cli.watchers import Watchers
-    from scheduler.engine.runner import Runner
+    from scheduler.engine.daemon.runner import Runner
     from scheduler.engine.settings import Settings
 
 log = logging.getLogger("agentcron")
@@ -84,7 +84,7 @@ def _address(metrics: str | None) -> tuple[str, int] | None:
 
 async def _serve(config: Config, settings: Settings, watchers: Watchers) -> int:
     from scheduler.app import open_app
-    from scheduler.engine.witness import Witness
+    from scheduler.engine.move_log import Witness
 
     async with open_app(config, settings, witness=Witness(*watchers.observers)) as app:
         watchers.count_commits(app.commits)

@@ -13,8 +13,8 @@ import pytest
 
 from scheduler.core.job.standing import RunnerInfo
 from scheduler.core.run.run import State
-from scheduler.engine.kit import Kit
-from scheduler.engine.leasekeeper import keep_leases
+from scheduler.engine.daemon.leases import keep_leases
+from scheduler.engine.services import Kit
 from scheduler.errors import StoreError
 from scheduler.testing.world import Underway
 from tests.kit.models import call

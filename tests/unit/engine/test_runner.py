@@ -13,8 +13,8 @@ import pytest
 
 from scheduler.core.job.standing import LoadReport
 from scheduler.core.run.run import State
-from scheduler.engine.kit import Kit
-from scheduler.engine.reporter import send_notices
+from scheduler.engine.outbox import send_notices
+from scheduler.engine.services import Kit
 from scheduler.errors import StoreError
 from tests.kit.house import SHORT, house, serving
 from tests.kit.models import call, finish, sleep

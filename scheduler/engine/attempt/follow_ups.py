@@ -10,8 +10,8 @@ from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.follow_up import SEPARATOR, Family, FollowUp, draft, root_of
 from scheduler.core.run.wake_note import local
 from scheduler.core.trust import marks as seen
-from scheduler.engine.dispatch import profiles_of
-from scheduler.engine.kit import Kit
+from scheduler.engine.attempt.decisions import profiles_of
+from scheduler.engine.services import Kit
 from scheduler.errors import ConfigError, RefusedError, ToolFault
 from scheduler.ports.tool import CancelFollowUp, ListFollowUps, MakeFollowUp
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from scheduler.engine.kit import Kit
+from scheduler.engine.services import Kit
 from scheduler.errors import CannotWorkError, DayLogError
 from scheduler.faults import crashpoint
 from scheduler.host.child import clean_env, run_child

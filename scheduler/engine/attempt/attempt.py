@@ -20,17 +20,18 @@ from scheduler.core.run.turn import CUT_SHORT, Limits, Park, next_step, part
 from scheduler.core.run.wakeup import Waking
 from scheduler.core.run.window import latest_cut
 from scheduler.core.trust import marks as seen
-from scheduler.engine import answers, resting
-from scheduler.engine.commits import Progress
-from scheduler.engine.control import settle
-from scheduler.engine.dispatch import Docket
-from scheduler.engine.failure import failure, first_of
-from scheduler.engine.follow_ups import Book
-from scheduler.engine.kit import Kit, Toolbox
-from scheduler.engine.opening import opening
-from scheduler.engine.requests import ask_model, compact
-from scheduler.engine.resting import FLEET_CODE
-from scheduler.engine.toolcalls import run_calls
+from scheduler.engine.attempt import messages as answers
+from scheduler.engine.attempt import rests as resting
+from scheduler.engine.attempt.calls import run_calls
+from scheduler.engine.attempt.controls import settle
+from scheduler.engine.attempt.decisions import Docket
+from scheduler.engine.attempt.failures import failure, first_of
+from scheduler.engine.attempt.follow_ups import Book
+from scheduler.engine.attempt.opening import opening
+from scheduler.engine.attempt.requests import ask_model, compact
+from scheduler.engine.attempt.rests import FLEET_CODE
+from scheduler.engine.attempt.writer import Progress
+from scheduler.engine.services import Kit, Toolbox
 from scheduler.errors import (
     BadRowError,
     CannotWorkError,

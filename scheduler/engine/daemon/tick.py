@@ -14,7 +14,7 @@ from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo
 from scheduler.core.run.follow_up import is_follow_up, root_of, within
 from scheduler.core.run.run import Run, State
-from scheduler.engine.kit import Kit
+from scheduler.engine.services import Kit
 from scheduler.errors import StoreError
 from scheduler.faults import crashpoint
 from scheduler.ports.presence import Presence

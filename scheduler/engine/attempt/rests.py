@@ -9,9 +9,9 @@ from scheduler.core.run.checkpoint import Checkpoint, Step
 from scheduler.core.run.run import Move
 from scheduler.core.run.turn import Park
 from scheduler.core.run.wakeup import WakeUp, Waking
-from scheduler.engine.answers import notices
-from scheduler.engine.dispatch import Docket
-from scheduler.engine.kit import Kit
+from scheduler.engine.attempt.decisions import Docket
+from scheduler.engine.attempt.messages import notices
+from scheduler.engine.services import Kit
 from scheduler.engine.settings import Settings
 
 FLEET_CODE = "budget-fleet"

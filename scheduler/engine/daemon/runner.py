@@ -18,17 +18,17 @@ from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move
 from scheduler.core.time.trigger import Reboot
-from scheduler.engine.clockwatch import Clockwatch
-from scheduler.engine.commits import Progress
-from scheduler.engine.executor import Executor
-from scheduler.engine.haltwatch import watch_halt
-from scheduler.engine.kit import Kit
-from scheduler.engine.leasekeeper import keep_leases, renew_leases
-from scheduler.engine.orderswatch import OrdersWatch
-from scheduler.engine.outage import Outage
-from scheduler.engine.reporter import send_notices
-from scheduler.engine.restoring import take_note
-from scheduler.engine.tick import Pass, tick
+from scheduler.engine.attempt.attempt import Executor
+from scheduler.engine.attempt.writer import Progress
+from scheduler.engine.daemon.clock import Clockwatch
+from scheduler.engine.daemon.crontab import OrdersWatch
+from scheduler.engine.daemon.halts import watch_halt
+from scheduler.engine.daemon.leases import keep_leases, renew_leases
+from scheduler.engine.daemon.outage import Outage
+from scheduler.engine.daemon.restored import take_note
+from scheduler.engine.daemon.tick import Pass, tick
+from scheduler.engine.outbox import send_notices
+from scheduler.engine.services import Kit
 from scheduler.errors import AgentcronError, LostLeaseError, ReplacedError, StoreError
 from scheduler.ports.orders import Orders
 from scheduler.ports.presence import Presence

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from scheduler.engine.executor import Executor
-from scheduler.engine.kit import Kit
+from scheduler.engine.attempt.attempt import Executor
+from scheduler.engine.services import Kit
 
 log = logging.getLogger("agentcron")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from scheduler.engine.executor import Executor
-from scheduler.engine.kit import Kit
-from scheduler.engine.outage import Outage
+from scheduler.engine.attempt.attempt import Executor
+from scheduler.engine.daemon.outage import Outage
+from scheduler.engine.services import Kit
 from scheduler.errors import StoreError
 
 log = logging.getLogger("agentcron")

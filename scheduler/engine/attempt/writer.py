@@ -8,7 +8,7 @@ from collections.abc import Callable
 from scheduler.core.run.checkpoint import Checkpoint, Step
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.lease import Lease
-from scheduler.engine.witness import Witness
+from scheduler.engine.move_log import Witness
 from scheduler.ports.secrets import NoSecrets, Secrets
 from scheduler.ports.store import Store
 

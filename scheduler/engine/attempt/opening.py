@@ -8,15 +8,15 @@ from importlib import resources
 from scheduler.core.run.checkpoint import Checkpoint, Step
 from scheduler.core.run.run import Move
 from scheduler.core.run.turn import Fail, Limits
-from scheduler.engine import answers
-from scheduler.engine.gate import ask_gate
-from scheduler.engine.kit import Kit, Toolbox
+from scheduler.engine.attempt import messages as answers
+from scheduler.engine.attempt.gate import ask_gate
+from scheduler.engine.services import Kit, Toolbox
 
 
 @cache
 def system_prompt() -> str:
     """Return the system prompt of an unattended agent."""
-    return resources.files("scheduler.engine").joinpath("system_prompt.md").read_text(encoding="utf-8")
+    return resources.files("scheduler.engine.attempt").joinpath("system_prompt.md").read_text(encoding="utf-8")
 
 
 async def opening(kit: Kit, at: Checkpoint, limits: Limits, tools: Toolbox) -> Step | Fail:

@@ -12,9 +12,9 @@ from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.run import Move
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.trust import marks as seen
-from scheduler.engine.answers import answer_message, notices
-from scheduler.engine.follow_ups import LIMITS, NOT_FOR_LATER, Book, ForLater
-from scheduler.engine.kit import Kit, Toolbox
+from scheduler.engine.attempt.follow_ups import LIMITS, NOT_FOR_LATER, Book, ForLater
+from scheduler.engine.attempt.messages import answer_message, notices
+from scheduler.engine.services import Kit, Toolbox
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import ControlTool, Directive, Finished, Noted, SleepUntil
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 from scheduler.core.job.job import Job
 from scheduler.core.run.conversation import Usage
 from scheduler.core.trust.policy import Profile
+from scheduler.engine.move_log import Witness
 from scheduler.engine.settings import Settings
-from scheduler.engine.witness import Witness
 from scheduler.ports.clock import Clock
 from scheduler.ports.daylog import DayLog
 from scheduler.ports.model import Model

@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 
 from scheduler.core.time.instants import to_iso
-from scheduler.engine.kit import Kit
+from scheduler.engine.services import Kit
 
 log = logging.getLogger("agentcron")
 

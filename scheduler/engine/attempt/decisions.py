@@ -16,7 +16,7 @@ from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.grant import Grant, host_of
 from scheduler.core.trust.judge import RULE_OF_TWO, Allow, Ask, Facts, Refuse, judge
 from scheduler.core.trust.policy import Profile
-from scheduler.engine.kit import Kit, Toolbox
+from scheduler.engine.services import Kit, Toolbox
 from scheduler.ports.tool import ControlTool, ToolSpec
 
 MOST_QUESTIONS = 10
