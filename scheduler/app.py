@@ -23,6 +23,8 @@ from scheduler.config import Config
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.core.run.conversation import Usage
+from scheduler.duties.logkeeper import keep_logged
+from scheduler.duties.pruner import keep_pruned
 from scheduler.engine.daemon.restored import take_note
 from scheduler.engine.daemon.runner import Runner
 from scheduler.engine.move_log import Witness
@@ -30,8 +32,6 @@ from scheduler.engine.services import Kit, Toolbox
 from scheduler.engine.settings import Settings
 from scheduler.errors import CannotWorkError, DayLogError, StoreError
 from scheduler.ports.model import Model
-from scheduler.services.logkeeper import keep_logged
-from scheduler.services.pruner import keep_pruned
 from scheduler.tools.registry import tools_for
 
 log = logging.getLogger("agentcron")

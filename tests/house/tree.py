@@ -18,7 +18,7 @@ FLOORS = (
     "app",
     "adapters",
     "tools",
-    "services",
+    "duties",
     "engine",
     "host",
     "config",
