@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.homes import NOTHING, ask, have_run_before, make_home, many_jobs, opened, wait_for
 from scheduler.adapters.sql.committer import Committer
-from scheduler.app import open_app
+from scheduler.app.compose import open_app
 from scheduler.config import load
 from scheduler.doors.cli.logs import start_logging
 from scheduler.engine.settings import Settings

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from scheduler.crash import crashpoint
 from scheduler.engine.services import Kit
 from scheduler.errors import CannotWorkError, DayLogError
-from scheduler.faults import crashpoint
 from scheduler.host.child import clean_env, run_child
 from scheduler.ports.store import Pending
 

@@ -28,7 +28,7 @@ from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
 from scheduler.adapters.trust_file import TrustFile
-from scheduler.app import job_tools
+from scheduler.app.compose import job_tools
 from scheduler.config import Config, load
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, StandingOrders

@@ -25,7 +25,7 @@ FLOORS = (
     "ports",
     "core",
     "errors",
-    "faults",
+    "crash",
 )
 """From the top down, as the import contract says."""
 

@@ -32,7 +32,7 @@ from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.clocks import Jump
 from scheduler.core.time.trigger import Every
 from scheduler.core.trust.effect import Effect
-from scheduler.faults import VARIABLE
+from scheduler.crash import VARIABLE
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 JOB = Job("brief", Every("1h", name="brief"), "Say hello.")

@@ -15,7 +15,7 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from scheduler.adapters.secrets import Hiding, SystemSecrets
-from scheduler.app import open_app
+from scheduler.app.compose import open_app
 from scheduler.config import load
 from scheduler.core.job.job import Job, job_from_json, job_to_json
 from scheduler.core.run.run import State

@@ -28,7 +28,7 @@ def preload() -> None:
     import importlib
 
     for name in (
-        "scheduler.app",
+        "scheduler.app.compose",
         "scheduler.doors.cli.up",
         "scheduler.doors.cli.doctor",
         "scheduler.doors.cli.checkup_store",

@@ -16,8 +16,8 @@ from pathlib import Path
 from scheduler.adapters.sql.mark import MARK, mark_text
 from scheduler.adapters.sql.schema import judge, stored_revision
 from scheduler.adapters.sql.trouble import LOOK_SECONDS, explain, is_full, read_only, wrong_schema
+from scheduler.crash import crashpoint
 from scheduler.errors import CannotWorkError, NotFoundError, RefusedError, StoreError, UsageError
-from scheduler.faults import crashpoint
 
 _PAGES_AT_ONCE = 4096
 _OF_WRITING = tuple(

@@ -23,8 +23,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.driver import SqliteConnection
 from scheduler.adapters.sql.opening import BEGIN_READ, BEGIN_WRITE, as_store_error, told
+from scheduler.crash import crashpoint
 from scheduler.errors import ReplacedError, StoreError
-from scheduler.faults import crashpoint
 
 T = TypeVar("T")
 

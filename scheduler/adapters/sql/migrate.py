@@ -13,8 +13,8 @@ from scheduler.adapters.sql import tables_follow_ups, tables_log
 from scheduler.adapters.sql.opening import open_engine, told
 from scheduler.adapters.sql.schema import HEAD, STAMPED, VERSION_TABLE, judge, stored_revision
 from scheduler.adapters.sql.trouble import BUSY_SECONDS, wrong_schema
+from scheduler.crash import crashpoint
 from scheduler.errors import StoreError
-from scheduler.faults import crashpoint
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -36,8 +36,8 @@ from scheduler.adapters.sql.trouble import (
     is_no_database,
 )
 from scheduler.core.run.run import LIVE
+from scheduler.crash import crashpoint
 from scheduler.errors import RefusedError, StoreError
-from scheduler.faults import crashpoint
 
 log = logging.getLogger("agentcron")
 

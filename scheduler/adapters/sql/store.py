@@ -40,7 +40,7 @@ from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Origin, Run, State
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval, Used
-from scheduler.faults import crashpoint
+from scheduler.crash import crashpoint
 from scheduler.ports.store import Decide, NewCaps, Pending, Pruned, Rescued, Restoration, Roused
 
 T = TypeVar("T")

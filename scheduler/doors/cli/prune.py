@@ -80,7 +80,7 @@ def _refuse_beside_others(config: Config) -> None:
 
 
 async def _prune(config: Config, seconds: int | None, *, dry_run: bool) -> Any:
-    from scheduler.app import open_app
+    from scheduler.app.compose import open_app
     from scheduler.duties.pruner import prune_all
 
     orders = read_orders(config)

@@ -109,7 +109,7 @@ def _refuse(config: Config, source: Path) -> None:
 
 async def _settle(config: Config) -> None:
     """Open the database once, as every process does: the first one to open a backup takes note of it."""
-    from scheduler.app import open_app
+    from scheduler.app.compose import open_app
 
     # What it did is said on stdout, and need not be logged beside it.
     logging.getLogger("agentcron").setLevel(logging.ERROR)

@@ -45,7 +45,7 @@ def run_command(config: Config, job: str, wait: bool, as_json: bool) -> int:
 
 
 async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool, as_json: bool) -> int:
-    from scheduler.app import open_app, require_key
+    from scheduler.app.compose import open_app, require_key
     from scheduler.engine.move_log import Witness
     from scheduler.engine.settings import Settings
 

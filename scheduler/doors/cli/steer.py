@@ -72,7 +72,7 @@ def _positive(read: Callable[[str], float], text: str) -> float:
 
 def with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
     """Open the parts of one process, do the work with them, and close them."""
-    from scheduler.app import open_app
+    from scheduler.app.compose import open_app
 
     async def opened() -> T:
         async with open_app(config, busy_seconds=PATIENCE_SECONDS) as app:

@@ -32,7 +32,7 @@ def tick_command(config: Config, log_format: str) -> int:
 async def _once(config: Config) -> int:
     from scheduler.adapters.crontab_file import CrontabFile
     from scheduler.adapters.system import now
-    from scheduler.app import open_app, require_key
+    from scheduler.app.compose import open_app, require_key
 
     orders = CrontabFile(config).read(now())
     for problem in orders.problems:

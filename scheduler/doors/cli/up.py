@@ -60,7 +60,7 @@ def up_command(
     start_logging(log_format)
     from scheduler.adapters.crontab_file import CrontabFile
     from scheduler.adapters.system import now
-    from scheduler.app import require_key
+    from scheduler.app.compose import require_key
     from scheduler.doors.cli.watchers import watched
     from scheduler.engine.settings import Settings
 
@@ -83,7 +83,7 @@ def _address(metrics: str | None) -> tuple[str, int] | None:
 
 
 async def _serve(config: Config, settings: Settings, watchers: Watchers) -> int:
-    from scheduler.app import open_app
+    from scheduler.app.compose import open_app
     from scheduler.engine.move_log import Witness
 
     async with open_app(config, settings, witness=Witness(*watchers.observers)) as app:

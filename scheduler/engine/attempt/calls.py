@@ -14,12 +14,12 @@ from scheduler.core.text.capped import MOST_OUTPUT_BYTES, capped, sendable_json
 from scheduler.core.trust import marks as seen
 from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.judge import Facts
+from scheduler.crash import crashpoint
 from scheduler.engine.attempt.decisions import Docket, Reach, facts, hear, recounted, stains
 from scheduler.engine.attempt.requests import acts
 from scheduler.engine.attempt.writer import Progress
 from scheduler.engine.services import Kit, Toolbox
 from scheduler.errors import ToolFault
-from scheduler.faults import crashpoint
 from scheduler.ports.tool import ControlTool, Tool, ToolAnswer, ToolContext
 
 log = logging.getLogger("agentcron")

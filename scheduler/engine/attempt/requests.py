@@ -14,10 +14,10 @@ from scheduler.core.run.request_size import worst_usage
 from scheduler.core.run.retry import BLIP_TRIES, blip_seconds, is_blip
 from scheduler.core.run.window import as_params
 from scheduler.core.trust.effect import Effect, call_key
+from scheduler.crash import crashpoint
 from scheduler.engine.attempt.writer import Progress
 from scheduler.engine.services import Kit, Toolbox
 from scheduler.errors import HaltedError, ModelFault
-from scheduler.faults import crashpoint
 from scheduler.ports.model import Ask, Reply
 from scheduler.ports.tool import ControlTool
 

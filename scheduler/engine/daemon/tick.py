@@ -14,9 +14,9 @@ from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo
 from scheduler.core.run.follow_up import is_follow_up, root_of, within
 from scheduler.core.run.run import Run, State
+from scheduler.crash import crashpoint
 from scheduler.engine.services import Kit
 from scheduler.errors import StoreError
-from scheduler.faults import crashpoint
 from scheduler.ports.presence import Presence
 from scheduler.ports.store import Rescued, Roused
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scheduler import tool
-from scheduler.app import job_tools
+from scheduler.app.compose import job_tools
 from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.run import State
