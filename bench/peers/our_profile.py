@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from bench.homes import NOTHING, ask, have_run_before, make_home, many_jobs, opened, wait_for
-from scheduler.adapters.sql.committer import Committer
+from scheduler.adapters.sql.sqlite.committer import Committer
 from scheduler.app.compose import open_app
 from scheduler.config import load
 from scheduler.doors.cli.logs import start_logging

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 
-from scheduler.adapters.sql.trouble import explain, read_only
+from scheduler.adapters.sql.errors import explain, read_only
 from scheduler.adapters.system import pause
 from scheduler.core.record import Head, Record, from_line
 from scheduler.crash import crashpoint

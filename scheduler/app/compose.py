@@ -15,8 +15,8 @@ from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.rehearsal import RehearsalModel, is_rehearsal
 from scheduler.adapters.secrets import Hiding, SystemSecrets
+from scheduler.adapters.sql.errors import BUSY_SECONDS
 from scheduler.adapters.sql.store import SqlStore
-from scheduler.adapters.sql.trouble import BUSY_SECONDS
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.adapters.trust_file import TrustFile
 from scheduler.config import Config

@@ -23,8 +23,8 @@ from scheduler.adapters.daylog import FileDayLog
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.rehearsal import RehearsalModel
 from scheduler.adapters.secrets import SystemSecrets
-from scheduler.adapters.sql.glance import Glance
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.history.glance import Glance
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
 from scheduler.adapters.trust_file import TrustFile

@@ -12,7 +12,7 @@ import pytest
 from llmock.scenarios import Fail, Reply, StreamFault, ToolCall
 from llmock.testing import LLMockServer
 
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.core.run.run import FINAL, State
 from scheduler.core.time.instants import from_iso
 from tests.kit.processes import Installation, Process, until

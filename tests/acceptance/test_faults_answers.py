@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.anthropic import AnthropicModel
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import Run, State
 from scheduler.testing.world import open_world

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.wakeup import Waking

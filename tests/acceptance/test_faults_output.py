@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.core.run.run import State
 from tests.fake_messages_api import FakeMessagesAPI, answer, verify_pairing
 from tests.kit.cases import play, prompt

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from scheduler.adapters.sql.glance import Glance
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.history.glance import Glance
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.job.firing import Decision, Fire, FireFacts, decide
 from scheduler.core.job.job import Job

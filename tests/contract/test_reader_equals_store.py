@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.core.job.firing import Fire
 from scheduler.core.job.standing import BrokenJob, RunnerInfo
 from scheduler.core.run.checkpoint import Step

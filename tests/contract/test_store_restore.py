@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from scheduler.adapters.sql.mark import MARK, mark_text
+from scheduler.adapters.sql.backup_mark import MARK, mark_text
 from scheduler.core.job.firing import decide_reboot
 from scheduler.core.run.checkpoint import Notice, Step
 from scheduler.core.run.conversation import CallState

@@ -17,9 +17,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from scheduler.adapters.sql.mark import MARK, mark_text
-from scheduler.adapters.sql.points import CRASH_POINTS
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.backup_mark import MARK, mark_text
+from scheduler.adapters.sql.crash_points import CRASH_POINTS
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.job.firing import Decision, Fire
 from scheduler.core.job.job import Job

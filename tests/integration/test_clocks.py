@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.glance import Glance
+from scheduler.adapters.sql.history.glance import Glance
 from scheduler.core.run.run import Run, State
 from scheduler.core.time.clocks import Jump
 from tests.kit.needs import library

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql import consents
+from scheduler.adapters.sql.units import consents
 from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.run import State
 from tests.kit.models import call, finish

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduler.adapters.sql.glance import Glance
-from scheduler.adapters.sql.points import CRASH_POINTS
+from scheduler.adapters.sql.crash_points import CRASH_POINTS
+from scheduler.adapters.sql.history.glance import Glance
 from scheduler.adapters.sql.schema import HEAD
 from scheduler.core.run.conversation import CallState
 from tests.fake_messages_api import answer, fail, verify_pairing

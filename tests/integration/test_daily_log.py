@@ -15,8 +15,8 @@ import pytest
 
 from scheduler.adapters import daylog
 from scheduler.adapters.daylog import FileDayLog, files, hashes_in
-from scheduler.adapters.sql.audit import Audit
-from scheduler.adapters.sql.backup import back_up
+from scheduler.adapters.sql.sqlite.audit import Audit
+from scheduler.adapters.sql.sqlite.backup import back_up
 from scheduler.core.record import Head, Record, flaw, from_line
 from scheduler.core.run.run import State
 from scheduler.engine.daemon.restored import take_note

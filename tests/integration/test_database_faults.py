@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.migrate import upgrade
-from scheduler.adapters.sql.opening import open_engine
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.sqlite.opening import open_engine
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.job.job import Job
 from scheduler.core.run.checkpoint import Step

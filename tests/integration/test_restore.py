@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import Run, State
 from tests.fake_messages_api import answer

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import FINAL, Run, State
 from scheduler.core.trust.effect import Effect

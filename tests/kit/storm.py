@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import FINAL, Run, State
 from tests.fake_messages_api import FakeMessagesAPI, Turn, answer, fail, verify_pairing

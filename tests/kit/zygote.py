@@ -38,7 +38,7 @@ def preload() -> None:
         "scheduler.doors.cli.tick",
         "scheduler.tools.files",
         "scheduler.adapters.anthropic.model",
-        "scheduler.adapters.sql.reader",
+        "scheduler.adapters.sql.history.reader",
         "anthropic",
         "croniter",
         "encodings.utf_8_sig",

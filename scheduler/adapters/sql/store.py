@@ -8,29 +8,29 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from scheduler.adapters.sql import (
+from scheduler.adapters.sql import crash_points as points
+from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.errors import BUSY_SECONDS
+from scheduler.adapters.sql.migrate import prepare
+from scheduler.adapters.sql.sqlite.committer import Committer
+from scheduler.adapters.sql.sqlite.opening import open_engine
+from scheduler.adapters.sql.units import (
     approvals,
     claims,
     consents,
     fires,
     follow_ups,
     jumps,
-    looks,
     orders,
     outbox,
-    persons,
-    points,
     prune,
     records,
     restore,
     steps,
     wakes,
 )
-from scheduler.adapters.sql.committer import Committer
-from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.migrate import prepare
-from scheduler.adapters.sql.opening import open_engine
-from scheduler.adapters.sql.trouble import BUSY_SECONDS
+from scheduler.adapters.sql.units import people as persons
+from scheduler.adapters.sql.units import queries as looks
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.core.record import Head

@@ -26,7 +26,7 @@ def backup_command(config: Config, file: Path, force: bool, as_json: bool) -> No
     """
     if not file.name:
         raise UsageError("FILE is empty", help="name a file, for example agentcron.backup")
-    from scheduler.adapters.sql.backup import back_up
+    from scheduler.adapters.sql.sqlite.backup import back_up
     from scheduler.adapters.system import now
     from scheduler.core.time.instants import to_iso
 

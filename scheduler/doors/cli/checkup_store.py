@@ -7,9 +7,9 @@ import shlex
 import sqlite3
 from datetime import timedelta
 
-from scheduler.adapters.sql.audit import Audit
+from scheduler.adapters.sql.errors import THROUGH_0002, explain, read_only
 from scheduler.adapters.sql.schema import TABLES
-from scheduler.adapters.sql.trouble import THROUGH_0002, explain, read_only
+from scheduler.adapters.sql.sqlite.audit import Audit
 from scheduler.config import Config
 from scheduler.doors.cli.database import database_status
 from scheduler.doors.cli.finding import Finding, Findings, counted, named

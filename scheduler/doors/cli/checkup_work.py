@@ -33,7 +33,7 @@ def check_work(config: Config, clock: Wall) -> Findings:
         yield Finding("problem", "halt", f"the home is halted{since}: {halt.reason}", "agentcron unhalt")
     if not config.database.exists():
         return
-    from scheduler.adapters.sql.audit import Audit
+    from scheduler.adapters.sql.sqlite.audit import Audit
 
     facts = gather(config, clock.now)
     with Audit.open(config.database) as audit:

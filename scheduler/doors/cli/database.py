@@ -16,8 +16,8 @@ def database_status(config: Config) -> dict[str, Any]:
     """
     import sqlite3
 
+    from scheduler.adapters.sql.errors import explain, read_only
     from scheduler.adapters.sql.schema import HEAD, judge, stored_revision
-    from scheduler.adapters.sql.trouble import explain, read_only
 
     path = config.database
     revision, size = None, None

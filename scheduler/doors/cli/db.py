@@ -36,7 +36,7 @@ def status_command(config: Config, as_json: bool) -> int:
 
     Example:  agentcron db status --json
     """
-    from scheduler.adapters.sql.trouble import THROUGH_0002
+    from scheduler.adapters.sql.errors import THROUGH_0002
 
     found = database_status(config)
     if as_json:

@@ -173,8 +173,8 @@ def _set_up(stage: Stage, live: bool) -> None:
 
 
 def _play(stage: Stage) -> None:
-    from scheduler.adapters.sql.reader import Reader
-    from scheduler.adapters.sql.trouble import NoTablesError
+    from scheduler.adapters.sql.errors import NoTablesError
+    from scheduler.adapters.sql.history.reader import Reader
 
     def find(*states: State) -> Run | None:
         if not (stage.home / "agentcron.db").exists():
@@ -234,7 +234,7 @@ def _verify(stage: Stage, slept: Run, done: Run, asked: int) -> None:
     Raises:
         DemoFailedError: a claim is not true.
     """
-    from scheduler.adapters.sql.reader import Reader
+    from scheduler.adapters.sql.history.reader import Reader
 
     with Reader.open(stage.home / "agentcron.db") as reader:
         requests = reader.requests(done.id)

@@ -29,7 +29,7 @@ async def follow(
     Args:
         alive: asked now and then; when it says no, nobody will move the run on, and following ends.
     """
-    from scheduler.adapters.sql.reader import Reader
+    from scheduler.adapters.sql.history.reader import Reader
 
     seen, polls, began = 0, 0, app.kit.clock.monotonic()
     try:

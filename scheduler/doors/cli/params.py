@@ -52,7 +52,7 @@ class _Stored(_Text):
 def _jobs(config: Config) -> Iterable[tuple[str, str]]:
     if not config.database.exists():
         return sorted(_jobs_of_file(config).items())
-    from scheduler.adapters.sql.reader import Reader
+    from scheduler.adapters.sql.history.reader import Reader
 
     with Reader.open(config.database) as reader:
         known = {standing.name: standing.schedule for standing in reader.standings()}
@@ -70,7 +70,7 @@ def _jobs_of_file(config: Config) -> dict[str, str]:
 def _runs(config: Config) -> Iterable[tuple[str, str]]:
     if not config.database.exists():
         return []
-    from scheduler.adapters.sql.reader import Reader
+    from scheduler.adapters.sql.history.reader import Reader
 
     with Reader.open(config.database) as reader:
         runs = {run.id: run for run in (*reader.live_runs(), *reader.runs(limit=_MOST_RUNS))}

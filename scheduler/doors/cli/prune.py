@@ -35,8 +35,8 @@ def prune_command(config: Config, dry_run: bool, older_than: str | None, shrink:
     if shrink:
         _refuse_beside_others(config)
     gone = asyncio.run(_prune(config, seconds, dry_run=dry_run))
-    from scheduler.adapters.sql.shrink import free_bytes
-    from scheduler.adapters.sql.shrink import shrink as make_smaller
+    from scheduler.adapters.sql.sqlite.shrink import free_bytes
+    from scheduler.adapters.sql.sqlite.shrink import shrink as make_smaller
 
     lost = make_smaller(config.database) if shrink else 0
     free = free_bytes(config.database)

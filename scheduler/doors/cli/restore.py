@@ -29,7 +29,7 @@ def restore_command(config: Config, file: Path, dry_run: bool, as_json: bool) ->
     """
     source = Path(file.expanduser().absolute())
     _refuse(config, source)
-    from scheduler.adapters.sql.restore_file import inspect, put_in_place
+    from scheduler.adapters.sql.sqlite.restore import inspect, put_in_place
     from scheduler.adapters.system import now
 
     moment = now()

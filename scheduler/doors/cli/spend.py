@@ -17,7 +17,7 @@ from scheduler.doors.cli.times import Wall, wall
 from scheduler.errors import AgentcronError, UsageError
 
 if TYPE_CHECKING:
-    from scheduler.adapters.sql.glance import Spending
+    from scheduler.adapters.sql.history.glance import Spending
 
 _MOST_BAR = 30
 _MOST_NAME = 24
@@ -119,7 +119,7 @@ def summed(parts: Sequence[Spending], by: str, clock: Wall) -> list[Sum]:
 
 
 def _day(at_us: int, clock: Wall) -> str:
-    from scheduler.adapters.sql.rows import from_us
+    from scheduler.adapters.sql.rows.work import from_us
 
     return from_us(at_us).astimezone(clock.zone).date().isoformat()
 

@@ -24,7 +24,7 @@ from scheduler.doors.cli.times import wall
 from scheduler.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from scheduler.adapters.sql.glance import Glance
+    from scheduler.adapters.sql.history.glance import Glance
 
 T = TypeVar("T")
 

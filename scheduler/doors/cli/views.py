@@ -22,7 +22,7 @@ from scheduler.errors import AgentcronError, NotFoundError, StoreError
 
 if TYPE_CHECKING:
     from scheduler.adapters.halt_file import Halt
-    from scheduler.adapters.sql.glance import Glance, LastEnd, UnknownCall
+    from scheduler.adapters.sql.history.glance import Glance, LastEnd, UnknownCall
     from scheduler.core.job.job import Job
     from scheduler.core.run.follow_up import FollowUp
 
@@ -76,8 +76,8 @@ def open_glance(config: Config) -> Glance | None:
     """
     if not config.database.exists():
         return None
-    from scheduler.adapters.sql.glance import Glance
-    from scheduler.adapters.sql.trouble import NoTablesError, foreign_log, has_foreign_log
+    from scheduler.adapters.sql.errors import NoTablesError, foreign_log, has_foreign_log
+    from scheduler.adapters.sql.history.glance import Glance
 
     if has_foreign_log(config.database):
         raise foreign_log(config.database)

@@ -16,7 +16,9 @@ from scheduler.engine.services import Kit, Toolbox
 @cache
 def system_prompt() -> str:
     """Return the system prompt of an unattended agent."""
-    return resources.files("scheduler.engine.attempt").joinpath("system_prompt.md").read_text(encoding="utf-8")
+    return (
+        resources.files("scheduler.engine.attempt").joinpath("system_prompt.md").read_text(encoding="utf-8")
+    )
 
 
 async def opening(kit: Kit, at: Checkpoint, limits: Limits, tools: Toolbox) -> Step | Fail:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.presence import FilePresence
-from scheduler.adapters.sql import tables
 from scheduler.adapters.sql.schema import TABLES
+from scheduler.adapters.sql.tables import work as tables
 from scheduler.core.time.clocks import Jump
 from scheduler.doors.cli import checkup_store
 from scheduler.testing.clock import FakeClock
