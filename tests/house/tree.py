@@ -16,6 +16,7 @@ FLOORS = (
     "doors",
     "testing",
     "app",
+    "views",
     "adapters",
     "tools",
     "duties",

@@ -12,7 +12,7 @@ from scheduler.core.run.conversation import Attempt, Block, Call, CallState, Mes
 from scheduler.core.run.run import Run, State
 from scheduler.core.trust.effect import Effect
 from scheduler.doors.cli.fold import WIDTH, cut, fold
-from scheduler.doors.cli.times import Wall, span
+from scheduler.views.clock import Wall, span
 
 _MOST_LINES = 8
 """Lines of a tool's result, and of a scheduler's note, that are shown without --full."""

@@ -15,8 +15,8 @@ from scheduler.core.run.budget import ASSUMED_USD_PER_MILLION_TOKENS
 from scheduler.core.text.english import counted
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import fold
-from scheduler.doors.cli.linting import KEY_VARIABLE, Linted, lint_crontab
-from scheduler.doors.cli.times import wall
+from scheduler.views.clock import wall
+from scheduler.views.lint.linting import KEY_VARIABLE, Linted, lint_crontab
 
 _MOST_NAMES = 3
 

@@ -13,8 +13,8 @@ from scheduler.doors.cli.fold import WIDTH, fold
 from scheduler.doors.cli.out import say
 from scheduler.doors.cli.params import JOB
 from scheduler.doors.cli.steer import say_if_nobody, with_app
-from scheduler.doors.cli.times import Wall, wall
 from scheduler.errors import NotFoundError, RefusedError
+from scheduler.views.clock import Wall, wall
 
 
 @click.command("confirm", epilog="Example:  agentcron confirm triage/check-ci")
@@ -70,7 +70,7 @@ def described(made: FollowUp, clock: Wall) -> list[str]:
 
 
 def _find(config: Config, name: str) -> FollowUp:
-    from scheduler.doors.cli.views import open_glance
+    from scheduler.views.jobs import open_glance
 
     glance = open_glance(config)
     if glance is not None:

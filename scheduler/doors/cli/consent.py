@@ -15,14 +15,14 @@ from scheduler.doors.cli.fold import WIDTH, broken, fold
 from scheduler.doors.cli.halted import hint_if_halted
 from scheduler.doors.cli.out import say
 from scheduler.doors.cli.steer import say_if_nobody, with_app
-from scheduler.doors.cli.times import wall
 from scheduler.errors import NotFoundError, UsageError
+from scheduler.views.clock import wall
 
 _LEAST_ID = 4
 
 
 def _open(config: Config) -> list[Approval]:
-    from scheduler.doors.cli.views import open_glance
+    from scheduler.views.jobs import open_glance
 
     glance = open_glance(config)
     if glance is None:

@@ -6,8 +6,8 @@ import click
 
 from scheduler.config import Config
 from scheduler.doors.cli import out
-from scheduler.doors.cli.database import database_status
 from scheduler.errors import NotFoundError
+from scheduler.views.database import database_status
 
 
 @click.group("db", short_help="Look after the database.")

@@ -7,7 +7,7 @@ import click
 from scheduler.config import Config
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import fold
-from scheduler.doors.cli.times import wall
+from scheduler.views.clock import wall
 
 _MOST_LINES = 40
 _ORDER = ("problem", "warning", "note", "ok")
@@ -26,7 +26,7 @@ def doctor_command(config: Config, as_json: bool, deep: bool) -> int:
 
     Example:  agentcron doctor
     """
-    from scheduler.doors.cli.checkup import all_findings
+    from scheduler.views.doctor.checkup import all_findings
 
     findings = sorted(all_findings(config, wall(), deep=deep), key=lambda found: _ORDER.index(found.level))
     problems = sum(found.level == "problem" for found in findings)

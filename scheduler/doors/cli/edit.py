@@ -108,7 +108,7 @@ def _let_edit(config: Config, text: str) -> str:
 def _lint(config: Config, text: str) -> list[str]:
     """Return what is wrong, all of it, as ``check`` would say it."""
     from scheduler.adapters.system import now
-    from scheduler.doors.cli.linting import lint_text
+    from scheduler.views.lint.linting import lint_text
 
     try:
         text.encode("utf-8")

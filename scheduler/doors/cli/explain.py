@@ -9,7 +9,7 @@ import click
 from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import fold
-from scheduler.doors.cli.times import Wall, wall
+from scheduler.views.clock import Wall, wall
 
 MOST_FIRES = 1000
 

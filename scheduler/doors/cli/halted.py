@@ -9,7 +9,7 @@ from scheduler.doors.cli.out import hint
 
 def halted_text(halt: Halt) -> str:
     """Return what everybody is told who looks at a halted home."""
-    from scheduler.doors.cli.times import wall
+    from scheduler.views.clock import wall
 
     since = f" since {wall().short(halt.since)}" if halt.since else ""
     return f"HALTED{since}: {halt.reason}. Go on: agentcron unhalt"

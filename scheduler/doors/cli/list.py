@@ -17,10 +17,10 @@ from scheduler.core.job.standing import Standing
 from scheduler.core.run.run import Run, State
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import WIDTH, cut, fold, pad
-from scheduler.doors.cli.goon import asks
 from scheduler.doors.cli.halted import halted_text
-from scheduler.doors.cli.times import Wall, span, wall
-from scheduler.doors.cli.views import NOBODY, Facts, gather, open_glance
+from scheduler.views.clock import Wall, span, wall
+from scheduler.views.going_on import asks
+from scheduler.views.jobs import NOBODY, Facts, gather, open_glance
 
 _MOST_ATTENTION = 20
 _MOST_OVER = 50

@@ -17,9 +17,9 @@ from scheduler.core.run.run import Run, State
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import WIDTH, cut, fold, pad
 from scheduler.doors.cli.params import JOB
-from scheduler.doors.cli.times import Wall, wall
-from scheduler.doors.cli.views import NOBODY, Facts, find_standing, gather, job_reader
 from scheduler.errors import RefusedError
+from scheduler.views.clock import Wall, wall
+from scheduler.views.jobs import NOBODY, Facts, find_standing, gather, job_reader
 
 MOST_ENTRIES = 1000
 _MOST_NOTES = 4

@@ -70,7 +70,7 @@ def _seconds(older_than: str | None) -> int | None:
 
 
 def _refuse_beside_others(config: Config) -> None:
-    from scheduler.doors.cli.views import living_runners
+    from scheduler.views.jobs import living_runners
 
     if living := living_runners(config):
         raise RefusedError(

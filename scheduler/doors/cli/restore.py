@@ -99,7 +99,7 @@ def _refuse(config: Config, source: Path) -> None:
         raise UsageError(f"{source} is a directory", help="name a file in it")
     if config.database.exists() and source.samefile(config.database):
         raise UsageError(f"{source} is the database itself", help="name a backup of it")
-    from scheduler.doors.cli.views import living_runners
+    from scheduler.views.jobs import living_runners
 
     living = living_runners(config)
     if living:

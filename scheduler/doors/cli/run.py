@@ -16,11 +16,11 @@ from scheduler.core.run.run import Run, State
 from scheduler.core.run.turn import usd
 from scheduler.doors.cli.fold import fold
 from scheduler.doors.cli.follow import follow
-from scheduler.doors.cli.goon import asks, go_on
 from scheduler.doors.cli.halted import hint_if_halted
 from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, iso, print_json, say
 from scheduler.doors.cli.params import JOB
+from scheduler.views.going_on import asks, go_on
 
 _INTERRUPTED = 130
 
@@ -160,7 +160,7 @@ def _say_ended(run: Run, as_json: bool, daemon: bool) -> int:
 
 def _next(run: Run, daemon: bool) -> str:
     """Say what comes next, and what to type for it."""
-    from scheduler.doors.cli.times import wall
+    from scheduler.views.clock import wall
 
     if run.state in (State.SLEEPING, State.RETRYING, State.PARKED):
         verb = {State.SLEEPING: "it wakes", State.RETRYING: "it tries again"}.get(run.state, "it waits until")

@@ -17,11 +17,11 @@ from scheduler.core.run.wakeup import WakeUp
 from scheduler.doors.cli import out
 from scheduler.doors.cli.chat import DOUBT, Story, chat_lines, doubtful
 from scheduler.doors.cli.fold import fold
-from scheduler.doors.cli.goon import asks, go_on, more
 from scheduler.doors.cli.params import RUN
-from scheduler.doors.cli.times import Wall, span, wall
-from scheduler.doors.cli.views import NOBODY, dead_runners, live_daemon, open_glance
 from scheduler.errors import NotFoundError
+from scheduler.views.clock import Wall, span, wall
+from scheduler.views.going_on import asks, go_on, more
+from scheduler.views.jobs import NOBODY, dead_runners, live_daemon, open_glance
 
 
 @click.command("show", short_help="Show a run: what was said, done and spent.")

@@ -13,8 +13,8 @@ from scheduler.config import Config
 from scheduler.core.run.turn import usd
 from scheduler.doors.cli import out
 from scheduler.doors.cli.fold import WIDTH, cut, pad
-from scheduler.doors.cli.times import Wall, wall
 from scheduler.errors import AgentcronError, UsageError
+from scheduler.views.clock import Wall, wall
 
 if TYPE_CHECKING:
     from scheduler.adapters.sql.history.glance import Spending
@@ -74,7 +74,7 @@ def spend_command(config: Config, by: str, since: str, as_json: bool) -> None:
     """
     clock = wall()
     start = _start(clock, since)
-    from scheduler.doors.cli.views import open_glance
+    from scheduler.views.jobs import open_glance
 
     glance = open_glance(config)
     parts: Sequence[Spending] = ()

@@ -18,12 +18,12 @@ from scheduler.core.run.budget import read_tokens
 from scheduler.core.run.follow_up import is_follow_up
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.turn import usd, wants_tokens
-from scheduler.doors.cli.goon import more, more_tokens
 from scheduler.doors.cli.halted import hint_if_halted
 from scheduler.doors.cli.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.out import hint, say
 from scheduler.doors.cli.params import JOB, RUN
 from scheduler.errors import NotFoundError, RefusedError, Unit, UsageError
+from scheduler.views.going_on import more, more_tokens
 
 if TYPE_CHECKING:
     from scheduler.ports.store import NewCaps
@@ -82,7 +82,7 @@ def with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
 
 
 def _find_run(config: Config, prefix: str) -> Run:
-    from scheduler.doors.cli.views import open_glance
+    from scheduler.views.jobs import open_glance
 
     glance = open_glance(config)
     if glance is None:
@@ -148,7 +148,7 @@ def _absolute(config: Config, run: Run, cap: Cap) -> Cap:
     """
     if not cap.is_more:
         return cap
-    from scheduler.doors.cli.views import open_glance
+    from scheduler.views.jobs import open_glance
 
     glance = open_glance(config)
     assert glance is not None, "the run was found there"
@@ -251,7 +251,7 @@ def _cancel_follow_up(config: Config, name: str) -> None:
 def _job(config: Config, orders: StandingOrders, name: str) -> Job:
     """Return a job of the crontab, or one that an agent made."""
     if is_follow_up(name):
-        from scheduler.doors.cli.views import open_glance
+        from scheduler.views.jobs import open_glance
 
         glance = open_glance(config)
         if glance is not None:

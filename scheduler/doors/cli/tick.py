@@ -14,7 +14,7 @@ from scheduler.doors.cli.follow import progress
 from scheduler.doors.cli.halted import hint_if_halted
 from scheduler.doors.cli.logs import start_logging
 from scheduler.doors.cli.out import hint, say
-from scheduler.doors.cli.times import wall
+from scheduler.views.clock import wall
 
 
 @click.command("tick", epilog="Example:  * * * * *  agentcron tick        (a line of the system's crontab)")

@@ -20,8 +20,8 @@ from scheduler.doors.cli.jobs import find_job, read_orders
 from scheduler.doors.cli.out import say
 from scheduler.doors.cli.params import JOB
 from scheduler.doors.cli.steer import with_app
-from scheduler.doors.cli.times import wall
 from scheduler.errors import NotFoundError
+from scheduler.views.clock import wall
 
 if TYPE_CHECKING:
     from scheduler.adapters.sql.history.glance import Glance
@@ -76,7 +76,7 @@ def _job(config: Config, name: str) -> Job:
 
 def _asked(config: Config, ask: Callable[[Glance], T]) -> T | None:
     """Ask the database; None where there is none yet."""
-    from scheduler.doors.cli.views import open_glance
+    from scheduler.views.jobs import open_glance
 
     glance = open_glance(config)
     if glance is None:

@@ -16,9 +16,9 @@ import click
 from scheduler.config import Config
 from scheduler.core.job.standing import LoadReport, StandingOrders
 from scheduler.core.text.english import counted
-from scheduler.doors.cli.linting import keyless_jobs
 from scheduler.doors.cli.logs import start_logging
 from scheduler.doors.cli.out import hint, say
+from scheduler.views.lint.linting import keyless_jobs
 
 if TYPE_CHECKING:
     from scheduler.doors.cli.watchers import Watchers

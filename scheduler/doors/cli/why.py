@@ -17,13 +17,13 @@ from scheduler.core.run.turn import usd
 from scheduler.core.time.instants import from_iso
 from scheduler.core.time.trigger import CronTrigger
 from scheduler.doors.cli import out
-from scheduler.doors.cli.absence import Absence
 from scheduler.doors.cli.fold import fold
 from scheduler.doors.cli.halted import halted_text
 from scheduler.doors.cli.params import JOB
-from scheduler.doors.cli.times import Wall, span, wall
-from scheduler.doors.cli.verdict import Case, Verdict, ended_as, field_matches, judge
-from scheduler.doors.cli.views import Facts, dead_runners, find_standing, gather, job_reader, open_glance
+from scheduler.views.absence import Absence
+from scheduler.views.clock import Wall, span, wall
+from scheduler.views.jobs import Facts, dead_runners, find_standing, gather, job_reader, open_glance
+from scheduler.views.verdict import Case, Verdict, ended_as, field_matches, judge
 
 _LABEL = 11
 _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")

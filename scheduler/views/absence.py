@@ -8,7 +8,7 @@ from datetime import datetime
 
 from scheduler.core.job.standing import RunnerInfo
 from scheduler.core.time.clocks import Jump
-from scheduler.doors.cli.times import Wall, span
+from scheduler.views.clock import Wall, span
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from scheduler.config import HOME_VARIABLE, Config
-from scheduler.doors.cli.finding import Finding, Findings
-from scheduler.doors.cli.times import Wall
+from scheduler.views.clock import Wall
+from scheduler.views.doctor.finding import Finding, Findings
 
 BASE_URL = "ANTHROPIC_BASE_URL"
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.config import Config
 from scheduler.core.run.run import Run, State
-from scheduler.doors.cli.finding import Finding, Findings, counted, named
-from scheduler.doors.cli.goon import go_on
-from scheduler.doors.cli.times import Wall, span
-from scheduler.doors.cli.views import Facts, dead_runners, gather
 from scheduler.errors import CannotWorkError
+from scheduler.views.clock import Wall, span
+from scheduler.views.doctor.finding import Finding, Findings, counted, named
+from scheduler.views.going_on import go_on
+from scheduler.views.jobs import Facts, dead_runners, gather
 
 if TYPE_CHECKING:
     from scheduler.core.job.job import Job
@@ -126,7 +126,7 @@ def check_crontab(config: Config, clock: Wall) -> Findings:
     if not config.crontab.exists():
         yield Finding("problem", "crontab", f"there is none at {config.crontab}", "agentcron init")
         return
-    from scheduler.doors.cli.linting import KEY_VARIABLE, lint_crontab
+    from scheduler.views.lint.linting import KEY_VARIABLE, lint_crontab
 
     linted = lint_crontab(config, clock.now)
     if linted.errors:

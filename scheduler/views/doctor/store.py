@@ -11,9 +11,9 @@ from scheduler.adapters.sql.errors import THROUGH_0002, explain, read_only
 from scheduler.adapters.sql.schema import TABLES
 from scheduler.adapters.sql.sqlite.audit import Audit
 from scheduler.config import Config
-from scheduler.doors.cli.database import database_status
-from scheduler.doors.cli.finding import Finding, Findings, counted, named
-from scheduler.doors.cli.times import Wall, span
+from scheduler.views.clock import Wall, span
+from scheduler.views.database import database_status
+from scheduler.views.doctor.finding import Finding, Findings, counted, named
 
 _CLOCK_SLACK = timedelta(minutes=5)
 _QUICK_CHECK_BYTES = 200_000_000

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scheduler.config import Config
-from scheduler.doors.cli import checkup_host as host
-from scheduler.doors.cli.finding import Finding, Findings
-from scheduler.doors.cli.times import Wall
 from scheduler.errors import AgentcronError
+from scheduler.views.clock import Wall
+from scheduler.views.doctor import host
+from scheduler.views.doctor.finding import Finding, Findings
 
 Check = Callable[[Config, Wall], Findings]
 
 
 def all_findings(config: Config, clock: Wall, *, deep: bool = False) -> list[Finding]:
     """Do all checks; one that breaks is a problem of its own and stops no other."""
-    from scheduler.doors.cli.checkup_store import check_database, check_deep, check_log
-    from scheduler.doors.cli.checkup_work import check_crontab, check_work
+    from scheduler.views.doctor.store import check_database, check_deep, check_log
+    from scheduler.views.doctor.work import check_crontab, check_work
 
     checks: list[tuple[str, Check]] = [
         ("platform", host.check_platform),

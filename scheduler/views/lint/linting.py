@@ -14,8 +14,8 @@ from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.table import Table
 from scheduler.core.job.job import Job
 from scheduler.core.run.conversation import Usage
-from scheduler.doors.cli.preflight import at_name, of_trust
 from scheduler.errors import AgentcronError
+from scheduler.views.lint.preflight import at_name, of_trust
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 

@@ -15,9 +15,9 @@ from scheduler.core.run.lease import SUSPECT_CRASHES
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.turn import usd
 from scheduler.core.time.trigger import CronTrigger, Manual, Reboot
-from scheduler.doors.cli.absence import Absence, as_sentence
-from scheduler.doors.cli.goon import go_on
-from scheduler.doors.cli.times import Wall, span
+from scheduler.views.absence import Absence, as_sentence
+from scheduler.views.clock import Wall, span
+from scheduler.views.going_on import go_on
 
 Kind = Literal[
     "ran", "live", "skipped", "missed", "overdue", "will_run", "will_not_run",
