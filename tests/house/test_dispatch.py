@@ -33,8 +33,8 @@ MAY_START = {
     "scheduler/tools/grep.py": "a tool",
     "scheduler/tools/shell.py": "a tool",
     "scheduler/adapters/system.py": "this machine's boot",
-    "scheduler/doors/cli/demo.py": "a person's verb",
-    "scheduler/doors/cli/edit.py": "a person's editor",
+    "scheduler/doors/cli/verbs/start/demo.py": "a person's verb",
+    "scheduler/doors/cli/verbs/start/edit.py": "a person's editor",
 }
 
 

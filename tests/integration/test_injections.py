@@ -23,8 +23,8 @@ from scheduler.core.text.safe import safe_text
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.judge import Allow
 from scheduler.core.trust.marks import Declared
-from scheduler.doors.cli.logs import JsonLines, TextLines
 from scheduler.doors.cli.main import _status
+from scheduler.doors.cli.text.logs import JsonLines, TextLines
 from scheduler.testing.obedient import orders_in
 from tests.kit.injections import CANARY, LATER, House, Injection, house, injections
 from tests.kit.needs import lacking

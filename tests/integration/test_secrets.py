@@ -20,7 +20,7 @@ from scheduler.config import load
 from scheduler.core.job.job import Job, job_from_json, job_to_json
 from scheduler.core.run.run import State
 from scheduler.core.time.trigger import Manual
-from scheduler.doors.cli.logs import JsonLines, TextLines
+from scheduler.doors.cli.text.logs import JsonLines, TextLines
 from scheduler.errors import ToolFault
 from scheduler.ports.model import Ask, Reply
 from scheduler.ports.secrets import NoSecrets, Secrets

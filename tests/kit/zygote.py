@@ -29,13 +29,13 @@ def preload() -> None:
 
     for name in (
         "scheduler.app.compose",
-        "scheduler.doors.cli.up",
-        "scheduler.doors.cli.doctor",
+        "scheduler.doors.cli.verbs.run.up",
+        "scheduler.doors.cli.verbs.look.doctor",
         "scheduler.views.doctor.store",
         "scheduler.views.doctor.work",
-        "scheduler.doors.cli.run",
-        "scheduler.doors.cli.steer",
-        "scheduler.doors.cli.tick",
+        "scheduler.doors.cli.verbs.run.run",
+        "scheduler.doors.cli.verbs.steer.steer",
+        "scheduler.doors.cli.verbs.run.tick",
         "scheduler.tools.files",
         "scheduler.adapters.anthropic.model",
         "scheduler.adapters.sql.history.reader",

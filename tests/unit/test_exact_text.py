@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.core.trust.exact import exact_name, exact_text
-from scheduler.doors.cli.fold import BROKEN, broken, fold
+from scheduler.doors.cli.text.wrap import BROKEN, broken, fold
 
 ALIKE = [
     "rm -r build old",

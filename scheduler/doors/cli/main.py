@@ -14,10 +14,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from scheduler.config import CRONTAB_VARIABLE, HOME_VARIABLE, load
-from scheduler.doors.cli.out import complain
+from scheduler.doors.cli.text.out import complain
 from scheduler.errors import AgentcronError, UsageError
 
-# verb -> (module, section of --help, short help).  The short help stands here so that --help imports no verb.
+# verb -> (module, section of --help and folder, short help).  The short help stands here so that --help imports no verb.
 VERBS: dict[str, tuple[str, str, str]] = {
     "demo": ("demo", "Start", "Watch an agent sleep, be killed, and go on. Needs no key."),
     "init": ("init", "Start", "Write a starter crontab."),
@@ -69,7 +69,8 @@ class Verbs(click.Group):
         """Import one verb."""
         if cmd_name not in VERBS:
             return None
-        module = import_module(f"scheduler.doors.cli.{VERBS[cmd_name][0]}")
+        name, section, _ = VERBS[cmd_name]
+        module = import_module(f"scheduler.doors.cli.verbs.{section.lower()}.{name}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 

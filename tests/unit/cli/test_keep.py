@@ -15,7 +15,7 @@ import pytest
 from scheduler.core.text.safe import cells
 from scheduler.core.time.when import parse_when
 from scheduler.doors.cli.main import VERBS, cli
-from scheduler.doors.cli.topics import TOPICS, topic_text
+from scheduler.doors.cli.verbs.keep.topics import TOPICS, topic_text
 from scheduler.errors import WhenError
 from tests.unit.cli import scenes
 from tests.unit.cli.conftest import Build, Call

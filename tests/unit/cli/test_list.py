@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.config import load
-from scheduler.doors.cli.list import text_lines
+from scheduler.doors.cli.verbs.look.list import text_lines
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.world import World
 from scheduler.views import jobs as views
