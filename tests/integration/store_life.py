@@ -32,6 +32,7 @@ from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.clocks import Jump
 from scheduler.core.time.trigger import Every
 from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.marks import Marks
 from scheduler.crash import VARIABLE
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -54,7 +55,7 @@ def _message(seq: int, kind: str) -> Message:
 
 def _follow_up(run_id: str) -> FollowUp:
     job = Job("brief/look", Every("1h", name="brief/look"), "Look again.")
-    return FollowUp(job, run_id, "t1", "pending", "untrusted", NOON, _at(86_400), fires_left=3)
+    return FollowUp(job, run_id, "t1", "pending", Marks.of("untrusted"), NOON, _at(86_400), fires_left=3)
 
 
 def life(run_id: str) -> list[Step]:

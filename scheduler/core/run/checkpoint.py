@@ -15,6 +15,7 @@ from scheduler.core.run.run import Move, Outcome, Run, after
 from scheduler.core.run.wakeup import WakeUp, Woken
 from scheduler.core.trust.approval import Approval, ApprovalState, Share
 from scheduler.core.trust.grant import Grant
+from scheduler.core.trust.marks import Marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Step:
         waiting: call ids that become ``waiting`` (the open sleep).
         results: calls that get their result.
         rules: by call id, what lets the started ones act.
-        marks: what the run has seen and done from now on, as text; None: nothing new.
+        marks: what the run has met and done from now on; None: nothing new.
         shares: calls of a tool that a grant counts by the day; when others have used them up since, nothing
             is written.
         stains: the workdir, when private data may lie there from now on.
@@ -111,7 +112,7 @@ class Step:
     waiting: tuple[str, ...] = ()
     results: tuple[CallResult, ...] = ()
     rules: Mapping[str, str] = field(default_factory=dict)
-    marks: str | None = None
+    marks: Marks | None = None
     shares: tuple[Share, ...] = ()
     stains: str = ""
     unstained: str = ""

@@ -21,6 +21,7 @@ from scheduler.core.time.dst import Dst
 from scheduler.core.time.instants import describe_seconds, from_iso, to_iso, zone
 from scheduler.core.time.trigger import At, CronTrigger, Every, Trigger
 from scheduler.core.time.when import parse_when
+from scheduler.core.trust.marks import UNTRUSTED, Marks
 from scheduler.errors import ConfigError, RefusedError, WhenError
 
 SEPARATOR = "/"
@@ -70,7 +71,7 @@ class FollowUp:
     Args:
         run_id: the run that made it; with ``call_id`` it makes it unique, whatever crashes.
         state: ``pending`` waits for a person; ``open`` fires; ``over`` never will again.
-        marks: what its maker had seen and done; each of its runs begins with these.
+        marks: what its maker had met and done; each of its runs begins with these.
         fires_left: how often it may still fire.
         next_fire: its next slot, when it is open.
     """
@@ -79,7 +80,7 @@ class FollowUp:
     run_id: str
     call_id: str
     state: State
-    marks: str
+    marks: Marks
     made_at: datetime
     expires_at: datetime
     fires_left: int
@@ -93,7 +94,7 @@ class FollowUp:
     @property
     def code(self) -> str:
         """What a person's consent is bound to: when it fires, what it is told, and all that it may do."""
-        told = [job_to_json(self.job), self.run_id, self.call_id, self.marks]
+        told = [job_to_json(self.job), self.run_id, self.call_id, str(self.marks)]
         return digest(canonical(told))[:CODE_CHARS]
 
 
@@ -160,7 +161,7 @@ def draft(maker: Job, run: Run, call_id: str, wish: Wish, family: Family, now: d
         ends_at=to_iso(expires_at),
         line=0,
     )
-    tainted = any(mark.startswith("untrusted") for mark in run.marks.split("+"))
+    tainted = UNTRUSTED in run.marks.kinds
     state: State = "pending" if tainted else "open"
     return FollowUp(
         job, run.id, call_id, state, run.marks, now, expires_at, fires, None if tainted else first

@@ -19,7 +19,7 @@ from scheduler.core.run.step_marks import marks_of_step
 from scheduler.core.run.turn import CUT_SHORT, Limits, Park, next_step, part
 from scheduler.core.run.wakeup import Waking
 from scheduler.core.run.window import latest_cut
-from scheduler.core.trust import marks as seen
+from scheduler.core.trust.marks import Marks
 from scheduler.engine.attempt import messages as answers
 from scheduler.engine.attempt import rests as resting
 from scheduler.engine.attempt.calls import run_calls
@@ -203,10 +203,10 @@ class Executor:
         """Add what the step shows of the run, in the same commit: no crash makes it forget what it read."""
         at = self.progress.at
         specs = {name: tool.spec for name, tool in self._tools.items()}
-        before = seen.read(at.run.marks)
-        now = before | seen.read(step.marks or "") | marks_of_step(step, at.calls, specs)
+        before = at.run.marks
+        now = before | (step.marks or Marks()) | marks_of_step(step, at.calls, specs)
         # A step that names its own marks, if only none, must not leave the run with those alone.
-        marks = None if now == before else seen.written(now)
+        marks = None if now == before else now
         return step if step.marks == marks else replace(step, marks=marks)
 
     async def _run_calls(self, fresh: Sequence[Call], doubtful: Sequence[Call]) -> None:

@@ -11,7 +11,6 @@ from scheduler.core.arguments import wrong_arguments
 from scheduler.core.run.checkpoint import CallResult, Step
 from scheduler.core.run.conversation import Block, Call, CallState
 from scheduler.core.text.capped import MOST_OUTPUT_BYTES, capped, sendable_json
-from scheduler.core.trust import marks as seen
 from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.judge import Facts
 from scheduler.crash import crashpoint
@@ -93,7 +92,7 @@ async def _begun(
             shares=tuple(docket.shares),
             stains=stains(at, docket, tools),
             unstained=at.job.workdir if acting and at.job.workdir and not at.stained else "",
-            marks=seen.written(docket.marks),
+            marks=docket.marks,
         )
         await progress.commit(step)
     return docket

@@ -11,7 +11,6 @@ from scheduler.core.run.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.run import Move
 from scheduler.core.run.wakeup import WakeUp, Waking
-from scheduler.core.trust import marks as seen
 from scheduler.engine.attempt.follow_ups import LIMITS, NOT_FOR_LATER, Book, ForLater
 from scheduler.engine.attempt.messages import answer_message, notices
 from scheduler.engine.services import Kit, Toolbox
@@ -55,7 +54,7 @@ def settle(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], book
             case Finished():
                 finished = finished or directive
                 results.append(CallResult(call.id, CallState.DONE, "The run is finished."))
-    marks = seen.written(book.marks) if book.marks else None
+    marks = book.marks or None
     step = Step(at=now, made=tuple(book.made), unmade=tuple(book.unmade), marks=marks)
     if finished is not None:
         results += [

@@ -10,14 +10,16 @@ from scheduler.core.run.budget import day_start
 from scheduler.core.run.checkpoint import CallResult, Checkpoint
 from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.follow_up import root_of
-from scheduler.core.trust import marks as seen
 from scheduler.core.trust.approval import ALWAYS, OUTSIDE, Approval, ApprovalState, Share, Used, digest
 from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.grant import Grant, host_of
 from scheduler.core.trust.judge import RULE_OF_TWO, Allow, Ask, Facts, Refuse, judge
+from scheduler.core.trust.marks import EXTERNAL, NO_MARKS, PRIVATE, WORKDIR, Marks
 from scheduler.core.trust.policy import Profile
 from scheduler.engine.services import Kit, Toolbox
 from scheduler.ports.tool import ControlTool, ToolSpec
+
+STAINED = Marks.of(f"{PRIVATE}:{WORKDIR}")
 
 MOST_QUESTIONS = 10
 """Questions of one run that are put at a time; further calls wait, and ask when these are answered."""
@@ -57,7 +59,7 @@ class Docket:
     asks: list[Approval] = field(default_factory=list)
     open_asks: list[Approval] = field(default_factory=list)
     settled: dict[str, ApprovalState] = field(default_factory=dict)
-    marks: set[str] = field(default_factory=set)
+    marks: Marks = NO_MARKS
     outside: int = 0
     over: str = ""
 
@@ -73,7 +75,7 @@ class Docket:
         self.rules[call.id] = rule
         self.reach[call.id] = reach
         if reach.network:
-            self.marks.add(f"{seen.EXTERNAL}:{call.name}")
+            self.marks |= Marks.of(f"{EXTERNAL}:{call.name}")
 
     def refuse(self, call: Call, rule: str, text: str, label: str = "own") -> None:
         """Answer a call that must not begin."""
@@ -92,8 +94,7 @@ async def facts(kit: Kit, at: Checkpoint) -> Facts:
     grants = [grant for each in (profile, *also) for grant in each.grants]
     if at.job.budget.day_effects is not None or any(grant.per_day is not None for grant in grants):
         used = await kit.store.used_today(root_of(at.job.name), day_start(now, at.job.tz))
-    marks = seen.read(at.run.marks)
-    return Facts(profile, marks, at.always, used.calls, now, used.outside, tuple(also))
+    return Facts(profile, at.run.marks, at.always, used.calls, now, used.outside, tuple(also))
 
 
 def profiles_of(kit: Kit, at: Checkpoint) -> list[Profile]:
@@ -122,9 +123,9 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
             docket.refuse(call, "tool-changed", f"{call.name} has changed since you asked for it. Ask again.")
             continue
         # Siblings count too: what one of them reads could leave with another by way of the workdir.
-        met = known.marks | docket.marks | seen.marks_beside(docket.allowed, specs)
+        met = known.marks | docket.marks | Marks.of_siblings(docket.allowed, specs)
         if at.stained:
-            met |= {f"{seen.PRIVATE}:{seen.WORKDIR}"}
+            met |= STAINED
         verdict = judge(tool.spec, call.args, replace(known, used_today=used, marks=met))
         match verdict:
             case Allow(rule, grant):
@@ -141,17 +142,17 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
             case Ask():
                 _ask(kit, at, call, tool.spec, verdict, known, docket)
     if docket.allowed and at.stained:
-        docket.marks.add(f"{seen.PRIVATE}:{seen.WORKDIR}")
+        docket.marks |= STAINED
     return docket
 
 
 def stains(at: Checkpoint, docket: Docket, tools: Toolbox) -> str:
     """Return the workdir when a call that begins could leave private data there, else an empty text."""
-    marks = seen.read(at.run.marks) | docket.marks
+    marks = at.run.marks | docket.marks
     specs = {call.name: tools[call.name].spec for call in docket.allowed}
-    marks |= seen.marks_of_calls(docket.allowed, specs)
+    marks |= Marks.of_calls(docket.allowed, specs)
     acts = any(is_effect(spec) for spec in specs.values())
-    return at.job.workdir or "" if acts and seen.PRIVATE in seen.kinds(marks) else ""
+    return at.job.workdir or "" if acts and PRIVATE in marks.kinds else ""
 
 
 def recounted(known: Facts, doubtful: Sequence[Call]) -> Facts:

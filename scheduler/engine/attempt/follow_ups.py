@@ -9,7 +9,7 @@ from scheduler.core.run.checkpoint import CallResult, Checkpoint
 from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.follow_up import SEPARATOR, Family, FollowUp, draft, root_of
 from scheduler.core.run.wake_note import local
-from scheduler.core.trust import marks as seen
+from scheduler.core.trust.marks import UNTRUSTED, Marks
 from scheduler.engine.attempt.decisions import profiles_of
 from scheduler.engine.services import Kit
 from scheduler.errors import ConfigError, RefusedError, ToolFault
@@ -32,7 +32,7 @@ class Book:
     def __init__(self, kit: Kit, at: Checkpoint, family: Family) -> None:
         self.made: list[FollowUp] = []
         self.unmade: list[str] = []
-        self.marks: frozenset[str] = frozenset()
+        self.marks = Marks()
         """What the run has met by what it was told of."""
         self._kit, self._at, self._family = kit, at, family
 
@@ -104,10 +104,10 @@ class Book:
     def _list(self, call: Call) -> CallResult:
         lines = [self._line(each) for each in self._family.members]
         # Their names and times are an agent's words: who reads them has met all that their makers had met.
-        self.marks = self.marks.union(*(seen.read(each.marks) for each in self._family.members))
-        labels = sorted(mark for mark in self.marks if mark.startswith(seen.UNTRUSTED))
+        for each in self._family.members:
+            self.marks |= each.marks
         told = "\n".join(lines) or "There are no follow-ups of this job."
-        return CallResult(call.id, CallState.DONE, told, "+".join(["own", *labels]))
+        return CallResult(call.id, CallState.DONE, told, "+".join(["own", *self.marks.of_kind(UNTRUSTED)]))
 
     def _line(self, each: FollowUp) -> str:
         tz = self._at.job.tz

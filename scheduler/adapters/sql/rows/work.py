@@ -20,6 +20,7 @@ from scheduler.core.run.conversation import Attempt, Call, CallState, Message, R
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.marks import Marks
 
 Row = Sequence[Any]
 
@@ -131,7 +132,7 @@ def run_from(row: Row) -> Run:
         steps,
         cost_microusd,
         unknown_cost_requests,
-        marks,
+        Marks.parse(marks),
         tokens,
     )
 

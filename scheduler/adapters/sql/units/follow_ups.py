@@ -31,6 +31,7 @@ from scheduler.core.run.follow_up import (
     slot_within,
 )
 from scheduler.core.time.instants import to_iso
+from scheduler.core.trust.marks import Marks
 from scheduler.errors import FactsChangedError, NotFoundError, RefusedError
 
 PENDING = "a person must confirm it: agentcron confirm"
@@ -246,12 +247,12 @@ def job_of(connection: Connection, name: str) -> Job | None:
     return None if spec is None else job_from(spec)
 
 
-def marks_of(connection: Connection, name: str) -> str:
+def marks_of(connection: Connection, name: str) -> Marks:
     """Return what a run of this job begins with: nothing, unless an agent made the job."""
     if not is_follow_up(name):
-        return ""
+        return Marks()
     marks = connection.execute(_MARKS, {"name": name}).scalar()
-    return "untrusted:unlabelled" if marks is None else str(marks)
+    return Marks.of_label("") if marks is None else Marks.parse(str(marks))
 
 
 def _find(connection: Connection, name: str) -> FollowUp:

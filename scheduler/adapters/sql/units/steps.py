@@ -145,7 +145,7 @@ def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, 
         "epoch": lease.epoch,
         "steps": int(step.new_step),
         "messages": len(step.messages),
-        "marks": step.marks,
+        "marks": None if step.marks is None else str(step.marks),
         "cost": (step.closed.cost_microusd or 0) if step.closed else 0,
         "tokens": step.closed.tokens if step.closed else 0,
     }
