@@ -172,7 +172,7 @@ def test_a_missing_database_is_said_and_not_made(tmp_path: Path) -> None:
 
 def test_the_reader_imports_nothing_heavy() -> None:
     code = (
-        "import sys, scheduler.adapters.sql.reader\n"
+        "import sys, scheduler.adapters.sql.history.reader\n"
         "heavy = {'sqlalchemy', 'sqlmodel', 'croniter', 'alembic', 'anthropic', 'asyncio', 'pydantic'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
