@@ -12,7 +12,7 @@ from pathlib import Path
 from croniter import croniter
 
 from bench.table import Table
-from scheduler.core.cron import Cron
+from scheduler.core.time.cron import Cron
 
 EXPRESSIONS = 100_000
 SAMPLE = 4_000

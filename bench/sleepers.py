@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.homes import make_home, opened
-from scheduler.app import open_app
+from scheduler.app.compose import open_app
 from scheduler.config import load
 
 NAP = (

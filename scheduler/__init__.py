@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scheduler import errors as errors
-    from scheduler.core.cron import Cron as Cron
-    from scheduler.core.job import Job as Job
-    from scheduler.core.trigger import At as At
-    from scheduler.core.trigger import Every as Every
-    from scheduler.core.when import parse_when as parse_when
+    from scheduler.core.job.job import Job as Job
+    from scheduler.core.time.cron import Cron as Cron
+    from scheduler.core.time.trigger import At as At
+    from scheduler.core.time.trigger import Every as Every
+    from scheduler.core.time.when import parse_when as parse_when
     from scheduler.ports.tool import tool as tool
 
 _HOMES = {
-    "At": "scheduler.core.trigger",
-    "Cron": "scheduler.core.cron",
-    "Every": "scheduler.core.trigger",
-    "Job": "scheduler.core.job",
-    "parse_when": "scheduler.core.when",
+    "At": "scheduler.core.time.trigger",
+    "Cron": "scheduler.core.time.cron",
+    "Every": "scheduler.core.time.trigger",
+    "Job": "scheduler.core.job.job",
+    "parse_when": "scheduler.core.time.when",
     "tool": "scheduler.ports.tool",
 }
 

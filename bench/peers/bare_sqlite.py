@@ -58,7 +58,7 @@ def _noting(factory: Any) -> Any:
 
 async def record(home: Path, runs: int, concurrency: int, copy: Path) -> None:
     """Let the engine take all runs; keep a copy of the database as it was before."""
-    from scheduler.app import open_app
+    from scheduler.app.compose import open_app
     from scheduler.config import load
     from scheduler.engine.settings import Settings
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from bench.homes import make_home, opened
 from bench.peers.langgraph_sqlite import TEXT, written
-from scheduler.app import App, open_app
+from scheduler.app.compose import App, open_app
 from scheduler.config import load
-from scheduler.engine.runner import Runner
+from scheduler.engine.daemon.runner import Runner
 
 
 def conversation_home(place: Path, messages: int) -> Path:

@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from bench.peers.our_conversation import conversation_home, queue_one
-from scheduler.app import open_app
+from scheduler.app.compose import open_app
 from scheduler.config import load
 
 _HEADER_BYTES, _FRAME_BYTES = 32, 24

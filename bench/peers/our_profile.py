@@ -13,10 +13,10 @@ from collections import Counter
 from pathlib import Path
 
 from bench.homes import NOTHING, ask, have_run_before, make_home, many_jobs, opened, wait_for
-from scheduler.adapters.sql.committer import Committer
-from scheduler.app import open_app
+from scheduler.adapters.sql.sqlite.committer import Committer
+from scheduler.app.compose import open_app
 from scheduler.config import load
-from scheduler.doors.cli.logs import start_logging
+from scheduler.doors.cli.text.logs import start_logging
 from scheduler.engine.settings import Settings
 
 WAITING = ("'poll' of 'select.epoll'", "'get' of '_queue.SimpleQueue'", "'acquire' of '_thread.lock'")

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from scheduler.adapters import workdirs
-from scheduler.adapters.commands import is_sign, words_of
 from scheduler.adapters.system import local_zone, pause
 from scheduler.config import Config
 from scheduler.core.crontab.load import parse
 from scheduler.core.crontab.table import Table
-from scheduler.core.job import Job
-from scheduler.core.standing import BrokenJob, StandingOrders
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import BrokenJob, StandingOrders
 from scheduler.errors import CannotWorkError, ConfigError, NotFoundError
+from scheduler.host import workdirs
+from scheduler.host.commands import is_sign, words_of
 
 MOST_CRONTAB_BYTES = 4_000_000
 MOST_PROMPT_BYTES = 1_000_000

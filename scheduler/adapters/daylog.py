@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 
-from scheduler.adapters.sql.trouble import explain, read_only
+from scheduler.adapters.sql.errors import explain, read_only
 from scheduler.adapters.system import pause
 from scheduler.core.record import Head, Record, from_line
+from scheduler.crash import crashpoint
 from scheduler.errors import DayLogError
-from scheduler.faults import crashpoint
 
 _COLUMNS = "seq, at, job, run_id, kind, body, body_hash, prev_hash, hash"
 _AFTER = f"SELECT {_COLUMNS} FROM records WHERE seq > ? ORDER BY seq"

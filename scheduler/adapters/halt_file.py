@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scheduler.core.safe_text import safe_text
+from scheduler.core.text.safe import safe_text
 from scheduler.errors import CannotWorkError
 
 _MOST_BYTES = 500

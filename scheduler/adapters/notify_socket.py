@@ -13,8 +13,8 @@ import socket
 from collections.abc import MutableMapping
 from datetime import datetime
 
-from scheduler.core.crontab.english import counted
-from scheduler.core.safe_text import safe_text
+from scheduler.core.text.english import counted
+from scheduler.core.text.safe import safe_text
 from scheduler.ports.clock import Clock
 from scheduler.ports.observer import Observer
 

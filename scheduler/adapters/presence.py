@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from scheduler.core.standing import RunnerInfo
+from scheduler.core.job.standing import RunnerInfo
 from scheduler.errors import CannotWorkError
 
 

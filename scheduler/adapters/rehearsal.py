@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scheduler.core.conversation import Block, Usage
+from scheduler.core.run.conversation import Block, Usage
 from scheduler.errors import ConfigError, ModelFault
 from scheduler.ports.model import Ask, Reply
 

@@ -9,11 +9,11 @@ import stat
 from pathlib import Path
 from typing import TypeVar
 
-from scheduler.adapters.workdirs import passed
-from scheduler.core.job import Job
-from scheduler.core.redact import LEAST_CHARS, Redactor
-from scheduler.core.suggest import did_you_mean
+from scheduler.core.job.job import Job
+from scheduler.core.text.redact import LEAST_CHARS, Redactor
+from scheduler.core.text.suggest import did_you_mean
 from scheduler.errors import ToolFault
+from scheduler.host.workdirs import passed
 
 T = TypeVar("T")
 

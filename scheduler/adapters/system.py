@@ -9,7 +9,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scheduler.core.clocks import Reading
+from scheduler.core.time.clocks import Reading
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 

@@ -6,10 +6,10 @@ import os
 import stat
 from pathlib import Path
 
-from scheduler.adapters.workdirs import passed
 from scheduler.config import Config
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 from scheduler.core.trust.policy import Policy, Profile, parse_policy
+from scheduler.host.workdirs import passed
 
 MOST_BYTES = 1_000_000
 

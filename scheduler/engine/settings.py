@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scheduler.core.lease import LEASE_SECONDS, RENEW_SECONDS
+from scheduler.core.run.lease import LEASE_SECONDS, RENEW_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from scheduler.core.clocks import Reading
+from scheduler.core.time.clocks import Reading
 
 
 class Clock(Protocol):

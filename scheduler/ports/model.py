@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from scheduler.core.conversation import Block, Usage
+from scheduler.core.run.conversation import Block, Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduler.core.checkpoint import Checkpoint, Step
-from scheduler.core.run import Move, Run, State
+from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.run import Move, Run, State
 from scheduler.ports.store import Rescued
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from scheduler.core.standing import StandingOrders
+from scheduler.core.job.standing import StandingOrders
 
 
 class Orders(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from scheduler.core.standing import RunnerInfo
+from scheduler.core.job.standing import RunnerInfo
 
 
 class Presence(Protocol):

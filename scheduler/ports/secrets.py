@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 from scheduler.errors import ToolFault
 
 T = TypeVar("T")

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias, TypedDict
 
-from scheduler.core.checkpoint import Checkpoint, Notice, Step
-from scheduler.core.clocks import Jump
-from scheduler.core.firing import Decision, FireFacts
-from scheduler.core.follow_up import Family
-from scheduler.core.job import Job
-from scheduler.core.lease import Lease
+from scheduler.core.job.firing import Decision, FireFacts
+from scheduler.core.job.job import Job
+from scheduler.core.job.restored import Restored
+from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.core.record import Head
-from scheduler.core.restored import Restored
-from scheduler.core.run import Origin, Run, State
-from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
-from scheduler.core.wakeup import Waking
+from scheduler.core.run.checkpoint import Checkpoint, Notice, Step
+from scheduler.core.run.follow_up import Family
+from scheduler.core.run.lease import Lease
+from scheduler.core.run.run import Origin, Run, State
+from scheduler.core.run.wakeup import Waking
+from scheduler.core.time.clocks import Jump
 from scheduler.ports.consent import Consent
 
 Decide: TypeAlias = Callable[[FireFacts], Decision]

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
 from scheduler.core.arguments import wrong_arguments
-from scheduler.core.conversation import Block
-from scheduler.core.effect import Effect
-from scheduler.core.follow_up import Wish
 from scheduler.core.record import canonical, digest
-from scheduler.core.run import Outcome
+from scheduler.core.run.conversation import Block
+from scheduler.core.run.follow_up import Wish
+from scheduler.core.run.run import Outcome
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault
 
 Args: TypeAlias = Mapping[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from scheduler.core.clocks import Reading
+from scheduler.core.time.clocks import Reading
 
 
 class FakeClock:

@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from scheduler.adapters.rehearsal import RehearsalModel
-from scheduler.core.conversation import Block, Usage
+from scheduler.core.run.conversation import Block, Usage
 from scheduler.ports.model import Ask, Model, Reply
 
 OBEYED = "toolu_obeyed_"

@@ -23,23 +23,23 @@ from scheduler.adapters.daylog import FileDayLog
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.rehearsal import RehearsalModel
 from scheduler.adapters.secrets import SystemSecrets
-from scheduler.adapters.sql.glance import Glance
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.history.glance import Glance
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
 from scheduler.adapters.trust_file import TrustFile
-from scheduler.app import job_tools
+from scheduler.app.compose import job_tools
 from scheduler.config import Config, load
-from scheduler.core.conversation import Message, Usage
-from scheduler.core.job import Job
-from scheduler.core.run import Run, State
-from scheduler.core.standing import RunnerInfo, StandingOrders
-from scheduler.engine.commits import Progress
-from scheduler.engine.executor import Executor
-from scheduler.engine.kit import Kit
-from scheduler.engine.reporter import send_notices
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import RunnerInfo, StandingOrders
+from scheduler.core.run.conversation import Message, Usage
+from scheduler.core.run.run import Run, State
+from scheduler.engine.attempt.attempt import Executor
+from scheduler.engine.attempt.writer import Progress
+from scheduler.engine.daemon.tick import Pass, tick
+from scheduler.engine.outbox import send_notices
+from scheduler.engine.services import Kit
 from scheduler.engine.settings import Settings
-from scheduler.engine.tick import Pass, tick
 from scheduler.ports.model import Ask, Model, Reply
 from scheduler.ports.tool import AnyTool
 from scheduler.testing.clock import FakeClock

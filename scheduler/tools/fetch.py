@@ -22,12 +22,12 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from scheduler.core.addresses import Address, IPAddress, host_granted, may_reach, parse
-from scheduler.core.capped import MOST_OUTPUT_BYTES, sendable
-from scheduler.core.effect import Effect
-from scheduler.engine.beneath import overwrite
-from scheduler.engine.confined import confine, refuse_special
+from scheduler.core.text.capped import MOST_OUTPUT_BYTES, sendable
+from scheduler.core.trust.addresses import Address, IPAddress, host_granted, may_reach, parse
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault
+from scheduler.host.beneath import overwrite
+from scheduler.host.confined import confine, refuse_special
 from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext, ToolSpec
 
 if TYPE_CHECKING:

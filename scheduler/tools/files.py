@@ -17,11 +17,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from scheduler.core.capped import capped, sendable
-from scheduler.core.effect import Effect
-from scheduler.engine.beneath import opened, overwrite
-from scheduler.engine.confined import confine, refuse_special
+from scheduler.core.text.capped import capped, sendable
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault
+from scheduler.host.beneath import opened, overwrite
+from scheduler.host.confined import confine, refuse_special
 from scheduler.ports.tool import Args, FunctionTool, Probe, ToolAnswer, ToolContext, ToolSpec
 
 MOST_TEXT_BYTES = 256 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from scheduler.core.arguments import wrong_arguments
-from scheduler.core.effect import Effect
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import Args, ControlTool, Finished, ToolSpec
 

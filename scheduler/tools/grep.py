@@ -7,13 +7,13 @@ import os
 import shutil
 from pathlib import Path
 
-from scheduler.core.capped import capped
-from scheduler.core.effect import Effect
-from scheduler.engine.child import ChildResult, run_child
-from scheduler.engine.confined import confine, refuse_special
-from scheduler.engine.sandbox import sandboxed
-from scheduler.engine.sandbox_proof import proven_program
+from scheduler.core.text.capped import capped
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import CannotWorkError, ToolFault
+from scheduler.host.child import ChildResult, run_child
+from scheduler.host.confined import confine, refuse_special
+from scheduler.host.sandbox import sandboxed
+from scheduler.host.sandbox_proof import proven_program
 from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext, ToolSpec
 
 SEARCH_SECONDS = 30.0

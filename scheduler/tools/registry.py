@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
-from scheduler.core.job import DEFAULT_TOOLS
-from scheduler.core.suggest import did_you_mean
+from scheduler.core.job.job import DEFAULT_TOOLS
+from scheduler.core.text.suggest import did_you_mean
 from scheduler.errors import ConfigError
 from scheduler.ports.tool import AnyTool, ControlTool, ToolSpec
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from scheduler.core.arguments import wrong_arguments
-from scheduler.core.effect import Effect
-from scheduler.core.follow_up import MOST_PROMPT_CHARS, Wish
+from scheduler.core.run.follow_up import MOST_PROMPT_CHARS, Wish
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import (
     Args,

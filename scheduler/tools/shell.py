@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import os
 
-from scheduler.core.capped import MOST_OUTPUT_BYTES, capped
-from scheduler.core.effect import Effect
-from scheduler.engine.child import ChildResult
-from scheduler.engine.confined import root_of
-from scheduler.engine.sandbox import run_sandboxed, sandbox_env, sandboxed
-from scheduler.engine.sandbox_proof import proven_program
+from scheduler.core.text.capped import MOST_OUTPUT_BYTES, capped
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import CannotWorkError, ToolFault
+from scheduler.host.child import ChildResult
+from scheduler.host.confined import root_of
+from scheduler.host.sandbox import run_sandboxed, sandbox_env, sandboxed
+from scheduler.host.sandbox_proof import proven_program
 from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext, ToolSpec
 
 USUAL_SECONDS = 120

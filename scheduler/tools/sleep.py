@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from scheduler.core.arguments import wrong_arguments
-from scheduler.core.effect import Effect
-from scheduler.core.when import echo, parse_when
+from scheduler.core.time.when import echo, parse_when
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault, WhenError
 from scheduler.ports.tool import Args, ControlTool, SleepUntil, ToolSpec
 

@@ -12,9 +12,9 @@ import pytest
 from llmock.scenarios import Fail, Reply, StreamFault, ToolCall
 from llmock.testing import LLMockServer
 
-from scheduler.adapters.sql.reader import Reader
-from scheduler.core.instants import from_iso
-from scheduler.core.run import FINAL, State
+from scheduler.adapters.sql.history.reader import Reader
+from scheduler.core.run.run import FINAL, State
+from scheduler.core.time.instants import from_iso
 from tests.kit.processes import Installation, Process, until
 
 pytestmark = pytest.mark.process

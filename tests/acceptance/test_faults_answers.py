@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.anthropic import AnthropicModel
-from scheduler.adapters.sql.reader import Reader
-from scheduler.core.conversation import CallState
-from scheduler.core.run import Run, State
+from scheduler.adapters.sql.history.reader import Reader
+from scheduler.core.run.conversation import CallState
+from scheduler.core.run.run import Run, State
 from scheduler.testing.world import open_world
 from tests.fake_messages_api import FakeMessagesAPI, answer
 from tests.kit.cases import play, prompt

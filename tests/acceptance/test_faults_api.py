@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduler.adapters.sql.reader import Reader
-from scheduler.core.conversation import Request
-from scheduler.core.run import Run, State
-from scheduler.core.wakeup import Waking
+from scheduler.adapters.sql.history.reader import Reader
+from scheduler.core.run.conversation import Request
+from scheduler.core.run.run import Run, State
+from scheduler.core.run.wakeup import Waking
 from tests.fake_messages_api import FakeMessagesAPI, Seen, Turn, answer, fail, verify_pairing
 from tests.kit.cases import play, prompt, reports
 from tests.kit.person import ask

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.sql.reader import Reader
-from scheduler.core.run import State
+from scheduler.adapters.sql.history.reader import Reader
+from scheduler.core.run.run import State
 from tests.fake_messages_api import FakeMessagesAPI, answer, verify_pairing
 from tests.kit.cases import play, prompt
 from tests.kit.person import ask

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from tests.fake_messages_api import FakeMessagesAPI, answer, verify_pairing
 from tests.integration.test_crash_points import kill_at
 from tests.kit.processes import Installation, Process, until

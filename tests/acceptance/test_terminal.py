@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.safe_text import cells
+from scheduler.core.text.safe import cells
 from scheduler.doors.cli.main import VERBS
 from tests.fake_messages_api import FakeMessagesAPI, answer
 from tests.kit.person import RAW, Terminal, ask

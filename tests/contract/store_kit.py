@@ -10,19 +10,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from scheduler.adapters.sql.glance import Glance
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.history.glance import Glance
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
-from scheduler.core.checkpoint import CallResult, Checkpoint, Frame, Step
-from scheduler.core.conversation import Call, CallState, Message, Request, Usage
-from scheduler.core.effect import Effect
-from scheduler.core.firing import Decision, Fire, FireFacts, decide
-from scheduler.core.job import Job
-from scheduler.core.lease import Lease
-from scheduler.core.run import Move, Run
-from scheduler.core.standing import BrokenJob, LoadReport, StandingOrders
-from scheduler.core.trigger import CronTrigger, Manual, Trigger
-from scheduler.core.wakeup import WakeUp, Waking
+from scheduler.core.job.firing import Decision, Fire, FireFacts, decide
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import BrokenJob, LoadReport, StandingOrders
+from scheduler.core.run.checkpoint import CallResult, Checkpoint, Frame, Step
+from scheduler.core.run.conversation import Call, CallState, Message, Request, Usage
+from scheduler.core.run.lease import Lease
+from scheduler.core.run.run import Move, Run
+from scheduler.core.run.wakeup import WakeUp, Waking
+from scheduler.core.time.trigger import CronTrigger, Manual, Trigger
+from scheduler.core.trust.effect import Effect
 from scheduler.ports.store import Store
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

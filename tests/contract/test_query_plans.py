@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import TextClause
 
-from scheduler.adapters.sql import claims, finals, fires, looks, outbox, queries, statements, steps, wakes
-from scheduler.adapters.sql.driver import SqliteConnection
+from scheduler.adapters.sql import selects as queries
+from scheduler.adapters.sql import words as statements
 from scheduler.adapters.sql.migrate import upgrade
+from scheduler.adapters.sql.sqlite.driver import SqliteConnection
+from scheduler.adapters.sql.units import claims, fires, outbox, steps, wakes
+from scheduler.adapters.sql.units import queries as looks
+from scheduler.adapters.sql.units import run_ended as finals
 
 SMALL = "runs_queued|runs_lease|runs_held|wakeups_due|jobs_due|outbox_due|requests_out"
 """The partial indexes, which hold only what can come due: sleepers and ended runs are not in them."""

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from scheduler.core.checkpoint import Notice, Step
-from scheduler.core.firing import Fire
-from scheduler.core.job import Overlap
-from scheduler.core.run import Move, State
-from scheduler.core.standing import RunnerInfo
+from scheduler.core.job.firing import Fire
+from scheduler.core.job.job import Overlap
+from scheduler.core.job.standing import RunnerInfo
+from scheduler.core.run.checkpoint import Notice, Step
+from scheduler.core.run.run import Move, State
 from scheduler.errors import LostLeaseError
 from scheduler.ports.store import Rescued
 from tests.contract.store_kit import NOON, Bench, at, make_job, sent, sleep

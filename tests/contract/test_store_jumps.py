@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from scheduler.core.clocks import Jump
-from scheduler.core.run import Move, State
-from scheduler.core.standing import RunnerInfo
-from scheduler.core.wakeup import WakeUp, Waking
+from scheduler.core.job.standing import RunnerInfo
+from scheduler.core.run.run import Move, State
+from scheduler.core.run.wakeup import WakeUp, Waking
+from scheduler.core.time.clocks import Jump
 from tests.contract.store_kit import Bench, at, make_job, orders, sleep
 
 DAY = 86_400.0

@@ -9,13 +9,13 @@ from functools import partial
 
 import pytest
 
-from scheduler.core.checkpoint import Step
-from scheduler.core.conversation import Request
-from scheduler.core.firing import Decision, Fire, FireFacts
-from scheduler.core.job import Job
-from scheduler.core.run import Move, State
-from scheduler.core.standing import BrokenJob, Standing
-from scheduler.core.trigger import At, CronTrigger
+from scheduler.core.job.firing import Decision, Fire, FireFacts
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import BrokenJob, Standing
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.conversation import Request
+from scheduler.core.run.run import Move, State
+from scheduler.core.time.trigger import At, CronTrigger
 from scheduler.errors import NotFoundError, RefusedError
 from tests.contract.store_kit import MANUAL, NOON, Bench, answered, at, make_job, message, sent, sleep
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.sql import tables
-from scheduler.core.checkpoint import Notice, Step
-from scheduler.core.clocks import Jump
-from scheduler.core.firing import decide_reboot
-from scheduler.core.job import Job
-from scheduler.core.run import Move, State
-from scheduler.core.standing import BrokenJob, RunnerInfo, StandingOrders
-from scheduler.core.trigger import At, CronTrigger, Manual, Reboot
+from scheduler.adapters.sql.tables import work as tables
+from scheduler.core.job.firing import decide_reboot
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import BrokenJob, RunnerInfo, StandingOrders
+from scheduler.core.run.checkpoint import Notice, Step
+from scheduler.core.run.run import Move, State
+from scheduler.core.run.wakeup import WakeUp, Waking
+from scheduler.core.time.clocks import Jump
+from scheduler.core.time.trigger import At, CronTrigger, Manual, Reboot
 from scheduler.core.trust.approval import Approval
-from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.ports.store import Pruned
 from tests.contract.store_kit import (
     NOON,
@@ -268,7 +268,7 @@ async def test_a_unit_is_small(bench: Bench) -> None:
 async def test_a_unit_deletes_no_more_than_some_messages(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scheduler.adapters.sql.prune.MOST_MESSAGES", 3)
+    monkeypatch.setattr("scheduler.adapters.sql.units.prune.MOST_MESSAGES", 3)
     await bench.load(KEPT)
     for day in range(3):
         await everything(bench, day)
@@ -277,7 +277,7 @@ async def test_a_unit_deletes_no_more_than_some_messages(
 
 
 async def test_many_jobs_are_looked_at_in_parts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduler.adapters.sql.prune.MOST_JOBS", 1)
+    monkeypatch.setattr("scheduler.adapters.sql.units.prune.MOST_JOBS", 1)
     jobs = [make_job(name, Manual(), keep_seconds=DAY) for name in ("a", "b", "c")]
     await bench.load(*jobs)
     for job in jobs:

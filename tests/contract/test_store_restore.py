@@ -9,14 +9,14 @@ from datetime import datetime
 
 import pytest
 
-from scheduler.adapters.sql.mark import MARK, mark_text
-from scheduler.core.checkpoint import Notice, Step
-from scheduler.core.conversation import CallState
-from scheduler.core.firing import decide_reboot
-from scheduler.core.run import Move, State
-from scheduler.core.trigger import At, Reboot
+from scheduler.adapters.sql.backup_mark import MARK, mark_text
+from scheduler.core.job.firing import decide_reboot
+from scheduler.core.run.checkpoint import Notice, Step
+from scheduler.core.run.conversation import CallState
+from scheduler.core.run.run import Move, State
+from scheduler.core.run.wakeup import WakeUp, Waking
+from scheduler.core.time.trigger import At, Reboot
 from scheduler.core.trust.approval import Approval
-from scheduler.core.wakeup import WakeUp, Waking
 from scheduler.errors import RefusedError
 from scheduler.ports.store import Restoration
 from tests.contract.store_kit import Bench, answer, answered, at, call, make_job, message, sent, sleep

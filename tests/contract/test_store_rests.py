@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.checkpoint import Step
-from scheduler.core.job import Overlap
-from scheduler.core.run import Move, State
-from scheduler.core.wakeup import WakeUp, Waking, Woken
+from scheduler.core.job.job import Overlap
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.run import Move, State
+from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.errors import NotFoundError, RefusedError
 from scheduler.ports.store import Rescued
 from tests.contract.store_kit import NOON, Bench, at, make_job, parked, sent, sleep

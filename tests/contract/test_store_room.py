@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.budget import DayCap
-from scheduler.core.checkpoint import Step
-from scheduler.core.job import Budget
-from scheduler.core.lease import Lease
-from scheduler.core.run import Move
+from scheduler.core.job.job import Budget
+from scheduler.core.run.budget import DayCap
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.lease import Lease
+from scheduler.core.run.run import Move
 from scheduler.errors import OverBudgetError
 from tests.contract.store_kit import NOON, Bench, answered, at, make_job, orders, sent
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scheduler.core.checkpoint import CallResult, Checkpoint, Notice, Step
-from scheduler.core.conversation import CallState, Message, Request, RequestState
-from scheduler.core.effect import Effect
-from scheduler.core.run import LIVE, Move, State
-from scheduler.core.wakeup import WakeUp, Waking
+from scheduler.core.run.checkpoint import CallResult, Checkpoint, Notice, Step
+from scheduler.core.run.conversation import CallState, Message, Request, RequestState
+from scheduler.core.run.run import LIVE, Move, State
+from scheduler.core.run.wakeup import WakeUp, Waking
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError
 from tests.contract.store_kit import (
     FRAME,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from scheduler.core.crontab.load import Table, all_problems, explain, parse, worst_case
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 from scheduler.errors import NotFoundError
 
 SUNDAY = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -14,7 +14,7 @@ import asyncio
 from pathlib import Path
 
 from scheduler import tool
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from scheduler.ports.tool import Args, FunctionTool, ToolContext
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World, open_world

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scheduler import tool
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.rehearsal import script

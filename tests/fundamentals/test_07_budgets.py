@@ -13,8 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from scheduler import tool
-from scheduler.adapters.sql.glance import Glance
-from scheduler.core.run import State
+from scheduler.adapters.sql.history.glance import Glance
+from scheduler.core.run.run import State
 from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World, open_world

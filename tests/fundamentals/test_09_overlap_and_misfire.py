@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World, open_world
 

@@ -16,7 +16,7 @@ import pytest
 
 from scheduler import tool
 from scheduler.adapters.trust_file import TrustFile
-from scheduler.core.run import Run, State
+from scheduler.core.run.run import Run, State
 from scheduler.core.trust.approval import Approval
 from scheduler.errors import NotFoundError, RefusedError
 from scheduler.ports.tool import Args, ToolContext

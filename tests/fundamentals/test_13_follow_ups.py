@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from scheduler import tool
-from scheduler.adapters.sql.mark import MARK, mark_text
-from scheduler.core.follow_up import Family, FollowUp
-from scheduler.core.run import Run, State
+from scheduler.adapters.sql.backup_mark import MARK, mark_text
+from scheduler.core.run.follow_up import Family, FollowUp
+from scheduler.core.run.run import Run, State
 from scheduler.errors import NotFoundError, RefusedError
 from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.obedient import ObedientModel

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scheduler.core.run import FINAL, TRANSITIONS, State
+from scheduler.core.run.run import FINAL, TRANSITIONS, State
 from tests.house.decisions import index
 from tests.house.tree import FLOORS, ROOT, first_line, python_files
 

@@ -69,7 +69,7 @@ def test_our_capabilities_edit_few_files() -> None:
 def test_edits_of_the_package_count_and_additions_moves_and_registries_do_not() -> None:
     found = [
         *(
-            Change("M", "scheduler/core/run.py"),
+            Change("M", "scheduler/core/run/run.py"),
             Change("D", "scheduler/gone.py"),
             Change("T", "scheduler/link.py"),
         ),
@@ -82,7 +82,7 @@ def test_edits_of_the_package_count_and_additions_moves_and_registries_do_not() 
         *(Change("M", "scheduler/app/registries.py"), Change("M", "scheduler/rooms/list.py")),
     ]
     assert edited(found, ("scheduler/app/registries.py", "scheduler/*/list.py")) == [
-        *("scheduler/core/run.py", "scheduler/gone.py", "scheduler/link.py", "scheduler/renamed.py"),
+        *("scheduler/core/run/run.py", "scheduler/gone.py", "scheduler/link.py", "scheduler/renamed.py"),
     ]
 
 

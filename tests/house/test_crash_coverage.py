@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 
-from scheduler.adapters.sql import points
+from scheduler.adapters.sql import crash_points as points
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.ports.store import Store
 from tests.house.generate import WINDOWS

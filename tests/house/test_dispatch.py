@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from scheduler import tool
-from scheduler.core.effect import Effect
+from scheduler.core.trust.effect import Effect
 from scheduler.ports.tool import Args, ToolContext
 from tests.house.tree import parsed, python_files
 
@@ -25,16 +25,16 @@ STARTERS = {
     "fork",
 }
 MAY_START = {
-    "scheduler/engine/child.py": "the one that starts them",
-    "scheduler/engine/sandbox.py": "around the command of a tool",
-    "scheduler/engine/sandbox_proof.py": "the proof of the sandbox",
-    "scheduler/engine/gate.py": "the owner's gate",
-    "scheduler/engine/reporter.py": "the owner's report command",
+    "scheduler/host/child.py": "the one that starts them",
+    "scheduler/host/sandbox.py": "around the command of a tool",
+    "scheduler/host/sandbox_proof.py": "the proof of the sandbox",
+    "scheduler/engine/attempt/gate.py": "the owner's gate",
+    "scheduler/engine/outbox.py": "the owner's report command",
     "scheduler/tools/grep.py": "a tool",
     "scheduler/tools/shell.py": "a tool",
     "scheduler/adapters/system.py": "this machine's boot",
-    "scheduler/doors/cli/demo.py": "a person's verb",
-    "scheduler/doors/cli/edit.py": "a person's editor",
+    "scheduler/doors/cli/verbs/start/demo.py": "a person's verb",
+    "scheduler/doors/cli/verbs/start/edit.py": "a person's editor",
 }
 
 
@@ -68,17 +68,17 @@ def test_tools_are_called_at_one_place() -> None:
     found = set(callers("call", "probe"))
     inside = ("scheduler/tools/files.py", "_sdk")  # the SDK's function, within a tool of ours
     assert found - {inside} == {
-        ("scheduler/engine/toolcalls.py", "_outcome"),
-        ("scheduler/engine/toolcalls.py", "_settle_doubt"),
+        ("scheduler/engine/attempt/calls.py", "_outcome"),
+        ("scheduler/engine/attempt/calls.py", "_settle_doubt"),
     }
 
 
 @pytest.mark.parametrize(
     ("name", "where"),
     [
-        ("run_calls", {"scheduler/engine/toolcalls.py", "scheduler/engine/executor.py"}),
-        ("_outcome", {"scheduler/engine/toolcalls.py"}),
-        ("hear", {"scheduler/engine/dispatch.py", "scheduler/engine/toolcalls.py"}),
+        ("run_calls", {"scheduler/engine/attempt/calls.py", "scheduler/engine/attempt/attempt.py"}),
+        ("_outcome", {"scheduler/engine/attempt/calls.py"}),
+        ("hear", {"scheduler/engine/attempt/decisions.py", "scheduler/engine/attempt/calls.py"}),
         ("prober", {"scheduler/ports/tool.py"}),
         ("function", {"scheduler/ports/tool.py"}),
     ],
@@ -91,7 +91,7 @@ def order_in(function: str) -> list[str]:
     """Return in their order the steps of dispatch that a function of ``toolcalls.py`` takes."""
     [found] = [
         node
-        for node in ast.walk(parsed("scheduler/engine/toolcalls.py"))
+        for node in ast.walk(parsed("scheduler/engine/attempt/calls.py"))
         if isinstance(node, ast.AsyncFunctionDef) and node.name == function
     ]
     calls = sorted((n for n in ast.walk(found) if isinstance(n, ast.Call)), key=lambda n: n.lineno)

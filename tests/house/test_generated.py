@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from tests.house.generate import NOTES, PAGES
 from tests.house.tree import FLOORS, ROOT, first_line, python_files
 

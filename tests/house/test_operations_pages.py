@@ -17,10 +17,10 @@ from scheduler.adapters.metrics.figures import Figures
 from scheduler.adapters.metrics.server import SILENT_SECONDS
 from scheduler.adapters.metrics.stored import StoredFigures
 from scheduler.adapters.system import SystemClock
-from scheduler.core.run import Move
-from scheduler.doors.cli.logs import _FIELDS
-from scheduler.doors.cli.up import up_command
-from scheduler.engine.witness import EVENTS
+from scheduler.core.run.run import Move
+from scheduler.doors.cli.text.logs import _FIELDS
+from scheduler.doors.cli.verbs.run.up import up_command
+from scheduler.engine.move_log import EVENTS
 from scheduler.testing.world import open_world
 from tests.house.tree import ROOT, python_files
 

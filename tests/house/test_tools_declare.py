@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from scheduler.core.effect import Effect
+from scheduler.core.trust.effect import Effect
 from scheduler.ports.tool import AnyTool, ControlTool, ToolSpec
 from scheduler.tools.registry import ALWAYS, BUILT_IN, tool, tools_for
 

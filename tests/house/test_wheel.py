@@ -56,7 +56,7 @@ def test_all_modules_and_all_that_they_read_are_inside(wheel: zipfile.ZipFile) -
     wanted = {name for name in tracked() if name.startswith("scheduler/") and name.endswith(kinds)}
     assert wanted <= inside
     assert "scheduler/py.typed" in inside
-    assert "scheduler/engine/system_prompt.md" in inside
+    assert "scheduler/engine/attempt/system_prompt.md" in inside
 
 
 @pytest.mark.process

@@ -16,15 +16,17 @@ FLOORS = (
     "doors",
     "testing",
     "app",
+    "views",
     "adapters",
     "tools",
-    "services",
-    "config",
+    "duties",
     "engine",
+    "host",
+    "config",
     "ports",
     "core",
     "errors",
-    "faults",
+    "crash",
 )
 """From the top down, as the import contract says."""
 

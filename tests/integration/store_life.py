@@ -17,22 +17,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from scheduler.adapters.sql.mark import MARK, mark_text
-from scheduler.adapters.sql.points import CRASH_POINTS
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.backup_mark import MARK, mark_text
+from scheduler.adapters.sql.crash_points import CRASH_POINTS
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
-from scheduler.core.checkpoint import CallResult, Notice, Step
-from scheduler.core.clocks import Jump
-from scheduler.core.conversation import Call, CallState, Message, Request
-from scheduler.core.effect import Effect
-from scheduler.core.firing import Decision, Fire
-from scheduler.core.follow_up import FollowUp
-from scheduler.core.job import Job
-from scheduler.core.run import LIVE, Move
-from scheduler.core.standing import RunnerInfo, StandingOrders
-from scheduler.core.trigger import Every
-from scheduler.core.wakeup import WakeUp, Waking
-from scheduler.faults import VARIABLE
+from scheduler.core.job.firing import Decision, Fire
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import RunnerInfo, StandingOrders
+from scheduler.core.run.checkpoint import CallResult, Notice, Step
+from scheduler.core.run.conversation import Call, CallState, Message, Request
+from scheduler.core.run.follow_up import FollowUp
+from scheduler.core.run.run import LIVE, Move
+from scheduler.core.run.wakeup import WakeUp, Waking
+from scheduler.core.time.clocks import Jump
+from scheduler.core.time.trigger import Every
+from scheduler.core.trust.effect import Effect
+from scheduler.crash import VARIABLE
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 JOB = Job("brief", Every("1h", name="brief"), "Say hello.")

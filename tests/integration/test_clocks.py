@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.glance import Glance
-from scheduler.core.clocks import Jump
-from scheduler.core.run import Run, State
+from scheduler.adapters.sql.history.glance import Glance
+from scheduler.core.run.run import Run, State
+from scheduler.core.time.clocks import Jump
 from tests.kit.needs import library
 from tests.kit.processes import Installation, Process, until
 from tests.kit.spawner import Spawner

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql import consents
-from scheduler.core.checkpoint import Step
-from scheduler.core.run import State
+from scheduler.adapters.sql.units import consents
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.run import State
 from tests.kit.models import call, finish
 from tests.kit.stage import JOB, Recorder, stage
 

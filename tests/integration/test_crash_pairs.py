@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from tests.fake_messages_api import FakeMessagesAPI, fail
 from tests.integration.test_crash_points import IN_THE_RUN, kill_at
 from tests.kit.processes import Installation, Zygote, until

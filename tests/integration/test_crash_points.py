@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduler.adapters.sql.glance import Glance
-from scheduler.adapters.sql.points import CRASH_POINTS
+from scheduler.adapters.sql.crash_points import CRASH_POINTS
+from scheduler.adapters.sql.history.glance import Glance
 from scheduler.adapters.sql.schema import HEAD
-from scheduler.core.conversation import CallState
+from scheduler.core.run.conversation import CallState
 from tests.fake_messages_api import answer, fail, verify_pairing
 from tests.kit.old_homes import load_home, version_and_rest
 from tests.kit.processes import Installation, until

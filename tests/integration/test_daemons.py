@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scheduler.adapters.sql.reader import Reader
-from scheduler.core.run import FINAL, State
+from scheduler.adapters.sql.history.reader import Reader
+from scheduler.core.run.run import FINAL, State
 from tests.fake_messages_api import FakeMessagesAPI, answer, verify_pairing
 from tests.kit.processes import Installation, Process, until
 from tests.kit.scene import Scene

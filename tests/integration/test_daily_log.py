@@ -15,11 +15,11 @@ import pytest
 
 from scheduler.adapters import daylog
 from scheduler.adapters.daylog import FileDayLog, files, hashes_in
-from scheduler.adapters.sql.audit import Audit
-from scheduler.adapters.sql.backup import back_up
+from scheduler.adapters.sql.sqlite.audit import Audit
+from scheduler.adapters.sql.sqlite.backup import back_up
 from scheduler.core.record import Head, Record, flaw, from_line
-from scheduler.core.run import State
-from scheduler.engine.restoring import take_note
+from scheduler.core.run.run import State
+from scheduler.engine.daemon.restored import take_note
 from scheduler.errors import DayLogError
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World, open_world

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.migrate import upgrade
-from scheduler.adapters.sql.opening import open_engine
-from scheduler.adapters.sql.reader import Reader
+from scheduler.adapters.sql.sqlite.opening import open_engine
 from scheduler.adapters.sql.store import SqlStore
-from scheduler.core.checkpoint import Step
-from scheduler.core.conversation import Message
-from scheduler.core.job import Job
-from scheduler.core.run import Move, State
-from scheduler.core.trigger import Manual
+from scheduler.core.job.job import Job
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.conversation import Message
+from scheduler.core.run.run import Move, State
+from scheduler.core.time.trigger import Manual
 from scheduler.errors import StoreError
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

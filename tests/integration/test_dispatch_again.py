@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.conversation import CallState
-from scheduler.core.effect import Effect
-from scheduler.core.run import State
+from scheduler.core.run.conversation import CallState
+from scheduler.core.run.run import State
+from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.policy import BUILT_IN, Profile
 from tests.kit.models import call
 from tests.kit.stage import Recorder, Stage, hang, stage

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from scheduler.engine.settings import Settings
 from scheduler.errors import CannotWorkError, ToolFault
 from scheduler.ports.tool import ToolContext

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.run import Run, State
-from scheduler.core.safe_text import safe_text
+from scheduler.core.run.run import Run, State
+from scheduler.core.text.safe import safe_text
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.judge import Allow
-from scheduler.core.trust.seen import Declared
-from scheduler.doors.cli.logs import JsonLines, TextLines
+from scheduler.core.trust.marks import Declared
 from scheduler.doors.cli.main import _status
+from scheduler.doors.cli.text.logs import JsonLines, TextLines
 from scheduler.testing.obedient import orders_in
 from tests.kit.injections import CANARY, LATER, House, Injection, house, injections
 from tests.kit.needs import lacking
@@ -104,7 +104,7 @@ async def test_without_the_judge_and_the_guards_the_same_pages_do_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tests above can fail."""
-    monkeypatch.setattr("scheduler.engine.dispatch.judge", allow_all)
+    monkeypatch.setattr("scheduler.engine.attempt.decisions.judge", allow_all)
     monkeypatch.setattr("scheduler.tools.fetch.confine", lambda workdir, path: Path(workdir, path))
     async with house(tmp_path) as place:
         pages = [

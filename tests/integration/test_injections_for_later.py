@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from scheduler.adapters.daylog import files, read
-from scheduler.core.follow_up import FollowUp, Wish, draft
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 from scheduler.core.record import from_line
-from scheduler.core.run import Run, State
+from scheduler.core.run.follow_up import FollowUp, Wish, draft
+from scheduler.core.run.run import Run, State
 from scheduler.core.trust.approval import Approval
 from scheduler.errors import RefusedError
 from scheduler.testing.rehearsal import script
@@ -208,7 +208,7 @@ async def test_without_the_marks_the_same_page_makes_itself_at_home(
     def clean_draft(maker: Job, run: Run, call_id: str, wish: Wish, *rest: Any) -> FollowUp:
         return draft(maker, replace(run, marks=""), call_id, wish, *rest)
 
-    monkeypatch.setattr("scheduler.engine.follow_ups.draft", clean_draft)
+    monkeypatch.setattr("scheduler.engine.attempt.follow_ups.draft", clean_draft)
     async with house(tmp_path) as place:
         await misled(place, order(when="@every 12h", prompt=READ_MAIL), trust="narrow")
         place.world.script("work", script().finish("Done."))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.conversation import Usage
-from scheduler.core.run import State
+from scheduler.core.run.conversation import Usage
+from scheduler.core.run.run import State
 from scheduler.ports.model import Ask, Reply
 from scheduler.testing.obedient import ObedientModel
 from scheduler.testing.rehearsal import script

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.sql import consents
-from scheduler.core.run import State
+from scheduler.adapters.sql.units import consents
+from scheduler.core.run.run import State
 from scheduler.core.trust.approval import Approval
 from tests.kit.models import call, finish, sleep
 from tests.kit.stage import JOB, Recorder, Stage, hang, stage

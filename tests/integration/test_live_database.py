@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.reader import Reader
-from scheduler.core.run import Run, State
+from scheduler.adapters.sql.history.reader import Reader
+from scheduler.core.run.run import Run, State
 from scheduler.errors import StoreError
 from tests.fake_messages_api import FakeMessagesAPI, answer, verify_pairing
 from tests.kit.disk import Disk, small_disk

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.engine.witness import EVENTS
+from scheduler.engine.move_log import EVENTS
 from tests.kit.processes import Installation
 
 pytestmark = pytest.mark.process

@@ -24,8 +24,8 @@ from typing import Any
 import pytest
 
 from scheduler.adapters.anthropic import AnthropicModel
-from scheduler.core.conversation import Message
-from scheduler.core.run import State
+from scheduler.core.run.conversation import Message
+from scheduler.core.run.run import State
 from scheduler.ports.model import Ask, Reply
 from scheduler.testing.world import World, open_world
 from tests.fake_messages_api import ApiProcess, api_process, read_log

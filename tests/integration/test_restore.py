@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.reader import Reader
-from scheduler.core.conversation import CallState
-from scheduler.core.run import Run, State
+from scheduler.adapters.sql.history.reader import Reader
+from scheduler.core.run.conversation import CallState
+from scheduler.core.run.run import Run, State
 from tests.fake_messages_api import answer
 from tests.kit.person import ask
 from tests.kit.processes import Installation, Process, until

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.engine.sandbox import MOST_FILE_BYTES, MOST_MEMORY_BYTES
+from scheduler.host.sandbox import MOST_FILE_BYTES, MOST_MEMORY_BYTES
 from tests.kit.needs import lacking
 from tests.kit.processes import ROOT, until
 

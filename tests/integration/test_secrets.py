@@ -15,12 +15,12 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from scheduler.adapters.secrets import Hiding, SystemSecrets
-from scheduler.app import open_app
+from scheduler.app.compose import open_app
 from scheduler.config import load
-from scheduler.core.job import Job, job_from_json, job_to_json
-from scheduler.core.run import State
-from scheduler.core.trigger import Manual
-from scheduler.doors.cli.logs import JsonLines, TextLines
+from scheduler.core.job.job import Job, job_from_json, job_to_json
+from scheduler.core.run.run import State
+from scheduler.core.time.trigger import Manual
+from scheduler.doors.cli.text.logs import JsonLines, TextLines
 from scheduler.errors import ToolFault
 from scheduler.ports.model import Ask, Reply
 from scheduler.ports.secrets import NoSecrets, Secrets

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql import consents
-from scheduler.adapters.sql.driver import SqliteConnection
-from scheduler.core.checkpoint import Step
+from scheduler.adapters.sql.sqlite.driver import SqliteConnection
+from scheduler.adapters.sql.units import consents
+from scheduler.core.run.checkpoint import Step
 from scheduler.errors import RefusedError
 from scheduler.testing.world import open_world
 

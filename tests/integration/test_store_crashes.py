@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.sql.points import CRASH_POINTS
+from scheduler.adapters.sql.crash_points import CRASH_POINTS
 
 pytestmark = pytest.mark.process
 

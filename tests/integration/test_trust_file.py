@@ -11,8 +11,8 @@ import pytest
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.trust_file import TrustFile, read_policy
 from scheduler.config import Config, load
-from scheduler.core.job import Job
-from scheduler.core.trigger import Every
+from scheduler.core.job.job import Job
+from scheduler.core.time.trigger import Every
 from scheduler.errors import ConfigError
 
 JOB = Job("brief", Every("1h", name="brief"), "Say hello.")

@@ -11,10 +11,10 @@ import pytest
 
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.trust_file import read_policy
-from scheduler.adapters.workdirs import passed
 from scheduler.config import load
-from scheduler.core.run import State
-from scheduler.core.standing import StandingOrders
+from scheduler.core.job.standing import StandingOrders
+from scheduler.core.run.run import State
+from scheduler.host.workdirs import passed
 from scheduler.ports.model import Ask
 from scheduler.ports.tool import Args
 from scheduler.testing.world import World, open_world

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from tests.kit.processes import Installation, Process, until
 
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from scheduler.core.checkpoint import Checkpoint
-from scheduler.core.conversation import Call, CallState, Message
-from scheduler.core.effect import Effect
-from scheduler.core.job import Job
-from scheduler.core.run import Run, State
-from scheduler.core.trigger import Manual
-from scheduler.core.turn import Limits
-from scheduler.core.wakeup import Waking, Woken
+from scheduler.core.job.job import Job
+from scheduler.core.run.checkpoint import Checkpoint
+from scheduler.core.run.conversation import Call, CallState, Message
+from scheduler.core.run.run import Run, State
+from scheduler.core.run.turn import Limits
+from scheduler.core.run.wakeup import Waking, Woken
+from scheduler.core.time.trigger import Manual
+from scheduler.core.trust.effect import Effect
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 LIMITS = Limits(max_steps=50, run_microusd=500_000, day_microusd=5_000_000)

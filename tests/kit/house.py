@@ -13,10 +13,10 @@ from typing import Any
 
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.system import SystemClock
-from scheduler.core.clocks import Reading
-from scheduler.core.run import Run, State
-from scheduler.core.standing import LoadReport, RunnerInfo
-from scheduler.engine.runner import Runner
+from scheduler.core.job.standing import LoadReport, RunnerInfo
+from scheduler.core.run.run import Run, State
+from scheduler.core.time.clocks import Reading
+from scheduler.engine.daemon.runner import Runner
 from scheduler.engine.settings import Settings
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.world import World, open_world

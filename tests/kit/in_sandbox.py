@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from scheduler.engine.sandbox import find_program, run_sandboxed, sandbox_env, sandboxed
+from scheduler.host.sandbox import find_program, run_sandboxed, sandbox_env, sandboxed
 
 
 def _peak_kib() -> int:

@@ -20,9 +20,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from scheduler.core.addresses import IPAddress, may_reach
-from scheduler.core.conversation import Call
-from scheduler.core.run import Run, State
+from scheduler.core.run.conversation import Call
+from scheduler.core.run.run import Run, State
+from scheduler.core.trust.addresses import IPAddress, may_reach
 from scheduler.core.trust.approval import Approval
 from scheduler.ports.model import Model
 from scheduler.ports.tool import AnyTool, Args, FunctionTool, ToolContext, tool

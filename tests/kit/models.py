@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from scheduler.core.conversation import Block, Usage
+from scheduler.core.run.conversation import Block, Usage
 from scheduler.errors import FaultKind, ModelFault
 from scheduler.ports.model import Ask, Reply
 

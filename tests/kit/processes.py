@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from scheduler.adapters.sql.reader import Reader
-from scheduler.adapters.sql.trouble import NoTablesError
-from scheduler.core.run import Run
+from scheduler.adapters.sql.errors import NoTablesError
+from scheduler.adapters.sql.history.reader import Reader
+from scheduler.core.run.run import Run
 
 T = TypeVar("T")
 

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from scheduler.adapters.sql.reader import Reader
-from scheduler.core.conversation import CallState
-from scheduler.core.effect import Effect
-from scheduler.core.run import FINAL, Run, State
+from scheduler.adapters.sql.history.reader import Reader
+from scheduler.core.run.conversation import CallState
+from scheduler.core.run.run import FINAL, Run, State
+from scheduler.core.trust.effect import Effect
 from tests.fake_messages_api import FakeMessagesAPI, Turn, answer, verify_pairing
 from tests.kit.processes import Installation, Process, until
 

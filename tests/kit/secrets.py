@@ -8,7 +8,7 @@ import json
 import shlex
 from urllib.parse import quote, quote_plus
 
-from scheduler.core.safe_text import safe_text
+from scheduler.core.text.safe import safe_text
 
 
 def forms(secret: str) -> dict[str, str]:

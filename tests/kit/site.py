@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from scheduler.core.addresses import IPAddress, may_reach
+from scheduler.core.trust.addresses import IPAddress, may_reach
 from scheduler.ports.tool import ToolContext
 from scheduler.tools.fetch import Fetcher
 

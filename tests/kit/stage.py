@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scheduler.core.conversation import Attempt, Call, Message, Request
-from scheduler.core.effect import Effect
-from scheduler.core.run import Run, State
-from scheduler.core.wakeup import WakeUp
+from scheduler.core.run.conversation import Attempt, Call, Message, Request
+from scheduler.core.run.run import Run, State
+from scheduler.core.run.wakeup import WakeUp
+from scheduler.core.trust.effect import Effect
 from scheduler.engine.settings import Settings
 from scheduler.ports.tool import AnyTool, Args, FunctionTool, Probe, ToolAnswer, ToolContext, tool
 from scheduler.testing.world import World, open_world

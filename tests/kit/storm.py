@@ -18,9 +18,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from scheduler.adapters.sql.reader import Reader
-from scheduler.core.conversation import CallState
-from scheduler.core.run import FINAL, Run, State
+from scheduler.adapters.sql.history.reader import Reader
+from scheduler.core.run.conversation import CallState
+from scheduler.core.run.run import FINAL, Run, State
 from tests.fake_messages_api import FakeMessagesAPI, Turn, answer, fail, verify_pairing
 from tests.integration.test_crash_points import IN_THE_RUN
 from tests.kit.processes import Installation, Process, until

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from scheduler.core.conversation import Message
+from scheduler.core.run.conversation import Message
 from scheduler.ports.model import Ask
 
 RESENT = ("pause_turn",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scheduler import tool
-from scheduler.engine.child import clean_env, run_child
+from scheduler.host.child import clean_env, run_child
 from scheduler.ports.tool import Args, ToolAnswer, ToolContext
 
 

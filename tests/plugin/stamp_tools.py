@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 from scheduler import tool
-from scheduler.faults import crashpoint
+from scheduler.crash import crashpoint
 from scheduler.ports.tool import Args, Probe, ToolContext
 
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}

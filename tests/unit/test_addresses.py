@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.addresses import host_granted, may_reach, parse
+from scheduler.core.trust.addresses import host_granted, may_reach, parse
 from scheduler.errors import ToolFault
 
 PUBLIC = "93.184.215.14"

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.sql.backup import back_up
+from scheduler.adapters.sql.errors import has_foreign_log
 from scheduler.adapters.sql.migrate import upgrade
-from scheduler.adapters.sql.restore_file import inspect, put_in_place, set_foreign_log_aside
-from scheduler.adapters.sql.shrink import free_bytes, shrink
+from scheduler.adapters.sql.sqlite.backup import back_up
+from scheduler.adapters.sql.sqlite.restore import inspect, put_in_place, set_foreign_log_aside
+from scheduler.adapters.sql.sqlite.shrink import free_bytes, shrink
 from scheduler.adapters.sql.store import SqlStore
-from scheduler.adapters.sql.trouble import has_foreign_log
 from scheduler.errors import CannotWorkError, StoreError
 
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)

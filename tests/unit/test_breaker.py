@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from scheduler.ports.tool import Args, ToolAnswer
 from tests.kit.models import call, finish
 from tests.kit.stage import Recorder, stage

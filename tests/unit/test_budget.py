@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.budget import day_start, next_local_day, read_tokens, write_tokens
+from scheduler.core.run.budget import day_start, next_local_day, read_tokens, write_tokens
 from scheduler.errors import ConfigError
 
 ZONES = [

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.checkpoint import CallResult, Checkpoint, Frame, Step
-from scheduler.core.conversation import CallState, Request, RequestState, Usage
-from scheduler.core.run import Move, State
-from scheduler.engine.commits import Progress
-from scheduler.engine.executor import Executor
+from scheduler.core.run.checkpoint import CallResult, Checkpoint, Frame, Step
+from scheduler.core.run.conversation import CallState, Request, RequestState, Usage
+from scheduler.core.run.run import Move, State
+from scheduler.engine.attempt.attempt import Executor
+from scheduler.engine.attempt.writer import Progress
 from scheduler.errors import RefusedError
 from tests.kit.checkpoints import NEWS, START, assistant, at, call, user
 from tests.kit.models import Answer, Said, fault, finish, say, sleep, summary

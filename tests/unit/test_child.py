@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.engine.child import ChildResult, clean_env, run_child
 from scheduler.errors import CannotWorkError
+from scheduler.host.child import ChildResult, clean_env, run_child
 
 pytestmark = pytest.mark.process
 
@@ -169,7 +169,7 @@ async def test_no_file_descriptor_is_leaked(tmp_path: Path) -> None:
 def test_the_whole_group_dies_with_us_even_by_kill_9(tmp_path: Path) -> None:
     code = """
         import asyncio, sys
-        from scheduler.engine.child import clean_env, run_child
+        from scheduler.host.child import clean_env, run_child
         command = "trap '' TERM; sleep 300 & echo $! > inner; echo $$ > outer; wait"
         asyncio.run(run_child(command, cwd=sys.argv[1], env=clean_env(), timeout_seconds=300))
     """

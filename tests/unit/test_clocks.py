@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scheduler.core.clocks import Jump, Reading, jump_between, jump_since
+from scheduler.core.time.clocks import Jump, Reading, jump_between, jump_since
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.commands import files_run
 from scheduler.adapters.crontab_file import CrontabFile, FileLook
-from scheduler.adapters.workdirs import is_within
 from scheduler.config import load
+from scheduler.host.commands import files_run
+from scheduler.host.workdirs import is_within
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from scheduler.adapters.sql import records
-from scheduler.adapters.sql.committer import Committer
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.opening import open_engine
+from scheduler.adapters.sql.sqlite.committer import Committer
+from scheduler.adapters.sql.sqlite.opening import open_engine
+from scheduler.adapters.sql.units import records
 from scheduler.errors import RefusedError, StoreError
 
 ADD = text("INSERT INTO t (v) VALUES (:v)")

@@ -11,10 +11,10 @@ from croniter import croniter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.core.cron import Cron, DayFields
-from scheduler.core.cronfields import DAY, MAX_LENGTH, WEEKDAY, Reading, read_expression
-from scheduler.core.cronslots import CronSlots, expand
-from scheduler.core.instants import to_iso
+from scheduler.core.time.cron import Cron, DayFields
+from scheduler.core.time.fields import DAY, MAX_LENGTH, WEEKDAY, Reading, read_expression
+from scheduler.core.time.instants import to_iso
+from scheduler.core.time.slots import CronSlots, expand
 from scheduler.errors import ConfigError
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)  # a Sunday

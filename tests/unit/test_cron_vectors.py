@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.cron import Cron
+from scheduler.core.time.cron import Cron
 from scheduler.errors import ConfigError
 
 VECTORS: list[dict[str, Any]] = [

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Text, insert, text
 
-from scheduler.adapters.sql.driver import SqliteConnection
-from scheduler.adapters.sql.statements import many
+from scheduler.adapters.sql.sqlite.driver import SqliteConnection
+from scheduler.adapters.sql.words import many
 
 FRUITS = Table("fruits", MetaData(), Column("id", Integer, primary_key=True), Column("name", Text))
 INSERT = insert(FRUITS)

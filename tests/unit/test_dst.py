@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.core.cron import Cron
-from scheduler.core.dst import Dst, settle, shift_at
-from scheduler.core.instants import zone
+from scheduler.core.time.cron import Cron
+from scheduler.core.time.dst import Dst, settle, shift_at
+from scheduler.core.time.instants import zone
 
 ZONES = [
     "Africa/Casablanca",  # standard time in Ramadan only

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from scheduler.core.cron import Cron
+from scheduler.core.time.cron import Cron
 
 FIXED = ("0 0 * * *", "30 0 * * *", "30 1 * * *", "15 2 * * *", "30 2 * * *", "0 3 * * *", "59 23 * * *")
 DAY = timedelta(days=1)

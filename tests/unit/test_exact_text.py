@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.core.exact_text import exact_name, exact_text
-from scheduler.doors.cli.fold import BROKEN, broken, fold
+from scheduler.core.trust.exact import exact_name, exact_text
+from scheduler.doors.cli.text.wrap import BROKEN, broken, fold
 
 ALIKE = [
     "rm -r build old",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.core.firing import (
+from scheduler.core.job.firing import (
     GRACE_SECONDS,
     MAX_COUNTED,
     MAX_REPLAYS,
@@ -22,8 +22,8 @@ from scheduler.core.firing import (
     decide_reboot,
     first_fire,
 )
-from scheduler.core.job import CatchUp, Job, Overlap
-from scheduler.core.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
+from scheduler.core.job.job import CatchUp, Job, Overlap
+from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
 
 NINE = datetime(2026, 11, 23, 9, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

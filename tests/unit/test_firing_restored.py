@@ -7,10 +7,10 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.firing import FireFacts, decide
-from scheduler.core.job import CatchUp
-from scheduler.core.restored import Restored
-from scheduler.core.trigger import At
+from scheduler.core.job.firing import FireFacts, decide
+from scheduler.core.job.job import CatchUp
+from scheduler.core.job.restored import Restored
+from scheduler.core.time.trigger import At
 from tests.unit.test_firing import DAY, HOUR, MINUTE, NINE, SECOND, job
 
 

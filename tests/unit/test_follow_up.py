@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.follow_up import (
+from scheduler.core.job.job import DEFAULT_TOOLS, Budget, Job, job_from_json, job_to_json
+from scheduler.core.run.follow_up import (
     MIN_INTERVAL_SECONDS,
     MOST_A_DAY,
     MOST_DEPTH,
@@ -22,9 +23,8 @@ from scheduler.core.follow_up import (
     slot_within,
     within,
 )
-from scheduler.core.job import DEFAULT_TOOLS, Budget, Job, job_from_json, job_to_json
-from scheduler.core.run import Run, State
-from scheduler.core.trigger import At, CronTrigger, Every, Manual
+from scheduler.core.run.run import Run, State
+from scheduler.core.time.trigger import At, CronTrigger, Every, Manual
 from scheduler.errors import RefusedError
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.core.durations import Duration, parse_duration, read_duration, write_duration
-from scheduler.core.hashing import stable_hash
-from scheduler.core.instants import describe_seconds, from_iso, nearest_zones, to_iso, zone
+from scheduler.core.text.hashing import stable_hash
+from scheduler.core.time.durations import Duration, parse_duration, read_duration, write_duration
+from scheduler.core.time.instants import describe_seconds, from_iso, nearest_zones, to_iso, zone
 from scheduler.errors import ConfigError
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from scheduler.adapters.daylog import files
+from scheduler.duties.logkeeper import keep_logged
 from scheduler.errors import DayLogError
-from scheduler.services.logkeeper import keep_logged
 from scheduler.testing.world import World, open_world
 from tests.kit.stage import until
 

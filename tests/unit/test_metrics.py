@@ -122,8 +122,8 @@ async def test_a_database_that_cannot_be_read_is_one_figure_and_no_fault(tmp_pat
 
 
 async def test_the_stored_figures_are_read_from_indexes_alone(tmp_path: Path) -> None:
-    from scheduler.adapters.sql import backlog
-    from scheduler.adapters.sql.backlog import BacklogReader
+    from scheduler.adapters.sql.history import backlog
+    from scheduler.adapters.sql.history.backlog import BacklogReader
 
     async with open_world(tmp_path) as world:
         with BacklogReader.open(world.config.database) as reader:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql import tables
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.migrate import run_migrations, upgrade
-from scheduler.adapters.sql.opening import open_engine
-from scheduler.adapters.sql.reader import Reader
 from scheduler.adapters.sql.schema import HEAD, judge
+from scheduler.adapters.sql.sqlite.opening import open_engine
+from scheduler.adapters.sql.tables import work as tables
 from scheduler.errors import StoreError
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.backup import back_up
+from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.migrate import MIGRATIONS, upgrade
-from scheduler.adapters.sql.reader import Reader
-from scheduler.adapters.sql.restore_file import inspect, put_in_place
 from scheduler.adapters.sql.schema import BEFORE_GRANTS, HEAD, REVISIONS, STAMPED, judge, stored_revision
-from scheduler.core.run import State
+from scheduler.adapters.sql.sqlite.backup import back_up
+from scheduler.adapters.sql.sqlite.restore import inspect, put_in_place
+from scheduler.core.run.run import State
 from scheduler.errors import StoreError
 from scheduler.testing.world import open_world
 from tests.kit.old_homes import CRONTAB, SLEEPER, load_home, version_and_rest

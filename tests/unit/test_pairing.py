@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.conversation import Message, Role
-from scheduler.core.pairing import mispaired
+from scheduler.core.run.conversation import Message, Role
+from scheduler.core.run.pairing import mispaired
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 

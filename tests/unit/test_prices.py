@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from scheduler.adapters.anthropic.prices import price_microusd
-from scheduler.core.conversation import Usage
+from scheduler.core.run.conversation import Usage
 
 MODELS = ["claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5"]
 

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.checkpoint import Step
-from scheduler.core.conversation import Call, Message
-from scheduler.core.effect import Effect
-from scheduler.core.redact import Redactor, _forms
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.conversation import Call, Message
+from scheduler.core.text.redact import Redactor, _forms
+from scheduler.core.trust.effect import Effect
 from tests.kit.secrets import forms
 
 SECRET = 'cana/ry+47 11?"ü~'

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.retry import (
+from scheduler.core.run.retry import (
     LONGEST_ASKED_SECONDS,
     LONGEST_SECONDS,
     TRANSIENT,
@@ -18,8 +18,8 @@ from scheduler.core.retry import (
     blip_seconds,
     is_blip,
 )
-from scheduler.core.turn import Fail, Park
-from scheduler.core.wakeup import Waking
+from scheduler.core.run.turn import Fail, Park
+from scheduler.core.run.wakeup import Waking
 from scheduler.errors import FaultKind, ModelFault
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.run import FINAL, LIVE, TRANSITIONS, Move, Run, State, after, transition
+from scheduler.core.run.run import FINAL, LIVE, TRANSITIONS, Move, Run, State, after, transition
 from scheduler.errors import RefusedError
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.safe_text import cells, safe_text
+from scheduler.core.text.safe import cells, safe_text
 
 
 @pytest.mark.parametrize(

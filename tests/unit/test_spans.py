@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from scheduler.adapters.otel.setup import is_asked_for, make_provider, make_spans
 from scheduler.adapters.otel.spans import Spans
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from scheduler.errors import CannotWorkError, ModelFault
 from scheduler.testing.world import World, open_world
 from tests.kit.models import Answer, FakeModel, call, finish, say, sleep

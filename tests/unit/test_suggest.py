@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.suggest import did_you_mean, nearest
+from scheduler.core.text.suggest import did_you_mean, nearest
 
 WORDS = ("overlap", "catchup", "max-steps", "MODEL")
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.addresses import IPAddress
-from scheduler.core.effect import Effect
-from scheduler.engine.toolcalls import clean
+from scheduler.core.trust.addresses import IPAddress
+from scheduler.core.trust.effect import Effect
+from scheduler.engine.attempt.calls import clean
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import ToolContext
 from scheduler.tools.fetch import FETCH, MOST_REDIRECTS, Fetcher

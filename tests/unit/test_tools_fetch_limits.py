@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.capped import MOST_OUTPUT_BYTES
+from scheduler.core.text.capped import MOST_OUTPUT_BYTES
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import ToolContext
 from scheduler.tools.fetch import MOST_FILE_BYTES, Fetcher

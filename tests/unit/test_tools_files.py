@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.effect import Effect
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import FunctionTool, Probe, ToolContext
 from scheduler.tools.files import EDIT, GLOB, READ, WRITE

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.effect import Effect
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import ConfigError
 from scheduler.ports.tool import ToolSpec, tool
 from scheduler.tools import registry

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.run import State
-from scheduler.engine import cgroup, sandbox_proof
+from scheduler.core.run.run import State
 from scheduler.errors import CannotWorkError, ToolFault
+from scheduler.host import cgroup, sandbox_proof
 from scheduler.ports.tool import ToolContext
 from scheduler.tools.shell import SHELL
 from tests.kit.models import call, finish

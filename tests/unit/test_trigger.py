@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.core.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger, trigger_from_json
+from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger, trigger_from_json
 from scheduler.errors import ConfigError
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.effect import Effect
-from scheduler.core.trust import seen
+from scheduler.core.trust import marks as seen
 from scheduler.core.trust.approval import digest
+from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.grant import Grant, grant_from_json
 from scheduler.core.trust.judge import Allow, Ask, Facts, Refuse, Verdict, judge
 from scheduler.core.trust.policy import BUILT_IN, Profile, parse_policy

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.checkpoint import Checkpoint
-from scheduler.core.conversation import CallState
-from scheduler.core.turn import (
+from scheduler.core.run.checkpoint import Checkpoint
+from scheduler.core.run.conversation import CallState
+from scheduler.core.run.turn import (
     Answer,
     AskModel,
     Begin,
@@ -26,7 +26,7 @@ from scheduler.core.turn import (
     next_step,
     usd,
 )
-from scheduler.core.wakeup import Waking
+from scheduler.core.run.wakeup import Waking
 from tests.kit.checkpoints import LIMITS, NEWS, TIME, assistant, at, call, is_control, user
 
 PLANNED, STARTED, WAITING = CallState.PLANNED, CallState.STARTED, CallState.WAITING

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from scheduler.core.turn import Limits
-from scheduler.core.wakenote import begin_note, local, resume_note, wake_note
-from scheduler.core.wakeup import Waking, Woken
+from scheduler.core.run.turn import Limits
+from scheduler.core.run.wake_note import begin_note, local, resume_note, wake_note
+from scheduler.core.run.wakeup import Waking, Woken
 from tests.kit.checkpoints import LIMITS, START, at
 
 HOUR = timedelta(hours=1)

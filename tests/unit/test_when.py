@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.core.when import echo, parse_when
+from scheduler.core.time.when import echo, parse_when
 from scheduler.errors import ConfigError, WhenError
 
 BERLIN = "Europe/Berlin"

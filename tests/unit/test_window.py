@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.conversation import Message
-from scheduler.core.window import as_params, latest_cut, middle_cut
+from scheduler.core.run.conversation import Message
+from scheduler.core.run.window import as_params, latest_cut, middle_cut
 from tests.kit.checkpoints import assistant, user
 
 BLOCK = {"type": "compaction", "content": "Much was done.", "signature": "s"}

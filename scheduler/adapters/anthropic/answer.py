@@ -12,8 +12,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler.core.capped import sendable_json
-from scheduler.core.conversation import Block, Usage
+from scheduler.core.run.conversation import Block, Usage
+from scheduler.core.text.capped import sendable_json
 from scheduler.errors import ModelFault
 
 STOP_REASONS = frozenset(

@@ -8,7 +8,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from scheduler.core.safe_text import safe_text
+from scheduler.core.text.safe import safe_text
 from scheduler.errors import FaultKind, ModelFault
 
 _BY_TYPE: Mapping[str, FaultKind] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING
 
-from scheduler.core.conversation import Usage
+from scheduler.core.run.conversation import Usage
 
 
 def price_microusd(model: str, usage: Usage) -> int | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from scheduler.adapters.sql.backlog import BacklogReader
+from scheduler.adapters.sql.history.backlog import BacklogReader
 from scheduler.errors import StoreError
 from scheduler.ports.clock import Clock
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler.core.checkpoint import Checkpoint, Step
-from scheduler.core.conversation import Message
+from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.conversation import Message
 
 
 def content(before: Checkpoint, step: Step) -> dict[str, Any]:

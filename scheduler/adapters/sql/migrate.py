@@ -9,12 +9,13 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.adapters.sql import tables_follow_ups, tables_log
-from scheduler.adapters.sql.opening import open_engine, told
+from scheduler.adapters.sql.errors import BUSY_SECONDS, wrong_schema
 from scheduler.adapters.sql.schema import HEAD, STAMPED, VERSION_TABLE, judge, stored_revision
-from scheduler.adapters.sql.trouble import BUSY_SECONDS, wrong_schema
+from scheduler.adapters.sql.sqlite.opening import open_engine, told
+from scheduler.adapters.sql.tables import follow_ups as tables_follow_ups
+from scheduler.adapters.sql.tables import log as tables_log
+from scheduler.crash import crashpoint
 from scheduler.errors import StoreError
-from scheduler.faults import crashpoint
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -8,39 +8,39 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from scheduler.adapters.sql import (
+from scheduler.adapters.sql import crash_points as points
+from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.errors import BUSY_SECONDS
+from scheduler.adapters.sql.migrate import prepare
+from scheduler.adapters.sql.sqlite.committer import Committer
+from scheduler.adapters.sql.sqlite.opening import open_engine
+from scheduler.adapters.sql.units import (
     approvals,
     claims,
     consents,
     fires,
     follow_ups,
     jumps,
-    looks,
     orders,
     outbox,
-    persons,
-    points,
     prune,
     records,
     restore,
     steps,
     wakes,
 )
-from scheduler.adapters.sql.committer import Committer
-from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.migrate import prepare
-from scheduler.adapters.sql.opening import open_engine
-from scheduler.adapters.sql.trouble import BUSY_SECONDS
-from scheduler.core.checkpoint import Checkpoint, Step
-from scheduler.core.clocks import Jump
-from scheduler.core.follow_up import Family, root_of
-from scheduler.core.job import Job
-from scheduler.core.lease import Lease
+from scheduler.adapters.sql.units import people as persons
+from scheduler.adapters.sql.units import queries as looks
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.core.record import Head
-from scheduler.core.run import Origin, Run, State
-from scheduler.core.standing import LoadReport, RunnerInfo, Standing, StandingOrders
+from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.follow_up import Family, root_of
+from scheduler.core.run.lease import Lease
+from scheduler.core.run.run import Origin, Run, State
+from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval, Used
-from scheduler.faults import crashpoint
+from scheduler.crash import crashpoint
 from scheduler.ports.store import Decide, NewCaps, Pending, Pruned, Rescued, Restoration, Roused
 
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from scheduler.core.crontab.schedule import Terms, read_trigger
 from scheduler.core.crontab.settings import Settings
 from scheduler.core.crontab.source import Span
 from scheduler.core.crontab.values import Caps
-from scheduler.core.job import Budget, Job
+from scheduler.core.job.job import Budget, Job
 from scheduler.errors import AgentcronError, ConfigError
 
 MAX_PROMPT_CHARS = 200_000

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from scheduler.core.cronslots import CronSlots
-from scheduler.core.crontab.english import listed
-from scheduler.core.dst import Shift, shift_at
-from scheduler.core.instants import zone
-from scheduler.core.trigger import At, CronTrigger, Trigger
+from scheduler.core.text.english import listed
+from scheduler.core.time.dst import Shift, shift_at
+from scheduler.core.time.instants import zone
+from scheduler.core.time.slots import CronSlots
+from scheduler.core.time.trigger import At, CronTrigger, Trigger
 
 _DAYS_PER_MONTH = 31
 _MOST_SLOTS_SHOWN = 3

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 
-from scheduler.core.cronfields import HOUR, MINUTE
-from scheduler.core.cronslots import expand
-from scheduler.core.crontab.english import counted
-from scheduler.core.instants import DAY_SECONDS
-from scheduler.core.job import Job
-from scheduler.core.trigger import At, CronTrigger, Every
+from scheduler.core.job.job import Job
+from scheduler.core.text.english import counted
+from scheduler.core.time.fields import HOUR, MINUTE
+from scheduler.core.time.instants import DAY_SECONDS
+from scheduler.core.time.slots import expand
+from scheduler.core.time.trigger import At, CronTrigger, Every
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from scheduler.core.crontab.problem import Report
 from scheduler.core.crontab.settings import Written, read_default, read_value
 from scheduler.core.crontab.source import Span
 from scheduler.core.crontab.values import Caps, fleet_budget
-from scheduler.core.job import Budget
+from scheduler.core.job.job import Budget
 from scheduler.errors import ConfigError
 
 FLEET = "FLEET_BUDGET"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from scheduler.core.cronfields import DAY, HOUR, MINUTE, MONTH, WEEKDAY, DayRule, Reading
-from scheduler.core.cronslots import expand
 from scheduler.core.crontab.clockchange import dst_notes as dst_notes
-from scheduler.core.crontab.english import MONTHS, WEEKDAYS, counted, even_step, listed, ordinal, ranged
-from scheduler.core.durations import write_duration
-from scheduler.core.instants import DAY_SECONDS, zone
-from scheduler.core.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
+from scheduler.core.text.english import MONTHS, WEEKDAYS, counted, even_step, listed, ordinal, ranged
+from scheduler.core.time.durations import write_duration
+from scheduler.core.time.fields import DAY, HOUR, MINUTE, MONTH, WEEKDAY, DayRule, Reading
+from scheduler.core.time.instants import DAY_SECONDS, zone
+from scheduler.core.time.slots import expand
+from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
 
 _MOST_TIMES = 6
 _UNITS = ((DAY_SECONDS, "day"), (3600, "hour"), (60, "minute"), (1, "second"))

@@ -22,7 +22,7 @@ from scheduler.core.crontab.problem import Problem, Report
 from scheduler.core.crontab.settings import read_settings
 from scheduler.core.crontab.source import split_lines
 from scheduler.core.crontab.table import InvalidJob, Place, Table
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 
 _SHOWN_CHARS = 90
 

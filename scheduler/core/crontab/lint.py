@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from math import ceil, floor
 
-from scheduler.core.cronfields import DAY, HOUR, MINUTE, MONTH, MONTH_DAYS, WEEKDAY
-from scheduler.core.cronslots import expand
 from scheduler.core.crontab.clockchange import dst_notes
 from scheduler.core.crontab.cost import fires_per_day
-from scheduler.core.crontab.english import MONTHS, listed
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.source import Span
 from scheduler.core.crontab.table import Place, Table
-from scheduler.core.job import Budget, Job
-from scheduler.core.trigger import At, CronTrigger
+from scheduler.core.job.job import Budget, Job
+from scheduler.core.text.english import MONTHS, listed
+from scheduler.core.time.fields import DAY, HOUR, MINUTE, MONTH, MONTH_DAYS, WEEKDAY
+from scheduler.core.time.slots import expand
+from scheduler.core.time.trigger import At, CronTrigger
 
 CROWD_JOBS = 5
 """From how many jobs in one minute on W05 speaks."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 
 
 class Look(Protocol):

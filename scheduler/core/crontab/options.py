@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scheduler.core.crontab import values
-from scheduler.core.durations import write_duration
-from scheduler.core.instants import DAY_SECONDS
-from scheduler.core.job import (
+from scheduler.core.job.job import (
     DEFAULT_BUDGET_DAY_USD,
     DEFAULT_BUDGET_RUN_USD,
     DEFAULT_MAX_STEPS,
@@ -23,6 +21,8 @@ from scheduler.core.job import (
     DEFAULT_TIMEOUT_SECONDS,
     DEFAULT_WINDOW_SECONDS,
 )
+from scheduler.core.time.durations import write_duration
+from scheduler.core.time.instants import DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from scheduler.core.crontab.source import Span
-from scheduler.core.safe_text import cells, safe_text
+from scheduler.core.text.safe import cells, safe_text
 
 Severity = Literal["error", "warning"]
 

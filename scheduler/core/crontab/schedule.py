@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from scheduler.core.cronfields import ALIASES, HOUR, FieldProblem, read_expression
 from scheduler.core.crontab.jobline import JobLine
 from scheduler.core.crontab.problem import Report
 from scheduler.core.crontab.source import Span
-from scheduler.core.dst import settle
-from scheduler.core.instants import zone
-from scheduler.core.job import DayFields, Dst
-from scheduler.core.suggest import did_you_mean
-from scheduler.core.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
+from scheduler.core.job.job import DayFields, Dst
+from scheduler.core.text.suggest import did_you_mean
+from scheduler.core.time.dst import settle
+from scheduler.core.time.fields import ALIASES, HOUR, FieldProblem, read_expression
+from scheduler.core.time.instants import zone
+from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
 from scheduler.errors import ConfigError
 
 NOT_BUILT_SCHEDULES = frozenset({"@event", "@heartbeat", "@dream", "@idle", "@webhook", "@file"})

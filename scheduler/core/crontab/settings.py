@@ -20,7 +20,7 @@ from scheduler.core.crontab.options import (
 from scheduler.core.crontab.problem import Report
 from scheduler.core.crontab.source import Span
 from scheduler.core.crontab.values import secret_reference
-from scheduler.core.suggest import did_you_mean
+from scheduler.core.text.suggest import did_you_mean
 from scheduler.errors import AgentcronError, ConfigError
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.source import Span
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler.core.budget import read_tokens, write_tokens
-from scheduler.core.durations import parse_duration, read_duration, write_duration
-from scheduler.core.instants import DAY_SECONDS, zone
-from scheduler.core.job import Budget
-from scheduler.core.suggest import did_you_mean
+from scheduler.core.job.job import Budget
+from scheduler.core.run.budget import read_tokens, write_tokens
+from scheduler.core.text.suggest import did_you_mean
+from scheduler.core.time.durations import parse_duration, read_duration, write_duration
+from scheduler.core.time.instants import DAY_SECONDS, zone
 from scheduler.errors import ConfigError
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@~-]{0,255}\Z")

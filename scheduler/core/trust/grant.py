@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from scheduler.core.addresses import host_granted, parse
-from scheduler.core.exact_text import exact_name, exact_text
-from scheduler.core.instants import from_iso, to_iso
+from scheduler.core.time.instants import from_iso, to_iso
+from scheduler.core.trust.addresses import host_granted, parse
+from scheduler.core.trust.exact import exact_name, exact_text
 from scheduler.errors import ToolFault
 
 # No sign that a shell reads, no quote, no control character: a star must not stretch over ``; rm -rf``.

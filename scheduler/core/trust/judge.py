@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from scheduler.core.effect import Effect
+from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.grant import Grant
+from scheduler.core.trust.marks import EXTERNAL, PRIVATE, UNTRUSTED, Declared, kinds
 from scheduler.core.trust.policy import Profile
-from scheduler.core.trust.seen import EXTERNAL, PRIVATE, UNTRUSTED, Declared, kinds
 
 RULE_OF_TWO = "rule-of-two"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-from scheduler.core.suggest import did_you_mean
+from scheduler.core.text.suggest import did_you_mean
 from scheduler.core.trust.grant import Grant
 from scheduler.errors import ConfigError
 

@@ -14,10 +14,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from scheduler.config import CRONTAB_VARIABLE, HOME_VARIABLE, load
-from scheduler.doors.cli.out import complain
+from scheduler.doors.cli.text.out import complain
 from scheduler.errors import AgentcronError, UsageError
 
-# verb -> (module, section of --help, short help).  The short help stands here so that --help imports no verb.
+# verb -> (module, section of --help and folder, short help).
+# The short help stands here so that --help imports no verb.
 VERBS: dict[str, tuple[str, str, str]] = {
     "demo": ("demo", "Start", "Watch an agent sleep, be killed, and go on. Needs no key."),
     "init": ("init", "Start", "Write a starter crontab."),
@@ -69,7 +70,8 @@ class Verbs(click.Group):
         """Import one verb."""
         if cmd_name not in VERBS:
             return None
-        module = import_module(f"scheduler.doors.cli.{VERBS[cmd_name][0]}")
+        name, section, _ = VERBS[cmd_name]
+        module = import_module(f"scheduler.doors.cli.verbs.{section.lower()}.{name}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
@@ -79,7 +81,7 @@ class Verbs(click.Group):
         """Find the verb, or say which one was probably meant."""
         known = ctx.resilient_parsing or not args or args[0] in VERBS or args[0].startswith("-")
         if not known:
-            from scheduler.core.suggest import did_you_mean
+            from scheduler.core.text.suggest import did_you_mean
 
             near = did_you_mean(args[0], VERBS)
             raise UsageError(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters import crontab_file, system
-from scheduler.core.safe_text import cells
+from scheduler.core.text.safe import cells
 from scheduler.doors.cli.main import _status
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.world import World, open_world

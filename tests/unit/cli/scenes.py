@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from scheduler.core.checkpoint import CallResult, Frame, Step
-from scheduler.core.conversation import Call, CallState, Message, Request, Usage
-from scheduler.core.effect import Effect
-from scheduler.core.run import Move
-from scheduler.core.standing import RunnerInfo
+from scheduler.core.job.standing import RunnerInfo
+from scheduler.core.run.checkpoint import CallResult, Frame, Step
+from scheduler.core.run.conversation import Call, CallState, Message, Request, Usage
+from scheduler.core.run.run import Move
+from scheduler.core.trust.effect import Effect
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World
 

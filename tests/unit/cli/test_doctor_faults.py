@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.presence import FilePresence
-from scheduler.adapters.sql import tables
 from scheduler.adapters.sql.schema import TABLES
-from scheduler.core.clocks import Jump
-from scheduler.doors.cli import checkup_store
+from scheduler.adapters.sql.tables import work as tables
+from scheduler.core.time.clocks import Jump
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.world import World
+from scheduler.views.doctor import store as checkup_store
 from tests.kit.old_homes import load_home
 from tests.unit.cli import scenes
 from tests.unit.cli.conftest import Build, Call, Sql

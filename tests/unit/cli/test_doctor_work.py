@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.presence import FilePresence
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World

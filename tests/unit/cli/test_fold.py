@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.safe_text import cells, safe_text
-from scheduler.doors.cli.fold import cut, fold
+from scheduler.core.text.safe import cells, safe_text
+from scheduler.doors.cli.text.wrap import cut, fold
 
 
 @given(st.text(max_size=300), st.integers(20, 80))

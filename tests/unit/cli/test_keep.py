@@ -12,10 +12,10 @@ from pathlib import Path
 import click
 import pytest
 
-from scheduler.core.safe_text import cells
-from scheduler.core.when import parse_when
+from scheduler.core.text.safe import cells
+from scheduler.core.time.when import parse_when
 from scheduler.doors.cli.main import VERBS, cli
-from scheduler.doors.cli.topics import TOPICS, topic_text
+from scheduler.doors.cli.verbs.keep.topics import TOPICS, topic_text
 from scheduler.errors import WhenError
 from tests.unit.cli import scenes
 from tests.unit.cli.conftest import Build, Call

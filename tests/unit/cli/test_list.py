@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from scheduler.config import load
-from scheduler.doors.cli import views
-from scheduler.doors.cli.list import text_lines
-from scheduler.doors.cli.times import wall
+from scheduler.doors.cli.verbs.look.list import text_lines
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.world import World
+from scheduler.views import jobs as views
+from scheduler.views.clock import wall
 from tests.unit.cli import scenes
 from tests.unit.cli.conftest import Build, Call
 

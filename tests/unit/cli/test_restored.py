@@ -6,7 +6,7 @@ import json
 import sqlite3
 from datetime import timedelta
 
-from scheduler.adapters.sql.mark import MARK, mark_text
+from scheduler.adapters.sql.backup_mark import MARK, mark_text
 from scheduler.testing.world import World
 from tests.unit.cli import scenes
 from tests.unit.cli.conftest import Build, Call

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from scheduler.adapters.rehearsal import RehearsalModel
-from scheduler.core.conversation import Usage
-from scheduler.core.effect import Effect
+from scheduler.core.run.conversation import Usage
+from scheduler.core.trust.effect import Effect
 from scheduler.ports.model import Ask, Reply
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.rehearsal import script

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from scheduler.adapters.rehearsal import RehearsalModel
-from scheduler.core.conversation import Usage
+from scheduler.core.run.conversation import Usage
 from scheduler.ports.model import Ask, Reply
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World

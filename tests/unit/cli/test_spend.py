@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from scheduler import tool
-from scheduler.app import job_tools
-from scheduler.core.checkpoint import Step
-from scheduler.core.conversation import Request
-from scheduler.core.run import State
+from scheduler.app.compose import job_tools
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.conversation import Request
+from scheduler.core.run.run import State
 from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.rehearsal import script

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scheduler.core.instants import zone
-from scheduler.doors.cli.times import Wall, away, span
+from scheduler.core.time.instants import zone
 from scheduler.errors import UsageError
+from scheduler.views.clock import Wall, away, span
 
 NOW = datetime(2026, 11, 20, 7, 30, tzinfo=UTC)
 BERLIN = Wall(NOW, "Europe/Berlin", zone("Europe/Berlin"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scheduler import tool
-from scheduler.app import job_tools
+from scheduler.app.compose import job_tools
 from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.checkpoint import Step
-from scheduler.core.run import Move
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.run import Move
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.world import World
 from tests.unit.cli import scenes

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from scheduler.core.crontab.load import Table, parse
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 from scheduler.errors import ConfigError, NotFoundError
 
 Read = Callable[..., Table]

@@ -12,8 +12,7 @@ import pytest
 
 from scheduler.core.crontab.load import ERRORS, WARNINGS, Table, all_problems, worst_case
 from scheduler.core.crontab.options import BY_UPPER, OPTIONS
-from scheduler.core.durations import write_duration
-from scheduler.core.job import (
+from scheduler.core.job.job import (
     DEFAULT_COMPACT_TOKENS,
     DEFAULT_MAX_STEPS,
     DEFAULT_MODEL,
@@ -24,7 +23,8 @@ from scheduler.core.job import (
     Budget,
     Job,
 )
-from scheduler.core.trigger import Manual
+from scheduler.core.time.durations import write_duration
+from scheduler.core.time.trigger import Manual
 
 Read = Callable[..., Table]
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from scheduler.core.crontab.load import Table
-from scheduler.core.job import Budget, Job
-from scheduler.core.trigger import At, CronTrigger, Every, Manual, Reboot
+from scheduler.core.job.job import Budget, Job
+from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot
 
 Read = Callable[..., Table]
 

@@ -17,7 +17,7 @@ from scheduler.core.crontab.load import (
     lint,
     worst_case,
 )
-from scheduler.core.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
+from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
 
 Read = Callable[..., Table]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scheduler.core.crontab.load import Table, all_problems, worst_case
 from scheduler.core.crontab.scan import quoted, scan
-from scheduler.core.job import Job
+from scheduler.core.job.job import Job
 
 Read = Callable[..., Table]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scheduler.core.conversation import Block
-from scheduler.core.run import State
+from scheduler.core.run.conversation import Block
+from scheduler.core.run.run import State
 from tests.kit.models import Said, call
 from tests.kit.stage import Recorder, stage
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.engine import cgroup
 from scheduler.errors import CannotWorkError
+from scheduler.host import cgroup
 
 
 def test_the_nearest_group_that_lends_counting_is_taken(

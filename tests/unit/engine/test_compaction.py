@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from tests.kit.models import CENT, Answer, Said, call, fault, finish, say, sleep, summary
 from tests.kit.stage import Recorder, Stage, stage, until
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.conversation import CallState
-from scheduler.core.effect import Effect
-from scheduler.core.run import State
-from scheduler.core.wakeup import WakeUp, Waking
+from scheduler.core.run.conversation import CallState
+from scheduler.core.run.run import State
+from scheduler.core.run.wakeup import WakeUp, Waking
+from scheduler.core.trust.effect import Effect
 from scheduler.ports.tool import Args, ControlTool, Directive, ToolSpec
 from tests.kit.models import call, finish, say, sleep
 from tests.kit.stage import Recorder, hang, stage

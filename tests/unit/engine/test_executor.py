@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.checkpoint import Step
-from scheduler.core.conversation import CallState
-from scheduler.core.effect import Effect
-from scheduler.core.lease import Lease
-from scheduler.core.run import Move, State
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.conversation import CallState
+from scheduler.core.run.lease import Lease
+from scheduler.core.run.run import Move, State
+from scheduler.core.trust.effect import Effect
 from scheduler.engine.settings import Settings
 from scheduler.errors import RefusedError
 from scheduler.ports.tool import Args, ToolAnswer

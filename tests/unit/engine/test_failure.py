@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.turn import Fail
-from scheduler.engine.failure import failure, first_of
+from scheduler.core.run.turn import Fail
+from scheduler.engine.attempt.failures import failure, first_of
 from scheduler.errors import ConfigError
 
 

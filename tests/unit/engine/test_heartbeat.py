@@ -12,8 +12,8 @@ import pytest
 
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.system import SystemClock
-from scheduler.core.standing import RunnerInfo
-from scheduler.engine.runner import Runner
+from scheduler.core.job.standing import RunnerInfo
+from scheduler.engine.daemon.runner import Runner
 from scheduler.engine.settings import Settings
 from scheduler.errors import StoreError
 from scheduler.ports.observer import Observer

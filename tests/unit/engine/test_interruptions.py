@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.checkpoint import Step
-from scheduler.core.conversation import CallState
-from scheduler.core.effect import Effect
-from scheduler.core.run import Move, State
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.conversation import CallState
+from scheduler.core.run.run import Move, State
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError, StoreError
 from scheduler.ports.tool import Args, ToolAnswer
 from tests.kit.models import call, finish

@@ -25,11 +25,11 @@ from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from scheduler.core.checkpoint import Step
-from scheduler.core.conversation import CallState
-from scheduler.core.effect import Effect
-from scheduler.core.lease import Lease
-from scheduler.core.run import FINAL, State
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.conversation import CallState
+from scheduler.core.run.lease import Lease
+from scheduler.core.run.run import FINAL, State
+from scheduler.core.trust.effect import Effect
 from scheduler.errors import AgentcronError
 from scheduler.ports.model import Ask, Reply
 from scheduler.ports.tool import Args, Probe, ToolContext, tool

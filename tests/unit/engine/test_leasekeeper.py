@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.run import State
-from scheduler.core.standing import RunnerInfo
-from scheduler.engine.kit import Kit
-from scheduler.engine.leasekeeper import keep_leases
+from scheduler.core.job.standing import RunnerInfo
+from scheduler.core.run.run import State
+from scheduler.engine.daemon.leases import keep_leases
+from scheduler.engine.services import Kit
 from scheduler.errors import StoreError
 from scheduler.testing.world import Underway
 from tests.kit.models import call

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.budget import assumed_microusd
-from scheduler.core.run import State
-from scheduler.core.wakeup import Waking
+from scheduler.core.run.budget import assumed_microusd
+from scheduler.core.run.run import State
+from scheduler.core.run.wakeup import Waking
 from scheduler.errors import CannotWorkError, FaultKind
 from tests.kit.models import CENT, Answer, call, fault, finish, say, sleep
 from tests.kit.stage import Recorder, Stage, stage

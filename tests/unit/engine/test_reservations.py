@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from scheduler.core.run import Run, State
+from scheduler.core.run.run import Run, State
 from scheduler.testing.world import World, open_world
 from tests.kit.models import FakeModel, say
 

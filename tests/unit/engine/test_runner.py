@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.run import State
-from scheduler.core.standing import LoadReport
-from scheduler.engine.kit import Kit
-from scheduler.engine.reporter import send_notices
+from scheduler.core.job.standing import LoadReport
+from scheduler.core.run.run import State
+from scheduler.engine.outbox import send_notices
+from scheduler.engine.services import Kit
 from scheduler.errors import StoreError
 from tests.kit.house import SHORT, house, serving
 from tests.kit.models import call, finish, sleep

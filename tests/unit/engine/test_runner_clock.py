@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from tests.kit.house import SHORT, House, MovedClock, house, serving
 from tests.kit.models import call, fault, finish, sleep
 from tests.kit.stage import Recorder, until

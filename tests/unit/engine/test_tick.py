@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.run import State
-from scheduler.core.standing import RunnerInfo
-from scheduler.engine.tick import Pass
+from scheduler.core.job.standing import RunnerInfo
+from scheduler.core.run.run import State
+from scheduler.engine.daemon.tick import Pass
 from scheduler.testing.world import open_world
 from tests.kit.models import call, sleep
 from tests.kit.stage import Recorder, hang, stage

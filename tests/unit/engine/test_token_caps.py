@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from scheduler.testing.world import World, open_world
 from tests.kit.models import FakeModel, say
 from tests.unit.engine.test_reservations import states, until_asked

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.run import Run, State
+from scheduler.core.run.run import Run, State
 from scheduler.errors import FaultKind
 from tests.kit.models import Answer, call, fault, finish
 from tests.kit.stage import Stage, stage

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.conversation import CallState
-from scheduler.core.effect import Effect, call_key
-from scheduler.core.run import State
-from scheduler.engine.toolcalls import OUTPUT_BYTES, clean
+from scheduler.core.run.conversation import CallState
+from scheduler.core.run.run import State
+from scheduler.core.trust.effect import Effect, call_key
+from scheduler.engine.attempt.calls import OUTPUT_BYTES, clean
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import Args, Probe, ToolAnswer, ToolContext
 from tests.kit.models import call, finish, sleep

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.run import State
+from scheduler.core.run.run import State
 from scheduler.tools import registry
 from tests.kit.models import call, sleep
 from tests.kit.stage import Stage, stage

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.checkpoint import Step
-from scheduler.core.lease import Lease
-from scheduler.core.run import FINAL, Move, State
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.lease import Lease
+from scheduler.core.run.run import FINAL, Move, State
+from scheduler.engine.move_log import EVENTS, Witness
 from scheduler.engine.settings import Settings
-from scheduler.engine.witness import EVENTS, Witness
 from scheduler.ports.observer import Moved, Observer
 from scheduler.testing.world import World, open_world
 from tests.kit.models import FakeModel, call, finish, sleep

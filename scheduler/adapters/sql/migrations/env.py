@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from scheduler.adapters.sql.tables import metadata
+from scheduler.adapters.sql.tables.work import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

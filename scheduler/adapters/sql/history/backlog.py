@@ -1,0 +1,85 @@
+"""The backlog: how much there is to do and how late it is, as a few numbers.
+
+Read-only like the reader.  Every question is answered from an index; no message is ever read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.rows.work import from_us, to_us
+from scheduler.core.run.run import LIVE
+
+_LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
+
+# By way of the jobs, because the index of runs begins with the job; CROSS JOIN keeps the planner to it.
+_RUNS = (
+    "SELECT r.state, count(*) FROM jobs j CROSS JOIN runs r ON r.job = j.name"
+    f" WHERE r.state IN ({_LIVE}) GROUP BY r.state"
+)
+_JOBS = "SELECT state, count(*) FROM jobs WHERE state <> 'removed' GROUP BY state"
+_DUE = {
+    "fire": (
+        "SELECT count(*), min(next_fire) FROM jobs"
+        " WHERE next_fire IS NOT NULL AND next_fire <= :now AND state IN ('active', 'paused')"
+    ),
+    "wake": "SELECT count(*), min(due) FROM wakeups WHERE state = 'open' AND due <= :now",
+    "start": (
+        "SELECT count(*), min(coalesce(not_before, fire_time)) FROM runs"
+        " WHERE state = 'queued' AND (not_before IS NULL OR not_before <= :now)"
+    ),
+    "report": (
+        "SELECT count(*), min(due_at) FROM outbox WHERE state IN ('taken', 'waiting') AND due_at <= :now"
+    ),
+}
+_OUTBOX = "SELECT state, count(*) FROM outbox WHERE state IN ('taken', 'waiting') GROUP BY state"
+_RUNNERS = "SELECT kind, count(*) FROM runners WHERE stopped_at IS NULL GROUP BY kind"
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Numbers of one moment.
+
+    Args:
+        runs: those that are not over, by state.
+        due: what should have happened by now, by kind: ``fire``, ``wake``, ``start``, ``report``.
+        oldest: since when the oldest of each kind is due; kinds with nothing due are left out.
+    """
+
+    runs: dict[str, int] = field(default_factory=dict)
+    jobs: dict[str, int] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)
+    oldest: dict[str, datetime] = field(default_factory=dict)
+    outbox: dict[str, int] = field(default_factory=dict)
+    runners: dict[str, int] = field(default_factory=dict)
+
+
+class BacklogReader(Reader):
+    """The reader, and the one question that is asked every few seconds."""
+
+    def backlog(self, now: datetime) -> Backlog:
+        """Return the numbers of one and the same moment.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        with self.steady():
+            due, oldest = {}, {}
+            for kind, sql in _DUE.items():
+                ((count, first),) = self._all(sql, {"now": to_us(now)}, tuple)
+                due[kind] = int(count)
+                if first is not None:
+                    oldest[kind] = from_us(first)
+            return Backlog(
+                runs=dict.fromkeys(map(str, sorted(LIVE)), 0) | self._counts(_RUNS),
+                jobs=self._counts(_JOBS),
+                due=due,
+                oldest=oldest,
+                outbox={"waiting": 0, "taken": 0} | self._counts(_OUTBOX),
+                runners=self._counts(_RUNNERS),
+            )
+
+    def _counts(self, sql: str) -> dict[str, int]:
+        return dict(self._all(sql, {}, lambda row: (str(row[0]), int(row[1]))))

@@ -1,0 +1,227 @@
+"""A read-only look at the database for people's commands: sqlite3 alone, so that it opens in milliseconds.
+
+It never creates, migrates or writes anything.  A test holds its answers equal to the store's.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from scheduler.adapters.sql import selects as queries
+from scheduler.adapters.sql.errors import LOOK_SECONDS, explain, read_only, wrong_schema
+from scheduler.adapters.sql.rows import work as rows
+from scheduler.adapters.sql.rows.work import Row, to_us
+from scheduler.adapters.sql.schema import judge, stored_revision
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import RunnerInfo, Standing
+from scheduler.core.run.budget import day_start
+from scheduler.core.run.conversation import Attempt, Call, Message, Request
+from scheduler.core.run.follow_up import root_of
+from scheduler.core.run.run import LIVE, Run
+from scheduler.core.run.wakeup import WakeUp
+from scheduler.core.text.suggest import nearest
+from scheduler.errors import NotFoundError
+
+T = TypeVar("T")
+
+_LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
+_NEWEST_FIRST = "ORDER BY r.fire_time DESC, r.id DESC"
+_MOST_SHOWN = 5
+_MOST_KNOWN = 1000
+
+
+class Reader:
+    """Reads one database file; use it in a ``with`` statement.
+
+    Args:
+        connection: a read-only connection.
+        path: the file, for messages.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self._connection = connection
+        self._path = path
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Self:
+        """Open a database that exists.
+
+        Raises:
+            StoreError: there is none, it cannot be read, or its schema is not this version's.
+        """
+        name = os.path.abspath(os.fspath(path))
+        try:
+            connection = read_only(name, busy_seconds=LOOK_SECONDS)
+        except sqlite3.Error as error:
+            raise explain(error, name) from error
+        try:
+            revision = stored_revision(connection)
+        except sqlite3.Error as error:
+            connection.close()
+            raise explain(error, name) from error
+        state = judge(revision)
+        if state != "current":
+            connection.close()
+            raise wrong_schema(name, state, revision)
+        return cls(connection, name)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Let all reads inside see one and the same moment."""
+        self._all("BEGIN", {}, tuple)
+        try:
+            yield
+        finally:
+            self._all("COMMIT", {}, tuple)
+
+    # -- jobs -------------------------------------------------------------------------------------
+    def standings(self) -> list[Standing]:
+        """Return all jobs but the removed ones, by name."""
+        return self._all(queries.STANDINGS, {}, rows.standing_from)
+
+    def job_of(self, run_id: str) -> Job:
+        """Return the job as it was pinned with a run.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        found = self._all("SELECT spec FROM pins WHERE run_id = :id", {"id": run_id}, tuple)
+        if not found:
+            raise NotFoundError(f"there is no run {run_id}")
+        return rows.job_from(found[0][0])
+
+    def spent_today(self, job: str, now: datetime, tz: str) -> tuple[int, int]:
+        """Return what a job and its follow-ups have spent since midnight: microdollars and tokens."""
+        values = {"job": root_of(job), "since": to_us(day_start(now, tz))}
+        microusd, tokens = self._all(queries.SPENT, values, tuple)[0]
+        return int(microusd), int(tokens)
+
+    # -- runs -------------------------------------------------------------------------------------
+    def live_runs(self) -> list[Run]:
+        """Return all runs that are not final, the oldest first."""
+        return self._all(
+            f"{queries.RUNS} WHERE r.state IN ({_LIVE}) ORDER BY r.fire_time, r.id", {}, rows.run_from
+        )
+
+    def runs(self, job: str | None = None, limit: int = 20) -> list[Run]:
+        """Return the newest runs, of one job or of all."""
+        where = "" if job is None else "WHERE r.job = :job"
+        sql = f"{queries.RUNS} {where} {_NEWEST_FIRST} LIMIT :limit"
+        return self._all(sql, {"job": job, "limit": limit}, rows.run_from)
+
+    def runs_around(self, job: str, when: datetime, limit: int = 3) -> list[Run]:
+        """Return the runs of a job that were planned nearest to an instant, in the order of their slots.
+
+        Up to ``limit`` at or before it, and up to ``limit`` after it.
+        """
+        values = {"job": job, "when": to_us(when), "limit": limit}
+        before = self._all(
+            f"{queries.RUNS} WHERE r.job = :job AND r.fire_time <= :when {_NEWEST_FIRST} LIMIT :limit",
+            values,
+            rows.run_from,
+        )
+        following = self._all(
+            f"{queries.RUNS} WHERE r.job = :job AND r.fire_time > :when"
+            " ORDER BY r.fire_time, r.id LIMIT :limit",
+            values,
+            rows.run_from,
+        )
+        return before[::-1] + following
+
+    def run(self, prefix: str) -> Run:
+        """Return the one run whose id begins with ``prefix``.
+
+        Raises:
+            NotFoundError: no run or more than one begins with it.
+        """
+        # An id is a range of the primary key; LIKE would read every row, and take % and _ for wildcards.
+        found = self._all(
+            f"{queries.RUNS} WHERE r.id >= :prefix AND r.id < :end ORDER BY r.id LIMIT :limit",
+            {"prefix": prefix, "end": prefix + "\U0010ffff", "limit": _MOST_SHOWN + 1},
+            rows.run_from,
+        )
+        if not prefix or not found:
+            raise self._no_run(prefix)
+        if len(found) == 1 or found[0].id == prefix:
+            return found[0]
+        shown = ", ".join(f"{run.id} ({run.job})" for run in found[:_MOST_SHOWN])
+        more = ", ..." if len(found) > _MOST_SHOWN else ""
+        raise NotFoundError(f'more than one run begins with "{prefix}"', help=f"which one: {shown}{more}")
+
+    def _no_run(self, prefix: str) -> NotFoundError:
+        known = [run.id for run in self.runs(limit=_MOST_KNOWN)]
+        if not known:
+            return NotFoundError(
+                f'no run "{prefix}": nothing has run yet', help="fire a job with: agentcron run JOB"
+            )
+        near = nearest(prefix, known)
+        newest = ", ".join(known[:_MOST_SHOWN])
+        return NotFoundError(
+            f'no run begins with "{prefix}"',
+            help=f"did you mean {near}?" if near else f"the newest runs are {newest}",
+        )
+
+    # -- one run ----------------------------------------------------------------------------------
+    def messages(self, run_id: str, after: int = 0) -> list[Message]:
+        """Return the conversation, or what follows its message ``after``."""
+        return self._all(queries.MESSAGES, {"id": run_id, "after": after}, rows.message_from)
+
+    def calls(self, run_id: str) -> list[Call]:
+        """Return all tool calls, in the order in which they were asked for."""
+        return self._all(queries.CALLS, {"id": run_id}, rows.call_from)
+
+    def requests(self, run_id: str) -> list[Request]:
+        """Return all calls of the model."""
+        return self._all(queries.REQUESTS, {"id": run_id}, rows.request_from)
+
+    def attempts(self, run_id: str) -> list[Attempt]:
+        """Return all stretches between a claim and a release."""
+        return self._all(queries.ATTEMPTS, {"id": run_id}, rows.attempt_from)
+
+    def wakeups(self, run_id: str) -> list[WakeUp]:
+        """Return what the run waits for now, the earliest first."""
+        return self._all(queries.WAKEUPS, {"id": run_id}, rows.wakeup_from)
+
+    # -- processes --------------------------------------------------------------------------------
+    def runners(self) -> list[RunnerInfo]:
+        """Return the runners that have not left."""
+        return self._all(queries.RUNNERS, {}, rows.runner_from)
+
+    def meta(self) -> dict[str, str]:
+        """Return what is known about the loaded crontab."""
+        return dict(self._all(queries.META, {}, tuple))
+
+    def data_version(self) -> int:
+        """Return a number that changes when anybody has written."""
+        return int(self._all(queries.DATA_VERSION, {}, tuple)[0][0])
+
+    def _all(self, sql: str, values: dict[str, Any], make: Callable[[Row], T]) -> list[T]:
+        # Half of the time for ten thousand rows would go into looking for garbage that is not there.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return [make(row) for row in self._connection.execute(sql, values)]
+        except sqlite3.Error as error:
+            raise explain(error, self._path) from error
+        finally:
+            if collecting:
+                gc.enable()

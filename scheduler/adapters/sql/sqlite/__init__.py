@@ -1,0 +1,1 @@
+"""SQLite: how its file is opened, written, copied, checked and put back."""

@@ -1,0 +1,247 @@
+"""The committer: one thread that writes everything, many units of work to one commit.
+
+Callers hand in units; each runs in a savepoint of its own, one commit makes all of them durable, and only
+then are they answered.  While a commit waits for the disk the next units gather: no timer is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.sqlite.driver import SqliteConnection
+from scheduler.adapters.sql.sqlite.opening import BEGIN_READ, BEGIN_WRITE, as_store_error, told
+from scheduler.crash import crashpoint
+from scheduler.errors import ReplacedError, StoreError
+
+T = TypeVar("T")
+
+_NOTHING = (0, 0)
+
+MOST_UNITS = 512
+"""How many units may share one commit."""
+
+
+@dataclass(slots=True)
+class _Unit(Generic[T]):
+    work: Callable[[Connection], T]
+    writes: bool
+    after: str
+    future: Future[T] | asyncio.Future[T]
+    loop: asyncio.AbstractEventLoop | None = None
+    answer: T | None = None
+    error: BaseException | None = None
+
+    def is_wanted(self) -> bool:
+        """Whether nobody took it back; from now on it is too late for that."""
+        if isinstance(self.future, Future):
+            return self.future.set_running_or_notify_cancel()
+        return not self.future.cancelled()
+
+    def tell(self) -> None:
+        """Answer whoever waits, in the thread that waits if that is an event loop's."""
+        if self.future.cancelled():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.answer)  # type: ignore[arg-type]
+
+
+def _tell_all(units: Iterable[_Unit[Any]]) -> None:
+    for unit in units:
+        unit.tell()
+
+
+class Committer:
+    """Owns the one writing connection of this process.
+
+    Args:
+        engine: from ``open_engine``.
+        path: the file, for messages.
+        at_end: the last thing that each transaction does before it is committed.
+
+    Raises:
+        StoreError: the database cannot be opened.
+    """
+
+    def __init__(self, engine: Engine, path: str, at_end: Callable[[Connection], None]) -> None:
+        self.path = path
+        self._at_end = at_end
+        self.commits = 0
+        """How many transactions that wrote were committed: for tests and figures."""
+        self._queue: queue.SimpleQueue[_Unit[Any] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._closed = False
+        with told(path):
+            self._pooled = engine.raw_connection()
+            assert isinstance(self._pooled.driver_connection, sqlite3.Connection)
+            self._connection = SqliteConnection(self._pooled.driver_connection)
+            self._file = _identity(path)
+        self._thread = threading.Thread(target=self._work, name="agentcron-committer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[Connection], T], *, writes: bool = True, after: str = "") -> Future[T]:
+        """Queue a unit of work; its future is answered after the commit.
+
+        Units run in the order in which they were submitted.  A future that is cancelled before its unit
+        began takes the unit back; later it is too late, and the unit is committed unheard.
+
+        Args:
+            work: gets the connection; whatever it raises undoes this unit alone.
+            writes: false when it only reads: a batch of such units takes no write lock.
+            after: a crash point to pass when the unit is durable and nobody knows it yet.
+
+        Raises:
+            StoreError: the committer was closed.
+        """
+        future: Future[T] = Future()
+        self._put(_Unit(work, writes, after, future))
+        return future
+
+    def ask(
+        self, work: Callable[[Connection], T], *, writes: bool = True, after: str = ""
+    ) -> asyncio.Future[T]:
+        """Do what ``submit`` does, for a caller on an event loop."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._put(_Unit(work, writes, after, future, loop))
+        return future
+
+    def _put(self, unit: _Unit[Any]) -> None:
+        with self._lock:
+            if self._closed:
+                raise StoreError(f"the database {self.path} is closed")
+            self._queue.put(unit)
+
+    def close(self) -> None:
+        """Finish what is queued, then close the connection.  Closing twice is harmless."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        open_ = True
+        while open_:
+            batch: list[_Unit[Any]] = []
+            unit = self._queue.get()
+            while True:
+                if unit is None:
+                    open_ = False
+                    break
+                if unit.is_wanted():
+                    batch.append(unit)
+                if len(batch) >= MOST_UNITS:
+                    break
+                try:
+                    unit = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            if batch:
+                self._commit_batch(batch)
+        self._pooled.close()
+
+    def _commit_batch(self, batch: list[_Unit[Any]]) -> None:
+        try:
+            self._run(batch)
+        except BaseException as error:
+            # Nothing of this batch was kept: whoever waits must hear it, or would wait for ever.
+            failure = as_store_error(error, self.path)
+            self._roll_back()
+            for unit in batch:
+                unit.error = unit.error or failure
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Unit[Any]]] = {}
+        for unit in batch:
+            if unit.error is None and unit.after:
+                crashpoint(unit.after)
+            if unit.loop is None:
+                unit.tell()
+            else:
+                by_loop.setdefault(unit.loop, []).append(unit)
+        for loop, units in by_loop.items():
+            # A loop that is closed by now has nobody left who waits.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_tell_all, units)
+
+    def _run(self, batch: list[_Unit[Any]]) -> None:
+        writes = any(unit.writes for unit in batch)
+        self._must_be_there()
+        connection = self._connection
+        send = connection.driver.execute
+        send(BEGIN_WRITE if writes else BEGIN_READ)
+        alone = len(batch) == 1
+        for unit in batch:
+            noted = len(connection.noted)
+            if not alone:
+                send("SAVEPOINT unit")
+            try:
+                unit.answer = unit.work(connection)
+            except BaseException as error:
+                if isinstance(error, (sqlite3.Error, SQLAlchemyError)):
+                    unit.error = as_store_error(error, self.path)
+                else:
+                    unit.error = error
+                # A full disk rolls back the WHOLE transaction inside the driver.  Units that ran after that
+                # would each be committed by themselves: stop here, and fail every unit of the batch.
+                if alone or not connection.in_transaction:
+                    self._roll_back()
+                    if not alone:
+                        raise unit.error from error
+                    return
+                send("ROLLBACK TO SAVEPOINT unit")
+                del connection.noted[noted:]
+            if not alone:
+                send("RELEASE SAVEPOINT unit")
+        self._at_end(connection)
+        send("COMMIT")
+        if writes:
+            self.commits += 1
+
+    def _must_be_there(self) -> None:
+        """Refuse to use a file that has no name any more: what is written there would be lost.
+
+        Before reading, too: so an idle daemon notices another file in half a second.
+        """
+        present = _identity(self.path)
+        if present == _NOTHING:
+            raise StoreError(
+                f"the database {self.path} was removed while it was in use",
+                help="put it back, or restore a backup there",
+            )
+        if present != self._file:
+            raise ReplacedError(
+                f"the database {self.path} was replaced while it was in use",
+                help="run the command again; a daemon takes up the new one by itself",
+            )
+
+    def _roll_back(self) -> None:
+        self._connection.forget()
+        try:
+            if self._connection.in_transaction:
+                self._connection.driver.execute("ROLLBACK")
+        except sqlite3.Error:
+            # The driver refused: it has no transaction any more, which is all that was wanted.
+            pass
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """Return what tells one file from another under the same name; zeros when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return _NOTHING
+    return (found.st_dev, found.st_ino)

@@ -1,0 +1,1 @@
+"""Units of work: each function is one transaction, or a part of one."""

@@ -1,0 +1,189 @@
+"""New runs: those that come due, and those that somebody asks for.  Each function is one unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from scheduler.adapters.sql import selects as queries
+from scheduler.adapters.sql.backup_mark import restored_from
+from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rows.work import job_text, maybe_from_us, maybe_us, plain, run_from, to_us
+from scheduler.adapters.sql.units import follow_ups, records
+from scheduler.adapters.sql.units import run_ended as finals
+from scheduler.adapters.sql.words import INSERT_PIN, INSERT_RUN, cancel_now, flag_cancel, live
+from scheduler.core.job.firing import Fire, FireFacts
+from scheduler.core.job.job import Job
+from scheduler.core.run.run import Move, Origin, Run, State, transition
+from scheduler.errors import StoreError
+from scheduler.ports.store import Decide
+
+NewId = Callable[[], str]
+
+_MOST_COLLISIONS = 20
+
+_JOB = text(
+    "SELECT state, next_fire, paused_reason, enabled, (SELECT value FROM meta WHERE key = 'restored')"
+    " FROM jobs WHERE name = :job"
+)
+_LIVE = text(
+    f"SELECT id, state FROM runs WHERE job = :job AND {live()} ORDER BY fire_time, id",
+)
+_NEXT = text("UPDATE jobs SET next_fire = :next_fire WHERE name = :job")
+_SLOT_TAKEN = text(
+    "SELECT 1 FROM runs WHERE job = :job AND fire_time = :fire_time AND origin <> 'person' LIMIT 1"
+)
+_KEY_TAKEN = text("SELECT 1 FROM runs WHERE job = :job AND key = :key AND key <> '' LIMIT 1")
+_RUN = text(queries.RUN)
+_ID_TAKEN = text("SELECT 1 FROM runs WHERE id = :id")
+
+
+def fire(
+    connection: Connection, job: Job, decide: Decide, now: datetime, origin: Origin, key: str, new_id: NewId
+) -> list[Run]:
+    """See ``Store.fire``."""
+    row = connection.execute(_JOB, {"job": job.name}).first()
+    if row is None or row[0] not in ("active", "paused") or _key_taken(connection, job.name, key):
+        return []
+    if follow_ups.has_ended(connection, job.name, now):
+        return []
+    state, next_fire, paused_reason, enabled, restore = row
+    restored = restored_from(restore)
+    if origin == "reboot" and restored is not None and restored.boot_id != key:
+        restored = None  # the machine came up after the restore
+    running = connection.execute(_LIVE, {"job": job.name}).all()
+    facts = FireFacts(
+        next_fire=maybe_from_us(next_fire),
+        live_runs=tuple(run_id for run_id, _ in running),
+        parked=tuple(run_id for run_id, run_state in running if run_state == State.PARKED),
+        paused_reason=paused_reason if state == "paused" else follow_ups.root_pause(connection, job.name),
+        enabled=bool(enabled),
+        restored=restored,
+    )
+    decision = decide(facts)
+    made: list[Run] = []
+    for planned in decision.fires:
+        # Another process, or the same one before its clock was set back, has dealt with this slot.
+        slot = {"job": job.name, "fire_time": to_us(planned.fire_time)}
+        if connection.execute(_SLOT_TAKEN, slot).first() is not None:
+            continue
+        for run_id in planned.replaces:
+            made += _replace(connection, run_id, now)
+        made.append(_insert_fire(connection, job, planned, now, origin, key, new_id))
+    fired = sum(run.state is State.QUEUED for run in made)
+    following = follow_ups.fired(connection, job.name, fired, decision.next_fire, now)
+    if following != facts.next_fire:
+        connection.execute(_NEXT, {"job": job.name, "next_fire": maybe_us(following)})
+    if following is None:
+        finals.settle_one_shot(connection, job.name)
+    return made
+
+
+def fire_by(
+    connection: Connection, job: Job, origin: Origin, now: datetime, key: str, new_id: NewId
+) -> Run | None:
+    """See ``Store.fire_by``."""
+    if _key_taken(connection, job.name, key):
+        return None
+    slot = {"job": job.name, "fire_time": to_us(now)}
+    if origin != "person" and connection.execute(_SLOT_TAKEN, slot).first() is not None:
+        return None
+    run = Run(_free_id(connection, new_id), job.name, State.QUEUED, origin, now, now)
+    run = replace(run, marks=follow_ups.marks_of(connection, job.name))
+    _insert(connection, run, job, key, serial=job.overlap == "queue")
+    return run
+
+
+def _key_taken(connection: Connection, job: str, key: str) -> bool:
+    return bool(key) and connection.execute(_KEY_TAKEN, {"job": job, "key": key}).first() is not None
+
+
+def _replace(connection: Connection, run_id: str, now: datetime) -> list[Run]:
+    """Cancel a run and return it; one that is running is only told, and nothing is returned."""
+    reason = "replaced by a newer run (overlap=replace)"
+    if not cancel_now(connection, run_id, now, reason):
+        flag_cancel(connection, run_id, reason)
+        return []
+    finals.ended(connection, run_id, Move.CANCEL, now)
+    return [run_from(row) for row in connection.execute(_RUN, {"id": run_id})]
+
+
+def _insert_fire(
+    connection: Connection, job: Job, planned: Fire, now: datetime, origin: Origin, key: str, new_id: NewId
+) -> Run:
+    move = Move.FIRE if planned.action == "fire" else Move.SKIP
+    run = Run(
+        _free_id(connection, new_id),
+        job.name,
+        transition(move).target,
+        origin,
+        planned.fire_time,
+        now,
+        not_before=planned.not_before,
+        ended_at=now if move is Move.SKIP else None,
+        reason=plain(planned.detail),
+        reason_code=planned.reason,
+        missed=planned.missed,
+        last_missed=planned.last_missed,
+        marks=follow_ups.marks_of(connection, job.name),
+    )
+    _insert(connection, run, job, key, serial=planned.serial)
+    return run
+
+
+def _free_id(connection: Connection, new_id: NewId) -> str:
+    for _ in range(_MOST_COLLISIONS):
+        run_id = new_id()
+        if connection.execute(_ID_TAKEN, {"id": run_id}).first() is None:
+            return run_id
+    raise StoreError(f"no free run id was found in {_MOST_COLLISIONS} tries")
+
+
+def _insert(connection: Connection, run: Run, job: Job, key: str, *, serial: bool) -> None:
+    values: dict[str, Any] = {
+        "id": run.id,
+        "job": run.job,
+        "state": run.state.value,
+        "origin": run.origin,
+        "fire_time": to_us(run.fire_time),
+        "created_at": to_us(run.created_at),
+        "key": key,
+        "overlap": job.overlap,
+        "serial": serial,
+        "epoch": 0,
+        "attempts": 0,
+        "free_claim": False,
+        "runner": "",
+        "lease_expires_at": None,
+        "not_before": maybe_us(run.not_before),
+        "started_at": None,
+        "ended_at": maybe_us(run.ended_at),
+        "slept_since": None,
+        "wake_at": None,
+        "waiting_for": "",
+        "reason": run.reason,
+        "reason_code": run.reason_code,
+        "outcome": None,
+        "summary": "",
+        "missed": run.missed,
+        "last_missed": maybe_us(run.last_missed),
+        "cancel_requested": False,
+        "steps": 0,
+        "claim_steps": 0,
+        "resumed_epoch": 0,
+        "last_seq": 0,
+        "cost_microusd": 0,
+        "unknown_cost_requests": 0,
+        "woken": None,
+        "marks": run.marks,
+        "tokens": 0,
+    }
+    connection.execute(INSERT_RUN, values)
+    move = Move.SKIP if run.state is State.SKIPPED else Move.FIRE
+    body = {"origin": run.origin} | ({"code": run.reason_code} if run.reason_code else {})
+    records.append(connection, run.created_at, move.value, run.job, run.id, body)
+    connection.execute(INSERT_PIN, {"run_id": run.id, "spec": job_text(job), "frame": None})

@@ -1,0 +1,208 @@
+"""Runs that are kept no longer: which they are, and their end.  ``prune`` is one unit of the committer.
+
+What is never deleted, however old: a run that is live; one whose report was not sent yet; one that ended on
+the present day, whose cost counts towards the day's budget; the run of a job that ended last; and the rows
+that keep a slot from firing twice, should the clock be set back or a line of the crontab come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Table, Text, text
+
+from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rows.work import load, to_us
+from scheduler.adapters.sql.tables import work as tables
+from scheduler.adapters.sql.words import many, states
+from scheduler.core.run.budget import day_start
+from scheduler.core.run.run import FINAL
+from scheduler.ports.store import Pruned
+
+MOST_MESSAGES = 2_000
+"""About how many messages one unit deletes at most: others want to write too."""
+
+MOST_JOBS = 500
+"""How many jobs one unit looks at."""
+
+RUNNERS_DAYS = 31
+"""How long processes are remembered that were not heard of since: ``why`` looks no further back."""
+
+DOUBT = timedelta(days=2)
+"""How long nothing is deleted after the clock was set forward by more than a day."""
+
+_ALL = 1_000_000_000
+_DAY_US = 86_400_000_000
+
+ROW_BYTES = 60
+"""What a row takes beside its texts, roughly."""
+
+_JOBS = text(
+    "SELECT name, state, zone, next_fire, spec FROM jobs WHERE name >= :start AND state <> 'invalid'"
+    " AND spec IS NOT NULL ORDER BY name"
+)
+_KEEP = text("SELECT value FROM meta WHERE key = 'keep'")
+
+_LAST_ENDED = (
+    "SELECT e.id FROM runs e WHERE e.job = :job AND e.ended_at IS NOT NULL"
+    " ORDER BY e.ended_at DESC, e.id DESC LIMIT 1"
+)
+# The last row of each origin: an `@at` job has one slot, an `@reboot` job one row for this boot.
+_LAST_OF = (
+    "SELECT e.id FROM runs e WHERE e.job = :job AND e.origin = '{origin}' AND e.origin <> 'person'"
+    " ORDER BY e.fire_time DESC LIMIT 1"
+)
+_OLD = text(
+    "SELECT r.id, r.last_seq FROM runs r WHERE r.job = :job AND r.ended_at < :ended_before"
+    f" AND {states(FINAL, 'r.state')} AND (r.origin = 'person' OR r.fire_time < :fired_before)"
+    f" AND r.id NOT IN ({_LAST_ENDED})"
+    f" AND coalesce(r.id <> ({_LAST_OF.format(origin='schedule')}), true)"
+    f" AND coalesce(r.id <> ({_LAST_OF.format(origin='reboot')}), true)"
+    " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.run_id = r.id AND o.state IN ('waiting', 'taken'))"
+    " ORDER BY r.ended_at, r.id LIMIT :limit"
+)
+_JUMPED = text("SELECT 1 FROM jumps WHERE kind = 'set_forward' AND size_us > :size AND at > :since LIMIT 1")
+
+_SILENT = text("SELECT count(*) FROM runners WHERE seen_at < :before")
+_FORGET = text("DELETE FROM runners WHERE seen_at < :before")
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Before which instants the runs of a job may go."""
+
+    job: str
+    ended_before: int
+    fired_before: int
+
+
+def prunable(connection: Connection, now: datetime, older_than_seconds: int | None) -> Pruned:
+    """See ``Store.prunable``."""
+    total = Pruned(rows=int(connection.execute(_SILENT, {"before": _silent_since(now)}).scalar_one()))
+    for cut in _cuts(connection, now, older_than_seconds, ""):
+        ids = [run_id for run_id, _ in _old(connection, cut, _ALL)]
+        for begin in range(0, len(ids), 500):
+            total = total.plus(_weigh(connection, ids[begin : begin + 500]))
+    return total
+
+
+def first_due(
+    connection: Connection, now: datetime, older_than_seconds: int | None, start: str
+) -> str | None:
+    """Return the first job from ``start`` on with something to prune: a look that locks nobody out."""
+    if connection.execute(_SILENT, {"before": _silent_since(now)}).scalar_one():
+        return start
+    for cut in _cuts(connection, now, older_than_seconds, start):
+        if _old(connection, cut, 1):
+            return cut.job
+    return None
+
+
+def prune(
+    connection: Connection, now: datetime, older_than_seconds: int | None, limit: int, start: str
+) -> Pruned:
+    """See ``Store.prune``."""
+    rows = connection.execute(_FORGET, {"before": _silent_since(now)}).rowcount
+    ids: list[str] = []
+    weight, next_job = 0, ""
+    for number, cut in enumerate(_cuts(connection, now, older_than_seconds, start)):
+        if number >= MOST_JOBS:
+            next_job = cut.job
+            break
+        for run_id, messages in _old(connection, cut, limit - len(ids)):
+            ids.append(run_id)
+            weight += messages
+            if len(ids) >= limit or weight >= MOST_MESSAGES:
+                next_job = cut.job
+                break
+        if next_job:
+            break
+    gone = _weigh(connection, ids) if ids else Pruned()
+    if ids:
+        for statement in _DELETE:
+            connection.execute(statement, {"ids": ids})
+    return Pruned(gone.runs, gone.rows + rows, gone.bytes, next_job)
+
+
+def _cuts(
+    connection: Connection, now: datetime, older_than_seconds: int | None, start: str
+) -> Iterator[_Cut]:
+    """Yield for each job with a limit, from ``start`` on, what lies before it.
+
+    A job that is not in the crontab any more goes by what the caller says, by what it said last, or by the
+    crontab's last ``KEEP``.  One whose line is broken keeps everything until it is mended.  A clock that was
+    just set forward by days may be wrong, and makes everything look old.
+    """
+    if connection.execute(_JUMPED, {"size": _DAY_US, "since": to_us(now - DOUBT)}).first() is not None:
+        return
+    default = int(connection.execute(_KEEP).scalar() or 0)
+    for name, state, zone, next_fire, spec in connection.execute(_JOBS, {"start": start}).all():
+        values = load(spec)
+        keep = values.get("keep_seconds", 0)
+        if state == "removed":
+            keep = older_than_seconds or keep or default
+        else:
+            keep = keep or older_than_seconds or 0
+        if not keep:
+            continue
+        before = now - timedelta(seconds=keep)
+        fired = to_us(min(before, now - timedelta(seconds=values["window_seconds"])))
+        yield _Cut(
+            name,
+            # What was spent today counts until midnight, and a day may be longer than 24 hours.
+            to_us(min(before, day_start(now, zone))),
+            fired if next_fire is None else min(fired, next_fire),
+        )
+
+
+def _old(connection: Connection, cut: _Cut, limit: int) -> list[tuple[str, int]]:
+    values = {
+        "job": cut.job,
+        "ended_before": cut.ended_before,
+        "fired_before": cut.fired_before,
+        "limit": limit,
+    }
+    return [(row[0], row[1]) for row in connection.execute(_OLD, values)]
+
+
+def _silent_since(now: datetime) -> int:
+    return to_us(now - timedelta(days=RUNNERS_DAYS))
+
+
+# -- the rows of a run ----------------------------------------------------------------------------
+def _of_runs() -> list[tuple[Table, str]]:
+    """Return every table with rows of runs, and the column that says whose; ``runs`` itself comes last."""
+    found = [
+        (table, column.name)
+        for table in tables.metadata.sorted_tables
+        for column in table.columns
+        if any(key.column is tables.runs.c.id for key in column.foreign_keys)
+    ]
+    return [*found, (tables.runs, "id")]
+
+
+def _weighing(table: Table, column: str) -> Any:
+    texts = [f"coalesce(length({c.name}), 0)" for c in table.columns if isinstance(c.type, Text)]
+    size = " + ".join([str(ROW_BYTES), *texts])
+    return text(
+        f"SELECT count(*), coalesce(sum({size}), 0) FROM {table.name} WHERE {column} IN :ids"
+    ).bindparams(many("ids"))
+
+
+_WEIGH = [_weighing(table, column) for table, column in _of_runs()]
+_DELETE = [
+    text(f"DELETE FROM {table.name} WHERE {column} IN :ids").bindparams(many("ids"))
+    for table, column in _of_runs()
+]
+
+
+def _weigh(connection: Connection, ids: list[str]) -> Pruned:
+    rows = bytes_ = 0
+    for statement in _WEIGH:
+        count, size = connection.execute(statement, {"ids": ids}).one()
+        rows += count
+        bytes_ += size
+    return Pruned(len(ids), rows, bytes_)

@@ -1,0 +1,65 @@
+"""What the end of a run means for its job: a failing job is paused, a one-shot is done."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import text
+
+from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rows.work import job_from, to_us
+from scheduler.adapters.sql.units import records
+from scheduler.adapters.sql.words import live
+from scheduler.core.run.run import Move, State, transition
+
+_JOB_OF = text(
+    "SELECT r.job, p.spec, r.reason_code FROM runs r JOIN pins p ON p.run_id = r.id WHERE r.id = :id"
+)
+
+_RESET = text("UPDATE jobs SET failures = 0 WHERE name = :job AND failures <> 0")
+
+_COUNT = text("UPDATE jobs SET failures = failures + 1 WHERE name = :job RETURNING failures")
+
+_PAUSE = text(
+    "UPDATE jobs SET state = 'paused', paused_reason = :reason, paused_at = :now"
+    " WHERE name = :job AND state = 'active'"
+)
+
+# A failure before the first answer of the model has done nothing: it must not use up a one-shot.
+_DONE = text(
+    "UPDATE jobs SET state = 'done' WHERE name = :job AND state = 'active' AND one_shot AND next_fire IS NULL"
+    f" AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.job = jobs.name AND {live('r.state')})"
+    " AND EXISTS (SELECT 1 FROM runs r WHERE r.id = (SELECT s.id FROM runs s WHERE s.job = jobs.name"
+    " AND s.origin = 'schedule' ORDER BY s.fire_time DESC LIMIT 1) AND ("
+    "r.state IN ('succeeded', 'cancelled') OR (r.state = 'skipped' AND r.started_at IS NOT NULL)"
+    " OR (r.state = 'failed' AND EXISTS (SELECT 1 FROM requests q WHERE q.run_id = r.id"
+    " AND q.state = 'answered'))))"
+)
+
+
+def ended(connection: Connection, run_id: str, move: Move, now: datetime) -> None:
+    """Let the job of a run know that the run ended by ``move``; call it in the transaction of the move."""
+    row = connection.execute(_JOB_OF, {"id": run_id}).first()
+    if row is None:
+        return
+    job, spec, code = row
+    records.append(connection, now, move.value, job, run_id, {"code": code} if code else {})
+    target = transition(move).target
+    if target is State.SUCCEEDED:
+        connection.execute(_RESET, {"job": job})
+    elif target is State.FAILED:
+        _failed(connection, job, job_from(spec).pause_after, now)
+    settle_one_shot(connection, job)
+
+
+def settle_one_shot(connection: Connection, job: str) -> None:
+    """Mark a one-shot job as done when its only slot is behind it and its run did something."""
+    connection.execute(_DONE, {"job": job})
+
+
+def _failed(connection: Connection, job: str, pause_after: int, now: datetime) -> None:
+    failures = connection.execute(_COUNT, {"job": job}).scalar()
+    if failures is not None and 0 < pause_after <= failures:
+        reason = "1 failure" if failures == 1 else f"{failures} failures in a row"
+        connection.execute(_PAUSE, {"job": job, "reason": reason, "now": to_us(now)})
+        records.append(connection, now, "pause", job, "", {"by": "failures"})

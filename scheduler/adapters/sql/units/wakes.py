@@ -1,0 +1,169 @@
+"""Wake-ups that came due, and runs that a person wakes.  Each function is one unit of the committer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import text
+
+from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rows.work import from_us, maybe_from_us, plain, to_us, woken_from, woken_text
+from scheduler.adapters.sql.units import records
+from scheduler.adapters.sql.units import run_ended as finals
+from scheduler.adapters.sql.words import drop_wakeups, many, sources
+from scheduler.core.run.follow_up import SEPARATOR
+from scheduler.core.run.run import Move, State, after, transition
+from scheduler.core.run.wakeup import Waking, Woken
+from scheduler.errors import NotFoundError, RefusedError
+from scheduler.ports.store import Roused
+
+# At one instant a deadline comes last: whoever can still wake the run wins.
+_DUE = text(
+    "SELECT w.id, w.run_id, w.kind, w.due, r.state, r.slept_since, r.woken, r.reason, r.job"
+    " FROM wakeups w JOIN runs r ON r.id = w.run_id"
+    " WHERE w.state = 'open' AND w.due <= :now ORDER BY w.due, w.kind = 'deadline', w.id LIMIT :limit"
+)
+
+_WIN = text("UPDATE wakeups SET state = 'won', closed_at = :now WHERE id IN :won").bindparams(many("won"))
+
+_WAKE = text(
+    "UPDATE runs SET state = 'queued', woken = :woken, free_claim = :free, wake_at = NULL, waiting_for = '',"
+    " resumed_epoch = CASE WHEN :by_person THEN epoch ELSE resumed_epoch END,"
+    f" reason = '', reason_code = '' WHERE id = :id AND {sources(Move.WAKE)}"
+)
+
+_EXPIRE = text(
+    "UPDATE runs SET state = 'failed', ended_at = :now, wake_at = NULL, waiting_for = '', reason = :reason,"
+    f" reason_code = 'deadline' WHERE id = :id AND {sources(Move.EXPIRE)}"
+)
+
+_STATE = text("SELECT state, slept_since, woken, wake_at, job FROM runs WHERE id = :id")
+
+_RETRY = text(
+    "UPDATE runs SET state = 'queued', woken = :woken, free_claim = false, attempts = 0, ended_at = NULL,"
+    " outcome = NULL, summary = '', cancel_requested = false, reason = '', reason_code = '',"
+    " resumed_epoch = epoch,"
+    f" not_before = NULL WHERE id = :id AND {sources(Move.RETRY)}"
+)
+
+_ENDED_SLEEPS = text(
+    "SELECT w.closed_at FROM wakeups w JOIN runs r ON r.id = w.run_id"
+    " WHERE w.state = 'won' AND w.kind = 'time' AND w.closed_at > :since"
+    f" AND (r.job = :job OR substr(r.job, 1, length(:job) + 1) = :job || '{SEPARATOR}')"
+    " ORDER BY w.closed_at DESC LIMIT :most"
+)
+
+_FREE = frozenset({State.PARKED, State.RETRYING})
+"""States whose end costs no attempt: attempts count crashes.  After a sleep the count begins anew."""
+
+
+def wake_due(connection: Connection, now: datetime, limit: int) -> list[Roused]:
+    """See ``Store.wake_due``."""
+    instant = to_us(now)
+    won: dict[str, int] = {}
+    roused: list[Roused] = []
+    wakes: list[dict[str, object]] = []
+    expired: list[tuple[str, str]] = []
+    for number, run_id, kind, due, state, since, woken, reason, job in connection.execute(
+        _DUE, {"now": instant, "limit": limit}
+    ).all():
+        if run_id in won:
+            continue
+        won[run_id] = number
+        source, waking = State(state), Waking(kind)
+        if waking is Waking.DEADLINE and source in transition(Move.EXPIRE).sources:
+            why = "nobody came before the deadline" + (f"; it was parked: {reason}" if reason else "")
+            expired.append((run_id, why))
+            roused.append(Roused(run_id, job, State.FAILED, waking, from_us(due), why))
+        elif source in transition(Move.WAKE).sources:
+            told = Woken(waking, now, from_us(due), maybe_from_us(since))
+            roused.append(Roused(run_id, job, State.QUEUED, waking, from_us(due)))
+            wakes.append(
+                {
+                    "id": run_id,
+                    "woken": woken_text(_keep_untold(woken_from(woken), told)),
+                    "free": source in _FREE,
+                    "by_person": False,
+                }
+            )
+            records.append(connection, now, Move.WAKE.value, job, run_id, {"by": waking.value})
+    if not won:
+        return []
+    connection.execute(_WIN, {"won": list(won.values()), "now": instant})
+    drop_wakeups(connection, list(won), now)
+    if wakes:
+        connection.execute(_WAKE, wakes)
+    for run_id, why in expired:
+        connection.execute(_EXPIRE, {"id": run_id, "now": instant, "reason": why})
+        finals.ended(connection, run_id, Move.EXPIRE, now)
+    return roused
+
+
+def wakes_since(connection: Connection, job: str, since: datetime, most: int) -> list[datetime]:
+    """See ``Store.wakes_since``."""
+    values = {"job": job, "since": to_us(since), "most": most}
+    return [from_us(at) for at in connection.execute(_ENDED_SLEEPS, values).scalars()]
+
+
+def answered(connection: Connection, run_id: str, now: datetime) -> None:
+    """Wake a parked run whose question a person has answered; what it was told before is kept."""
+    row = connection.execute(_STATE, {"id": run_id}).first()
+    if row is None or row[0] != "parked":
+        return  # it works, or waits for something else: it finds the answer when it comes to the call
+    since, woken = maybe_from_us(row[1]), woken_from(row[2])
+    told = _keep_untold(woken, Woken(Waking.APPROVAL, now, None, since))
+    connection.execute(_WAKE, {"id": run_id, "woken": woken_text(told), "free": True, "by_person": False})
+    drop_wakeups(connection, [run_id], now)
+
+
+def _keep_untold(untold: Woken | None, woken: Woken) -> Woken:
+    """Return what the agent must be told: an earlier wake that it never heard of is not forgotten.
+
+    A run that was woken from its sleep and then had to back off is still one whose sleep is over.
+    """
+    if untold is None:
+        return woken
+    if woken.kind in (Waking.TIME, Waking.PERSON):
+        return replace(woken, restored_from=untold.restored_from)
+    return replace(untold, at=woken.at)
+
+
+def resume(connection: Connection, run_id: str, now: datetime, words: str) -> State:
+    """See ``Store.resume``."""
+    row = connection.execute(_STATE, {"id": run_id}).first()
+    if row is None:
+        raise NotFoundError(f"there is no run {run_id}")
+    state, since, woken, wake_at = State(row[0]), maybe_from_us(row[1]), woken_from(row[2]), row[3]
+    retry = state in transition(Move.RETRY).sources
+    try:
+        after(state, Move.RETRY if retry else Move.WAKE)
+    except RefusedError:
+        raise _cannot_resume(run_id, state) from None
+    planned = maybe_from_us(wake_at)
+    if state is State.PARKED and woken is not None and woken.restored_from is not None:
+        planned = None  # that is when it is given up; what it had planned was kept with the restore
+    told = Woken(
+        Waking.PERSON,
+        now,
+        planned or (woken.planned if woken else None),
+        since or (woken.slept_since if woken else None),
+        plain(words),
+        woken.restored_from if woken else None,
+    )
+    values = {"id": run_id, "woken": woken_text(told)}
+    if retry:
+        connection.execute(_RETRY, values)
+    else:
+        connection.execute(_WAKE, {**values, "free": state in _FREE, "by_person": True})
+    drop_wakeups(connection, [run_id], now)
+    records.append(connection, now, "resume", row[4], run_id, {"by": "person", "was": state.value})
+    return state
+
+
+def _cannot_resume(run_id: str, state: State) -> RefusedError:
+    if state in (State.QUEUED, State.RUNNING):
+        return RefusedError(f"run {run_id} is {state} already", help=f"see it with: agentcron show {run_id}")
+    return RefusedError(
+        f"run {run_id} {'has ' if state is State.SUCCEEDED else 'was '}{state}; it cannot go on"
+    )

@@ -1,0 +1,31 @@
+"""A restore: this database was a backup once, and what was done after the backup was taken is not in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from scheduler.core.time.instants import to_iso
+
+CODE: Literal["restored"] = "restored"
+"""The reason in one word, of a run or of a slot that nobody knows the fate of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The last restore.
+
+    Args:
+        taken_at: when the backup was taken.
+        at: when the copy was first opened to work with it; everything before is doubtful.
+        boot_id: the time since the machine came up, in which that was.
+    """
+
+    taken_at: datetime
+    at: datetime
+    boot_id: str = ""
+
+    def doubt(self, what: str) -> str:
+        """Return the reason of a run or of a slot, in one sentence without a full stop."""
+        return f"restored from a backup of {to_iso(self.taken_at)}; {what} since then is unknown"

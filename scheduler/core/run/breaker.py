@@ -1,0 +1,38 @@
+"""The breaker: a run that makes the same call and gets the same result again and again makes no progress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from scheduler.core.run.conversation import Message
+
+SAME = 3
+"""So many times in a row the same calls with the same results: another time would only cost more."""
+
+
+def stuck_on(messages: Sequence[Message]) -> str | None:
+    """Return the calls that a run repeats in vain, or None while it gets anywhere.
+
+    Whatever else is said in between ends the row: a person's word, the time after a sleep.
+    """
+    last = messages[-2 * SAME :]
+    if len(last) < 2 * SAME or last[0].role != "assistant":
+        return None
+    rounds = [_round(last[place], last[place + 1]) for place in range(0, 2 * SAME, 2)]
+    if rounds[0] is None or any(each != rounds[0] for each in rounds):
+        return None
+    calls, _ = rounds[0]
+    return ", ".join(name for name, _ in calls)
+
+
+def _round(asked: Message, told: Message) -> tuple[list[tuple[str, Any]], list[Any]] | None:
+    """Return what was called and what came of it; None where there was more to it than that."""
+    calls = [
+        (str(block.get("name")), block.get("input"))
+        for block in asked.content
+        if block.get("type") == "tool_use"
+    ]
+    if not calls or told.role != "user" or any(block.get("type") != "tool_result" for block in told.content):
+        return None
+    return calls, [(block.get("content"), block.get("is_error")) for block in told.content]

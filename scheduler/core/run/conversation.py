@@ -1,0 +1,186 @@
+"""The conversation: messages as the API knows them, and the journal of the calls they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, TypeAlias
+
+from scheduler.core.trust.effect import Effect
+
+Block: TypeAlias = Mapping[str, Any]
+"""One content block in the API's own JSON form; never altered after it was stored."""
+
+Role = Literal["user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a run, append-only.
+
+    Args:
+        seq: position in the conversation, from 1.
+        content: the raw blocks, replayed verbatim.
+        provenance: whose words these are: ``owner``, ``own``, or ``untrusted:<source>``.
+        stop_reason: the API's, for a message of the assistant.
+    """
+
+    seq: int
+    role: Role
+    content: tuple[Block, ...]
+    provenance: str
+    created_at: datetime
+    stop_reason: str | None = None
+
+    def as_param(self) -> dict[str, Any]:
+        """Return the message as the API takes it."""
+        return {"role": self.role, "content": list(self.content)}
+
+    @property
+    def text(self) -> str:
+        """The text blocks, joined by blank lines."""
+        return "\n\n".join(str(b["text"]) for b in self.content if b.get("type") == "text")
+
+
+class CallState(StrEnum):
+    """How far a tool call has come."""
+
+    PLANNED = "planned"
+    """Asked for by the model and recorded; nothing was done."""
+    STARTED = "started"
+    """Recorded as begun: after a crash its outcome is unknown."""
+    WAITING = "waiting"
+    """A sleep, until its wake-up."""
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """Interrupted, not repeated; the agent was told."""
+
+
+CLOSED_CALLS = frozenset({CallState.DONE, CallState.FAILED, CallState.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool call of the agent and what became of it.
+
+    Args:
+        id: the API's tool_use id, unique within the run.
+        message_seq: the assistant message that asked for it.
+        position: its place among the calls of that message, from 0.
+        key: the idempotency key, minted when the call was recorded.
+        result: the content of the tool_result block (text or blocks), once closed.
+        provenance: the label of the result.
+        rule: what let it act, or stopped it; empty before that was decided.
+    """
+
+    id: str
+    message_seq: int
+    position: int
+    name: str
+    args: Mapping[str, Any]
+    effect: Effect
+    key: str
+    state: CallState = CallState.PLANNED
+    result: str | tuple[Block, ...] | None = None
+    provenance: str = "own"
+    rule: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the call has a result that may be sent."""
+        return self.state in CLOSED_CALLS
+
+    def as_result(self) -> dict[str, Any]:
+        """Return the tool_result block that answers this call."""
+        content = self.result if isinstance(self.result, str) else list(self.result or ())
+        block: dict[str, Any] = {"type": "tool_result", "tool_use_id": self.id, "content": content}
+        if self.state in (CallState.FAILED, CallState.UNKNOWN):
+            block["is_error"] = True
+        return block
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one request, as the API counts them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+    @property
+    def sent_tokens(self) -> int:
+        """The size of what was sent: what the cache held, what it took in, and the rest."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+    @property
+    def tokens(self) -> int:
+        """All of them, as a cap on tokens counts them."""
+        return self.sent_tokens + self.output_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cache_read_tokens + other.cache_read_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+        )
+
+
+RequestState = Literal["sent", "answered", "failed", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of the model: recorded before it is sent, closed when it is answered.
+
+    ``lost`` means that the process died while it was out: it may have been billed, and its cost is unknown.
+    ``reserved_microusd``: the most that it can cost, counted while it is out, and for ever when it is lost.
+    ``tokens``: what it counts for under a cap on tokens: the most that it can have while it is out and when
+    it is lost, what it had when it was answered.
+    ``cost_assumed``: nobody knows the price of the model, so every token was counted at an assumed one.
+
+    ``covers``: this is a compaction: it asks for a summary of the messages up to this seq, not for an answer.
+    ``summary``: the block that came of it, sent from now on in place of those messages; None when none came.
+    """
+
+    number: int
+    attempt: int
+    model: str
+    started_at: datetime
+    state: RequestState = "sent"
+    ended_at: datetime | None = None
+    request_id: str | None = None
+    stop_reason: str | None = None
+    usage: Usage = Usage()
+    cost_microusd: int | None = None
+    cost_assumed: bool = False
+    error: str = ""
+    covers: int | None = None
+    summary: Block | None = None
+    reserved_microusd: int = 0
+    tokens: int = 0
+
+    def as_lost(self, now: datetime, error: str) -> Request:
+        """Return it as one whose answer will never be read: it may be billed, so its reservation is spent."""
+        cost = self.reserved_microusd or None
+        return replace(
+            self, state="lost", ended_at=now, error=error, cost_microusd=cost, cost_assumed=cost is not None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One stretch between a claim and the release of its lease."""
+
+    number: int
+    epoch: int
+    runner: str
+    claimed_at: datetime
+    released_at: datetime | None = None
+    ended_as: str = ""

@@ -1,0 +1,256 @@
+"""Follow-ups: jobs that an agent makes for later, with at most the authority of the run that makes them.
+
+A follow-up is called ``JOB/NAME``, where JOB is the line of the crontab that it all began with: no line can
+have such a name, so a follow-up never stands in the way of one, nor takes over what one was granted.
+It is narrower than its maker in every respect, for good: tools, trust profile, budget, folder, end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Literal
+
+from scheduler.core.job.job import DEFAULT_TOOLS, Job, job_to_json
+from scheduler.core.record import canonical, digest
+from scheduler.core.run.run import Run
+from scheduler.core.time.dst import Dst
+from scheduler.core.time.instants import describe_seconds, from_iso, to_iso, zone
+from scheduler.core.time.trigger import At, CronTrigger, Every, Trigger
+from scheduler.core.time.when import parse_when
+from scheduler.errors import ConfigError, RefusedError, WhenError
+
+SEPARATOR = "/"
+
+MIN_INTERVAL_SECONDS = 5 * 60
+"""Between two fires, and before the first one of an instant: a follow-up is no way to spin."""
+
+TTL = timedelta(days=7)
+"""How long a follow-up may fire; one of a follow-up ends when that ends, at the latest."""
+
+MOST_FIRES = 20
+MOST_OPEN = 10
+"""Of one run."""
+
+MOST_A_DAY = 50
+"""Of one job and all that it has led to, on a day of its clock."""
+
+MOST_DEPTH = 3
+"""A follow-up of a follow-up of a follow-up makes none."""
+
+MOST_PROMPT_CHARS = 20_000
+
+CODE_CHARS = 12
+"""How much of the digest a person types."""
+
+State = Literal["pending", "open", "over"]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z")
+_CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-#?()]+\Z")
+_CRON_FIELDS = 5
+
+
+def root_of(name: str) -> str:
+    """Return the job of the crontab that a job belongs to: itself, or what its maker goes back to."""
+    return name.partition(SEPARATOR)[0]
+
+
+def is_follow_up(name: str) -> bool:
+    """Whether a job of this name was made by an agent."""
+    return SEPARATOR in name
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """One job that an agent made.
+
+    Args:
+        run_id: the run that made it; with ``call_id`` it makes it unique, whatever crashes.
+        state: ``pending`` waits for a person; ``open`` fires; ``over`` never will again.
+        marks: what its maker had seen and done; each of its runs begins with these.
+        fires_left: how often it may still fire.
+        next_fire: its next slot, when it is open.
+    """
+
+    job: Job
+    run_id: str
+    call_id: str
+    state: State
+    marks: str
+    made_at: datetime
+    expires_at: datetime
+    fires_left: int
+    next_fire: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name, with the job's before it."""
+        return self.job.name
+
+    @property
+    def code(self) -> str:
+        """What a person's consent is bound to: when it fires, what it is told, and all that it may do."""
+        told = [job_to_json(self.job), self.run_id, self.call_id, self.marks]
+        return digest(canonical(told))[:CODE_CHARS]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What there is already of one job's follow-ups: those that are not over, and how many today has seen."""
+
+    members: tuple[FollowUp, ...] = ()
+    made_today: int = 0
+
+    def find(self, name: str) -> FollowUp | None:
+        """Return the follow-up of this full name that is not over."""
+        return next((each for each in self.members if each.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an agent asks for: a name of its own, a schedule in words, and what the run will be told."""
+
+    name: str
+    when: str
+    prompt: str
+
+
+def draft(maker: Job, run: Run, call_id: str, wish: Wish, family: Family, now: datetime) -> FollowUp:
+    """Return the follow-up that a run may make.
+
+    Raises:
+        RefusedError: it may not; the agent is told why.
+    """
+    _require_room(maker, run, family)
+    if not _NAME.match(wish.name):
+        raise RefusedError(
+            f'"{wish.name}" cannot be its name', help="small letters, digits and -, at most 40; e.g. check-ci"
+        )
+    name = f"{root_of(maker.name)}{SEPARATOR}{wish.name}"
+    if family.find(name) is not None:
+        raise RefusedError(
+            f"there is a follow-up {wish.name} already", help="cancel it first, or choose another"
+        )
+    if not wish.prompt.strip():
+        raise RefusedError("the prompt is empty", help="say what the run should do; it knows nothing else")
+    if len(wish.prompt) > MOST_PROMPT_CHARS:
+        raise RefusedError(f"the prompt has more than {MOST_PROMPT_CHARS} characters")
+    expires_at = now + TTL
+    if is_follow_up(maker.name):
+        expires_at = min(expires_at, from_iso(maker.ends_at))
+    trigger = read_schedule(wish.when, name, maker, now)
+    first = _check_slots(trigger, now, expires_at)
+    left = maker.budget.run_usd - run.cost_microusd / 1_000_000
+    tokens = None if maker.budget.run_tokens is None else maker.budget.run_tokens - run.tokens
+    if left <= 0 or (tokens is not None and tokens <= 0):
+        raise RefusedError("nothing is left of this run's budget to give on")
+    fires = 1 if isinstance(trigger, At) else MOST_FIRES
+    job = replace(
+        maker,
+        name=name,
+        trigger=trigger,
+        prompt=wish.prompt,
+        prompt_file=None,
+        budget=replace(maker.budget, run_usd=round(left, 6), run_tokens=tokens, default=False),
+        made_by=run.id,
+        depth=maker.depth + 1,
+        ends_at=to_iso(expires_at),
+        line=0,
+    )
+    tainted = any(mark.startswith("untrusted") for mark in run.marks.split("+"))
+    state: State = "pending" if tainted else "open"
+    return FollowUp(
+        job, run.id, call_id, state, run.marks, now, expires_at, fires, None if tainted else first
+    )
+
+
+def within(job: Job, root: Job) -> Job:
+    """Return a follow-up as its job allows it now: what the owner has taken away since is gone here too."""
+    own = DEFAULT_TOOLS if job.tools is None else job.tools
+    allowed = DEFAULT_TOOLS if root.tools is None else root.tools
+    return replace(
+        job,
+        tools=tuple(name for name in own if name in allowed),
+        budget=job.budget.within(root.budget),
+        workdir=root.workdir,
+        gate=root.gate,
+        report=root.report,
+        env=tuple(pair for pair in job.env if pair in root.env),
+        secrets=tuple(pair for pair in job.secrets if pair in root.secrets),
+        timeout_seconds=min(job.timeout_seconds, root.timeout_seconds),
+        max_steps=min(job.max_steps, root.max_steps),
+        enabled=job.enabled and root.enabled,
+    )
+
+
+def read_schedule(text: str, name: str, maker: Job, now: datetime) -> Trigger:
+    """Return the trigger that a text means: a schedule of the crontab, or an instant as ``sleep`` takes it.
+
+    Raises:
+        RefusedError: it is neither.
+    """
+    words = text.split()
+    dst: Dst | None = maker.dst
+    try:
+        if words[:1] in (["@every"], ["every"]):
+            return Every(" ".join(words[1:]), name)
+        if text.startswith("@at "):
+            return At.parse(" ".join(words[1:]), maker.tz)
+        if text.startswith("@") or (len(words) == _CRON_FIELDS and all(map(_CRON_FIELD.match, words))):
+            return CronTrigger(" ".join(words), maker.tz, name, dst, maker.fields)
+        when = parse_when(text, now=now, tz=maker.tz)
+    except ConfigError as error:
+        raise RefusedError(f"{error.message}", help=error.help) from None
+    except WhenError as error:
+        hint = f'try "{error.suggestion}"' if error.suggestion else ""
+        raise RefusedError(f"{error.message} ({error.code})", help=hint) from None
+    if when.microsecond:  # a slot is a whole second, and never sooner than was asked for
+        when = when.replace(microsecond=0) + timedelta(seconds=1)
+    return At(when, when.astimezone(zone(maker.tz)).isoformat(timespec="seconds"))
+
+
+def slot_within(next_fire: datetime | None, expires_at: datetime, fires_left: int) -> datetime | None:
+    """Return the next slot of a follow-up, or None when it may fire no more."""
+    if next_fire is None or fires_left <= 0 or next_fire > expires_at:
+        return None
+    return next_fire
+
+
+def _require_room(maker: Job, run: Run, family: Family) -> None:
+    if maker.depth >= MOST_DEPTH:
+        raise RefusedError(f"a follow-up in the {MOST_DEPTH}rd generation makes no more of them")
+    if sum(each.run_id == run.id for each in family.members) >= MOST_OPEN:
+        raise RefusedError(f"this run has {MOST_OPEN} open follow-ups, the most it may have")
+    if family.made_today >= MOST_A_DAY:
+        raise RefusedError(
+            f"{root_of(maker.name)} has made {MOST_A_DAY} follow-ups today, the most it may make"
+        )
+
+
+def _check_slots(trigger: Trigger, now: datetime, expires_at: datetime) -> datetime:
+    """Return the first slot, if there is one in time and no two of them are too close."""
+    slots: Sequence[datetime] = _slots(trigger, now, expires_at)
+    if not slots:
+        left = describe_seconds((expires_at - now).total_seconds())
+        raise RefusedError(f"that does not fire within {left}, when the follow-up would end")
+    gaps = [(after - before).total_seconds() for before, after in pairwise(slots)]
+    if isinstance(trigger, At):
+        gaps.append((slots[0] - now).total_seconds())
+    if gaps and min(gaps) < MIN_INTERVAL_SECONDS:
+        least = describe_seconds(MIN_INTERVAL_SECONDS)
+        raise RefusedError(f"{describe_seconds(min(gaps))} is too short; the least is {least}")
+    return slots[0]
+
+
+def _slots(trigger: Trigger, now: datetime, expires_at: datetime) -> list[datetime]:
+    found: list[datetime] = []
+    at: datetime | None = now
+    while at is not None and len(found) <= MOST_FIRES:
+        at = trigger.next_after(at)
+        if at is None or at > expires_at:
+            break
+        found.append(at)
+    return found

@@ -1,0 +1,82 @@
+"""Retry: what a failed request of the model leads to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from scheduler.core.run.turn import NO_ROOM, Fail, Park
+from scheduler.core.run.wakeup import Waking
+from scheduler.errors import ModelFault
+
+BLIP_SECONDS = 30.0
+"""A wait up to this long is slept through in the process; a longer one becomes a durable wake-up."""
+
+BLIP_TRIES = 3
+"""Requests that one step makes before it backs off durably."""
+
+FIRST_SECONDS = 30.0
+LONGEST_SECONDS = 30 * 60.0
+
+LONGEST_ASKED_SECONDS = 24 * 3600.0
+"""A server that asks for more is asked again tomorrow: a broken header must not put a run off for years."""
+
+TRANSIENT = frozenset({"cut", "overloaded", "rate_limited"})
+
+
+@dataclass(frozen=True, slots=True)
+class BackOff:
+    """Free the lease and come back in ``seconds``."""
+
+    seconds: float
+    reason: str
+
+
+AfterFault: TypeAlias = BackOff | Park | Fail
+
+
+def backoff_seconds(failures: int, retry_after_seconds: float | None = None) -> float:
+    """Return how many seconds to wait after the ``failures``-th failed attempt in a row (from 1).
+
+    30 s, doubling up to 30 min; a server that asked for more is obeyed, for a day at most.
+    """
+    ours = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** (max(failures, 1) - 1))
+    return max(ours, min(LONGEST_ASKED_SECONDS, retry_after_seconds or 0.0))
+
+
+def is_blip(fault: ModelFault) -> bool:
+    """Whether the same request may be sent again within seconds.
+
+    A rate limit without a stated wait is not one: guessing would prolong it.
+    """
+    if fault.kind == "rate_limited":
+        return fault.retry_after_seconds is not None and fault.retry_after_seconds <= BLIP_SECONDS
+    return fault.kind in TRANSIENT and (fault.retry_after_seconds or 0.0) <= BLIP_SECONDS
+
+
+def blip_seconds(fault: ModelFault, tries: int) -> float:
+    """Return the short wait before the next request, after ``tries`` of them failed (from 1)."""
+    return max(fault.retry_after_seconds or 0.0, 4.0 ** (tries - 1))
+
+
+def after_fault(fault: ModelFault, failures: int, retries: int) -> AfterFault:
+    """Decide what becomes of a run whose request failed, blips being over.
+
+    Args:
+        failures: failed attempts in a row, this one included.
+        retries: how many the job allows.
+    """
+    what = fault.message
+    if fault.kind in TRANSIENT:
+        if failures > retries:
+            return Fail("model", what if failures == 1 else f"{what} ({failures} attempts in a row)")
+        return BackOff(backoff_seconds(failures, fault.retry_after_seconds), what)
+    if fault.kind == "auth":
+        return Park("auth", f"the API refuses the key: {what}", Waking.PROBE)
+    if fault.kind == "billing":
+        return Park("billing", f"the API wants payment: {what}", Waking.PROBE)
+    if fault.kind == "too_long":
+        return Park("context", f"{NO_ROOM}: {what}")
+    if fault.kind == "invalid":
+        return Park("invalid", f"the API refuses this conversation: {what}")
+    return Park("unknown-answer", f"the API gave an answer of an unknown kind: {what}")

@@ -1,0 +1,268 @@
+"""One turn of an agent: what to do next, decided from the checkpoint alone.
+
+The rules are those of the Messages API: each tool_use is answered exactly once, in the very next message;
+tools run only when the model stopped for them; a sleep waits until its siblings are done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from scheduler.core.job.job import DEFAULT_COMPACT_TOKENS
+from scheduler.core.run.breaker import SAME, stuck_on
+from scheduler.core.run.checkpoint import Checkpoint
+from scheduler.core.run.conversation import Call, CallState
+from scheduler.core.run.run import Outcome
+from scheduler.core.run.wakeup import Waking
+from scheduler.core.run.window import latest_cut, middle_cut
+from scheduler.errors import Unit
+
+RESENDABLE_STOPS = frozenset({"pause_turn"})
+"""The server wants the conversation back unchanged; no tool of ours was asked for."""
+
+NO_ROOM_STOP = "model_context_window_exceeded"
+
+CUT_STOPS = frozenset({"max_tokens", NO_ROOM_STOP})
+"""The answer was cut off by a limit."""
+
+LAST_WORD_STOPS = frozenset({"end_turn", "stop_sequence"})
+"""The model has said all that it wanted to."""
+
+ORDINARY_STOPS = RESENDABLE_STOPS | LAST_WORD_STOPS | CUT_STOPS | {"tool_use"}
+"""There is a way on from here."""
+
+CUT_SHORT = "This call was cut off at the token limit and was not run. Send it again, in smaller parts."
+
+NO_ROOM = "the conversation no longer fits into the model's context window"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may use up; money in millionths of a dollar, None for no cap on tokens.
+
+    Args:
+        compact_tokens: a request may be this large before the conversation is summed up.
+    """
+
+    max_steps: int
+    run_microusd: int
+    day_microusd: int
+    compact_tokens: int = DEFAULT_COMPACT_TOKENS
+    run_tokens: int | None = None
+    day_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Ask the gate, then write the first message."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskModel:
+    """Send the conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compact:
+    """Have the messages up to ``covers`` summed up; with ``must`` the run cannot go on without."""
+
+    covers: int
+    must: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunCalls:
+    """Work on the open calls: ``fresh`` were never begun, ``doubtful`` were begun by a process that died."""
+
+    fresh: tuple[Call, ...]
+    doubtful: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Only control calls are open: sleep, note and finish are decided and written in one commit."""
+
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Every call is closed, or waits for a wake-up that has come: send the results."""
+
+    waiting: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The message was cut at the token limit: none of its calls may run."""
+
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """The text was cut at the token limit, or a person resumed an ended conversation: say so."""
+
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The agent ended its turn and asked for no tool."""
+
+    summary: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The run cannot go on by itself."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """The run needs a person or another day; ``wake`` is what may end that without a person."""
+
+    code: str
+    reason: str
+    wake: Waking | None = None
+
+
+NextStep: TypeAlias = (
+    Begin | AskModel | Compact | RunCalls | Settle | Answer | Reject | Continue | Finish | Fail | Park
+)
+
+
+def next_step(at: Checkpoint, limits: Limits, is_control: Callable[[str], bool]) -> NextStep:
+    """Return what to do with a running run.
+
+    Args:
+        is_control: tells of a tool's name whether it only steers its own run.
+    """
+    last = at.last
+    if last is None:
+        return Begin()
+    if last.role == "user":
+        if _has_news(at):
+            return Continue("person")
+        return _over(at, limits) or _stuck(at) or _compact(at, limits) or AskModel()
+    if at.calls:
+        return _with_calls(at, limits, is_control)
+    return _without_calls(at, limits)
+
+
+def _with_calls(at: Checkpoint, limits: Limits, is_control: Callable[[str], bool]) -> NextStep:
+    assert at.last is not None
+    still_open = [call for call in at.calls if not call.is_closed]
+    if at.last.stop_reason != "tool_use" and any(call.state is CallState.PLANNED for call in still_open):
+        # Asking again after these would meet the same end; a person who resumes the run wants just that.
+        return (None if _has_news(at) else _dead_end(at, limits)) or Reject(tuple(still_open))
+    acting = [call for call in still_open if not is_control(call.name)]
+    if acting:
+        return RunCalls(
+            fresh=tuple(call for call in acting if call.state is CallState.PLANNED),
+            doubtful=tuple(call for call in acting if call.state is CallState.STARTED),
+        )
+    waiting = tuple(call for call in still_open if call.state is CallState.WAITING)
+    undecided = tuple(call for call in still_open if call.state is CallState.PLANNED)
+    if undecided:
+        return Settle(undecided)
+    return Answer(waiting)
+
+
+def _without_calls(at: Checkpoint, limits: Limits) -> NextStep:
+    assert at.last is not None
+    stop = at.last.stop_reason
+    if stop in RESENDABLE_STOPS:
+        return _over(at, limits) or AskModel()
+    if _has_news(at):
+        return Continue("person")
+    if end := _dead_end(at, limits):
+        return end
+    if stop in CUT_STOPS:
+        return Continue("max_tokens")
+    if stop in LAST_WORD_STOPS:
+        return Finish(at.last.text.strip(), "done")
+    return Park("unknown-answer", "the model stopped for a tool and named none")
+
+
+def _dead_end(at: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
+    assert at.last is not None
+    if at.last.stop_reason == "refusal":
+        return Fail("refusal", "the model refused to go on")
+    if at.last.stop_reason == NO_ROOM_STOP:
+        return _make_room(at, limits)
+    if at.last.stop_reason not in ORDINARY_STOPS:
+        return Park("unknown-answer", f"the model stopped for an unknown reason: {at.last.stop_reason}")
+    return None
+
+
+def _compact(at: Checkpoint, limits: Limits) -> Compact | None:
+    # Only what has grown by a quarter: a summary must be worth its price, and one that was refused may wait.
+    if at.window_tokens <= max(limits.compact_tokens, at.base_tokens * 5 // 4):
+        return None
+    covers = latest_cut(at.messages)
+    return None if covers is None else Compact(covers)
+
+
+def _make_room(at: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
+    if at.summary is not None and not at.window_tokens:
+        return None  # it was made since the answer was cut: go on as after any other cut
+    covers = middle_cut(at.messages)
+    if covers is None:
+        return Park("context", NO_ROOM)
+    return _over(at, limits) or Compact(covers, must=True)
+
+
+def _has_news(at: Checkpoint) -> bool:
+    return at.woken is not None and at.woken.kind is Waking.PERSON
+
+
+def _over(at: Checkpoint, limits: Limits) -> Fail | Park | None:
+    run = at.run
+    if run.cost_microusd >= limits.run_microusd:
+        return Park("budget", f"the run has spent {part(run.cost_microusd, 'its', limits.run_microusd)}")
+    if limits.run_tokens is not None and run.tokens >= limits.run_tokens:
+        used = part(run.tokens, "its", limits.run_tokens, "tokens")
+        return Park("budget", f"the run has spent {used}")
+    if at.spent_day_microusd >= limits.day_microusd:
+        used = part(at.spent_day_microusd, "today's", limits.day_microusd)
+        return Park("budget-day", f"the job has spent {used}", Waking.DAY)
+    if limits.day_tokens is not None and at.spent_day_tokens >= limits.day_tokens:
+        used = part(at.spent_day_tokens, "today's", limits.day_tokens, "tokens")
+        return Park("budget-day", f"the job has spent {used}", Waking.DAY)
+    if at.steps >= limits.max_steps:
+        return Fail("max-steps", f"the attempt has made {at.steps} steps, its limit")
+    return None
+
+
+def _stuck(at: Checkpoint) -> Park | None:
+    calls = stuck_on(at.messages)
+    if calls is None:
+        return None
+    return Park("no-progress", f"{SAME} times in a row it called {calls} alike, with the same result")
+
+
+def usd(microusd: int) -> str:
+    """Return an amount as people write it: two decimals, more when it is less than a cent."""
+    dollars = microusd / 1_000_000
+    if microusd and abs(dollars) < 0.01:
+        return f"${dollars:.4f}"
+    return f"${dollars:.2f}"
+
+
+def part(spent: int, whose: str, cap: int, unit: Unit = "usd") -> str:
+    """Return how much of a cap is spent: ``$0.20 of its $0.50``, ``210,345 of today's 200,000 tokens``."""
+    if unit == "usd":
+        return f"{usd(spent)} of {whose} {usd(cap)}"
+    return f"{spent:,} of {whose} {cap:,} tokens"
+
+
+def wants_tokens(reason: str) -> bool:
+    """Whether it is a cap on tokens that ``part`` speaks of in the reason of a parked run."""
+    return reason.endswith(" tokens")

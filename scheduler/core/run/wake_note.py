@@ -1,0 +1,116 @@
+"""What a run is told about itself: why it began, why it was woken, and that nobody is watching.
+
+The notes are messages, never part of the system prompt: an exact prefix keeps the prompt cache warm.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from scheduler.core.run.checkpoint import Checkpoint
+from scheduler.core.run.turn import Limits, usd
+from scheduler.core.run.wakeup import Waking, Woken
+from scheduler.core.time.instants import describe_seconds, zone
+
+
+def local(instant: datetime, tz: str) -> str:
+    """Return an instant as the job's owner reads it, with offset and zone."""
+    return f"{instant.astimezone(zone(tz)).isoformat(timespec='seconds')} ({tz})"
+
+
+def begin_note(at: Checkpoint, limits: Limits, now: datetime) -> str:
+    """Return what a run is told at its start, after its prompt."""
+    run, tz = at.run, at.job.tz
+    lines = [f"Run {run.id} of job {run.job}. It is {local(now, tz)}."]
+    if at.job.made_by:
+        lines.append(
+            f"This prompt was not written by the owner but by the agent of run {at.job.made_by}, for later."
+        )
+    if run.origin == "person":
+        lines.append("A person started it by hand, outside its schedule.")
+    elif run.origin == "reboot":
+        lines.append("It was started because the machine came up.")
+    else:
+        late = (now - run.fire_time).total_seconds()
+        lines.append(f"It was planned for {local(run.fire_time, tz)}.")
+        if late > 60:
+            lines.append(f"It starts {describe_seconds(late)} late.")
+        if run.missed:
+            lines.append(f"It also stands for {run.missed} earlier fires that were missed.")
+    lines.append(_means(at, limits))
+    return " ".join(lines)
+
+
+def wake_note(at: Checkpoint, woken: Woken, limits: Limits, now: datetime) -> str:
+    """Return the answer to the open ``sleep`` call: why it ended, and what is left."""
+    tz = at.job.tz
+    lines = [f"You are awake. It is {local(now, tz)}."]
+    if woken.slept_since is not None:
+        slept = max(0.0, (now - woken.slept_since).total_seconds())
+        lines.append(f"You slept {describe_seconds(slept)}.")
+    if woken.kind is Waking.PERSON:
+        early = woken.planned is None or woken.planned > now
+        lines.append("A person woke you before your time." if early else "A person woke you.")
+        if woken.planned is not None:
+            lines.append(f"You had planned to wake at {local(woken.planned, tz)}.")
+        if woken.text:
+            lines.append(f"They say: {woken.text}")
+    else:
+        planned = woken.planned or woken.at
+        lines.append(f"The time you had asked for has come: {local(planned, tz)}.")
+        late = (now - planned).total_seconds()
+        if late > 60:
+            lines.append(f"That was {describe_seconds(late)} ago; nothing ran in between.")
+    lines += _forgotten(woken, tz)
+    lines.append(_means(at, limits))
+    lines.append("This note was written by the scheduler that runs you. Go on with your job.")
+    return " ".join(lines)
+
+
+def resume_note(at: Checkpoint, woken: Woken, limits: Limits, now: datetime) -> str:
+    """Return what a run is told that a person took up again after it had ended or was parked."""
+    lines = [f"A person resumed this run. It is {local(now, at.job.tz)}."]
+    if woken.text:
+        lines.append(f"They say: {woken.text}")
+    lines += _forgotten(woken, at.job.tz)
+    lines.append(_means(at, limits))
+    lines.append("This note was written by the scheduler that runs you. Go on with your job.")
+    return " ".join(lines)
+
+
+def order_note(at: Checkpoint) -> str:
+    """Return the owner's order once more: a summary of a summary must not be all that is left of it."""
+    return (
+        f"The beginning of this conversation is summed up by now. Your job, word for word:\n{at.job.prompt}"
+    )
+
+
+CONTINUE_NOTE = "Your last message was cut off at the token limit. Go on from where it ends."
+
+
+def _forgotten(woken: Woken, tz: str) -> list[str]:
+    """Say that a part of the past is missing: the agent would do it once more."""
+    if woken.restored_from is None:
+        return []
+    return [
+        f"The scheduler was restored from a backup of {local(woken.restored_from, tz)}. "
+        "What was done after that, by you too, is not in this conversation: look before you repeat anything."
+    ]
+
+
+def _means(at: Checkpoint, limits: Limits) -> str:
+    run_left = max(0, limits.run_microusd - at.run.cost_microusd)
+    day_left = max(0, limits.day_microusd - at.spent_day_microusd)
+    of_run, of_day = usd(min(run_left, day_left)), usd(day_left)
+    tokens_left = []
+    if limits.day_tokens is not None:
+        tokens_left.append(max(0, limits.day_tokens - at.spent_day_tokens))
+        of_day += f" and {tokens_left[0]:,} tokens"
+    if limits.run_tokens is not None:
+        tokens_left.append(max(0, limits.run_tokens - at.run.tokens))
+    if tokens_left:
+        of_run += f" and {min(tokens_left):,} tokens"
+    return (
+        f"Budget left: {of_run} for this run, {of_day} for this job today. "
+        "No user is present: nobody reads your questions."
+    )

@@ -1,0 +1,1 @@
+"""Time: instants, zones, cron expressions, triggers, and what "sleep until" means."""

@@ -1,0 +1,1 @@
+"""Text on a terminal: lines that fit, tables, a run as a chat, logs."""

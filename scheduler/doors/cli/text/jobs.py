@@ -1,0 +1,54 @@
+"""Finding a job by its name in the crontab, or saying why there is none."""
+
+from __future__ import annotations
+
+from scheduler.config import Config
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import StandingOrders
+from scheduler.core.run.follow_up import is_follow_up, root_of
+from scheduler.core.text.suggest import did_you_mean
+from scheduler.errors import NotFoundError, RefusedError
+
+PATIENCE_SECONDS = 3.0
+"""How long a verb that is no daemon waits for a locked database: somebody sits at the terminal."""
+
+
+def read_orders(config: Config) -> StandingOrders:
+    """Read the crontab.  Raises as ``CrontabFile.read`` does."""
+    from scheduler.adapters.crontab_file import CrontabFile
+    from scheduler.adapters.system import now
+
+    return CrontabFile(config).read(now())
+
+
+def find_job(orders: StandingOrders, name: str) -> Job:
+    """Return the job called ``name``.
+
+    Raises:
+        RefusedError: it is there, and broken.
+        NotFoundError: it is not there.
+    """
+    for job in orders.jobs:
+        if job.name == name:
+            return job
+    for broken in orders.broken:
+        if broken.name == name:
+            raise RefusedError(
+                f"job {name} cannot run: {broken.problem}", help="mend it with: agentcron edit"
+            )
+    if is_follow_up(name):
+        raise NotFoundError(
+            f'the crontab has no job "{name}"; an agent made it, if it is there at all',
+            help=f"see `agentcron list`; it may do no more than {root_of(name)}",
+        )
+    if not orders.jobs and not orders.broken:
+        raise NotFoundError(
+            f'no job named "{name}": the crontab is empty', help="write one with: agentcron edit"
+        )
+    names = [job.name for job in orders.jobs] + [bad.name for bad in orders.broken]
+    near = did_you_mean(name, names)
+    count = f"all {len(names)}" if len(names) > 1 else "what there is"
+    raise NotFoundError(
+        f'no job named "{name}"',
+        help=" ".join(part for part in (near, f"`agentcron list` shows {count}") if part),
+    )

@@ -1,0 +1,1 @@
+"""Keeping: backups, restores, pruning, the database, and help."""

@@ -1,0 +1,77 @@
+"""The verb ``db``: where the database is, which schema it has, and bringing it up to date."""
+
+from __future__ import annotations
+
+import click
+
+from scheduler.config import Config
+from scheduler.doors.cli.text import out
+from scheduler.errors import NotFoundError
+from scheduler.views.database import database_status
+
+
+@click.group("db", short_help="Look after the database.")
+def db_command() -> None:
+    """Look after the database.
+
+    Example:  agentcron db status
+    """
+
+
+@db_command.command("path", short_help="Print where it is.")
+@click.pass_obj
+def path_command(config: Config) -> None:
+    """Print the path of the database, whether it is there or not.
+
+    Example:  sqlite3 "$(agentcron db path)" ".backup copy.db"
+    """
+    out.say(str(config.database))
+
+
+@db_command.command("status", short_help="Say which schema it has.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def status_command(config: Config, as_json: bool) -> int:
+    """Say which schema the database has; exit 1 when it is not this version's.
+
+    Example:  agentcron db status --json
+    """
+    from scheduler.adapters.sql.errors import THROUGH_0002
+
+    found = database_status(config)
+    if as_json:
+        out.print_json(found)
+    else:
+        out.say(f"database  {found['path']}")
+        out.say(
+            f"schema    {found['revision'] or 'none'} ({found['state']}; this version has {found['head']})"
+        )
+        if found["size_bytes"] is not None:
+            out.say(f"size      {found['size_bytes']:,} bytes")
+        if found["state"] == "older":
+            out.say("upgrade it: agentcron db upgrade")
+        if found["state"] == "abandoned":
+            out.say("it is from before the first release, and this version cannot upgrade it:")
+            out.say(THROUGH_0002)
+        if found["state"] == "newer":
+            out.say("it needs a newer agentcron")
+        if found["state"] == "missing":
+            out.say("start it with: agentcron up")
+    return 0 if found["state"] == "current" else 1
+
+
+@db_command.command("upgrade", short_help="Bring it to this version's schema.")
+@click.pass_obj
+def upgrade_command(config: Config) -> None:
+    """Bring the database to the schema of this version, in one transaction.
+
+    A daemon does this at its start too.
+
+    Example:  agentcron db upgrade
+    """
+    if not config.database.exists():
+        raise NotFoundError(f"there is no database at {config.database}", help="start it with: agentcron up")
+    from scheduler.adapters.sql.migrate import upgrade
+
+    changed = upgrade(config.database)
+    out.say("the database was upgraded" if changed else "the database is up to date")

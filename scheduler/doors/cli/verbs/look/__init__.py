@@ -1,0 +1,1 @@
+"""Looking: what runs, what ran, why, what it cost, and what is wrong."""

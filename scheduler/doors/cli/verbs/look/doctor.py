@@ -1,0 +1,46 @@
+"""The verb ``doctor``: everything that can be checked offline, problems first, each with a way to mend it."""
+
+from __future__ import annotations
+
+import click
+
+from scheduler.config import Config
+from scheduler.doors.cli.text import out
+from scheduler.doors.cli.text.wrap import fold
+from scheduler.views.clock import wall
+
+_MOST_LINES = 40
+_ORDER = ("problem", "warning", "note", "ok")
+_MARKS = {"problem": "PROBLEM", "warning": "warning", "note": "note", "ok": "ok"}
+
+
+@click.command("doctor", short_help="Check everything that can be checked.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--deep", is_flag=True, help="Read every row of the database, too: slow when it is large.")
+@click.pass_obj
+def doctor_command(config: Config, as_json: bool, deep: bool) -> int:
+    """Check everything that can be checked without the network.
+
+    The machine, the home, the database, the daemon, the work, the crontab.  Problems come first, each with
+    what to do; with one the exit status is 1.
+
+    Example:  agentcron doctor
+    """
+    from scheduler.views.doctor.checkup import all_findings
+
+    findings = sorted(all_findings(config, wall(), deep=deep), key=lambda found: _ORDER.index(found.level))
+    problems = sum(found.level == "problem" for found in findings)
+    if as_json:
+        out.print_json({"ok": not problems, "problems": problems, "checks": [f.as_json() for f in findings]})
+        return 1 if problems else 0
+    lines = []
+    for found in findings:
+        lines += fold(f"{found.name}: {found.text}", first=f"{_MARKS[found.level]:9}", indent=" " * 9)
+        if found.fix:
+            lines += fold(f"fix: {found.fix}", first=" " * 9, indent=" " * 14)
+    if len(lines) > _MOST_LINES - 1:
+        more = len(lines) - (_MOST_LINES - 2)
+        lines = [*lines[: _MOST_LINES - 2], f"{more} more lines: agentcron doctor --json"]
+    lines.append(f"{problems} problem{'' if problems == 1 else 's'}" if problems else "no problems")
+    click.echo("\n".join(lines))
+    return 1 if problems else 0

@@ -1,0 +1,117 @@
+"""The verb ``explain``: what a schedule means, and when it fires next."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
+from scheduler.doors.cli.text import out
+from scheduler.doors.cli.text.wrap import fold
+from scheduler.views.clock import Wall, wall
+
+MOST_FIRES = 1000
+
+
+@click.command("explain", short_help="Say in words what a schedule means.")
+@click.argument("words", metavar="EXPR", nargs=-1, required=True)
+@click.option("--tz", metavar="ZONE", help="The zone of the schedule [this machine's].")
+@click.option("--after", metavar="TIME", help="Show fires after this [now].")
+@click.option("-n", "count", metavar="N", type=click.IntRange(0, MOST_FIRES), default=5, help="How many [5].")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def explain_command(
+    words: tuple[str, ...], tz: str | None, after: str | None, count: int, as_json: bool
+) -> None:
+    """Say in words what a schedule means, and when it fires next.
+
+    Quote it, so that the shell leaves the stars alone.
+
+    Example:  agentcron explain "30 2 * * SUN" --tz Europe/Berlin
+    """
+    from scheduler.core.crontab.load import dst_notes, explain
+
+    expression = " ".join(words)
+    clock = wall(tz)
+    start = clock.read_after(after) if after is not None else clock.now
+    trigger = read_trigger(expression, clock.name)
+    meaning = explain(trigger, tz=clock.name)
+    fires = upcoming(trigger, start, count)
+    notes = [*_remarks(trigger), *dst_notes(trigger, start, tz=clock.name)]
+    if as_json:
+        out.print_json(
+            {
+                "expression": expression,
+                "zone": clock.name,
+                "meaning": meaning,
+                "next": [out.iso(fire) for fire in fires],
+                "notes": notes,
+            }
+        )
+        return
+    for line in fold(f"{expression}: {meaning}", indent="  "):
+        out.say(line)
+    _say_fires(fires, trigger, clock, count)
+    for note in notes:
+        for line in fold(f"note: {note}", indent="      "):
+            out.say(line)
+
+
+def read_trigger(text: str, tz: str) -> Trigger:
+    """Return the trigger that the schedule of a crontab line is.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    word, _, argument = text.strip().partition(" ")
+    match word.lower():
+        case "@every":
+            return Every(argument.strip())
+        case "@at":
+            return At.parse(argument.strip(), tz)
+        case "@reboot":
+            return Reboot()
+        case "@manual":
+            return Manual()
+        case _:
+            return CronTrigger(text, tz)
+
+
+def upcoming(trigger: Trigger, after: datetime, count: int) -> list[datetime]:
+    """Return the next fires of a trigger, at most ``count``."""
+    fires: list[datetime] = []
+    while len(fires) < count:
+        fire = trigger.next_after(fires[-1] if fires else after)
+        if fire is None:
+            break
+        fires.append(fire)
+    return fires
+
+
+def _remarks(trigger: Trigger) -> list[str]:
+    remarks = []
+    if isinstance(trigger, CronTrigger):
+        reading = trigger.cron.reading
+        remarks = [note.message for note in reading.notes]
+        if reading.day_restricted and reading.weekday_restricted:
+            remarks.append("both day fields are restricted, so either matches; fields=and wants both")
+        elements = trigger.expr.lower().replace(",", " ").split()
+        if any(element.startswith("h") for element in elements):
+            remarks.append("H hangs on the job's name: in the crontab each job gets its own time")
+    if isinstance(trigger, Every):
+        remarks.append("the grid hangs on the job's name: in the crontab each job has its own offset")
+    return remarks
+
+
+def _say_fires(fires: list[datetime], trigger: Trigger, clock: Wall, count: int) -> None:
+    if isinstance(trigger, Reboot | Manual):
+        return
+    if not fires and count:
+        out.say("It fires no more after that time.")
+        return
+    seconds = any(fire.second for fire in fires)
+    for index, fire in enumerate(fires):
+        label = "next" if index == 0 else "then"
+        out.say(
+            f"  {label}  {clock(fire, seconds=seconds)} {fire.astimezone(clock.zone):%Z}  {clock.away(fire)}"
+        )

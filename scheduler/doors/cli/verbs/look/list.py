@@ -1,0 +1,327 @@
+"""The verb ``list``: who is running, what needs attention, the runs that are not over, the jobs."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import click
+
+from scheduler.config import Config
+from scheduler.core.job.restored import CODE
+from scheduler.core.job.standing import Standing
+from scheduler.core.run.run import Run, State
+from scheduler.doors.cli.text import out
+from scheduler.doors.cli.text.halted import halted_text
+from scheduler.doors.cli.text.wrap import WIDTH, cut, fold, pad
+from scheduler.views.clock import Wall, span, wall
+from scheduler.views.going_on import asks
+from scheduler.views.jobs import NOBODY, Facts, gather, open_glance
+
+_MOST_ATTENTION = 20
+_MOST_OVER = 50
+_NAME_WIDTH = 19
+_LAST_WIDTH = 13
+_LEFT_WIDTH = WIDTH - len("  Mon 23 Nov 09:00  in 13d 13h  ") - _LAST_WIDTH - 2
+_WORDS = {State.SUCCEEDED.value: "done"}
+
+
+@click.command("list", short_help="Show jobs, and the runs that are not over.")
+@click.option("--all", "every", is_flag=True, help=f"Also the newest {_MOST_OVER} runs that are over.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def list_command(config: Config, every: bool, as_json: bool) -> None:
+    """Show jobs, and the runs that are not over.
+
+    What needs a person stands at the top.  Times are those of this machine.
+
+    Example:  agentcron list --json
+    """
+    with _no_collecting():
+        clock = wall()
+        facts = gather(config, clock.now)
+        over = _over(config) if every else []
+        text = _json_text(facts, over) if as_json else "\n".join(text_lines(facts, clock, over))
+    click.echo(text)
+    for hint in facts.hints:
+        out.hint(hint)
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Let no garbage be looked for: with ten thousand jobs that would be a third of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _over(config: Config) -> list[Run]:
+    glance = open_glance(config)
+    if glance is None:
+        return []
+    with glance:
+        return [run for run in glance.runs(limit=_MOST_OVER) if run.is_final]
+
+
+# -- JSON -----------------------------------------------------------------------------------------
+def _json_text(facts: Facts, over: Sequence[Run]) -> str:
+    """One job a line: the indenting encoder takes half a second for ten thousand of them."""
+    jobs = ",\n    ".join(json.dumps(_job_json(facts, standing)) for standing in facts.standings)
+    runs = ",\n    ".join(json.dumps(_run_json(facts, run)) for run in (*facts.runs, *over))
+    daemon = facts.daemon
+    up = (
+        None
+        if daemon is None
+        else {"pid": daemon.pid, "host": daemon.host, "since": out.iso(daemon.started_at)}
+    )
+    return (
+        "{"
+        + f'\n  "daemon": {json.dumps(up)},\n  "source": {json.dumps(_source(facts))},'
+        + f'\n  "halted": {json.dumps(_halt_json(facts))},'
+        + f'\n  "jobs": [{_block(jobs)}],\n  "runs": [{_block(runs)}]\n'
+        + "}"
+    )
+
+
+def _source(facts: Facts) -> str:
+    return "crontab" if facts.orders is not None else "database"
+
+
+def _halt_json(facts: Facts) -> dict[str, Any] | None:
+    if facts.halt is None:
+        return None
+    return {"reason": facts.halt.reason, "since": out.iso(facts.halt.since)}
+
+
+def _block(lines: str) -> str:
+    return f"\n    {lines}\n  " if lines else ""
+
+
+def _job_json(facts: Facts, standing: Standing) -> dict[str, Any]:
+    end = facts.ends.get(standing.name)
+    values: dict[str, Any] = {
+        "name": standing.name,
+        "schedule": standing.schedule,
+        "zone": standing.zone,
+        "state": standing.state,
+        "next_fire": _iso(standing.next_fire),
+        "last_run": end and {"id": end.id, "state": end.state, "ended_at": _iso(end.ended_at)},
+        "overdue": facts.is_overdue(standing),
+        "failures": standing.failures,
+    }
+    made = next((each for each in facts.made if each.name == standing.name), None)
+    if made is not None:
+        values["made_by"] = made.run_id
+        values["pending"] = made.state == "pending"
+        values["expires_at"] = out.iso(made.expires_at)
+        values["fires_left"] = made.fires_left
+    if standing.problem:
+        values["problem"] = standing.problem
+    if standing.paused_reason:
+        values["paused_reason"] = standing.paused_reason
+    return values
+
+
+def _iso(instant: datetime | None) -> str | None:
+    """Return what ``out.iso`` does, quickly where the instant is a whole second in UTC, as slots are."""
+    if instant is None or instant.microsecond:
+        return out.iso(instant)
+    return instant.isoformat().replace("+00:00", "Z")
+
+
+def _run_json(facts: Facts, run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "job": run.job,
+        "state": run.state.value,
+        "fire_time": out.iso(run.fire_time),
+        "wake_at": out.iso(run.wake_at),
+        "waiting_for": run.waiting_for,
+        "reason": run.reason,
+        "reason_code": run.reason_code,
+        "orphan": run.id in facts.orphans,
+        "unknown_calls": [call.name for call in facts.unknown if call.run_id == run.id],
+        "cost_usd": run.cost_microusd / 1_000_000,
+        "tokens": run.tokens,
+    }
+
+
+# -- text -----------------------------------------------------------------------------------------
+def text_lines(facts: Facts, clock: Wall, over: Sequence[Run] = ()) -> list[str]:
+    """Return the list as lines of at most 80 cells."""
+    lines = [daemon_line(facts, clock)]
+    if facts.halt is not None:
+        lines += fold(halted_text(facts.halt), indent="  ")
+    attention = _attention(facts, clock)
+    if attention:
+        title = "needs attention"
+        lines += ["", click.style(title, fg="red", bold=True) if out.has_colour() else title]
+        lines += attention[:_MOST_ATTENTION]
+        if len(attention) > _MOST_ATTENTION:
+            lines.append(f"  and {len(attention) - _MOST_ATTENTION} more: agentcron list --json")
+    if facts.runs:
+        lines += ["", *_runs(facts.runs, facts, clock)]
+    if over:
+        lines += ["", "over", *_runs(over, facts, clock)]
+    if facts.standings:
+        lines += ["", *_jobs(facts, clock)]
+        if facts.made:
+            lines += ["", *_made(facts, clock)]
+    else:
+        lines += ["", "no jobs yet. Write some: agentcron edit"]
+    return lines
+
+
+def daemon_line(facts: Facts, clock: Wall) -> str:
+    """Return the one line that says whether anybody runs."""
+    daemon = facts.daemon
+    if daemon is None:
+        return NOBODY
+    return f"daemon up since {clock.short(daemon.started_at)} (pid {daemon.pid})"
+
+
+def _attention(facts: Facts, clock: Wall) -> list[str]:
+    """What waits for a person, the worst first."""
+    lines = [
+        _point(facts, call.run_id, f"outcome of {call.name} is unknown ({call.effect}); it was not repeated")
+        for call in facts.unknown
+    ]
+    lines += [
+        _point(facts, run_id, f"its report was not sent: {facts.unsent[run_id]}")
+        for run_id in facts.unsent.keys() & {run.id for run in facts.runs}
+    ]
+    for run in facts.runs:
+        if run.state is State.PARKED:
+            lines.append(_point(facts, run.id, f"parked: {run.reason}"))
+        elif run.id in facts.orphans:
+            lines.append(_point(facts, run.id, "its runner is dead; a daemon takes it up: agentcron up"))
+        elif (
+            run.state is State.SLEEPING and facts.daemon is None and run.wake_at and run.wake_at <= facts.now
+        ):
+            late = span((facts.now - run.wake_at).total_seconds())
+            lines.append(_point(facts, run.id, f"wakes late, by {late} already; nobody is running"))
+    for made in facts.made:
+        if made.state == "pending":
+            text = f"{made.name}: made by run {made.run_id}, waits: agentcron confirm {made.name}"
+            lines.append(f"  {cut(text, WIDTH - 2)}")
+    for standing in facts.standings:
+        name = standing.name
+        if standing.state == "invalid":
+            lines.append(f"  {cut(f'{name}: invalid: {standing.problem}', WIDTH - 2)}")
+        elif standing.state == "paused" and standing.failures:
+            lines.append(f"  {cut(f'{name}: paused: {standing.paused_reason}', WIDTH - 2)}")
+        elif facts.is_overdue(standing) and standing.next_fire is not None:
+            late = span((facts.now - standing.next_fire).total_seconds())
+            lines.append(f"  {cut(f'{name}: overdue for {late}; nobody is running', WIDTH - 2)}")
+        end = facts.ends.get(name)
+        if end is not None and end.failed:
+            text = f"{name}: run {end.id} failed {clock.away(end.ended_at)}: {end.reason}"
+            lines.append(f"  {cut(text, WIDTH - 2)}")
+        if end is not None and end.reason_code == CODE and standing.schedule.startswith("@at"):
+            text = f"{name}: skipped after a restore, and fires no more: agentcron why {name}"
+            lines.append(f"  {cut(text, WIDTH - 2)}")
+        if end is not None and end.id in facts.unsent:
+            lines.append(_point(facts, end.id, f"its report was not sent: {facts.unsent[end.id]}"))
+    return lines
+
+
+def _point(facts: Facts, run_id: str, text: str) -> str:
+    job = next((run.job for run in facts.runs if run.id == run_id), "")
+    if not job:
+        job = next((name for name, end in facts.ends.items() if end.id == run_id), "")
+    return f"  {cut(f'{job}: run {run_id}: {text}', WIDTH - 2)}"
+
+
+def _runs(runs: Sequence[Run], facts: Facts, clock: Wall) -> list[str]:
+    lines = [f"{'RUN':8}  {'JOB':16}  {'STATE':9}  WHAT"]
+    for run in runs:
+        job = pad(cut(run.job, 16), 16)
+        lines.append(
+            f"{cut(run.id, 8):8}  {job}  {_state(run):9}  {cut(_what(run, facts, clock), 41)}".rstrip()
+        )
+    return lines
+
+
+def _state(run: Run) -> str:
+    return _WORDS.get(run.state.value, run.state.value)
+
+
+def _what(run: Run, facts: Facts, clock: Wall) -> str:
+    because = run.waiting_for or run.reason
+    resting = run.state in (State.SLEEPING, State.RETRYING)
+    if resting and run.wake_at is not None and run.wake_at <= facts.now:
+        return f"overdue since {clock.short(run.wake_at)}" + (f": {because}" if because else "")
+    if run.state is State.SLEEPING and run.wake_at is not None:
+        return f"{clock.away(run.wake_at)}, {clock.short(run.wake_at)}" + (f": {because}" if because else "")
+    if asks(run):
+        return because
+    if run.state in (State.RETRYING, State.PARKED) and run.wake_at is not None:
+        return f"until {clock.short(run.wake_at)}: {because}"
+    if run.state is State.RUNNING:
+        since = (
+            f"step {run.steps + 1}, {clock.away(run.started_at)}"
+            if run.started_at
+            else f"step {run.steps + 1}"
+        )
+        return "its runner is dead" if run.id in facts.orphans else since
+    if run.state is State.QUEUED:
+        later = run.not_before is not None and run.not_before > facts.now
+        return (
+            f"starts {clock.away(run.not_before)}"
+            if later and run.not_before
+            else f"fired {clock.away(run.fire_time)}"
+        )
+    ended = clock.away(run.ended_at) if run.ended_at else ""
+    return ": ".join(part for part in (ended, run.reason or run.summary) if part)
+
+
+def _jobs(facts: Facts, clock: Wall) -> list[str]:
+    standings = facts.standings
+    name_width = min(max(3, *(len(standing.name) for standing in standings)), _NAME_WIDTH)
+    schedule_width = min(
+        max(8, *(len(standing.schedule) for standing in standings)), _LEFT_WIDTH - name_width
+    )
+    lines = [f"{'JOB':{name_width}}  {'SCHEDULE':{schedule_width}}  {f'NEXT ({clock.name})':28.28}  LAST RUN"]
+    seen: dict[datetime, str] = {}
+    now_us = round(facts.now.timestamp() * 1e6)
+    for standing in standings:
+        due = standing.next_fire
+        if standing.state == "active" and due is not None:
+            if due not in seen:
+                seen[due] = f"{clock(due):16}  {clock.away(due):10}" if due > facts.now else f"{'overdue':28}"
+            following = seen[due]
+        else:
+            following = f"{_standing_word(standing):28}"
+        end = facts.ends.get(standing.name)
+        last = "-" if end is None else _last(end.state, (now_us - end.ended_us) / 1e6)
+        name = pad(cut(standing.name, name_width), name_width)
+        schedule = pad(cut(standing.schedule or "-", schedule_width), schedule_width)
+        lines.append(f"{name}  {schedule}  {following}  {last}")
+    return lines
+
+
+def _made(facts: Facts, clock: Wall) -> list[str]:
+    width = min(max(9, *(len(made.name) for made in facts.made)), 32)
+    lines = [f"{'FOLLOW-UP':{width}}  MADE BY"]
+    for made in facts.made:
+        text = f"run {made.run_id}, until {clock.short(made.expires_at)}, {made.fires_left} more at most"
+        lines.append(f"{pad(cut(made.name, width), width)}  {cut(text, WIDTH - width - 2)}")
+    return lines
+
+
+def _standing_word(standing: Standing) -> str:
+    if standing.state == "active":
+        return "-" if standing.schedule in ("@manual", "@reboot") else "never again"
+    return standing.state
+
+
+def _last(state: str, seconds: float) -> str:
+    return cut(f"{_WORDS.get(state, state)} {span(seconds).partition(' ')[0]}", _LAST_WIDTH)

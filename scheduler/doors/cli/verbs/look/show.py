@@ -1,0 +1,249 @@
+"""The verb ``show``: one run, what was said, done and spent."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+import click
+
+from scheduler.config import Config
+from scheduler.core.run.budget import ASSUMED_USD_PER_MILLION_TOKENS
+from scheduler.core.run.conversation import Attempt, Call, CallState, Request, Usage
+from scheduler.core.run.run import Run, State
+from scheduler.core.run.turn import usd
+from scheduler.core.run.wakeup import WakeUp
+from scheduler.doors.cli.text import out
+from scheduler.doors.cli.text.chat import DOUBT, Story, chat_lines, doubtful
+from scheduler.doors.cli.text.params import RUN
+from scheduler.doors.cli.text.wrap import fold
+from scheduler.errors import NotFoundError
+from scheduler.views.clock import Wall, span, wall
+from scheduler.views.going_on import asks, go_on, more
+from scheduler.views.jobs import NOBODY, dead_runners, live_daemon, open_glance
+
+
+@click.command("show", short_help="Show a run: what was said, done and spent.")
+@click.argument("run", type=RUN)
+@click.option("--full", is_flag=True, help="Cut nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def show_command(config: Config, run: str, full: bool, as_json: bool) -> None:
+    """Show a run: what was said, done and spent.
+
+    RUN is its id or a unique beginning of it.
+
+    Example:  agentcron show k7q2
+    """
+    glance = open_glance(config)
+    if glance is None:
+        raise NotFoundError(f'no run "{run}": nothing has run yet', help="fire a job with: agentcron run JOB")
+    clock = wall()
+    with glance, glance.steady():
+        found = glance.run(run)
+        runners = glance.runners()
+        dead = dead_runners(config, runners)
+        daemon = live_daemon(runners, dead, clock.now)
+        owner = glance.runners_of().get(found.id)
+        alive = {info.id for info in runners} - set(dead)
+        story = Story(
+            run=found,
+            messages=glance.messages(found.id),
+            calls=glance.calls(found.id),
+            attempts=glance.attempts(found.id),
+            requests=glance.requests(found.id),
+            orphan=found.state is State.RUNNING and owner not in alive,
+        )
+        wakeups = glance.wakeups(found.id)
+    if as_json:
+        out.print_json(story_json(story, wakeups))
+        return
+    lines = [
+        *_head(story, clock),
+        *chat_lines(story, clock, full=full),
+        *_foot(story, clock, nobody=daemon is None),
+    ]
+    click.echo("\n".join(lines))
+
+
+# -- JSON -----------------------------------------------------------------------------------------
+def story_json(story: Story, wakeups: list[WakeUp]) -> dict[str, Any]:
+    """Return the run as ``--json`` prints it."""
+    return {
+        "run": _plain(story.run) | {"orphan": story.orphan},
+        "messages": [_plain(message) | {"content": list(message.content)} for message in story.messages],
+        "calls": [_call_json(call) for call in story.calls],
+        "attempts": [_attempt_json(attempt, story.requests) for attempt in story.attempts],
+        "wakeups": [_plain(wakeup) for wakeup in wakeups],
+        "usage": _usage_json(_sum(story.requests)),
+        "cost_usd": _usd_json(story.run.cost_microusd),
+        "tokens": story.run.tokens,
+        "unknown_cost_requests": story.run.unknown_cost_requests,
+    }
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """Return the fields of a core value, instants as UTC with Z, money in dollars."""
+    found: dict[str, Any] = {}
+    for field in fields(value):
+        given = getattr(value, field.name)
+        if field.name == "cost_microusd":
+            found["cost_usd"] = _usd_json(given)
+        elif isinstance(given, datetime):
+            found[field.name] = out.iso(given)
+        else:
+            found[field.name] = given
+    return found
+
+
+def _call_json(call: Call) -> dict[str, Any]:
+    result = call.result if call.result is None or isinstance(call.result, str) else list(call.result)
+    return _plain(call) | {"args": dict(call.args), "result": result}
+
+
+def _attempt_json(attempt: Attempt, requests: Any) -> dict[str, Any]:
+    mine = [request for request in requests if request.attempt == attempt.number]
+    return _plain(attempt) | {
+        "requests": [_request_json(request) for request in mine],
+        "request_id": mine[-1].request_id if mine else None,
+        "usage": _usage_json(_sum(mine)),
+    }
+
+
+def _request_json(request: Request) -> dict[str, Any]:
+    return _plain(request) | {"usage": _usage_json(request.usage)}
+
+
+def _usage_json(usage: Usage) -> dict[str, int]:
+    return {field.name: getattr(usage, field.name) for field in fields(usage)}
+
+
+def _usd_json(microusd: int | None) -> float | None:
+    return None if microusd is None else microusd / 1_000_000
+
+
+def _sum(requests: Any) -> Usage:
+    return sum((request.usage for request in requests), Usage())
+
+
+# -- text -----------------------------------------------------------------------------------------
+def _head(story: Story, clock: Wall) -> list[str]:
+    run = story.run
+    state = "running, but its runner is dead" if story.orphan else run.state.value
+    lines = fold(
+        f"run {run.id} of {run.job}: {state}" + (f", {run.reason}" if run.reason else ""), indent="  "
+    )
+    how = {"person": "by hand", "reboot": "after a boot"}.get(run.origin, "by schedule")
+    lines.append(f"  fired {how} for {clock(run.fire_time)} ({clock.name})")
+    if run.missed:
+        last = f", the last one {clock(run.last_missed)}" if run.last_missed else ""
+        lines.append(f"  stands for {run.missed} missed fires too{last}")
+    if run.started_at is not None:
+        ended = f", ended {clock(run.ended_at)}" if run.ended_at and run.is_final else ""
+        lines.append(f"  began {clock(run.started_at)}{ended}; {_attempts(story)}")
+    elif run.not_before is not None and not run.is_final:
+        lines.append(f"  starts {clock.both(run.not_before)}")
+    return lines
+
+
+def _attempts(story: Story) -> str:
+    sleeps = sum(attempt.ended_as == "suspend" for attempt in story.attempts)
+    worked = sum(
+        (attempt.released_at - attempt.claimed_at).total_seconds()
+        for attempt in story.attempts
+        if attempt.released_at is not None
+    )
+    parts = [f"worked {span(worked)}", _counted(story.run.steps, "step")]
+    if sleeps:
+        parts.append(_counted(sleeps, "sleep"))
+    if story.run.attempts > 1:
+        parts.append(_counted(story.run.attempts, "attempt"))
+    return ", ".join(parts)
+
+
+def _foot(story: Story, clock: Wall, *, nobody: bool) -> list[str]:
+    run, lines = story.run, [""]
+    if run.summary:
+        lines += fold(f"{'failed' if run.outcome == 'failed' else 'summary'}: {run.summary}", indent="  ")
+    for call in doubtful(story):
+        if call.state is CallState.UNKNOWN:
+            text = f"unknown: whether {call.name} ({call.effect}) happened; it was not repeated"
+        else:
+            text = f"open call: {call.name} ({call.effect}); {DOUBT[call.effect]}"
+        lines += fold(text, indent="  ")
+    if run.marks:
+        lines += fold(_seen(run.marks), indent="  ")
+    lines += fold(_spent(story), indent="  ")
+    for line in _next(run, story, clock, nobody=nobody):
+        lines += fold(line, indent="  ")
+    return lines
+
+
+def _seen(marks: str) -> str:
+    """Return what counts for the rule of two: what was read of strangers, of the owner, and done outside."""
+    by_kind: dict[str, list[str]] = {}
+    for mark in marks.split("+"):
+        kind, _, source = mark.partition(":")
+        by_kind.setdefault(kind, []).append(source)
+    words = {"untrusted": "untrusted input", "private": "private data", "external": "effects outside"}
+    parts = [f"{words.get(kind, kind)} ({', '.join(sources)})" for kind, sources in by_kind.items()]
+    return f"has met {'; '.join(parts)}"
+
+
+def _spent(story: Story) -> str:
+    run, usage = story.run, _sum(story.requests)
+    tokens_in = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
+    text = f"spent {usd(run.cost_microusd)}: {_counted(len(story.requests), 'request')}"
+    text += f", {tokens_in:,} tokens in"
+    if usage.cache_read_tokens:
+        text += f" ({usage.cache_read_tokens:,} from the cache)"
+    text += f", {usage.output_tokens:,} out"
+    if lost := sum(request.tokens for request in story.requests if request.state == "lost"):
+        text += f", and at most {lost:,} of lost requests"
+    if assumed := sorted({request.model for request in story.requests if request.cost_assumed}):
+        text += (
+            f"; the price of {' and '.join(assumed)} is not known, "
+            f"${ASSUMED_USD_PER_MILLION_TOKENS} per million tokens is assumed"
+        )
+    if run.unknown_cost_requests:
+        text += f"; {_counted(run.unknown_cost_requests, 'request')} of unknown cost"
+    return text
+
+
+def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
+    """Return what comes by itself, then what to type."""
+    resume = f"agentcron resume {run.id}"
+    wakes = clock.both(run.wake_at) if run.wake_at else "when somebody resumes it"
+    waits = [NOBODY] if nobody else []
+    match run.state:
+        case State.SLEEPING | State.RETRYING:
+            verb = "wakes" if run.state is State.SLEEPING else "tries again"
+            return [f"{verb} {wakes}", *waits, f"sooner: {resume}"]
+        case State.PARKED if run.reason_code == "context":
+            return [f"it cannot go on; start afresh: agentcron run {run.job}"]
+        case State.PARKED if asks(run):
+            return [f"see what it asks, and answer: {go_on(run)}"]
+        case State.PARKED:
+            if run.reason_code in ("budget", "budget-day", "effects-day"):
+                resume += f" --budget {more(run)}"
+            return [*([f"by itself: {wakes}"] if run.wake_at else []), f"go on: {resume}"]
+        case State.QUEUED:
+            return waits or ["it is taken up next", f"cancel: agentcron cancel {run.id}"]
+        case State.RUNNING if story.orphan:
+            return [
+                f"{'a' if nobody else 'the'} daemon takes it up where it was"
+                + (": agentcron up" if nobody else "")
+            ]
+        case State.RUNNING:
+            return [f"cancel: agentcron cancel {run.id}"]
+        case State.FAILED | State.CANCELLED:
+            return [f"go on from the last step: {resume}"]
+        case State.SKIPPED:
+            return [f"why: agentcron why {run.job}"]
+        case _:
+            return [f"fire it again: agentcron run {run.job}"]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

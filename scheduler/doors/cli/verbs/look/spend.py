@@ -1,0 +1,160 @@
+"""The verb ``spend``: what the models have cost, by job, day or model, as bars that a terminal can show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scheduler.config import Config
+from scheduler.core.run.turn import usd
+from scheduler.doors.cli.text import out
+from scheduler.doors.cli.text.wrap import WIDTH, cut, pad
+from scheduler.errors import AgentcronError, UsageError
+from scheduler.views.clock import Wall, wall
+
+if TYPE_CHECKING:
+    from scheduler.adapters.sql.history.glance import Spending
+
+_MOST_BAR = 30
+_MOST_NAME = 24
+_COLUMNS = len("  $12345.67  12345 requests    123k tok  ")
+
+
+@dataclass(slots=True)
+class Sum:
+    """What was spent under one name."""
+
+    name: str
+    requests: int = 0
+    microusd: int = 0
+    assumed: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens: int = 0
+
+    def add(self, part: Spending) -> None:
+        """Count one part more."""
+        self.requests += part.requests
+        self.microusd += part.microusd
+        self.assumed += part.assumed
+        self.tokens_in += part.tokens_in
+        self.tokens_out += part.tokens_out
+        self.tokens += part.tokens
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as ``--json`` prints it."""
+        return {
+            "name": self.name,
+            "cost_usd": self.microusd / 1_000_000,
+            "requests": self.requests,
+            "assumed_requests": self.assumed,
+            "tokens_in": self.tokens_in,
+            "tokens_out": self.tokens_out,
+            "tokens": self.tokens,
+        }
+
+
+@click.command("spend", short_help="Show what was spent, by job, day or model.")
+@click.option(
+    "--by", type=click.Choice(["job", "day", "model"]), default="job", help="What to sum up by [job]."
+)
+@click.option("--since", default="30d", metavar="AGE", help="How far to look back: 7d, 12h [30d].")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def spend_command(config: Config, by: str, since: str, as_json: bool) -> None:
+    """Show what was spent, by job, day or model.
+
+    A request whose answer was lost, or whose model has no known price, counts at the most it can have cost.
+
+    Example:  agentcron spend --by day --since 7d
+    """
+    clock = wall()
+    start = _start(clock, since)
+    from scheduler.views.jobs import open_glance
+
+    glance = open_glance(config)
+    parts: Sequence[Spending] = ()
+    if glance is not None:
+        with glance:
+            parts = glance.spending(start)
+    sums = summed(parts, by, clock)
+    total = Sum("total")
+    for part in parts:
+        total.add(part)
+    if as_json:
+        out.print_json(
+            {"since": out.iso(start), "by": by, "rows": [s.as_json() for s in sums], "total": total.as_json()}
+        )
+    else:
+        for line in chart(sums, total):
+            out.say(line)
+
+
+def _start(clock: Wall, since: str) -> datetime:
+    from scheduler.core.time.durations import parse_duration
+
+    try:
+        return clock.now - timedelta(seconds=parse_duration(since))
+    except (AgentcronError, OverflowError) as error:
+        raise UsageError(f"--since: {error}", help="for example: --since 7d") from error
+
+
+def summed(parts: Sequence[Spending], by: str, clock: Wall) -> list[Sum]:
+    """Return the sums: days in their order, everything else the dearest first."""
+    names: dict[str, Callable[[Spending], str]] = {
+        "job": lambda part: part.job,
+        "model": lambda part: part.model,
+        "day": lambda part: _day(part.at_us, clock),
+    }
+    found: dict[str, Sum] = {}
+    for part in parts:
+        name = names[by](part)
+        found.setdefault(name, Sum(name)).add(part)
+    sums = list(found.values())
+    return sums if by == "day" else sorted(sums, key=lambda each: (-each.microusd, each.name))
+
+
+def _day(at_us: int, clock: Wall) -> str:
+    from scheduler.adapters.sql.rows.work import from_us
+
+    return from_us(at_us).astimezone(clock.zone).date().isoformat()
+
+
+def chart(sums: Sequence[Sum], total: Sum) -> list[str]:
+    """Return one line for each sum, with a bar as long as its share of the largest."""
+    if not sums:
+        return ["nothing was spent: no request was answered in that time"]
+    width = min(_MOST_NAME, max(len(each.name) for each in (*sums, total)))
+    most = max(each.microusd for each in sums)
+    room = min(_MOST_BAR, WIDTH - width - _COLUMNS)
+    lines = []
+    for each in sums:
+        share = each.microusd / most if most else 0
+        bar = "#" * max(round(share * room), 1 if each.microusd else 0)
+        lines.append(_line(each, width, bar))
+    lines.append(_line(total, width, ""))
+    if total.assumed:
+        lines.append(
+            f"of these requests, {total.assumed} counted at an assumed price: lost, or of no known one"
+        )
+    return lines
+
+
+def _line(each: Sum, width: int, bar: str) -> str:
+    name = pad(cut(each.name, width), width)
+    requests = f"{each.requests} request{'' if each.requests == 1 else 's'}"
+    return cut(
+        f"{name}  {usd(each.microusd):>9}  {requests:>14}  {_short(each.tokens):>11}  {bar}".rstrip(), WIDTH
+    )
+
+
+def _short(tokens: int) -> str:
+    """Return a number of tokens in the width of a column; ``--json`` has it to the last one."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if tokens >= 100 * size:
+            return f"{tokens // size:,}{letter} tok"
+    return f"{tokens:,} tok"

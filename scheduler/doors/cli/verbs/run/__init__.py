@@ -1,0 +1,1 @@
+"""Running: the daemon, one pass, one job."""

@@ -1,0 +1,79 @@
+"""``agentcron tick``: one pass, for those who keep their system's cron."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+import click
+
+from scheduler.config import Config
+from scheduler.core.text.english import counted
+from scheduler.doors.cli.text.follow import progress
+from scheduler.doors.cli.text.halted import hint_if_halted
+from scheduler.doors.cli.text.logs import start_logging
+from scheduler.doors.cli.text.out import hint, say
+from scheduler.views.clock import wall
+
+
+@click.command("tick", epilog="Example:  * * * * *  agentcron tick        (a line of the system's crontab)")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Log lines [text].")
+@click.pass_obj
+def tick_command(config: Config, log_format: str) -> int:
+    """Do one pass and exit: fire, wake, rescue, and run what is due until it is over or asleep.
+
+    Safe beside a daemon and beside itself: nothing runs twice.
+    """
+    start_logging(log_format)
+    return asyncio.run(_once(config))
+
+
+async def _once(config: Config) -> int:
+    from scheduler.adapters.crontab_file import CrontabFile
+    from scheduler.adapters.system import now
+    from scheduler.app.compose import open_app, require_key
+
+    orders = CrontabFile(config).read(now())
+    for problem in orders.problems:
+        hint(problem)
+    require_key(orders.jobs)
+    hint_if_halted(config)
+    signals: list[int] = []
+    async with open_app(config) as app:
+        runner = app.runner("tick")
+        loop = asyncio.get_running_loop()
+
+        def stop(number: int) -> None:
+            signals.append(number)
+            hint("stopping: running steps are finished or handed back (once more: stop at once)")
+            runner.hurry() if len(signals) > 1 else runner.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop, number)
+        waiting = asyncio.create_task(_show_progress(app, runner))
+        try:
+            done = await runner.once()
+        finally:
+            waiting.cancel()
+            app.presence.drop(runner.info.id)
+        due = await app.kit.store.next_due()
+    clock = wall()
+    say(
+        f"{len(done.fired)} fired, {len(done.skipped)} skipped, {len(done.woken)} woken, "
+        f"{len(done.rescued)} rescued; next due: {clock.both(due) if due else 'nothing'}"
+    )
+    return 130 if signal.SIGINT in signals else 0
+
+
+async def _show_progress(app: Any, runner: Any) -> None:
+    """Keep one live line on a terminal while agents work."""
+    began = app.kit.clock.monotonic()
+    try:
+        while True:
+            await app.kit.clock.sleep(0.5)
+            if runner.executors:
+                waited = app.kit.clock.monotonic() - began
+                progress(f"{counted(len(runner.executors), 'run')} at work, {waited:.0f} s ...")
+    finally:
+        progress("")

@@ -1,0 +1,161 @@
+"""``agentcron up``: the daemon, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+
+from scheduler.config import Config
+from scheduler.core.job.standing import LoadReport, StandingOrders
+from scheduler.core.text.english import counted
+from scheduler.doors.cli.text.logs import start_logging
+from scheduler.doors.cli.text.out import hint, say
+from scheduler.views.lint.linting import keyless_jobs
+
+if TYPE_CHECKING:
+    from scheduler.doors.cli.verbs.run.watchers import Watchers
+    from scheduler.engine.daemon.runner import Runner
+    from scheduler.engine.settings import Settings
+
+log = logging.getLogger("agentcron")
+
+
+@click.command(
+    "up", epilog="Example:  agentcron up            (stop with Ctrl-C; changes of the crontab are noticed)"
+)
+@click.option("--concurrency", type=click.IntRange(1, 4096), default=8, help="Runs at a time [8].")
+@click.option("--grace", type=click.FloatRange(1, 3600), default=30.0, help="Seconds to end in [30].")
+@click.option(
+    "--lease",
+    type=click.FloatRange(2, 3600),
+    default=30.0,
+    help="Seconds until another daemon takes over from one that hangs [30].",
+)
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Log lines [text].")
+@click.option("--metrics", metavar="HOST:PORT", help="Serve Prometheus figures on a loopback address.")
+@click.option("--otel/--no-otel", default=None, help="Export spans [as the OTEL_* variables say].")
+@click.pass_obj
+def up_command(
+    config: Config,
+    concurrency: int,
+    grace: float,
+    lease: float,
+    log_format: str,
+    metrics: str | None,
+    otel: bool | None,
+) -> int:
+    """Run the daemon in the foreground.
+
+    It fires jobs, runs agents, wakes sleepers, and notices a changed crontab within two seconds.  Several
+    may run on one home: nothing runs twice.  SIGTERM and Ctrl-C end it in good order, SIGHUP reloads.
+    """
+    start_logging(log_format)
+    from scheduler.adapters.crontab_file import CrontabFile
+    from scheduler.adapters.system import now
+    from scheduler.app.compose import require_key
+    from scheduler.doors.cli.verbs.run.watchers import watched
+    from scheduler.engine.settings import Settings
+
+    address = _address(metrics)
+    orders = CrontabFile(config).read(now())
+    require_key(orders.jobs)
+    settings = Settings(
+        concurrency=concurrency, grace_seconds=grace, lease_seconds=lease, renew_seconds=lease / 3
+    )
+    with watched(config, address, otel) as watchers:
+        return asyncio.run(_serve(config, settings, watchers))
+
+
+def _address(metrics: str | None) -> tuple[str, int] | None:
+    if metrics is None:
+        return None
+    from scheduler.adapters.metrics.server import parse_address
+
+    return parse_address(metrics)
+
+
+async def _serve(config: Config, settings: Settings, watchers: Watchers) -> int:
+    from scheduler.app.compose import open_app
+    from scheduler.engine.move_log import Witness
+
+    async with open_app(config, settings, witness=Witness(*watchers.observers)) as app:
+        watchers.count_commits(app.commits)
+        greeting = [f"agentcron is up (pid {os.getpid()}), home {config.home}. Look: agentcron list"]
+
+        def loaded(orders: StandingOrders, report: LoadReport) -> None:
+            # A daemon outlives its terminal: that nobody reads any more is no reason to stop.
+            with suppress(OSError):
+                # Only now it is sure that the database takes what is written.
+                if greeting:
+                    say(greeting.pop())
+                _say_loaded(orders, report)
+
+        runner = app.runner("daemon", on_load=loaded)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _asked_to_stop, runner, watchers)
+        loop.add_signal_handler(signal.SIGHUP, _asked_to_reload, runner, watchers)
+        # What is imported stays: the collector of garbage need not look at it again and again.
+        gc.freeze()
+        try:
+            await runner.serve()
+        finally:
+            app.presence.drop(runner.info.id)
+    log.info("down", extra={"event": "daemon.down"})
+    return 0
+
+
+def _asked_to_reload(runner: Runner, watchers: Watchers) -> None:
+    watchers.reloading()
+    runner.reload()
+
+
+def _asked_to_stop(runner: Runner, watchers: Watchers) -> None:
+    if runner.is_stopping:
+        log.info("stopping at once: what is under way is cut off", extra={"event": "daemon.stop"})
+        runner.hurry()
+        return
+    log.info(
+        "stopping: no new work, running steps are finished or handed back", extra={"event": "daemon.stop"}
+    )
+    watchers.stopping()
+    runner.stop()
+
+
+def _say_loaded(orders: StandingOrders, report: LoadReport) -> None:
+    """Say what a load of the crontab changed: problems first, then what came, changed and went."""
+    for problem in orders.problems:
+        hint(problem)
+    broken = f", {len(orders.broken)} invalid" if orders.broken else ""
+    log.info(
+        "crontab loaded: %s%s", counted(len(orders.jobs), "job"), broken, extra={"event": "crontab.loaded"}
+    )
+    for what, names in (("added", report.added), ("changed", report.changed), ("removed", report.removed)):
+        if names:
+            log.info("%s: %s", what, _shown(names), extra={"event": f"crontab.{what}"})
+    keyless = keyless_jobs(orders.jobs)
+    if keyless:
+        log.warning(
+            "ANTHROPIC_API_KEY is not set; these jobs will stop at their first step: %s",
+            _shown(keyless),
+            extra={"event": "crontab.no_key"},
+        )
+    for job, runs in report.orphans:
+        log.warning(
+            "job %s is removed; its live runs go on to their end: %s",
+            job,
+            ", ".join(runs),
+            extra={"event": "crontab.orphans", "job": job},
+        )
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -1,0 +1,1 @@
+"""Beginning: a demonstration, and a first crontab."""

@@ -1,0 +1,165 @@
+"""``agentcron edit``: change the crontab, and keep the old one when the new one is broken."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from scheduler.config import Config
+from scheduler.doors.cli.text.out import hint, say
+from scheduler.doors.cli.verbs.start.init import make_folder, starter
+from scheduler.errors import CannotWorkError, ConfigError, NotFoundError, RefusedError
+
+_MOST_REJECTED = 100
+
+
+@click.command("edit", epilog="Example:  EDITOR=nano agentcron edit")
+@click.pass_obj
+def edit_command(config: Config) -> int:
+    """Open the crontab in $VISUAL or $EDITOR; it is linted on save, and a broken one is not installed."""
+    old = _current(config)
+    if old is None:
+        config.make_home()
+        make_folder(config)
+    text = starter() if old is None else old
+    while True:
+        text = _let_edit(config, text)
+        if text == old:
+            say("nothing changed")
+            say("look: agentcron check")
+            return 0
+        problems = _lint(config, text)
+        if not problems:
+            break
+        for problem in problems:
+            hint(problem)
+        if not _again():
+            hint(f"the old crontab stays; your text is in {_keep(config, text)}")
+            return 1
+    if _current(config) != old:
+        raise RefusedError(
+            f"somebody else has changed {config.crontab} meanwhile; your text is in {_keep(config, text)}",
+            help="open the new one and put yours in: agentcron edit",
+        )
+    _install(config, text)
+    say(f"installed {config.crontab}")
+    say("next:  agentcron check    (what it may cost; a running daemon has noticed it already)")
+    say("then:  agentcron up")
+    return 0
+
+
+def _current(config: Config) -> str | None:
+    """Return the crontab that is installed, also when it is broken; None when there is none."""
+    from scheduler.adapters.crontab_file import read_text
+
+    try:
+        return read_text(config)
+    except NotFoundError:
+        return None
+
+
+def _again() -> bool:
+    """Ask whether to edit again; a pipe, and an end of the input, mean no."""
+    try:
+        return sys.stdin.isatty() and click.confirm(
+            "The crontab has errors. Edit it again?", default=True, err=True
+        )
+    except click.Abort:
+        hint("")
+        return False
+
+
+def _let_edit(config: Config, text: str) -> str:
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    try:
+        words = shlex.split(editor)
+    except ValueError:
+        words = []
+    if not words:
+        raise CannotWorkError(
+            f"EDITOR is not a command: {editor!r}", help="for example: EDITOR=nano agentcron edit"
+        )
+    handle, name = tempfile.mkstemp(prefix="crontab.", suffix=".edit", dir=config.crontab.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode("utf-8", "surrogateescape"))
+        try:
+            done = subprocess.run([*words, name], check=False)
+        except OSError as error:
+            raise CannotWorkError(
+                f"cannot start the editor {editor!r}: {(error.strerror or 'refused').lower()}",
+                help="set EDITOR to one that is installed, for example: EDITOR=nano agentcron edit",
+            ) from error
+        if done.returncode != 0:
+            raise CannotWorkError(
+                f"the editor {editor!r} ended with status {done.returncode}; the crontab stays as it was"
+            )
+        return Path(name).read_bytes().decode("utf-8", "surrogateescape")
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _lint(config: Config, text: str) -> list[str]:
+    """Return what is wrong, all of it, as ``check`` would say it."""
+    from scheduler.adapters.system import now
+    from scheduler.views.lint.linting import lint_text
+
+    try:
+        text.encode("utf-8")
+        found = lint_text(config, text, now())
+    except UnicodeEncodeError as error:
+        line = text.count("\n", 0, error.start) + 1
+        return [f"{config.crontab.name}:{line}: this is not UTF-8 text\n  help: save it as UTF-8"]
+    except ConfigError as error:
+        return [error.message]
+    return [problem.render() for problem in found.problems if problem.severity == "error"]
+
+
+def _install(config: Config, text: str) -> None:
+    """Replace the crontab in one step: no reader ever sees half of it."""
+    # Behind a link: who keeps the crontab elsewhere wants it changed there.
+    place = Path(os.path.realpath(config.crontab))
+    try:
+        mode = place.stat().st_mode & 0o777 if place.exists() else 0o600
+        handle, fresh = tempfile.mkstemp(prefix="crontab.", suffix=".new", dir=place.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(text.encode("utf-8"))
+                os.fchmod(file.fileno(), mode)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(fresh, place)
+        except BaseException:
+            Path(fresh).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        kept = _keep(config, text)
+        raise CannotWorkError(
+            f"cannot write {config.crontab}: {(error.strerror or 'refused').lower()}; your text is in {kept}"
+        ) from error
+
+
+def _keep(config: Config, text: str) -> Path:
+    """Save a text that was not installed where no other one is lost for it."""
+    data = text.encode("utf-8", "surrogateescape")
+    for number in range(1, _MOST_REJECTED):
+        suffix = ".rejected" if number == 1 else f".rejected.{number}"
+        kept = config.crontab.with_name(config.crontab.name + suffix)
+        try:
+            with open(kept, "xb") as file:
+                file.write(data)
+        except FileExistsError:
+            continue
+        except OSError:
+            break
+        return kept
+    handle, name = tempfile.mkstemp(prefix="crontab.", suffix=".rejected")
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    return Path(name)

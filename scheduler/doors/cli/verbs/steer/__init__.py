@@ -1,0 +1,1 @@
+"""Steering: resume, cancel, pause, halt."""

@@ -1,0 +1,1 @@
+"""Trust: what jobs may do, and answers to their questions."""

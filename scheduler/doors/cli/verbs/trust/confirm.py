@@ -1,0 +1,81 @@
+"""``agentcron confirm``: look at a follow-up that an agent made, and let it fire exactly as it was shown."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from scheduler.config import Config
+from scheduler.core.run.follow_up import FollowUp, root_of
+from scheduler.doors.cli.text.out import say
+from scheduler.doors.cli.text.params import JOB
+from scheduler.doors.cli.text.wrap import WIDTH, fold
+from scheduler.doors.cli.verbs.steer.steer import say_if_nobody, with_app
+from scheduler.errors import NotFoundError, RefusedError
+from scheduler.views.clock import Wall, wall
+
+
+@click.command("confirm", epilog="Example:  agentcron confirm triage/check-ci")
+@click.argument("name", type=JOB)
+@click.option("--code", default="", help="The code that was shown: do not ask, and confirm just that.")
+@click.pass_obj
+def confirm_command(config: Config, name: str, code: str) -> int:
+    """Show the follow-up NAME, and let it fire.
+
+    An agent that had read untrusted input made it, so it waits.  What is confirmed is what was shown: its
+    schedule, its prompt and its rights.  Without a terminal it is only shown, with the code to confirm it by.
+    """
+    found = _find(config, name)
+    if found.state != "pending":
+        raise RefusedError(f"{name} was confirmed already", help=f"when it fires: agentcron next {name}")
+    if not code:
+        for line in described(found, wall(found.job.tz)):
+            say(line)
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            say(f"let it fire: agentcron confirm {name} --code {found.code}")
+            say(f"drop it:     agentcron cancel {name}")
+            return 1
+        if not click.confirm("Let it fire?", default=False):
+            say(f"it goes on waiting; drop it: agentcron cancel {name}")
+            return 1
+        code = found.code
+
+    async def work(app: Any) -> None:
+        slot = await app.kit.store.confirm(name, code, app.kit.clock.now())
+        clock = wall(found.job.tz)
+        say(f"{name} is confirmed; it fires {clock.short(slot)} ({clock.away(slot)})")
+        await say_if_nobody(app)
+
+    with_app(config, work)
+    return 0
+
+
+def described(made: FollowUp, clock: Wall) -> list[str]:
+    """Return what a person must see of a follow-up before it fires."""
+    job = made.job
+    read = ", ".join(sorted(m.partition(":")[2] for m in made.marks.split("+") if m.startswith("untrusted")))
+    tools = "the built-in tools" if job.tools is None else ", ".join(job.tools) or "none"
+    times = "once" if made.fires_left == 1 else f"at most {made.fires_left} times"
+    facts = (
+        f"made by run {made.run_id} of {root_of(made.name)}" + (f", which had read: {read}" if read else ""),
+        f"fires {job.trigger.describe()}, {times}, until {clock.short(made.expires_at)}",
+        f"tools {tools}; trust {job.trust or 'as by default'}; at most ${job.budget.run_usd:.2f} a run",
+        "its prompt, in the words of the agent:",
+    )
+    lines = [made.name, *(each for fact in facts for each in fold(fact, first="  ", indent="    "))]
+    # Each line of it behind a bar: nothing that it says can look like a line of ours.
+    return lines + [f"    | {each}" for each in fold(job.prompt, width=WIDTH - 6)]
+
+
+def _find(config: Config, name: str) -> FollowUp:
+    from scheduler.views.jobs import open_glance
+
+    glance = open_glance(config)
+    if glance is not None:
+        with glance:
+            found = {each.name: each for each in glance.follow_ups()}
+        if name in found:
+            return found[name]
+    raise NotFoundError(f"there is no follow-up {name}", help="see: agentcron list")

@@ -1,0 +1,120 @@
+"""``approvals``, ``approve``, ``deny``: what runs ask a person, and the answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from scheduler.config import Config
+from scheduler.core.time.instants import describe_seconds
+from scheduler.core.trust.approval import Approval
+from scheduler.core.trust.exact import exact_name, exact_text
+from scheduler.doors.cli.text import out
+from scheduler.doors.cli.text.halted import hint_if_halted
+from scheduler.doors.cli.text.out import say
+from scheduler.doors.cli.text.wrap import WIDTH, broken, fold
+from scheduler.doors.cli.verbs.steer.steer import say_if_nobody, with_app
+from scheduler.errors import NotFoundError, UsageError
+from scheduler.views.clock import wall
+
+_LEAST_ID = 4
+
+
+def _open(config: Config) -> list[Approval]:
+    from scheduler.views.jobs import open_glance
+
+    glance = open_glance(config)
+    if glance is None:
+        return []
+    with glance:
+        return glance.open_approvals()
+
+
+def _find(config: Config, prefix: str) -> str:
+    """Return the full id of an open question; one that is not open is left to the store to refuse."""
+    found = [each.id for each in _open(config) if each.id.startswith(prefix)]
+    if len(found) > 1:
+        raise NotFoundError(f'"{prefix}" could be {" or ".join(found)}', help="write more of it")
+    return found[0] if found else prefix
+
+
+@click.command("approvals", epilog="Example:  agentcron approvals")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def approvals_command(config: Config, as_json: bool) -> int:
+    """Show what runs ask: each call that waits for a person, with its exact arguments."""
+    found = _open(config)
+    now = wall().now
+    if as_json:
+        out.print_json([_as_json(each) for each in found])
+        return 0
+    if not found:
+        say("Nothing waits for an approval.")
+    for each in found:
+        left = describe_seconds(max(0.0, (each.expires_at - now).total_seconds()))
+        say(f"{each.id}  {each.job}, run {each.run_id}: {each.tool}    counts as denied in {left}")
+        for name, value in each.args.items():
+            for line in broken(f"{exact_name(name)}: {exact_text(value)}", width=WIDTH - 4, indent="  "):
+                say(f"    {line}")
+        for line in fold(f"because {each.reason}", indent="    "):
+            say(f"    {line}")
+        say(f"    agentcron approve {each.id}    agentcron deny {each.id}")
+    return 0
+
+
+def _as_json(each: Approval) -> dict[str, Any]:
+    return {
+        "id": each.id,
+        "run": each.run_id,
+        "job": each.job,
+        "tool": each.tool,
+        "args": dict(each.args),
+        "rule": each.rule,
+        "reason": each.reason,
+        "asked_at": out.iso(each.asked_at),
+        "expires_at": out.iso(each.expires_at),
+    }
+
+
+@click.command("approve", epilog="Example:  agentcron approve 3fa9")
+@click.argument("id", metavar="ID")
+@click.option("--always", is_flag=True, help="Also grant the job these very arguments from now on.")
+@click.pass_obj
+def approve_command(config: Config, id: str, always: bool) -> int:
+    """Let the call with this ID happen, once, with exactly the arguments that were shown."""
+    _answer(config, id, approve=True, always=always)
+    return 0
+
+
+@click.command("deny", epilog='Example:  agentcron deny 3fa9 --reason "Ask Ada first."')
+@click.argument("id", metavar="ID")
+@click.option("--reason", default="", help="What the agent is told.")
+@click.pass_obj
+def deny_command(config: Config, id: str, reason: str) -> int:
+    """Refuse the call with this ID; its run goes on and is told."""
+    _answer(config, id, approve=False, words=reason)
+    return 0
+
+
+def _answer(config: Config, prefix: str, *, approve: bool, always: bool = False, words: str = "") -> None:
+    if len(prefix) < _LEAST_ID:
+        # `approve "$ID"` with a variable that is empty must not mean "whatever waits".
+        raise UsageError(f'"{prefix}" is too short for an id', help="see: agentcron approvals")
+    if not config.database.exists():
+        raise NotFoundError(f"no run asks for an approval {prefix}", help="see: agentcron approvals")
+    approval_id = _find(config, prefix)
+
+    async def work(app: Any) -> None:
+        now = app.kit.clock.now()
+        asked = await app.kit.store.answer(approval_id, now, approve=approve, always=always, words=words)
+        say(
+            f"{asked.tool} of run {asked.run_id} ({asked.job}) is "
+            f"{'approved' if approve else 'denied'}; the run goes on"
+        )
+        if always:
+            say(f"{asked.job} may do this from now on; see and revoke: agentcron trust explain {asked.job}")
+        await say_if_nobody(app)
+        hint_if_halted(config)
+
+    with_app(config, work)

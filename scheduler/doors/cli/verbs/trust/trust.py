@@ -1,0 +1,187 @@
+"""The verb ``trust``: what a job may do, in words; and taking back what was granted by an approval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from scheduler.adapters.trust_file import read_policy
+from scheduler.config import Config
+from scheduler.core.job.job import Job
+from scheduler.core.run.follow_up import is_follow_up, root_of, within
+from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.grant import Grant
+from scheduler.core.trust.policy import IN_WORDS, Profile
+from scheduler.doors.cli.text import out
+from scheduler.doors.cli.text.jobs import find_job, read_orders
+from scheduler.doors.cli.text.out import say
+from scheduler.doors.cli.text.params import JOB
+from scheduler.doors.cli.text.wrap import WIDTH, broken, fold
+from scheduler.doors.cli.verbs.steer.steer import with_app
+from scheduler.errors import NotFoundError
+from scheduler.views.clock import wall
+
+if TYPE_CHECKING:
+    from scheduler.adapters.sql.history.glance import Glance
+
+T = TypeVar("T")
+
+
+@click.group("trust", epilog="Example:  agentcron trust explain morning-brief")
+def trust_command() -> None:
+    """See what jobs may do, and take back what was granted."""
+
+
+@trust_command.command("explain", epilog="Example:  agentcron trust explain morning-brief")
+@click.argument("job", type=JOB)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def explain_command(config: Config, job: str, as_json: bool) -> int:
+    """Say in words what JOB may do, at what cost, and what would stop and wait.
+
+    JOB may be the name of a follow-up.
+    """
+    found = _job(config, job)
+    profile = read_policy(config).profile(found.trust)
+    always = _asked(config, lambda glance: glance.always_grants(found.name)) or []
+    if as_json:
+        out.print_json(
+            {
+                "job": found.name,
+                "profile": profile.name,
+                "base": profile.base,
+                "grants": [grant.to_json() for grant in profile.grants],
+                "always": [{"id": grant.id, **grant.to_json()} for grant in always],
+                "tools": {name: _fate(spec, profile, always) for name, spec in _specs(found).items()},
+            }
+        )
+        return 0
+    made = _asked(config, lambda glance: glance.granted_follow_ups(found.name)) or []
+    _explain(found, profile, always, made)
+    return 0
+
+
+def _job(config: Config, name: str) -> Job:
+    """Return a job of the crontab, or a follow-up as it may run by now."""
+    root = find_job(read_orders(config), root_of(name))
+    if not is_follow_up(name):
+        return root
+    made = _asked(config, lambda glance: glance.job(name))
+    if made is None:
+        raise NotFoundError(f"there is no follow-up {name}", help="see: agentcron list")
+    return within(made, root)
+
+
+def _asked(config: Config, ask: Callable[[Glance], T]) -> T | None:
+    """Ask the database; None where there is none yet."""
+    from scheduler.views.jobs import open_glance
+
+    glance = open_glance(config)
+    if glance is None:
+        return None
+    with glance:
+        return ask(glance)
+
+
+def _explain(job: Job, profile: Profile, always: list[Grant], made: list[str]) -> None:
+    name = profile.name if profile.name == profile.base else f"{profile.name} (base {profile.base})"
+    for line in fold(f"{job.name} runs under {name}: {IN_WORDS[profile.base]}.", indent="  "):
+        say(line)
+    budget = job.budget
+    run, day = f"${budget.run_usd:.2f}", f"${budget.day_usd:.2f}"
+    if budget.run_tokens is not None:
+        run += f" and {budget.run_tokens:,} tokens"
+    if budget.day_tokens is not None:
+        day += f" and {budget.day_tokens:,} tokens"
+    say(f"It may spend {run} a run{',' if 'and' in run + day else ''} and {day} a day.")
+    if budget.day_effects is not None:
+        say(f"It may act outside its workdir at most {budget.day_effects} times a day.")
+    if budget.hour_wakes is not None:
+        say(f"Its sleeps may end at most {budget.hour_wakes} times within an hour; the rest waits.")
+    say()
+    rows = [("tool", "may")]
+    rows += [(tool, _fate(spec, profile, always)) for tool, spec in _specs(job).items()]
+    for line in out.table(rows):
+        say(line)
+    now = wall().now
+    if profile.grants:
+        say()
+        say("Granted by the trust file:")
+        for grant in profile.grants:
+            over = " (expired)" if grant.is_over(now) else ""
+            _say_exactly(f"{grant.in_words()}{over}")
+    if always:
+        say()
+        say("Granted by approvals given always:")
+        for grant in always:
+            _say_exactly(f"{grant.id}  {grant.in_words()}")
+        say(f"Take one back: agentcron trust revoke {always[0].id}")
+    for follow_up in made:
+        say()
+        say(f"There are grants of its follow-up {follow_up}: agentcron trust explain {follow_up}")
+    say()
+    closing = "Of untrusted input, private data and effects outside, a run may have two; the third asks."
+    for line in fold(closing, indent="  "):
+        say(line)
+
+
+def _say_exactly(text: str) -> None:
+    for line in broken(text, width=WIDTH - 2, indent="  "):
+        say(f"  {line}")
+
+
+def _specs(job: Job) -> dict[str, Any]:
+    from scheduler.tools.registry import specs_for
+
+    return {spec.name: spec for spec in specs_for(job.tools)}
+
+
+def _fate(spec: Any, profile: Profile, always: list[Grant]) -> str:
+    """Return what becomes of the calls of a tool, before anything of the run is known."""
+    from scheduler.tools.registry import ALWAYS
+
+    if spec.name in ALWAYS:
+        return "always: it only steers its own run"
+    if profile.base == "observe" and (spec.effect is not Effect.PURE or spec.external):
+        return "never: it is no pure tool"
+    if not spec.external:
+        return "freely: it stays in the workdir"
+    if any(grant.tool == spec.name for grant in (*profile.grants, *always)):
+        rest = "stops and waits for a person" if profile.base == "propose" else "is refused"
+        return f"as granted below; anything else {rest}"
+    if profile.base == "propose":
+        return "only after an approval: the run stops and waits"
+    return "never: no grant names it"
+
+
+@trust_command.command("revoke", epilog="Example:  agentcron trust revoke 3fa9k2ce")
+@click.argument("id", metavar="ID")
+@click.pass_obj
+def revoke_command(config: Config, id: str) -> int:
+    """Take back the grant with this ID, which an approval had given always."""
+
+    async def work(app: Any) -> None:
+        job = await app.kit.store.revoke(id, app.kit.clock.now())
+        say(f"grant {id} of {job} is revoked; from its next call on the job asks again")
+
+    with_app(config, work)
+    return 0
+
+
+@trust_command.command("clean", epilog="Example:  agentcron trust clean morning-brief")
+@click.argument("job", type=JOB)
+@click.pass_obj
+def clean_command(config: Config, job: str) -> int:
+    """Say that nothing private lies in JOB's workdir any more: you have looked, or emptied it."""
+    found = find_job(read_orders(config), job)
+
+    async def work(app: Any) -> None:
+        if await app.kit.store.clean(found.workdir or "", app.kit.clock.now()):
+            say(f"the workdir of {found.name} counts as clean: {found.workdir}")
+        else:
+            say(f"the workdir of {found.name} was clean: {found.workdir}")
+
+    with_app(config, work)
+    return 0

@@ -1,0 +1,33 @@
+"""The keeper of the daily log: what no effect waits for is copied to it, too, soon after it happened."""
+
+from __future__ import annotations
+
+import logging
+
+from scheduler.engine.services import Kit
+from scheduler.errors import DayLogError, StoreError
+
+log = logging.getLogger("agentcron")
+
+EVERY_SECONDS = 2.0
+
+
+async def keep_logged(kit: Kit) -> None:
+    """Copy new records every two seconds, if anybody has written any; never ends by itself."""
+    failed, seen = "", None
+    while True:
+        await kit.clock.sleep(EVERY_SECONDS)
+        try:
+            written = (await kit.store.changes(), kit.store.commits())
+            if written == seen:
+                continue
+            await kit.daylog.sync()
+            seen = written
+        except (DayLogError, StoreError) as error:
+            if str(error) != failed:
+                log.error("%s; nothing acts until that is over", error, extra={"event": "log.failed"})
+            failed = str(error)
+            continue
+        if failed:
+            log.info("the daily log can be written again", extra={"event": "log.back"})
+        failed = ""

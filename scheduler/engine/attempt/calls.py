@@ -1,0 +1,220 @@
+"""Tool calls: recorded as started before they act, and answered whatever happens to them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping, Sequence
+
+from scheduler.core.arguments import wrong_arguments
+from scheduler.core.run.checkpoint import CallResult, Step
+from scheduler.core.run.conversation import Block, Call, CallState
+from scheduler.core.text.capped import MOST_OUTPUT_BYTES, capped, sendable_json
+from scheduler.core.trust import marks as seen
+from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.judge import Facts
+from scheduler.crash import crashpoint
+from scheduler.engine.attempt.decisions import Docket, Reach, facts, hear, recounted, stains
+from scheduler.engine.attempt.requests import acts
+from scheduler.engine.attempt.writer import Progress
+from scheduler.engine.services import Kit, Toolbox
+from scheduler.errors import ToolFault
+from scheduler.ports.tool import ControlTool, Tool, ToolAnswer, ToolContext
+
+log = logging.getLogger("agentcron")
+
+OUTPUT_BYTES = MOST_OUTPUT_BYTES + 1_000
+"""How much of a result goes to the model: with room for a tool's own last line about what it has cut."""
+
+MOST_BLOCKS = 100
+MOST_BLOCK_BYTES = 4_000_000
+"""For all blocks of a result together; a picture or a document goes with every request from then on."""
+
+INTERRUPTED = (
+    "This call was interrupted: the process died while it was under way. Its outcome is unknown, and it was "
+    "not repeated. Verify whether it happened before you repeat it."
+)
+
+
+async def run_calls(
+    kit: Kit, progress: Progress, tools: Toolbox, fresh: Sequence[Call], doubtful: Sequence[Call]
+) -> Docket | None:
+    """Do the fresh calls side by side, and settle the doubtful ones by their effect class.
+
+    Each result is committed as it comes, so that a crash loses at most the calls still under way.
+    Returns the docket when nothing is left to do before a person has answered.
+
+    Raises:
+        ConfigError: the trust file or the job's profile is wrong; nothing was done.
+        DayLogError: the daily log cannot be written, so no call was begun.
+        FactsChangedError: another run or a person was faster; nothing was done, and all is to be judged anew.
+    """
+    known = await facts(kit, progress.at)
+    again = hear(kit, progress.at, tools, doubtful, recounted(known, doubtful))
+    docket = await _begun(kit, progress, tools, known, fresh, doubtful)
+    if docket.is_waiting and not doubtful:
+        return docket
+    begun = {call.id: call for call in progress.at.calls}
+    async with asyncio.TaskGroup() as group:
+        for call in docket.allowed:
+            group.create_task(_do(kit, progress, tools, begun[call.id], docket.reach[call.id]))
+        for call in doubtful:
+            group.create_task(_settle_doubt(kit, progress, tools, call, again))
+    return None
+
+
+async def _begun(
+    kit: Kit,
+    progress: Progress,
+    tools: Toolbox,
+    known: Facts,
+    fresh: Sequence[Call],
+    doubtful: Sequence[Call],
+) -> Docket:
+    """Judge the fresh calls, and record which of them begin; one durable record before any effect."""
+    at = progress.at
+    docket = hear(kit, at, tools, fresh, known)
+    if docket.is_waiting and not doubtful:
+        return docket
+    acting = any(acts(call, tools) for call in docket.allowed)
+    if acting or any(acts(call, tools) for call in doubtful):
+        # That it was planned stands in the log before it is marked as started: when the log fails, it is
+        # sure that nothing acted.
+        await kit.daylog.sync()
+        crashpoint("log")
+    if docket.allowed or docket.refused:
+        step = Step(
+            at=kit.clock.now(),
+            started=tuple(call.id for call in docket.allowed),
+            rules=docket.rules,
+            results=tuple(docket.refused),
+            settled=docket.settled,
+            shares=tuple(docket.shares),
+            stains=stains(at, docket, tools),
+            unstained=at.job.workdir if acting and at.job.workdir and not at.stained else "",
+            marks=seen.written(docket.marks),
+        )
+        await progress.commit(step)
+    return docket
+
+
+async def _do(kit: Kit, progress: Progress, tools: Toolbox, call: Call, reach: Reach) -> None:
+    if kit.halted() is not None:
+        # It was recorded as started and has not acted, which we know for certain: it may act later.
+        await progress.commit(Step(at=kit.clock.now(), taken_back=(call.id,)))
+        return
+    state, content, label = await _outcome(progress, tools, call, reach)
+    crashpoint("W10")
+    result = CallResult(call.id, state, content, label)
+    await progress.commit(Step(at=kit.clock.now(), results=(result,)))
+
+
+async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call, again: Docket) -> None:
+    if kit.halted() is not None:
+        return  # a probe looks at the world: it waits, too
+    tool = tools.get(call.name)
+    happened = "unknown"
+    reach = again.reach.get(call.id)
+    if call.effect is Effect.PURE and (tool is None or isinstance(tool, ControlTool)):
+        happened, reach = "did_not_happen", Reach()
+    elif tool is None or isinstance(tool, ControlTool) or reach is None:
+        # It may have acted under what held then; under what holds now it may neither act nor look.
+        log.warning("run %s: %s is not settled: it may not act any more", progress.at.run.id, call.name)
+    elif call.effect in (Effect.PURE, Effect.KEYED):
+        happened = "did_not_happen"
+    elif call.effect is Effect.PROBE:
+        try:
+            async with asyncio.timeout(tool.spec.timeout_seconds):
+                happened = await tool.probe(call.args, _context(progress, call, reach))
+        except Exception as error:  # a plug-in may raise anything, and then nothing is known
+            log.warning("run %s: the probe of %s failed: %s", progress.at.run.id, call.name, error)
+    if happened == "did_not_happen" and reach is not None:
+        if acts(call, tools):
+            await progress.commit(Step(at=kit.clock.now(), again=(call.id,)))
+        await _do(kit, progress, tools, call, reach)
+        return
+    if happened == "happened":
+        result = CallResult(call.id, CallState.DONE, "Interrupted, but it happened: verified.", "own")
+    else:
+        result = CallResult(call.id, CallState.UNKNOWN, INTERRUPTED, "own")
+    await progress.commit(Step(at=kit.clock.now(), results=(result,)))
+
+
+async def _outcome(
+    progress: Progress, tools: Toolbox, call: Call, reach: Reach
+) -> tuple[CallState, ToolAnswer, str]:
+    tool = tools.get(call.name)
+    if tool is None or isinstance(tool, ControlTool):
+        names = ", ".join(tools)
+        return CallState.FAILED, f"There is no tool named {call.name!r}. There are: {names}.", "own"
+    label, hidden = tool.spec.provenance, progress.secrets.hidden
+    if wrong := wrong_arguments(tool.spec.schema, call.args):
+        return CallState.FAILED, clean(hidden(f"{call.name}: {wrong}")), "own"
+    try:
+        async with asyncio.timeout(tool.spec.timeout_seconds) as limit:
+            answer = await tool.call(call.args, _context(progress, call, reach))
+            answer = clean(hidden(answer))  # in this order: a cut would leave half a secret
+    except TimeoutError:
+        if not limit.expired():
+            return CallState.FAILED, f"{call.name}: timed out.", label
+        return _timed_out(tool, call)
+    except ToolFault as fault:
+        told = fault.message + (f" ({fault.help})" if fault.help else "")
+        return CallState.FAILED, clean(hidden(told)), label
+    except Exception as error:
+        # A plug-in may raise anything; the agent is told, the run goes on, and the log has the trace.
+        log.exception("run %s: the tool %s broke", progress.at.run.id, call.name)
+        return CallState.FAILED, clean(hidden(f"{call.name} broke: {type(error).__name__}: {error}")), label
+    return CallState.DONE, answer, label
+
+
+def _timed_out(tool: Tool, call: Call) -> tuple[CallState, ToolAnswer, str]:
+    seconds = f"{tool.spec.timeout_seconds:g}"
+    if call.effect is Effect.PURE:
+        return CallState.FAILED, f"{call.name}: stopped after {seconds} s, its limit.", "own"
+    unknown = "Its outcome is unknown; verify before you repeat it."
+    return CallState.UNKNOWN, f"{call.name}: stopped after {seconds} s, its limit. {unknown}", "own"
+
+
+def _context(progress: Progress, call: Call, reach: Reach) -> ToolContext:
+    job = progress.at.job
+    assert job.workdir is not None, "the crontab's loader gives every job a workdir"
+    return ToolContext(
+        run_id=progress.at.run.id,
+        job=job.name,
+        workdir=job.workdir,
+        key=call.key,
+        env=dict(job.env),
+        hosts=reach.hosts,
+        network=reach.network,
+        secret=lambda name: progress.secrets.value(job, name),
+    )
+
+
+def clean(answer: ToolAnswer) -> ToolAnswer:
+    """Return an answer that the API can carry: no lone surrogates, long text cut with a note.
+
+    Raises:
+        TypeError: it is neither a text nor blocks in JSON.
+        ValueError: it is too much, or holds what JSON cannot carry.
+    """
+    if isinstance(answer, str):
+        return capped(answer, OUTPUT_BYTES)
+    if not isinstance(answer, tuple | list) or not all(isinstance(block, Mapping) for block in answer):
+        raise TypeError(f"it returned {type(answer).__name__}, neither a text nor a tuple of blocks")
+    if len(answer) > MOST_BLOCKS:
+        raise ValueError(f"it returned {len(answer)} blocks, more than {MOST_BLOCKS}")
+    blocks = tuple(_clean_block(block) for block in answer)
+    size = sum(len(json.dumps(block)) for block in blocks)
+    if size > MOST_BLOCK_BYTES:
+        raise ValueError(f"it returned {size:,} bytes in blocks, more than {MOST_BLOCK_BYTES:,}")
+    return blocks
+
+
+def _clean_block(block: Block) -> Block:
+    kept = dict(block)
+    if isinstance(kept.get("text"), str):
+        kept["text"] = capped(kept["text"], OUTPUT_BYTES)
+    clean_block: Block = sendable_json(kept)
+    return clean_block

@@ -1,0 +1,248 @@
+"""Dispatch: the only way to an effect.  Each call is judged by the job's profile before it may begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from scheduler.core.run.budget import day_start
+from scheduler.core.run.checkpoint import CallResult, Checkpoint
+from scheduler.core.run.conversation import Call, CallState
+from scheduler.core.run.follow_up import root_of
+from scheduler.core.trust import marks as seen
+from scheduler.core.trust.approval import ALWAYS, OUTSIDE, Approval, ApprovalState, Share, Used, digest
+from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.grant import Grant, host_of
+from scheduler.core.trust.judge import RULE_OF_TWO, Allow, Ask, Facts, Refuse, judge
+from scheduler.core.trust.policy import Profile
+from scheduler.engine.services import Kit, Toolbox
+from scheduler.ports.tool import ControlTool, ToolSpec
+
+MOST_QUESTIONS = 10
+"""Questions of one run that are put at a time; further calls wait, and ask when these are answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What an allowed call may reach: hosts by name or pattern, and whether it has a network."""
+
+    hosts: tuple[str, ...] = ()
+    network: bool = False
+
+
+@dataclass(slots=True)
+class Docket:
+    """What the judge said of the calls of one message.
+
+    Args:
+        allowed: they may begin.
+        rules: by call id, what lets it begin.
+        reach: by call id, what it may reach.
+        shares: of tools that a grant counts by the day.
+        refused: the results of those that may not.
+        asks: the questions that are not put yet.
+        open_asks: the questions that are put already and have no answer.
+        settled: approvals that are used up, or over, with this.
+        marks: what the allowed calls leave beyond what their tools declare.
+        outside: how many of the allowed ones act outside the workdir.
+        over: why some calls wait for another day; empty when none does.
+    """
+
+    allowed: list[Call] = field(default_factory=list)
+    rules: dict[str, str] = field(default_factory=dict)
+    reach: dict[str, Reach] = field(default_factory=dict)
+    shares: list[Share] = field(default_factory=list)
+    refused: list[CallResult] = field(default_factory=list)
+    asks: list[Approval] = field(default_factory=list)
+    open_asks: list[Approval] = field(default_factory=list)
+    settled: dict[str, ApprovalState] = field(default_factory=dict)
+    marks: set[str] = field(default_factory=set)
+    outside: int = 0
+    over: str = ""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing can be done before a person answers, or another day has come."""
+        waiting = self.asks or self.open_asks or self.over
+        return bool(waiting) and not self.allowed and not self.refused
+
+    def allow(self, call: Call, rule: str, reach: Reach) -> None:
+        """Let a call begin."""
+        self.allowed.append(call)
+        self.rules[call.id] = rule
+        self.reach[call.id] = reach
+        if reach.network:
+            self.marks.add(f"{seen.EXTERNAL}:{call.name}")
+
+    def refuse(self, call: Call, rule: str, text: str, label: str = "own") -> None:
+        """Answer a call that must not begin."""
+        self.refused.append(CallResult(call.id, CallState.FAILED, text, label, rule))
+
+
+async def facts(kit: Kit, at: Checkpoint) -> Facts:
+    """Return what the judge must know of a run.
+
+    Raises:
+        ConfigError: the trust file or the job's profile is wrong, so nothing may act.
+    """
+    profile, *also = profiles_of(kit, at)
+    now = kit.clock.now()
+    used = Used()
+    grants = [grant for each in (profile, *also) for grant in each.grants]
+    if at.job.budget.day_effects is not None or any(grant.per_day is not None for grant in grants):
+        used = await kit.store.used_today(root_of(at.job.name), day_start(now, at.job.tz))
+    marks = seen.read(at.run.marks)
+    return Facts(profile, marks, at.always, used.calls, now, used.outside, tuple(also))
+
+
+def profiles_of(kit: Kit, at: Checkpoint) -> list[Profile]:
+    """Return the profiles that a run is under: the one it began with, and the one that its line names by now.
+
+    Raises:
+        ConfigError: the trust file or one of the profiles is wrong.
+    """
+    now = [replace(at.job, trust=name) for name in at.trust_now if name != at.job.trust]
+    return [kit.profile_for(job) for job in (at.job, *now)]
+
+
+def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known: Facts) -> Docket:
+    """Judge calls that have not begun, or of which nobody knows; nothing is written, and nothing happens."""
+    docket = Docket()
+    used = dict(known.used_today)
+    specs = {name: tool.spec for name, tool in tools.items()}
+    for call in calls:
+        tool = tools.get(call.name)
+        if tool is None or isinstance(tool, ControlTool):
+            text = f"There is no tool named {call.name!r}. There are: {', '.join(tools)}."
+            docket.refuse(call, "no-tool", text)
+            continue
+        if call.effect is not tool.spec.effect:
+            # It was planned, and recorded, as something else: a plug-in was installed or changed since.
+            docket.refuse(call, "tool-changed", f"{call.name} has changed since you asked for it. Ask again.")
+            continue
+        # Siblings count too: what one of them reads could leave with another by way of the workdir.
+        met = known.marks | docket.marks | seen.marks_beside(docket.allowed, specs)
+        if at.stained:
+            met |= {f"{seen.PRIVATE}:{seen.WORKDIR}"}
+        verdict = judge(tool.spec, call.args, replace(known, used_today=used, marks=met))
+        match verdict:
+            case Allow(rule, grant):
+                if is_outside(call, rule) and not _has_room(at, known, docket):
+                    continue
+                used[call.name] = used.get(call.name, 0) + 1
+                name = rule if grant is None or not grant.id else f"{ALWAYS}:{grant.id}"
+                docket.allow(call, name, _reach(call, grant))
+                if grant is not None and grant.per_day is not None:
+                    since = day_start(known.now, at.job.tz)
+                    docket.shares.append(Share(call.name, grant.per_day, since))
+            case Refuse(rule, reason):
+                docket.refuse(call, rule, f"Refused: {reason}.")
+            case Ask():
+                _ask(kit, at, call, tool.spec, verdict, known, docket)
+    if docket.allowed and at.stained:
+        docket.marks.add(f"{seen.PRIVATE}:{seen.WORKDIR}")
+    return docket
+
+
+def stains(at: Checkpoint, docket: Docket, tools: Toolbox) -> str:
+    """Return the workdir when a call that begins could leave private data there, else an empty text."""
+    marks = seen.read(at.run.marks) | docket.marks
+    specs = {call.name: tools[call.name].spec for call in docket.allowed}
+    marks |= seen.marks_of_calls(docket.allowed, specs)
+    acts = any(is_effect(spec) for spec in specs.values())
+    return at.job.workdir or "" if acts and seen.PRIVATE in seen.kinds(marks) else ""
+
+
+def recounted(known: Facts, doubtful: Sequence[Call]) -> Facts:
+    """Return the facts for judging begun calls once more: they do not count against themselves."""
+    used = dict(known.used_today)
+    for call in doubtful:
+        used[call.name] = max(0, used.get(call.name, 0) - 1)
+    outside = sum(is_outside(call, call.rule) for call in doubtful)
+    return replace(known, used_today=used, outside_today=max(0, known.outside_today - outside))
+
+
+def is_outside(call: Call, rule: str) -> bool:
+    """Whether a call that ``rule`` allows counts as an effect of the day: it acts outside the workdir."""
+    return call.effect is not Effect.PURE and rule != "workdir"
+
+
+def _has_room(at: Checkpoint, known: Facts, docket: Docket) -> bool:
+    """Take one of the day's effects for a call, or say on the docket why it must wait."""
+    most = at.job.budget.day_effects
+    if most is None:
+        return True
+    if known.outside_today + docket.outside >= most:
+        docket.over = f"the job has acted outside its workdir {most} of {most} times today"
+        return False
+    docket.outside += 1
+    docket.shares.append(Share(OUTSIDE, most, day_start(known.now, at.job.tz)))
+    return True
+
+
+def _ask(
+    kit: Kit, at: Checkpoint, call: Call, spec: ToolSpec, ask: Ask, known: Facts, docket: Docket
+) -> None:
+    mark = digest(at.run.id, call.name, call.args, f"{known.version} {spec.fingerprint}")
+    of_call = [each for each in at.approvals if each.call_id == call.id]
+    put = next((each for each in reversed(of_call) if each.digest == mark), None)
+    if put is None or (ask.rule == RULE_OF_TWO and put.rule != RULE_OF_TWO and put.state != "denied"):
+        put = None
+        for old in of_call:
+            # Asked under another policy, of another tool or other arguments, or before the run had met all
+            # three: its answer would mean nothing any more.
+            if old.state in ("asked", "approved"):
+                docket.settled[old.id] = "expired"
+        if len(docket.asks) + len(docket.open_asks) < MOST_QUESTIONS:
+            docket.asks.append(_question(kit, at, call, ask, known, mark))
+    elif known.now < put.expires_at and put.state in ("approved", "used"):
+        # "used" is by this very call, which was taken back before it acted, or of which nobody knows.
+        if call.effect is not Effect.PURE and not _has_room(at, known, docket):
+            return
+        docket.allow(call, f"approved:{put.id}", _reach(call, ask.grant, approved=True))
+        if put.state == "approved":
+            docket.settled[put.id] = "used"
+    elif known.now < put.expires_at and put.state == "asked":
+        docket.open_asks.append(put)
+    elif put.state == "denied":
+        text = "A person denied this call" + (f" and says: {put.answer}" if put.answer else ".")
+        docket.refuse(call, f"denied:{put.id}", text, "owner")
+    else:
+        if put.state in ("asked", "approved"):
+            docket.settled[put.id] = "expired"
+        text = "This call was not approved, and used, in time, so it counts as denied. It did not happen."
+        docket.refuse(call, f"expired:{put.id}", text)
+
+
+def _question(kit: Kit, at: Checkpoint, call: Call, ask: Ask, known: Facts, mark: str) -> Approval:
+    return Approval(
+        # Unique and the same after a crash: a question that was being written is not put twice.
+        id=digest(at.run.id, call.id, {}, f"{mark}.{len(at.approvals)}")[:12],
+        run_id=at.run.id,
+        call_id=call.id,
+        job=at.job.name,
+        tool=call.name,
+        args=call.args,
+        digest=mark,
+        rule=ask.rule,
+        reason=ask.reason,
+        state="asked",
+        asked_at=known.now,
+        expires_at=known.now + timedelta(seconds=kit.settings.approval_seconds),
+    )
+
+
+def _reach(call: Call, grant: Grant | None, *, approved: bool = False) -> Reach:
+    """Return what a call may reach: what its grant says; without hosts there, the one that it names."""
+    if grant is not None and grant.hosts:
+        return Reach(grant.hosts, grant.network)
+    if grant is None and not approved:
+        return Reach()
+    host = host_of(call.args.get("url"))
+    return Reach((host,) if host else (), grant is not None and grant.network)
+
+
+def is_effect(spec: ToolSpec) -> bool:
+    """Whether a call of this tool may change anything, here or outside."""
+    return spec.effect is not Effect.PURE or spec.external

@@ -1,0 +1,213 @@
+"""Requests: one step that calls the model, recorded before it is sent and closed when it is answered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+
+from scheduler.core.run.budget import DayCap, assumed_microusd, day_start
+from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.conversation import Call, CallState, Message, Request, Usage
+from scheduler.core.run.request_size import worst_usage
+from scheduler.core.run.retry import BLIP_TRIES, blip_seconds, is_blip
+from scheduler.core.run.window import as_params
+from scheduler.core.trust.effect import Effect, call_key
+from scheduler.crash import crashpoint
+from scheduler.engine.attempt.writer import Progress
+from scheduler.engine.services import Kit, Toolbox
+from scheduler.errors import HaltedError, ModelFault
+from scheduler.ports.model import Ask, Reply
+from scheduler.ports.tool import ControlTool
+
+
+async def ask_model(kit: Kit, progress: Progress, tools: Toolbox) -> None:
+    """Send the conversation and commit the answer with its planned calls in one transaction.
+
+    Raises:
+        ModelFault: no usable answer; every request that was made is recorded as failed.
+        CannotWorkError: there is no way to the model (no key).
+        HaltedError: the home was halted; nothing was sent.
+        OverBudgetError: there is no room for the request; it was not opened.
+    """
+    opened, reply = await _sent(kit, progress)
+    now, at = kit.clock.now(), progress.at
+    message = Message(
+        seq=at.next_seq,
+        role="assistant",
+        content=reply.content,
+        provenance="own",
+        created_at=now,
+        stop_reason=reply.stop_reason,
+    )
+    planned = tuple(
+        _plan(at.run.id, message.seq, position, block, tools)
+        for position, block in enumerate(b for b in reply.content if b.get("type") == "tool_use")
+    )
+    await progress.commit(
+        Step(
+            at=now,
+            messages=(message,),
+            planned=planned,
+            external=tuple(call.id for call in planned if acts(call, tools)),
+            closed=_answered(opened, reply, now),
+            new_step=True,
+        )
+    )
+
+
+async def compact(kit: Kit, progress: Progress, covers: int) -> str:
+    """Have the messages up to ``covers`` summed up, and commit the summary; return why there is none, or "".
+
+    Nothing is lost by a failure: the conversation stays as it is, and is sent as it is.
+
+    Raises:
+        ModelFault: as for ``ask_model``.
+        CannotWorkError: likewise.
+    """
+    opened, reply = await _sent(kit, progress, covers)
+    now = kit.clock.now()
+    closed = _answered(opened, reply, now)
+    if reply.stop_reason == "compaction" and reply.content:
+        closed = replace(closed, summary=reply.content[0])
+    else:
+        closed = replace(closed, error=f"no summary came of it ({reply.stop_reason})")
+    await progress.commit(Step(at=now, closed=closed))
+    return closed.error
+
+
+async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tuple[Request, Reply]:
+    """Send one request, a few times when it has to be, each on record; return the one that was answered."""
+    frame = progress.at.frame
+    assert frame is not None, "the first step pins the frame"
+    model = kit.model_for(frame.model)
+
+    async def once() -> tuple[Request, Reply]:
+        at = progress.at
+        if (reason := kit.halted()) is not None:
+            raise HaltedError(f"halted: {reason}")
+        worst = worst_usage(at, kit.settings.max_tokens)
+        opened = Request(
+            number=at.requests + 1,
+            attempt=at.run.epoch,
+            model=frame.model,
+            started_at=kit.clock.now(),
+            covers=covers,
+            reserved_microusd=_price(kit, frame.model, worst),
+            tokens=worst.tokens,
+        )
+        budget = at.job.budget
+        today = day_start(opened.started_at, at.job.tz)
+        cap = DayCap(round(budget.day_usd * 1_000_000), today, budget.day_tokens)
+        await progress.commit(Step(at=opened.started_at, opened=opened, cap=cap))
+        crashpoint("W3")
+        messages = at.messages if covers is None else [m for m in at.messages if m.seq <= covers]
+        ask = Ask(
+            model=frame.model,
+            system=frame.system,
+            tools=frame.tools,
+            messages=as_params(at.summary, messages),
+            max_tokens=kit.settings.max_tokens,
+            compact=covers is not None,
+        )
+        if (reason := kit.halted()) is not None:
+            now = kit.clock.now()
+            unsent = _failed(opened, now, f"halted before it was sent: {reason}")
+            await progress.commit(Step(at=now, closed=unsent))
+            raise HaltedError(f"halted: {reason}")
+        try:
+            reply = await model.ask(ask, on_text=lambda _: crashpoint("W4"))
+            _refuse_known_ids(at, reply)
+        except ModelFault as fault:
+            now = kit.clock.now()
+            failed = _failed(opened, now, fault.message, fault.request_id)
+            await progress.commit(Step(at=now, closed=failed))
+            raise
+        crashpoint("W5")
+        return opened, reply
+
+    # A retry is a new request, billed again: few, short, and each with its own row.
+    blips = AsyncRetrying(
+        sleep=kit.clock.sleep,
+        stop=stop_after_attempt(BLIP_TRIES),
+        wait=_wait,
+        retry=retry_if_exception(lambda error: isinstance(error, ModelFault) and is_blip(error)),
+        reraise=True,
+    )
+    return await blips(once)
+
+
+def _price(kit: Kit, model: str, usage: Usage) -> int:
+    """Return what a request may cost; the most of it is counted as spent while it is out."""
+    price = kit.price(model, usage)
+    return assumed_microusd(usage) if price is None else price
+
+
+def _refuse_known_ids(at: Checkpoint, reply: Reply) -> None:
+    """Refuse an answer whose calls cannot be told apart, from each other or from those just answered.
+
+    Some gateways number the calls of every answer anew.  Such a conversation could not be sent back.
+
+    Raises:
+        ModelFault: an id came before.
+    """
+    known = {call.id for call in at.calls}
+    for block in reply.content:
+        if block.get("type") == "tool_use":
+            if block["id"] in known:
+                raise ModelFault(f"two calls have the id {block['id']}", kind="unknown")
+            known.add(block["id"])
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, ModelFault)
+    return blip_seconds(error, state.attempt_number)
+
+
+def _failed(opened: Request, now: datetime, error: str, request_id: str | None = None) -> Request:
+    return replace(opened, state="failed", ended_at=now, request_id=request_id, error=error, tokens=0)
+
+
+def _answered(opened: Request, reply: Reply, now: datetime) -> Request:
+    return replace(
+        opened,
+        state="answered",
+        ended_at=now,
+        request_id=reply.request_id,
+        stop_reason=reply.stop_reason,
+        usage=reply.usage,
+        # Without a price a budget would hold nothing: then it caps tokens.
+        cost_microusd=assumed_microusd(reply.usage) if reply.cost_microusd is None else reply.cost_microusd,
+        cost_assumed=reply.cost_microusd is None,
+        tokens=reply.usage.tokens,
+    )
+
+
+def acts(call: Call, tools: Toolbox) -> bool:
+    """Whether a call may have an effect, by its class or because its tool says that it acts outside."""
+    tool = tools.get(call.name)
+    is_external = tool is not None and not isinstance(tool, ControlTool) and tool.spec.external
+    return is_external or call.effect is not Effect.PURE
+
+
+def _plan(run_id: str, seq: int, position: int, block: object, tools: Toolbox) -> Call:
+    assert isinstance(block, dict)
+    call_id, name = str(block["id"]), str(block["name"])
+    known = tools.get(name)
+    # A tool that is not there cannot act, so asking it again is harmless.
+    effect = known.spec.effect if known is not None else Effect.PURE
+    if isinstance(known, ControlTool):
+        effect = Effect.PURE
+    args = block.get("input")
+    return Call(
+        id=call_id,
+        message_seq=seq,
+        position=position,
+        name=name,
+        args=args if isinstance(args, dict) else {},
+        effect=effect,
+        key=call_key(run_id, call_id),
+        state=CallState.PLANNED,
+    )

@@ -1,0 +1,99 @@
+"""Resting: the steps in which a run stops for a while, and what may end that."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from scheduler.core.run.budget import FLEET_ZONE, next_local_day
+from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.run import Move
+from scheduler.core.run.turn import Park
+from scheduler.core.run.wakeup import WakeUp, Waking
+from scheduler.engine.attempt.decisions import Docket
+from scheduler.engine.attempt.messages import notices
+from scheduler.engine.services import Kit
+from scheduler.engine.settings import Settings
+
+FLEET_CODE = "budget-fleet"
+WAKES_CODE = "wakes-hour"
+SOON_CODES = ("log", "trust", "workdir", "tool", "version")
+"""What is looked at for nothing, and should hold soon after it was mended."""
+
+_HOUR = timedelta(hours=1)
+
+
+def parked(at: Checkpoint, park: Park, now: datetime, settings: Settings) -> Step:
+    """Return the step in which a run is parked: the owner is told, and after some days it is given up."""
+    wakeups = [WakeUp(Waking.DEADLINE, now + timedelta(days=settings.parked_days))]
+    waiting_for = "a person"
+    if park.wake is Waking.DAY:
+        zone = FLEET_ZONE if park.code == FLEET_CODE else at.job.tz
+        wakeups.append(WakeUp(Waking.DAY, next_local_day(now, zone)))
+        waiting_for = "the next day, or a person"
+    elif park.wake is Waking.PROBE:
+        # A key that is refused costs a request each time.
+        seconds = settings.soon_seconds if park.code in SOON_CODES else settings.probe_seconds
+        wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=seconds)))
+        waiting_for = "the next probe, or a person"
+    return Step(
+        at=now,
+        move=Move.PARK,
+        reason=park.reason,
+        reason_code=park.code,
+        waiting_for=waiting_for,
+        wakeups=tuple(wakeups),
+        notices=notices(at, park.reason),
+    )
+
+
+def awaiting(at: Checkpoint, docket: Docket, now: datetime) -> Step:
+    """Return the step in which a run rests until its questions are answered, or the first one has expired.
+
+    Halfway to its end it is woken once: it comes to the same question, and the owner is reminded.
+    """
+    waiting = (*docket.open_asks, *docket.asks)
+    first = waiting[0]
+    more = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+    reason = f"{first.tool} needs an approval{more}: {first.reason}"
+    soonest = min(waiting, key=lambda each: each.expires_at)
+    halfway = soonest.asked_at + (soonest.expires_at - soonest.asked_at) / 2
+    reminder = "" if docket.asks else "Reminder: "
+    return Step(
+        at=now,
+        move=Move.PARK,
+        reason=reason,
+        reason_code="approval",
+        waiting_for=f"an answer: agentcron approve {first.id}",
+        wakeups=(WakeUp(Waking.APPROVAL, halfway if now < halfway else soonest.expires_at),),
+        asks=tuple(docket.asks),
+        awaits=tuple(each.id for each in docket.open_asks),
+        settled=docket.settled,
+        notices=notices(at, f"{reminder}{reason}. Answer: agentcron approve {first.id}"),
+    )
+
+
+def backed_off(reason: str, code: str, waiting_for: str, now: datetime, until: datetime) -> Step:
+    """Return the step in which a run waits for an instant, and nobody is told."""
+    return Step(
+        at=now,
+        move=Move.BACK_OFF,
+        reason=reason,
+        reason_code=code,
+        waiting_for=waiting_for,
+        wakeups=(WakeUp(Waking.RETRY, until),),
+    )
+
+
+async def too_awake(kit: Kit, at: Checkpoint) -> Step | None:
+    """Return the step in which a run waits whose sleep is over, while its job has been woken too often.
+
+    Whoever a person woke goes on at once.
+    """
+    most, woken, now = at.job.budget.hour_wakes, at.woken, kit.clock.now()
+    if most is None or woken is None or woken.kind is not Waking.TIME:
+        return None
+    wakes = await kit.store.wakes_since(at.job.name, now - _HOUR, most + 1)
+    if len(wakes) <= most:
+        return None
+    reason = f"the job was woken more often than {most} an hour"
+    return backed_off(reason, WAKES_CODE, "the hour to pass", now, wakes[-1] + _HOUR)

@@ -1,0 +1,37 @@
+"""The haltwatch: says that the home was halted or goes on, and cuts off what does not end by itself then."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from scheduler.engine.attempt.attempt import Executor
+from scheduler.engine.services import Kit
+
+log = logging.getLogger("agentcron")
+
+LOOK_SECONDS = 0.5
+
+
+async def watch_halt(kit: Kit, executors: Mapping[str, Executor], changed: Callable[[], None]) -> None:
+    """Look for ever; ``changed`` hears when the home was halted, and when it may go on.
+
+    Whatever starts anything looks for itself: this is for what had been started before.  A call that is cut
+    off is treated as one whose process died; the run is handed back.
+    """
+    since: float | None = None
+    while True:
+        reason = kit.halted()
+        now = kit.clock.monotonic()
+        if reason is None and since is not None:
+            since = None
+            log.warning("not halted any more: going on", extra={"event": "halt.over"})
+            changed()
+        elif reason is not None and since is None:
+            since = now
+            log.warning("halted: %s; nothing starts until: agentcron unhalt", reason, extra={"event": "halt"})
+            changed()
+        if since is not None and now - since >= kit.settings.halt_seconds:
+            for executor in list(executors.values()):
+                executor.interrupt("stop")
+        await kit.clock.sleep(LOOK_SECONDS)

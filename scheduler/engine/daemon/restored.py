@@ -1,0 +1,30 @@
+"""Taking note of a restore before anything else is done with a database, whoever put it in place."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from scheduler.core.time.instants import to_iso
+from scheduler.engine.services import Kit
+
+log = logging.getLogger("agentcron")
+
+
+async def take_note(kit: Kit) -> None:
+    """Settle what a restore leaves in doubt, if this database was a backup that nobody has opened yet."""
+    now = kit.clock.now()
+    until = now + timedelta(days=kit.settings.parked_days)
+    done = await kit.store.settle_restore(now, kit.boot_id, until, await kit.daylog.head())
+    if done is None:
+        return
+    log.warning(
+        "the database was restored from a backup of %s: %d runs wait for a person, %d sleep on,"
+        " slots of %d jobs are skipped, reports of %d runs are held; look: agentcron list",
+        to_iso(done.restored.taken_at),
+        len(done.parked),
+        done.asleep,
+        done.skipped,
+        len(done.held),
+        extra={"event": "database.restored"},
+    )

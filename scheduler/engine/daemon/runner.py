@@ -1,0 +1,375 @@
+"""The runner: ticks when something is due, claims what it has room for, and ends in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from scheduler.core.job.firing import decide_reboot
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import LoadReport, RunnerInfo, StandingOrders
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.lease import Lease
+from scheduler.core.run.run import Move
+from scheduler.core.time.trigger import Reboot
+from scheduler.engine.attempt.attempt import Executor
+from scheduler.engine.attempt.writer import Progress
+from scheduler.engine.daemon.clock import Clockwatch
+from scheduler.engine.daemon.crontab import OrdersWatch
+from scheduler.engine.daemon.halts import watch_halt
+from scheduler.engine.daemon.leases import keep_leases, renew_leases
+from scheduler.engine.daemon.outage import Outage
+from scheduler.engine.daemon.restored import take_note
+from scheduler.engine.daemon.tick import Pass, tick
+from scheduler.engine.outbox import send_notices
+from scheduler.engine.services import Kit
+from scheduler.errors import AgentcronError, LostLeaseError, ReplacedError, StoreError
+from scheduler.ports.orders import Orders
+from scheduler.ports.presence import Presence
+
+log = logging.getLogger("agentcron")
+
+
+@dataclass(slots=True)
+class Runner:
+    """One process that works: a daemon, a single tick, or ``run --wait``.
+
+    Args:
+        only: when given, only these runs are claimed.
+        on_load: hears what each load of the crontab changed.
+        boot_id: names the time since the machine came up; ``@reboot`` jobs fire once for each.
+        duties: what a daemon does beside its runs, each in a task of its own until the end.
+    """
+
+    kit: Kit
+    info: RunnerInfo
+    presence: Presence
+    orders: Orders | None = None
+    only: list[str] | None = None
+    on_load: Callable[[StandingOrders, LoadReport], None] = lambda *_: None
+    boot_id: str = ""
+    duties: Sequence[Callable[[Kit], Coroutine[Any, Any, None]]] = ()
+    jobs: dict[str, Job] = field(default_factory=dict)
+    executors: dict[str, Executor] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _sender: asyncio.Task[None] | None = None
+    _nudge: asyncio.Event = field(default_factory=asyncio.Event)
+    _stop: bool = False
+    _seen_changes: int = -1
+    _alive: list[RunnerInfo] = field(default_factory=list)
+    _trust_leases_from: float = 0.0
+    _owed: list[Progress] = field(default_factory=list)
+    _is_replaced: bool = False
+    _next_due: datetime | None = None
+    _watch: Clockwatch = field(init=False)
+    _orders: OrdersWatch | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._watch = Clockwatch(self.kit.clock)
+        self._orders = OrdersWatch(self.orders, self.kit.clock) if self.orders is not None else None
+
+    def stop(self) -> None:
+        """Take no more work; let go of what is under way within the grace time."""
+        self._stop = True
+        self._nudge.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether ``stop`` was called."""
+        return self._stop
+
+    def hurry(self) -> None:
+        """Stop without waiting for what is under way: it is cut off and handed back."""
+        self.stop()
+        for executor in list(self.executors.values()):
+            executor.interrupt("stop")
+
+    def reload(self) -> None:
+        """Read the crontab again, changed or not."""
+        if self._orders is not None:
+            self._orders.ask()
+        self._nudge.set()
+
+    async def serve(self) -> None:
+        """Work until ``stop`` is called."""
+        await self._watch.look_back(self.kit.store)
+        await self.kit.store.enter(self.info)
+        keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.executors))
+        halting = asyncio.create_task(watch_halt(self.kit, self.executors, self._nudge.set))
+        duties = [asyncio.create_task(duty(self.kit)) for duty in self.duties]
+        outage = Outage(self.kit.clock, "nothing new is started until that is over")
+        try:
+            while not self._stop:
+                try:
+                    await self._turn()
+                    outage.over()
+                    seconds = await self._seconds_to_next()
+                    self.kit.witness.passed(len(self.jobs), len(self._tasks), self._next_due)
+                    await self._wait(seconds, watch=True)
+                except StoreError as error:
+                    outage.hit(error)
+                    self.kit.witness.troubled(error.message)
+                    self._is_replaced |= isinstance(error, ReplacedError)
+                    await self._wait(self.kit.settings.poll_seconds * 4, watch=False)
+            await self._wind_down()
+        finally:
+            for task in (keeper, halting, *duties):
+                task.cancel()
+            await asyncio.gather(keeper, halting, *duties, return_exceptions=True)
+            await self._leave()
+
+    async def _turn(self) -> None:
+        if self._is_replaced:
+            await self._move_over()
+        if self._seen_changes < 0:
+            # Before the first look at the tables, or a write just after it would go unnoticed.
+            self._seen_changes = await self.kit.store.changes()
+        await self._load_if_changed()
+        await self._mind_the_clock()
+        await self._hand_back()
+        await self._pass()
+
+    async def _hand_back(self) -> None:
+        """Give back the leases of attempts that ended while the database could not be told."""
+        while self._owed:
+            progress = self._owed[0]
+            step = Step(at=self.kit.clock.now(), move=Move.RELEASE, keep_attempt=False)
+            with suppress(LostLeaseError):
+                await progress.commit(step)
+            self._owed.pop(0)
+
+    async def _move_over(self) -> None:
+        """Take up another database that stands in the place of ours: a backup was restored."""
+        for executor in list(self.executors.values()):
+            # Their leases are of the old one, and the new one may know the same run with the same epoch.
+            executor.interrupt("lost")
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._owed.clear()
+        await self.kit.store.reopen()
+        await take_note(self.kit)
+        await self._watch.look_back(self.kit.store)
+        await self.kit.store.enter(self.info)
+        self._is_replaced = False
+        log.warning("another database was put in place; going on with it", extra={"event": "store.replaced"})
+        self._seen_changes = -1
+        self.reload()
+
+    async def once(self, *, due: bool = True) -> Pass:
+        """One pass: fire, wake, rescue, and run what can be claimed until it is final or asleep.
+
+        Args:
+            due: false looks at nothing that is due, and only claims.
+        """
+        await self._watch.look_back(self.kit.store)
+        await self.kit.store.enter(self.info)
+        keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.executors))
+        halting = asyncio.create_task(watch_halt(self.kit, self.executors, self._nudge.set))
+        try:
+            await self._load_if_changed()
+            done = Pass()
+            if due:
+                await self._mind_the_clock()
+                done = await self._pass()
+            while not self._stop:
+                # Cleared before the look: what ends during it makes room, or frees its job's next run.
+                self._nudge.clear()
+                await self._claim()
+                if not self._tasks and not self._nudge.is_set():
+                    break
+                await self._nudge.wait()
+            await self._wind_down()
+            while await send_notices(self.kit, self.info.id):
+                pass
+            return done
+        finally:
+            keeper.cancel()
+            halting.cancel()
+            await asyncio.gather(keeper, halting, return_exceptions=True)
+            await self._leave()
+
+    async def _leave(self) -> None:
+        try:
+            await self.kit.store.leave(self.info.id, self.kit.clock.now())
+        except StoreError as error:
+            log.error("could not record that this runner ended: %s", error)
+
+    # -- the crontab ------------------------------------------------------------------------------
+    async def _load_if_changed(self) -> None:
+        if self.orders is None or self._orders is None or not self._orders.take():
+            return
+        now = self.kit.clock.now()
+        try:
+            # In a thread: thousands of lines take a second, and leases want to be renewed meanwhile.
+            orders = await asyncio.to_thread(self.orders.read, now)
+        except AgentcronError as error:
+            # The last good table stays; jobs do not vanish because a file cannot be read just now.
+            log.error("the crontab was not loaded: %s; the last good one stays", error.message)
+            self.kit.witness.loaded(len(self.jobs), error.message)
+            return
+        try:
+            await self._load(orders, now)
+        except StoreError:
+            self._orders.ask()
+            raise
+
+    async def _load(self, orders: StandingOrders, now: datetime) -> None:
+        report = await self.kit.store.load_orders(orders, now)
+        self.jobs = {job.name: job for job in orders.jobs}
+        if self.boot_id:
+            # Only the daemon's own start counts as one: a line added later waits for the next.
+            for job in orders.jobs:
+                if isinstance(job.trigger, Reboot):
+                    decide = partial(decide_reboot, job, now)
+                    for run in await self.kit.store.fire(job, decide, now, origin="reboot", key=self.boot_id):
+                        self.kit.witness.fired(run, now)
+            self.boot_id = ""
+        self.on_load(orders, report)
+        self.kit.witness.loaded(len(self.jobs))
+
+    # -- the clock --------------------------------------------------------------------------------
+    async def _mind_the_clock(self) -> None:
+        """Write down what happened to the clock, and put right what it upset, before anything is judged."""
+        if not self._watch.look():
+            return
+        # Leases ran out by the clock alone, ours and those of others: all who live renew theirs meanwhile.
+        self._trust_leases_from = self.kit.clock.monotonic() + self.kit.settings.lease_seconds
+        await renew_leases(self.kit, self.info.id, self.executors)
+        while self._watch.found:
+            jump = self._watch.found[0]
+            slots: dict[str, datetime | None] = {}
+            if jump.kind == "set_back":
+                slots = await asyncio.to_thread(_next_slots, list(self.jobs.values()), jump.at)
+            await self.kit.store.record_jump(jump, slots)
+            self._watch.found.pop(0)
+
+    # -- work -------------------------------------------------------------------------------------
+    async def _pass(self) -> Pass:
+        self.kit.witness.beat(self.kit.clock.monotonic())
+        trusted = self.kit.clock.monotonic() >= self._trust_leases_from
+        done = await tick(self.kit, self.jobs, self.presence, by_lease=trusted)
+        self._alive = done.alive
+        await self._claim()
+        await self._notify()
+        return done
+
+    async def _claim(self) -> None:
+        # Tasks, not executors: a claimed run takes its room before its checkpoint is loaded.
+        room = self.kit.settings.concurrency - len(self._tasks)
+        if room <= 0 or self._stop or self.kit.halted() is not None:
+            return
+        leases = await self.kit.store.claim(
+            self.info.id,
+            self.kit.clock.now(),
+            limit=room,
+            lease_seconds=self.kit.settings.lease_seconds,
+            only=self.only,
+        )
+        for lease in leases:
+            task = asyncio.create_task(self._execute(lease), name=f"execute {lease.run_id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._executed)
+
+    def _executed(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._nudge.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s broke", task.get_name(), exc_info=error)
+
+    async def _execute(self, lease: Lease) -> None:
+        kit = self.kit
+        try:
+            at = await kit.store.checkpoint(lease, kit.clock.now())
+        except LostLeaseError:
+            return
+        except StoreError as error:
+            log.error("run %s cannot be loaded: %s", lease.run_id, error)
+            return
+        kit.witness.claimed(lease, at, kit.clock.now())
+        executor = Executor(kit, Progress(kit.store, lease, at, kit.witness), lambda: self._stop)
+        self.executors[lease.run_id] = executor
+        try:
+            await executor.run()
+        finally:
+            del self.executors[lease.run_id]
+            if executor.is_owed:
+                self._owed.append(executor.progress)
+
+    async def _notify(self) -> None:
+        # Apart from the others: a slow report command takes no run's room, and its end is no news.
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send_notices(), name="notices")
+
+    async def _send_notices(self) -> None:
+        try:
+            while not self._stop and await send_notices(self.kit, self.info.id):
+                pass
+        except StoreError as error:
+            log.error("notices wait: %s", error)
+
+    # -- waiting ----------------------------------------------------------------------------------
+    async def _seconds_to_next(self) -> float:
+        longest = self.kit.settings.longest_wait_seconds
+        due = self._next_due = await self.kit.store.next_due()
+        if due is None or self.kit.halted() is not None:
+            return longest  # the haltwatch tells when it is over
+        seconds = (due - self.kit.clock.now()).total_seconds()
+        if seconds <= 0:
+            # Due but not takable now (no room, or its job is not ours): look again soon, do not spin.
+            return self.kit.settings.poll_seconds
+        return min(longest, seconds)
+
+    async def _wait(self, seconds: float, *, watch: bool) -> None:
+        """Wait until something is due, an executor ended, or (with ``watch``) the outside changed."""
+        deadline = self.kit.clock.monotonic() + seconds
+        while not self._nudge.is_set():
+            self.kit.witness.beat(self.kit.clock.monotonic())
+            left = deadline - self.kit.clock.monotonic()
+            if left <= 0:
+                break
+            pause = asyncio.create_task(self.kit.clock.sleep(min(left, self.kit.settings.poll_seconds)))
+            nudged = asyncio.create_task(self._nudge.wait())
+            await asyncio.wait({pause, nudged}, return_when=asyncio.FIRST_COMPLETED)
+            pause.cancel()
+            nudged.cancel()
+            await asyncio.gather(pause, nudged, return_exceptions=True)
+            if watch and (self._watch.look() or await self._outside_changed()):
+                break
+        self._nudge.clear()
+
+    async def _outside_changed(self) -> bool:
+        changes = await self.kit.store.changes()
+        changed = changes != self._seen_changes
+        self._seen_changes = changes
+        # A runner that is killed writes nothing: only its lock tells, and what it held waits for us.
+        changed = changed or bool(self.presence.dead(self._alive))
+        return changed or (self._orders is not None and self._orders.has_changed())
+
+    async def _wind_down(self) -> None:
+        """Let executors reach their next commit; after the grace time, stop them where they are."""
+        await self._settle(self._tasks, self.kit.settings.grace_seconds * 0.8)
+        for executor in list(self.executors.values()):
+            executor.interrupt("stop")
+        sending = {self._sender} if self._sender is not None and not self._sender.done() else set()
+        await self._settle(self._tasks | sending, self.kit.settings.grace_seconds * 0.15)
+        for sender in sending:
+            # A notice that is cut off here was taken by us: whoever finds us gone takes it again.
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+
+    async def _settle(self, tasks: set[asyncio.Task[None]], seconds: float) -> None:
+        """Wait until all are done or the time is over, and let nobody think that we hang."""
+        deadline = self.kit.clock.monotonic() + seconds
+        while tasks and (left := deadline - self.kit.clock.monotonic()) > 0:
+            self.kit.witness.beat(self.kit.clock.monotonic())
+            _, tasks = await asyncio.wait(tasks, timeout=min(left, self.kit.settings.poll_seconds))
+
+
+def _next_slots(jobs: Sequence[Job], after: datetime) -> dict[str, datetime | None]:
+    return {job.name: job.trigger.next_after(after) for job in jobs}

@@ -1,0 +1,105 @@
+"""Tick: one pass over what is due.  It decides and records; it does not run agents."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from scheduler.core.job.firing import Decision, FireFacts, decide
+from scheduler.core.job.job import Job
+from scheduler.core.job.standing import RunnerInfo
+from scheduler.core.run.follow_up import is_follow_up, root_of, within
+from scheduler.core.run.run import Run, State
+from scheduler.crash import crashpoint
+from scheduler.engine.services import Kit
+from scheduler.errors import StoreError
+from scheduler.ports.presence import Presence
+from scheduler.ports.store import Rescued, Roused
+
+log = logging.getLogger("agentcron")
+
+WAKE_BATCH = 500
+FIRE_BATCH = 200
+MOST_SPREAD_SECONDS = 600
+"""Over how long the late fires of all jobs are spread after a long stop; forty at once cost a fortune."""
+
+
+@dataclass(slots=True)
+class Pass:
+    """What one pass changed, and which runners were alive then."""
+
+    fired: list[Run] = field(default_factory=list)
+    skipped: list[Run] = field(default_factory=list)
+    replaced: list[Run] = field(default_factory=list)
+    woken: list[Roused] = field(default_factory=list)
+    rescued: list[Rescued] = field(default_factory=list)
+    alive: list[RunnerInfo] = field(default_factory=list)
+
+
+async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, *, by_lease: bool = True) -> Pass:
+    """Take back what dead runners held, wake what is due, fire what is due.
+
+    A job that is not in ``jobs`` (another daemon's crontab, or one that is broken now) is left alone.
+    Without ``by_lease`` a lease that has run out is no sign of death: the clock has just jumped.
+    When more jobs are due than can run at a time, those that are late start spread over some minutes.
+    """
+    store, done = kit.store, Pass()
+    now = kit.clock.now()
+    known = await store.runners()
+    dead = presence.dead(known)
+    done.alive = [info for info in known if info.id not in dead]
+    done.rescued = await store.rescue(now, dead, kit.settings.most_attempts, by_lease=by_lease)
+    presence.forget(dead)
+    for rescued in done.rescued:
+        kit.witness.rescued(rescued, now)
+    if kit.halted() is not None:
+        return done  # what is due stays due; what was missed meanwhile is judged as after any other stop
+    while True:
+        batch = await store.wake_due(now, WAKE_BATCH)
+        done.woken += batch
+        for woke in batch:
+            kit.witness.roused(woke, now)
+        kit.witness.beat(kit.clock.monotonic())
+        if len(batch) < WAKE_BATCH:
+            break
+    due = [job for name in await store.due_jobs(now) if (job := await _job(kit, jobs, name)) is not None]
+    spread = 0 if len(due) <= kit.settings.concurrency else min(MOST_SPREAD_SECONDS, 5 * len(due))
+    for begin in range(0, len(due), FIRE_BATCH):
+        # Side by side, so that they share a commit.
+        batch_of_jobs = due[begin : begin + FIRE_BATCH]
+        for runs in await asyncio.gather(*(_fire(kit, job, now, spread) for job in batch_of_jobs)):
+            for run in runs:
+                kit.witness.fired(run, now)
+                kinds = {State.QUEUED: done.fired, State.SKIPPED: done.skipped}
+                kinds.get(run.state, done.replaced).append(run)
+        kit.witness.beat(kit.clock.monotonic())
+    return done
+
+
+async def _job(kit: Kit, jobs: Mapping[str, Job], name: str) -> Job | None:
+    """Return a job of the crontab, or a follow-up of one as that allows it now."""
+    if not is_follow_up(name):
+        return jobs.get(name)
+    root = jobs.get(root_of(name))
+    made = None if root is None else await kit.store.follow_up_job(name)
+    return None if made is None or root is None else within(made, root)
+
+
+async def _fire(kit: Kit, job: Job, now: datetime, spread: int) -> list[Run]:
+    crashpoint("W0")
+    try:
+        return await kit.store.fire(job, partial(_decide, job, now, spread), now)
+    except StoreError:
+        raise
+    except Exception:
+        # One schedule that cannot be computed must not keep the others from firing.
+        log.exception("job %s could not be fired", job.name, extra={"event": "job.broken", "job": job.name})
+        return []
+
+
+def _decide(job: Job, now: datetime, fleet_spread_seconds: int, facts: FireFacts) -> Decision:
+    return decide(job, facts, now, fleet_spread_seconds)

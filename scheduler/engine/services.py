@@ -1,0 +1,53 @@
+"""What the engine works with, handed over by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from scheduler.core.job.job import Job
+from scheduler.core.run.conversation import Usage
+from scheduler.core.trust.policy import Profile
+from scheduler.engine.move_log import Witness
+from scheduler.engine.settings import Settings
+from scheduler.ports.clock import Clock
+from scheduler.ports.daylog import DayLog
+from scheduler.ports.model import Model
+from scheduler.ports.secrets import NoSecrets, Secrets
+from scheduler.ports.store import Store
+from scheduler.ports.tool import AnyTool
+
+Toolbox: TypeAlias = Mapping[str, AnyTool]
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """The adapters of one process.
+
+    Args:
+        model_for: the model that answers to a name; may raise CannotWorkError (no key).
+        tools_for: the tools of a job, in a stable order; may raise ConfigError.
+        profile_for: what a job may do, asked before each effect; may raise ConfigError.
+        folder: the crontab's, absolute: where gates run.
+        daylog: where what was recorded must stand before anything acts.
+        witness: sees every move, and tells the log and whoever else wants to know.
+        price: what so many tokens of a model cost in millionths of a dollar, or None when nobody knows.
+        halted: why nothing may start now, or None; asked right before every effect and every request.
+        secrets: gives them to tools, and takes them out of whatever is stored or shown.
+        boot_id: names the time since the machine came up, where the platform tells one.
+    """
+
+    store: Store
+    clock: Clock
+    model_for: Callable[[str], Model]
+    tools_for: Callable[[Job], Toolbox]
+    profile_for: Callable[[Job], Profile]
+    folder: str
+    daylog: DayLog
+    settings: Settings = field(default_factory=Settings)
+    witness: Witness = field(default_factory=Witness)
+    boot_id: str = ""
+    price: Callable[[str, Usage], int | None] = lambda _, __: None
+    halted: Callable[[], str | None] = lambda: None
+    secrets: Secrets = field(default_factory=NoSecrets)

@@ -1,0 +1,1 @@
+"""This machine: child processes, the sandbox, control groups, and paths that lead nowhere else."""

@@ -1,0 +1,225 @@
+"""A child process that cannot outlive its purpose: a deadline, capped output, and a whole group to kill.
+
+Every child is the leader of a session and process group of its own.  A watcher inside the group holds one
+end of a pipe whose other end only this process has: when we close it, or when we die by ``kill -9``, the
+watcher kills the group.  PR_SET_PDEATHSIG would spare the child's own children, exists on Linux only, and
+needs code between fork and exec, which is unsafe in a process with threads.
+What calls ``setsid`` itself escapes; only a sandbox can hold it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from scheduler.core.text.capped import MOST_OUTPUT_BYTES
+from scheduler.errors import CannotWorkError
+
+GRACE_SECONDS = 2.0
+"""Between SIGTERM and SIGKILL."""
+
+_DRAIN_SECONDS = 0.5
+"""How long output may still come after the child's own end, from helpers it has left behind."""
+
+# $1 is the number of the pipe's reading end, the rest is the command.  The signals that we send to the
+# group must not end the watcher, and a file descriptor that it kept open would look like output to come.
+_LAUNCHER = """
+pipe=$1; shift
+( trap '' TERM INT HUP QUIT; read -r _ < "/dev/fd/$pipe"; kill -KILL 0 ) > /dev/null 2>&1 &
+exec "$@"
+"""
+
+_PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
+
+
+@dataclass(frozen=True, slots=True)
+class ChildResult:
+    """How a child ended and what it said.
+
+    Args:
+        exit_code: as the shell counts (127: no such command; -9: killed by signal 9); None when it was
+            killed at its deadline.
+        stdout: the first ``output_bytes`` of it; what is not UTF-8 became U+FFFD.
+        dropped_bytes: how much more it said, on both channels.
+    """
+
+    exit_code: int | None
+    stdout: str
+    stderr: str
+    timed_out: bool = False
+    dropped_bytes: int = 0
+
+    @property
+    def truncated(self) -> bool:
+        """Whether it said more than was kept."""
+        return self.dropped_bytes > 0
+
+
+def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a child: a short list of our own variables, and ``extra``.
+
+    Keys and tokens of the daemon are not passed on; a job names in its crontab line what it needs.
+    """
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | dict(extra or {})
+
+
+async def run_child(
+    command: str | Sequence[str],
+    *,
+    cwd: str | Path,
+    env: Mapping[str, str],
+    stdin: str | bytes = b"",
+    timeout_seconds: float,
+    output_bytes: int = MOST_OUTPUT_BYTES,
+    grace_seconds: float = GRACE_SECONDS,
+    on_start: Callable[[int], None] | None = None,
+) -> ChildResult:
+    """Run ``command`` (a text for ``/bin/sh``, or the words of one program) to its end and return its output.
+
+    When it ends, is cancelled, or passes its deadline, its whole process group is dead.
+
+    Args:
+        env: the whole environment of the child; see ``clean_env``.
+        on_start: is told the child's process id.
+
+    Raises:
+        CannotWorkError: the process could not be started at all.
+    """
+    words = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
+    text = stdin.encode("utf-8", "replace") if isinstance(stdin, str) else stdin
+    loop = asyncio.get_running_loop()
+    read_end, write_end = os.pipe()
+    try:
+        launcher = ["/bin/sh", "-c", _LAUNCHER, "sh", str(read_end), *words]
+        try:
+            transport, collector = await loop.subprocess_exec(
+                lambda: _Collector(output_bytes),
+                *launcher,
+                cwd=cwd,
+                env=dict(env),
+                pass_fds=(read_end,),
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise CannotWorkError(f"cannot start {words[0]!r} in {os.fspath(cwd)!r}: {reason}") from error
+        finally:
+            os.close(read_end)
+        try:
+            if on_start:
+                on_start(transport.get_pid())
+            return await _attend(transport, collector, text, timeout_seconds, grace_seconds)
+        finally:
+            # Also when we are cancelled, and when cancelled again while ending the child gently.
+            _signal_group(transport.get_pid(), signal.SIGKILL)
+            transport.close()
+    finally:
+        os.close(write_end)
+
+
+async def _attend(
+    transport: asyncio.SubprocessTransport,
+    collector: _Collector,
+    text: bytes,
+    timeout_seconds: float,
+    grace_seconds: float,
+) -> ChildResult:
+    timed_out = False
+    try:
+        _feed(transport, text)
+        async with asyncio.timeout(timeout_seconds):
+            await collector.exited.wait()
+    except TimeoutError:
+        timed_out = True
+        await _end(transport, collector, grace_seconds)
+    except asyncio.CancelledError:
+        await _end(transport, collector, grace_seconds)
+        raise
+    if not await _within(_DRAIN_SECONDS, collector.silent):
+        _signal_group(transport.get_pid(), signal.SIGKILL)
+        await _within(_DRAIN_SECONDS, collector.silent)
+    await _reap_orphans(transport.get_pid())
+    return ChildResult(
+        None if timed_out else transport.get_returncode(),
+        collector.text(1),
+        collector.text(2),
+        timed_out,
+        collector.dropped_bytes,
+    )
+
+
+def _feed(transport: asyncio.SubprocessTransport, text: bytes) -> None:
+    pipe = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
+    if text:
+        pipe.write(text)  # buffered by asyncio; a child that never reads only loses it
+    pipe.close()
+
+
+async def _end(transport: asyncio.SubprocessTransport, collector: _Collector, grace_seconds: float) -> None:
+    """Ask the group to end, and kill it when it does not."""
+    _signal_group(transport.get_pid(), signal.SIGTERM)
+    if not await _within(grace_seconds, collector.exited):
+        _signal_group(transport.get_pid(), signal.SIGKILL)
+        await collector.exited.wait()
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    # The watcher is a member until we kill it, so the number cannot belong to strangers yet.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+async def _reap_orphans(group: int) -> None:
+    """As process 1 of a container we inherit the watcher, and nobody else would take its exit status."""
+    if os.getpid() != 1:
+        return
+    _signal_group(group, signal.SIGKILL)
+    for _ in range(20):
+        try:
+            os.waitpid(-group, os.WNOHANG)  # noqa: ASYNC222  (WNOHANG does not wait)
+        except ChildProcessError:
+            return
+        await asyncio.sleep(0.01)
+
+
+class _Collector(asyncio.SubprocessProtocol):
+    """Keeps the head of both outputs and counts the rest."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._kept = {1: bytearray(), 2: bytearray()}
+        self._open = {1, 2}
+        self.dropped_bytes = 0
+        self.exited = asyncio.Event()
+        self.silent = asyncio.Event()
+
+    def pipe_data_received(self, fd: int, data: bytes | str) -> None:
+        kept = self._kept[fd]
+        room = self._limit_bytes - len(kept)
+        raw = data.encode() if isinstance(data, str) else data
+        kept += raw[:room]
+        self.dropped_bytes += max(0, len(raw) - room)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio's)
+        self._open.discard(fd)
+        if not self._open:
+            self.silent.set()
+
+    def process_exited(self) -> None:
+        self.exited.set()
+
+    def text(self, fd: int) -> str:
+        return self._kept[fd].decode("utf-8", "replace")

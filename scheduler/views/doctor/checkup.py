@@ -1,0 +1,49 @@
+"""The checkup: all that the doctor looks at.  No check raises, changes anything, or asks another machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from scheduler.config import Config
+from scheduler.errors import AgentcronError
+from scheduler.views.clock import Wall
+from scheduler.views.doctor import host
+from scheduler.views.doctor.finding import Finding, Findings
+
+Check = Callable[[Config, Wall], Findings]
+
+
+def all_findings(config: Config, clock: Wall, *, deep: bool = False) -> list[Finding]:
+    """Do all checks; one that breaks is a problem of its own and stops no other."""
+    from scheduler.views.doctor.store import check_database, check_deep, check_log
+    from scheduler.views.doctor.work import check_crontab, check_work
+
+    checks: list[tuple[str, Check]] = [
+        ("platform", host.check_platform),
+        ("python", host.check_python),
+        ("package", host.check_package),
+        ("zones", host.check_zones),
+        ("home", host.check_home),
+        ("disk", host.check_disk),
+        ("database", check_database),
+        ("log", check_log),
+        ("work", check_work),
+        ("crontab", check_crontab),
+        ("api", host.check_api),
+        ("tools", host.check_tools),
+    ]
+    if deep:
+        checks.append(("deep", check_deep))
+    found: list[Finding] = []
+    for name, check in checks:
+        unusable = any(each.level == "problem" and each.name == "database" for each in found)
+        if unusable and name in ("log", "work", "deep"):
+            continue  # a database that cannot be used is told once, and what stands in it proves nothing
+        try:
+            found += check(config, clock)
+        except AgentcronError as error:
+            found.append(Finding("problem", name, error.message, error.help or "agentcron check"))
+        except OSError as error:
+            text = f"the system refused: {error.strerror or error}"
+            found.append(Finding("problem", name, text, "look at the permissions of the home"))
+    return found

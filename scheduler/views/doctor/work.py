@@ -1,0 +1,173 @@
+"""What the doctor looks at in the work: the crontab, the key, the daemon, the runs, the jobs, the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from scheduler.adapters.halt_file import HaltFile
+from scheduler.config import Config
+from scheduler.core.run.run import Run, State
+from scheduler.errors import CannotWorkError
+from scheduler.views.clock import Wall, span
+from scheduler.views.doctor.finding import Finding, Findings, counted, named
+from scheduler.views.going_on import go_on
+from scheduler.views.jobs import Facts, dead_runners, gather
+
+if TYPE_CHECKING:
+    from scheduler.core.job.job import Job
+
+_LATE = timedelta(minutes=2)
+"""A daemon that lives fires and wakes within seconds; what is due for so long, it does not see."""
+
+_RECENT = timedelta(days=3)
+_DAILY = ("budget-day", "budget-fleet", "effects-day")
+
+
+def check_work(config: Config, clock: Wall) -> Findings:
+    """Whether somebody does what is due, and what needs a person."""
+    halt = HaltFile(config.halt).look()
+    if halt is not None:
+        since = f" since {clock.short(halt.since)}" if halt.since else ""
+        yield Finding("problem", "halt", f"the home is halted{since}: {halt.reason}", "agentcron unhalt")
+    if not config.database.exists():
+        return
+    from scheduler.adapters.sql.sqlite.audit import Audit
+
+    facts = gather(config, clock.now)
+    with Audit.open(config.database) as audit:
+        late = set(audit.late_leases(clock.now - _LATE)) - facts.orphans
+        unsent, stuck = audit.unsent(clock.now - _RECENT), audit.stuck()
+        runners = audit.runners()
+    yield from _runs(facts, late)
+    yield from _daemon(facts, clock)
+    dead = set(dead_runners(config, runners))
+    if gone := [str(info.pid) for info in runners if info.id in dead]:
+        text = f"{counted(gone, 'runner')} ended without saying so: pid {named(gone)}"
+        yield Finding("note", "runners", text)
+    yield from _jobs(facts)
+    if unsent:
+        first = unsent[0]
+        text = f"{counted(unsent, 'report')} given up; the last, of {first.job}: {first.error}"
+        yield Finding("problem", "reports", text, "mend its report command: agentcron edit")
+    elif stuck:
+        first = stuck[0]
+        text = f"{counted(stuck, 'report')} cannot be sent yet; of {first.job}: {first.error}"
+        yield Finding("problem", "reports", text, "mend its report command: agentcron edit")
+
+
+def _runs(facts: Facts, late: set[str]) -> Findings:
+    if facts.orphans:
+        shown = named(sorted(facts.orphans))
+        fix = "agentcron up" if facts.daemon is None else "the daemon takes them up by itself"
+        yield Finding("problem", "runs", f"{len(facts.orphans)} running with a dead runner: {shown}", fix)
+    if late:
+        text = f"a lease ran out and nobody took over, of {counted(late, 'run')}: {named(sorted(late))}"
+        yield Finding("problem", "leases", text, "restart the daemon: agentcron up")
+    if facts.unknown:
+        ids = list(dict.fromkeys(call.run_id for call in facts.unknown))
+        text = f"nobody knows whether a call happened, in {counted(ids, 'run')}: {named(ids)}"
+        fix = f"agentcron show {ids[0]}, then: agentcron resume {ids[0]}"
+        # An agent that goes on has been told, and deals with it; one that stopped has not.
+        going = {run.id for run in facts.runs if run.state is not State.PARKED}
+        yield Finding("warning" if set(ids) <= going else "problem", "unknown", text, fix)
+    parked = [run for run in facts.runs if run.state is State.PARKED]
+    if patient := [run for run in parked if run.reason_code in _DAILY]:
+        yield Finding("note", "parked", f"until tomorrow, by their day's budget: {_ids(patient)}")
+    if stuck := [run for run in parked if run.reason_code not in _DAILY]:
+        text = f"{counted(stuck, 'run')} for a person: {_ids(stuck)}: {stuck[0].reason}"
+        fix = f"agentcron show {stuck[0].id}, then: {go_on(stuck[0])}"
+        yield Finding("problem", "parked", text, fix)
+
+
+def _daemon(facts: Facts, clock: Wall) -> Findings:
+    overdue = {
+        standing.name: standing.next_fire
+        for standing in facts.standings
+        if standing.state == "active" and standing.next_fire is not None and standing.next_fire <= facts.now
+    }
+    waiting = {run.id: run.wake_at for run in facts.runs if run.wake_at and run.wake_at <= facts.now}
+    what = [f"{counted(overdue, 'job')} due ({named(overdue)})"] if overdue else []
+    what += [f"{counted(waiting, 'run')} to be woken"] if waiting else []
+    if facts.daemon is None:
+        if what:
+            yield Finding("problem", "daemon", f"nobody is running; {', '.join(what)}", "agentcron up")
+        else:
+            yield Finding("note", "daemon", "nobody is running; start: agentcron up")
+        return
+    pid = facts.daemon.pid
+    yield Finding("ok", "daemon", f"up since {clock.short(facts.daemon.started_at)} (pid {pid})")
+    late = facts.now - min([*overdue.values(), *waiting.values()], default=facts.now)
+    if late > _LATE and facts.halt is None:
+        text = f"the daemon (pid {pid}) hangs: {', '.join(what)} for {span(late.total_seconds())}"
+        yield Finding("problem", "hang", text, f"kill -9 {pid}, then: agentcron up")
+
+
+def _jobs(facts: Facts) -> Findings:
+    failing = [standing for standing in facts.standings if "failure" in standing.paused_reason]
+    if failing:
+        first = failing[0]
+        text = f"paused after {first.paused_reason}: {named(standing.name for standing in failing)}"
+        fix = f"agentcron why {first.name}, then: agentcron unpause {first.name}"
+        yield Finding("problem", "jobs", text, fix)
+    known = {standing.name for standing in facts.standings}
+    if left := sorted({run.job for run in facts.runs} - known):
+        text = f"no longer in the crontab, with runs that are not over: {named(left)}"
+        yield Finding("note", "jobs", text)
+
+
+def _ids(runs: Sequence[Run]) -> str:
+    return named(f"{run.id} ({run.job})" for run in runs)
+
+
+def check_crontab(config: Config, clock: Wall) -> Findings:
+    """Whether the crontab can be read, and its jobs can run."""
+    if not config.crontab.exists():
+        yield Finding("problem", "crontab", f"there is none at {config.crontab}", "agentcron init")
+        return
+    from scheduler.views.lint.linting import KEY_VARIABLE, lint_crontab
+
+    linted = lint_crontab(config, clock.now)
+    if linted.errors:
+        first = next(problem for problem in linted.problems if problem.severity == "error")
+        more = f" and {linted.errors - 1} more" if linted.errors > 1 else ""
+        text = f"line {first.line}: {first.headline}{more}"
+        yield Finding("problem", "crontab", text, "agentcron check")
+    else:
+        warned = f", warnings: {linted.warnings} (agentcron check)" if linted.warnings else ""
+        yield Finding("ok", "crontab", f"{counted(linted.table.jobs, 'job')}{warned}")
+    if linted.keyless:
+        whose = f"{counted(linted.keyless, 'job')} ({named(linted.keyless)})"
+        text = f"{KEY_VARIABLE} is not set; needed by {whose}"
+        yield Finding("problem", "key", text, f"export {KEY_VARIABLE}=..., or try: agentcron demo")
+    elif linted.table.jobs:
+        yield Finding("ok", "key", "set, or not needed by any job")
+    yield from _commands(config, linted.table.jobs)
+    yield from _sandbox(linted.table.jobs)
+
+
+def _sandbox(jobs: Sequence[Job]) -> Findings:
+    """Whether a sandbox holds here; without one the shell tool is off."""
+    from scheduler.host.sandbox_proof import proven_program
+
+    wanting = [job.name for job in jobs if job.tools and "shell" in job.tools]
+    try:
+        program = proven_program()
+    except CannotWorkError as error:
+        text = f"the shell tool is off: {error.message}"
+        if wanting:
+            text += f"; wanted by {counted(wanting, 'job')} ({named(wanting)})"
+        yield Finding("problem" if wanting else "note", "sandbox", text, error.help)
+    else:
+        yield Finding("ok", "sandbox", f"{program} was seen to hold; the shell tool works")
+
+
+def _commands(config: Config, jobs: Sequence[Job]) -> Findings:
+    """Gates are the crontab's own errors; a report command is first missed when a run has ended."""
+    from scheduler.adapters.crontab_file import FileLook
+
+    look = FileLook(config)
+    for job in jobs:
+        if job.report and (wrong := look.gate_problem(job.report)):
+            yield Finding("problem", "report", f"{job.name}: {wrong}", "agentcron edit")

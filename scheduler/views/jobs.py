@@ -1,0 +1,302 @@
+"""What list, next, why and doctor look at: facts of the database and the crontab as plain values.
+
+The database is read as it is.  Where there is none, or the crontab is not the one that was loaded, the
+crontab is parsed, and ``hints`` say so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from scheduler.config import Config
+from scheduler.core.job.standing import RunnerInfo, Standing, StandingOrders
+from scheduler.core.run.follow_up import is_follow_up, root_of
+from scheduler.core.run.run import Run, State
+from scheduler.errors import AgentcronError, NotFoundError, StoreError
+
+if TYPE_CHECKING:
+    from scheduler.adapters.halt_file import Halt
+    from scheduler.adapters.sql.history.glance import Glance, LastEnd, UnknownCall
+    from scheduler.core.job.job import Job
+    from scheduler.core.run.follow_up import FollowUp
+
+NOBODY = "nobody is running; due jobs wait. Start: agentcron up"
+
+# A daemon on another host shows no lock here; it is believed to be alive while it is heard of.
+_SILENT_FOR = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known at one moment.
+
+    Args:
+        standings: the jobs, by name; as the crontab has them where it was changed since it was loaded.
+        runs: those that are not final.
+        unsent: runs whose report was given up, each with the reason.
+        daemon: the living daemon that came up last.
+        orphans: ids of runs that are said to be running and whose runner is dead.
+        halt: why nothing starts, when the home is halted.
+        made: the follow-ups that agents made and that are not over.
+        orders: the crontab, when it had to be parsed.
+        hints: what to tell a person beside the answer.
+    """
+
+    now: datetime
+    standings: Sequence[Standing]
+    runs: Sequence[Run] = ()
+    ends: dict[str, LastEnd] = field(default_factory=dict)
+    unknown: Sequence[UnknownCall] = ()
+    unsent: dict[str, str] = field(default_factory=dict)
+    daemon: RunnerInfo | None = None
+    orphans: frozenset[str] = frozenset()
+    orders: StandingOrders | None = None
+    from_database: bool = False
+    halt: Halt | None = None
+    made: Sequence[FollowUp] = ()
+    hints: tuple[str, ...] = ()
+
+    def is_overdue(self, standing: Standing) -> bool:
+        """Whether a job's slot has come, with nobody there to fire it."""
+        due = standing.next_fire
+        return due is not None and due <= self.now and standing.state == "active" and self.daemon is None
+
+
+def open_glance(config: Config) -> Glance | None:
+    """Open the database, or return None when nothing was ever written there.
+
+    Raises:
+        StoreError: it is there and cannot be read.
+    """
+    if not config.database.exists():
+        return None
+    from scheduler.adapters.sql.errors import NoTablesError, foreign_log, has_foreign_log
+    from scheduler.adapters.sql.history.glance import Glance
+
+    if has_foreign_log(config.database):
+        raise foreign_log(config.database)
+    try:
+        return Glance.open(config.database)
+    except NoTablesError:
+        return None  # a first start is at it just now, or died there
+
+
+def gather(config: Config, now: datetime) -> Facts:
+    """Read the database, and the crontab where it says more, and look whether the home is halted.
+
+    Raises:
+        StoreError: the database is there and cannot be read.
+        NotFoundError, CannotWorkError, ConfigError: there is no database, and the crontab cannot be read.
+    """
+    facts = _gather(config, now)
+    if not os.path.lexists(config.halt):
+        return facts
+    from scheduler.adapters.halt_file import HaltFile
+
+    return replace(facts, halt=HaltFile(config.halt).look())
+
+
+def _gather(config: Config, now: datetime) -> Facts:
+    glance = open_glance(config)
+    if glance is None:
+        orders = read_orders(config, now)
+        return Facts(now, standings_of(orders, now), orders=orders, hints=(_NO_DATABASE,))
+    with glance, glance.steady():
+        ends, meta = glance.last_ends(), glance.meta()
+        standings, runs = glance.standings(), glance.live_runs()
+        unknown = glance.unknown_calls([end.id for end in ends.values() if end.failed])
+        unsent = glance.unsent()
+        daemon, orphans = _processes(config, glance, runs, now)
+        made = glance.follow_ups() if any(is_follow_up(standing.name) for standing in standings) else ()
+    facts = Facts(now, standings, runs, ends, unknown, unsent, daemon, orphans, from_database=True, made=made)
+    facts = _with_crontab(facts, config, meta)
+    if "copy" in meta:
+        facts = replace(facts, hints=(*facts.hints, _COPY))
+    return facts
+
+
+_COPY = "this database is a backup that was put in place; the next start takes note of it: agentcron up"
+_NO_DATABASE = "nothing has run yet: there is no database; these are the jobs of the crontab"
+
+
+def read_orders(config: Config, now: datetime) -> StandingOrders:
+    """Parse the crontab."""
+    from scheduler.adapters.crontab_file import CrontabFile
+
+    return CrontabFile(config).read(now)
+
+
+def standings_of(orders: StandingOrders, now: datetime) -> list[Standing]:
+    """Return the jobs of a crontab as they would stand if it were loaded now."""
+    from scheduler.core.job.firing import first_fire
+
+    found = [
+        Standing(
+            job.name,
+            job.trigger.describe(),
+            job.tz,
+            "active" if job.enabled else "paused",
+            now,
+            first_fire(job.trigger, now) if job.enabled else None,
+            paused_reason="" if job.enabled else "enabled=no in the crontab",
+        )
+        for job in orders.jobs
+    ]
+    found += [Standing(bad.name, "", "UTC", "invalid", now, problem=bad.problem) for bad in orders.broken]
+    return sorted(found, key=lambda standing: standing.name)
+
+
+def live_daemon(runners: Iterable[RunnerInfo], dead: Iterable[str], now: datetime) -> RunnerInfo | None:
+    """Return the daemon that came up last and lives, as far as can be seen from here."""
+    fallen = set(dead)
+    living = [
+        info
+        for info in runners
+        if info.kind == "daemon" and info.id not in fallen and _is_heard_of(info, now)
+    ]
+    return max(living, key=lambda info: info.started_at, default=None)
+
+
+def dead_runners(config: Config, runners: Sequence[RunnerInfo]) -> list[str]:
+    """Return the ids of those runners of this host that are dead."""
+    if not runners:
+        return []
+    from scheduler.adapters.presence import FilePresence
+
+    return FilePresence(config.runners).dead(runners)
+
+
+def living_runners(config: Config) -> list[str]:
+    """Return who is at work on this home: whoever holds a lock here, or was just heard of elsewhere."""
+    from scheduler.adapters.presence import is_free
+    from scheduler.adapters.system import now
+
+    held = {path.stem for path in config.runners.glob("*.lock") if not is_free(str(path))}
+    known: list[RunnerInfo] = []
+    try:
+        glance = open_glance(config)
+        if glance is not None:
+            with glance:
+                known = glance.runners()
+    except StoreError:
+        pass  # a damaged database is a reason to restore one, and the locks are enough on this host
+    moment = now()
+    pids = {info.id: f"pid {info.pid}" for info in known}
+    far = [
+        f"pid {info.pid} on {info.host}"
+        for info in known
+        if not _is_here(info.host) and moment - info.seen_at < _SILENT_FOR
+    ]
+    return sorted(pids.get(runner, f"runner {runner}") for runner in held) + far
+
+
+def _is_heard_of(info: RunnerInfo, now: datetime) -> bool:
+    if info.lock_path and _is_here(info.host):
+        return True
+    return now - info.seen_at < _SILENT_FOR
+
+
+def _is_here(host: str) -> bool:
+    import socket
+
+    return host == socket.gethostname()
+
+
+def _processes(
+    config: Config, glance: Glance, runs: Sequence[Run], now: datetime
+) -> tuple[RunnerInfo | None, frozenset[str]]:
+    runners = glance.runners()
+    dead = dead_runners(config, runners)
+    daemon = live_daemon(runners, dead, now)
+    if not any(run.state is State.RUNNING for run in runs):
+        return daemon, frozenset()
+    living = {info.id for info in runners} - set(dead)
+    return daemon, frozenset(run for run, runner in glance.runners_of().items() if runner not in living)
+
+
+def _with_crontab(facts: Facts, config: Config, meta: dict[str, str]) -> Facts:
+    """Return the facts with the crontab's own word where it was changed since it was loaded."""
+    loaded = meta.get("digest", "")
+    try:
+        if loaded and _digest(config) == loaded:
+            return facts
+        orders = read_orders(config, facts.now)
+    except AgentcronError as error:
+        return replace(facts, hints=(f"{error.message}; shown is what was loaded last",))
+    if loaded == orders.digest:
+        return facts
+    known = {standing.name: standing for standing in facts.standings}
+    standings = [_merged(new, known.get(new.name)) for new in standings_of(orders, facts.now)]
+    if not loaded:
+        hint = "the crontab was not loaded yet; its jobs are shown as they stand there"
+    else:
+        who = "the daemon loads it within seconds" if facts.daemon else "load it: agentcron up"
+        hint = f"the crontab has changed since it was loaded; shown as it stands now ({who})"
+    # What agents made stands in no crontab: it is there as long as its job is.
+    jobs = {standing.name for standing in standings}
+    standings += [old for name, old in known.items() if is_follow_up(name) and root_of(name) in jobs]
+    gone = sorted(known.keys() - {standing.name for standing in standings})
+    if gone:
+        hint += f"; no longer in it: {', '.join(gone[:5])}" + (", ..." if len(gone) > 5 else "")
+    standings.sort(key=lambda standing: standing.name)
+    return replace(facts, standings=standings, orders=orders, hints=(hint,))
+
+
+def _merged(new: Standing, old: Standing | None) -> Standing:
+    """What the database knows about an unchanged job is better: its slot, its pause, its failures."""
+    if old is None or new.state == "invalid" or old.state == "invalid":
+        return new
+    if (old.schedule, old.zone) == (new.schedule, new.zone) and new.state == "active":
+        return old
+    return replace(new, failures=old.failures, state=old.state if old.state == "paused" else new.state)
+
+
+def _digest(config: Config) -> str:
+    """Return what `scheduler.adapters.crontab_file.digest` says, without importing the parser."""
+    try:
+        with open(config.crontab, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()[:16]
+    except OSError:
+        return ""  # the parser says what is wrong with it
+
+
+@contextmanager
+def job_reader(config: Config, facts: Facts) -> Iterator[Callable[[str], Job | None]]:
+    """Give a function that returns a valid job by its name, from the crontab or else from the database."""
+    if facts.orders is not None:
+        given = {job.name: job for job in facts.orders.jobs}
+        if any(is_follow_up(standing.name) for standing in facts.standings) and (
+            glance := open_glance(config)
+        ):
+            with glance:
+                made = {s.name: glance.job(s.name) for s in facts.standings if is_follow_up(s.name)}
+            given |= {name: job for name, job in made.items() if job is not None}
+        yield given.get
+        return
+    glance = open_glance(config)
+    assert glance is not None, "without a database the crontab was parsed"
+    with glance:
+        yield glance.job
+
+
+def find_standing(facts: Facts, name: str) -> Standing:
+    """Return a job by its name.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    for standing in facts.standings:
+        if standing.name == name:
+            return standing
+    from scheduler.core.text.suggest import did_you_mean
+
+    near = did_you_mean(name, [standing.name for standing in facts.standings])
+    count = len(facts.standings)
+    shown = f"`agentcron list` shows {'all ' if count > 1 else ''}{count}" if count else "there are no jobs"
+    raise NotFoundError(f'no job named "{name}"', help=f"{near} {shown}".strip())

@@ -1,0 +1,90 @@
+"""The preflight: what ``check`` says of trust before a job runs at an hour when nobody is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal
+
+from scheduler.adapters.trust_file import read_policy
+from scheduler.config import Config
+from scheduler.core.crontab.problem import Problem
+from scheduler.core.crontab.table import Table
+from scheduler.core.job.job import Job
+from scheduler.core.text.suggest import did_you_mean
+from scheduler.core.trust.policy import BUILT_IN, Profile
+from scheduler.errors import AgentcronError
+
+
+def of_trust(table: Table, config: Config, now: datetime) -> Iterator[Problem]:
+    """Yield what is wrong or doubtful about the trust file, and which tools would need a person.
+
+    E17 a profile that is missing or broken: its jobs park.  W09 a grant that grants nothing: an unknown
+    tool, an argument that the tool has not, an end that is past.  W10 a tool that would stop and wait.
+    """
+    policy = read_policy(config)
+    said: set[str] = set()
+    for index, job in enumerate(table.jobs):
+        try:
+            profile = policy.profile(job.trust)
+        except AgentcronError as error:
+            yield at_name(table, index, "E17", f"trust: {error.message}", error.help)
+            continue
+        if profile.name not in BUILT_IN and profile.name not in said:
+            said.add(profile.name)
+            for fault in _idle_grants(profile, now):
+                yield at_name(table, index, "W09", f"trust: {fault}", "mend the trust file")
+        if job.enabled and (waiting := needing_a_person(job, profile)):
+            yield at_name(
+                table,
+                index,
+                "W10",
+                f"{job.name} would stop and wait for a person at: {', '.join(waiting)}",
+                f"see what it may do: agentcron trust explain {job.name}",
+            )
+
+
+def needing_a_person(job: Job, profile: Profile) -> Sequence[str]:
+    """Return the tools of a job whose calls no grant allows, and that its profile asks a person for."""
+    if profile.base != "propose" or job.tools is None:
+        return ()  # the built-in tools act nowhere outside the workdir
+    from scheduler.tools.registry import specs_for
+
+    try:
+        specs = specs_for(job.tools)
+    except AgentcronError:
+        return ()  # said elsewhere, with the tool's name
+    granted = {grant.tool for grant in profile.grants}
+    return tuple(spec.name for spec in specs if spec.external and spec.name not in granted)
+
+
+def _idle_grants(profile: Profile, now: datetime) -> Iterator[str]:
+    from scheduler.tools.registry import known_names, tool
+
+    known = known_names()
+    for number, grant in enumerate(profile.grants, 1):
+        where = f"grant {number} of profile {profile.name}"
+        if grant.tool not in known:
+            near = did_you_mean(grant.tool, known)
+            yield f"{where} names no known tool: {grant.tool}" + (f" ({near})" if near else "")
+            continue
+        if grant.is_over(now):
+            yield f"{where} has expired and allows nothing"
+        try:
+            properties = tool(grant.tool).spec.schema.get("properties", {})
+        except AgentcronError as error:
+            yield f"{where}: {error.message}"
+            continue
+        wanted = [name for name, _ in grant.args]
+        wanted += ["url"] * bool(grant.hosts) + ["path"] * bool(grant.paths)
+        for name in wanted:
+            if name not in properties:
+                yield f"{where} matches nothing: {grant.tool} has no argument {name}"
+
+
+def at_name(table: Table, index: int, code: str, message: str, hint: str) -> Problem:
+    """Return a problem of a job, at its name in the file."""
+    place = table.places[index]
+    span = place.name
+    kind: Literal["error", "warning"] = "error" if code.startswith("E") else "warning"
+    return Problem(table.file, span.line, span.col, code, message, kind, span.end_col, hint, place.source)
