@@ -93,6 +93,8 @@ def _plain(value: Any) -> dict[str, Any]:
             found["cost_usd"] = _usd_json(given)
         elif isinstance(given, datetime):
             found[field.name] = out.iso(given)
+        elif isinstance(given, Marks):
+            found[field.name] = str(given)
         else:
             found[field.name] = given
     return found
