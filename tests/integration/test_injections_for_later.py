@@ -108,7 +108,7 @@ async def test_what_its_maker_met_counts_for_the_rule_of_two(tmp_path: Path) -> 
     """It reads mail, which a run may that has met nothing; its maker had fetched a stranger's page."""
     async with house(tmp_path) as place:
         run = await confirmed(place, order(prompt=READ_MAIL), trust="narrow")
-        assert set(str(run.marks)) == {"untrusted:fetch", "external:fetch"}
+        assert set(run.marks) == {"untrusted:fetch", "external:fetch"}
         [question] = place.asked.values()
         assert (question.job, question.rule) == ("work/evil", "rule-of-two")
         assert MAIL not in str(place.world.messages(run.id))

@@ -41,7 +41,7 @@ async def test_sleeping_on_it_does_not_make_a_strangers_words_ones_own(tmp_path:
         await place.prepare(["The weather is fine."], trust="careful", then=later.finish("Done."))
         run = await place.play()
         assert run.state is State.SUCCEEDED
-        assert set(str(run.marks)) == {"untrusted:read", "private:read_mail"}
+        assert set(run.marks) == {"untrusted:read", "private:read_mail"}
         [question] = place.asked.values()
         assert "untrusted input (fetch, read)" in question.reason
         assert (place.site.asked, place.posted) == ([], [])
