@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.job.job import DEFAULT_TOOLS, Budget, Job, job_from_json, job_to_json
-from scheduler.core.run.follow_up import (
+from scheduler.core.changes.follow_up import (
     MIN_INTERVAL_SECONDS,
     MOST_A_DAY,
     MOST_DEPTH,
@@ -23,6 +22,7 @@ from scheduler.core.run.follow_up import (
     slot_within,
     within,
 )
+from scheduler.core.job.job import DEFAULT_TOOLS, Budget, Job, job_from_json, job_to_json
 from scheduler.core.run.run import Run, State
 from scheduler.core.time.trigger import At, CronTrigger, Every, Manual
 from scheduler.core.trust.marks import Marks

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.conversation import Call, Message
+from scheduler.core.run.step import Step
 from scheduler.core.text.redact import Redactor, _forms
 from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.marks import Marks

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.conversation import Call
+from scheduler.core.run.step import Step
 from scheduler.core.trust.marks import Declared, Marks
 
 

@@ -7,9 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from scheduler.core.run.checkpoint import CallResult, Checkpoint, Frame, Notice, Step
+from scheduler.core.changes.notify import Notify
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState, Message
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move
+from scheduler.core.run.step import CallResult, Frame, Step
 from scheduler.core.run.turn import Finish, Limits
 from scheduler.core.run.wake_note import CONTINUE_NOTE, begin_note, order_note, resume_note, wake_note
 from scheduler.core.run.wakeup import Waking, Woken
@@ -72,9 +75,9 @@ def frame(at: Checkpoint, system: str, tools: Sequence[dict[str, Any]]) -> Frame
     return Frame(model=at.job.model, system=system, tools=tuple(tools))
 
 
-def notices(at: Checkpoint, body: str) -> tuple[Notice, ...]:
+def notify(at: Checkpoint, body: str) -> tuple[Notify, ...]:
     """Return what the owner is to be sent when a run ends or is parked."""
-    return (Notice("report", at.job.report, body),) if at.job.report else ()
+    return (Notify(Notice("report", at.job.report, body)),) if at.job.report else ()
 
 
 def _order(at: Checkpoint) -> list[dict[str, Any]]:
@@ -99,5 +102,5 @@ def ended(step: Step, finish: Finish, at: Checkpoint) -> Step:
         move=Move.FINISH,
         outcome=finish.outcome,
         summary=finish.summary,
-        notices=notices(at, finish.summary),
+        changes=(*step.changes, *notify(at, finish.summary)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scheduler.adapters.sql.rows.work import Row, from_us, job_from, job_text, maybe_from_us, plain, to_us
-from scheduler.core.run.follow_up import FollowUp, root_of
+from scheduler.core.changes.follow_up import FollowUp, root_of
 from scheduler.core.trust.marks import Marks
 
 _SELECT = (

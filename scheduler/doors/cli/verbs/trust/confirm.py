@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.run.follow_up import FollowUp, root_of
+from scheduler.core.changes.follow_up import FollowUp, root_of
 from scheduler.core.trust.marks import UNTRUSTED
 from scheduler.doors.cli.text.out import say
 from scheduler.doors.cli.text.params import JOB
