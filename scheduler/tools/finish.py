@@ -7,7 +7,7 @@ from datetime import datetime
 from scheduler.core.arguments import wrong_arguments
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault
-from scheduler.ports.tool import Args, ControlTool, Finished, ToolSpec
+from scheduler.ports.tool import Args, ControlTool, End, Outcome, ToolSpec
 
 _SPEC = ToolSpec(
     name="finish",
@@ -41,10 +41,10 @@ _SPEC = ToolSpec(
 )
 
 
-def _decide(args: Args, now: datetime, tz: str) -> Finished:  # noqa: ARG001  (the signature of the port)
+def _decide(args: Args, now: datetime, tz: str) -> Outcome:  # noqa: ARG001  (the signature of the port)
     if wrong := wrong_arguments(_SPEC.schema, args):
         raise ToolFault(f"finish: {wrong}")
-    return Finished(args["summary"], args.get("outcome", "done"))
+    return Outcome("The run is finished.", end=End(args["summary"], args.get("outcome", "done")))
 
 
 FINISH = ControlTool(_SPEC, _decide)

@@ -7,7 +7,7 @@ from datetime import datetime
 from scheduler.core.arguments import wrong_arguments
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault
-from scheduler.ports.tool import Args, ControlTool, Noted, ToolSpec
+from scheduler.ports.tool import Args, ControlTool, Outcome, ToolSpec
 
 _SPEC = ToolSpec(
     name="note",
@@ -30,10 +30,10 @@ _SPEC = ToolSpec(
 )
 
 
-def _decide(args: Args, now: datetime, tz: str) -> Noted:  # noqa: ARG001  (the signature of the port)
+def _decide(args: Args, now: datetime, tz: str) -> Outcome:  # noqa: ARG001  (the signature of the port)
     if wrong := wrong_arguments(_SPEC.schema, args):
         raise ToolFault(f"note: {wrong}")
-    return Noted(args["text"])
+    return Outcome("Noted.")
 
 
 NOTE = ControlTool(_SPEC, _decide)

@@ -12,9 +12,10 @@ from importlib.metadata import EntryPoint, entry_points
 from scheduler.core.job.job import DEFAULT_TOOLS
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.errors import ConfigError
-from scheduler.ports.tool import AnyTool, ControlTool, ToolSpec
+from scheduler.ports.tool import AnyTool, InsideTool, StagedTool, ToolSpec
 
 GROUP = "agentcron.tools"
+CHANGES = "agentcron.changes"
 
 ALWAYS = ("sleep", "note", "finish")
 """Tools that every job has: without them a run could neither wait nor end."""
@@ -68,6 +69,8 @@ def tool(name: str) -> AnyTool:
     declared: AnyTool = found
     if declared.spec.name != name:
         raise ConfigError(f"the tool {name} ({point.value}) calls itself {declared.spec.name}")
+    if isinstance(declared, StagedTool):
+        _require_rooms(declared)
     return declared
 
 
@@ -88,10 +91,20 @@ def specs_for(names: Sequence[str] | None) -> tuple[ToolSpec, ...]:
     return tuple(each.spec for each in tools_for(names).values())
 
 
+def _require_rooms(staged: StagedTool) -> None:
+    """Refuse a tool whose changes could not be stored: at start-up, and not in the middle of a night."""
+    rooms = {point.name for point in entry_points(group=CHANGES)}
+    if unknown := sorted({*staged.changes, *staged.reads} - rooms):
+        raise ConfigError(
+            f"the tool {staged.spec.name} needs changes that are not installed: {', '.join(unknown)}",
+            help=f"install what provides them as entry points {CHANGES}",
+        )
+
+
 def _is_tool(found: object) -> bool:
     if not isinstance(getattr(found, "spec", None), ToolSpec):
         return False
-    return isinstance(found, ControlTool) or all(callable(getattr(found, m, None)) for m in ("call", "probe"))
+    return isinstance(found, InsideTool) or all(callable(getattr(found, m, None)) for m in ("call", "probe"))
 
 
 def _point(name: str) -> EntryPoint:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from scheduler.core.arguments import wrong_arguments
-from scheduler.core.time.when import echo, parse_when
+from scheduler.core.run.wakeup import WakeUp, Waking
+from scheduler.core.time.when import parse_when
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault, WhenError
-from scheduler.ports.tool import Args, ControlTool, SleepUntil, ToolSpec
+from scheduler.ports.tool import Args, ControlTool, Outcome, Rest, ToolSpec
 
 _DESCRIPTION = """\
 Sleep until a time, then go on in this same conversation. Use it whenever there is nothing to do before \
@@ -51,7 +52,7 @@ _SPEC = ToolSpec(
 )
 
 
-def _decide(args: Args, now: datetime, tz: str) -> SleepUntil:
+def _decide(args: Args, now: datetime, tz: str) -> Outcome:
     if wrong := wrong_arguments(_SPEC.schema, args):
         raise ToolFault(f"sleep: {wrong}")
     try:
@@ -59,7 +60,7 @@ def _decide(args: Args, now: datetime, tz: str) -> SleepUntil:
     except WhenError as error:
         hint = f'; try "{error.suggestion}"' if error.suggestion else ""
         raise ToolFault(f"sleep: {error.message} ({error.code}){hint}") from error
-    return SleepUntil(when.astimezone(UTC), args.get("reason", ""), echo(when, now))
+    return Outcome(rest=Rest((WakeUp(Waking.TIME, when.astimezone(UTC)),), args.get("reason", "")))
 
 
 SLEEP = ControlTool(_SPEC, _decide)

@@ -78,7 +78,7 @@ def test_tools_are_called_at_one_place() -> None:
     [
         ("run_calls", {"scheduler/engine/attempt/calls.py", "scheduler/engine/attempt/attempt.py"}),
         ("_outcome", {"scheduler/engine/attempt/calls.py"}),
-        ("hear", {"scheduler/engine/attempt/decisions.py", "scheduler/engine/attempt/calls.py"}),
+        ("hear", {f"scheduler/engine/attempt/{name}.py" for name in ("decisions", "calls", "controls")}),
         ("prober", {"scheduler/ports/tool.py"}),
         ("function", {"scheduler/ports/tool.py"}),
     ],

@@ -41,7 +41,7 @@ async def test_the_sleeper_of_a_home_at_0002_wakes_and_finishes(tmp_path: Path) 
         await world.jump()
         assert world.clock.now() == datetime(2026, 11, 26, 9, 1, tzinfo=UTC)
         run = await world.run(SLEEPER)
-    assert (run.state, run.summary, run.marks) == (State.SUCCEEDED, "Rested.", "untrusted:read")
+    assert (run.state, run.summary, str(run.marks)) == (State.SUCCEEDED, "Rested.", "untrusted:read")
 
 
 def test_a_home_at_0002_is_backed_up_and_restored_as_it_is(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from scheduler.adapters.sql.changes import Rooms
 from scheduler.adapters.sql.errors import BUSY_SECONDS, wrong_schema
 from scheduler.adapters.sql.schema import HEAD, STAMPED, VERSION_TABLE, judge, stored_revision
+from scheduler.adapters.sql.sqlite.driver import SqliteConnection
 from scheduler.adapters.sql.sqlite.opening import open_engine, told
 from scheduler.adapters.sql.tables import follow_ups as tables_follow_ups
 from scheduler.adapters.sql.tables import log as tables_log
@@ -54,6 +56,22 @@ def prepare(engine: Engine, name: str) -> bool:
         if state != "current":
             crashpoint("schema")
     return state != "current"
+
+
+def prepare_rooms(engine: Engine, name: str, rooms: Rooms) -> None:
+    """Make or upgrade the tables that plug-ins bring, each with a number of its own.
+
+    Raises:
+        ConfigError: the database was used with a newer version of one.
+        StoreError: the file cannot be written.
+    """
+    if not rooms.has_tables:
+        return
+    with told(name), engine.begin() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        if rooms.prepare(SqliteConnection(driver)):
+            crashpoint("schema")
 
 
 def run_migrations(connection: Connection, revision: str = "head") -> None:

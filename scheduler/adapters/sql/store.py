@@ -6,18 +6,19 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from scheduler.adapters.sql import crash_points as points
+from scheduler.adapters.sql.changes import Rooms
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.errors import BUSY_SECONDS
-from scheduler.adapters.sql.migrate import prepare
+from scheduler.adapters.sql.migrate import prepare, prepare_rooms
 from scheduler.adapters.sql.sqlite.committer import Committer
 from scheduler.adapters.sql.sqlite.opening import open_engine
 from scheduler.adapters.sql.units import (
     approvals,
+    checkpoints,
     claims,
-    consents,
     fires,
     follow_ups,
     jumps,
@@ -26,18 +27,20 @@ from scheduler.adapters.sql.units import (
     prune,
     records,
     restore,
+    stains,
     steps,
     wakes,
 )
 from scheduler.adapters.sql.units import people as persons
 from scheduler.adapters.sql.units import queries as looks
+from scheduler.core.changes.follow_up import root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.core.record import Head
-from scheduler.core.run.checkpoint import Checkpoint, Step
-from scheduler.core.run.follow_up import Family, root_of
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Origin, Run, State
+from scheduler.core.run.step import Step
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval, Used
 from scheduler.crash import crashpoint
@@ -55,9 +58,11 @@ class SqlStore:
     Args:
         start: opens the database and starts the thread that writes; the store ends it.
         new_id: makes fresh run ids.
+        rooms: how the changes and guards of steps are stored.
     """
 
-    def __init__(self, start: Callable[[], Committer], new_id: Callable[[], str]) -> None:
+    def __init__(self, start: Callable[[], Committer], new_id: Callable[[], str], rooms: Rooms) -> None:
+        self._rooms = rooms
         self._start = start
         self._committer = start()
         self._new_id = new_id
@@ -79,15 +84,18 @@ class SqlStore:
 
         Raises:
             StoreError: the file cannot be opened, or is newer than this version.
+            ConfigError: an installed room for changes cannot be used.
         """
         name = os.path.abspath(os.fspath(path))
+        rooms = Rooms.installed()
 
         def start() -> Committer:
             engine = open_engine(name, busy_seconds=busy_seconds)
             prepare(engine, name)
+            prepare_rooms(engine, name, rooms)
             return Committer(engine, name, at_end=records.write)
 
-        return cls(start, new_id)
+        return cls(start, new_id, rooms)
 
     async def _write(self, point: str, work: Callable[[Connection], T]) -> T:
         def unit(connection: Connection) -> T:
@@ -156,17 +164,13 @@ class SqlStore:
 
     async def clean(self, workdir: str, now: datetime) -> bool:
         """Forget that private data may lie in a workdir."""
-        return await self._write(points.PERSON, lambda c: consents.clean(c, workdir, now))
+        return await self._write(points.PERSON, lambda c: stains.clean(c, workdir, now))
 
     async def wakes_since(self, job: str, since: datetime, most: int) -> list[datetime]:
         """Return when sleeps of the job ended since an instant, the latest first."""
         return await self._read(lambda c: wakes.wakes_since(c, root_of(job), since, most))
 
     # -- follow-ups -------------------------------------------------------------------------------
-    async def family(self, root: str, since: datetime) -> Family:
-        """Return the follow-ups of a job, and how many were made since an instant."""
-        return await self._read(lambda c: follow_ups.family(c, root, since))
-
     async def follow_up_job(self, name: str) -> Job | None:
         """Return the job of a follow-up that may fire."""
         return await self._read(lambda c: follow_ups.job_of(c, name))
@@ -212,11 +216,15 @@ class SqlStore:
 
     async def checkpoint(self, lease: Lease, now: datetime) -> Checkpoint:
         """Load all that is needed to go on with a claimed run."""
-        return await self._read(lambda c: steps.checkpoint(c, lease, now))
+        return await self._read(lambda c: checkpoints.load(c, lease, now, self._rooms))
+
+    async def part(self, lease: Lease, kind: str, now: datetime) -> Any:
+        """Return one part of a checkpoint that is not read at each claim."""
+        return await self._read(lambda c: checkpoints.part(c, lease, kind, now, self._rooms))
 
     async def commit(self, lease: Lease, step: Step) -> bool:
         """Write one step, if the lease's epoch is still the run's; say whether a cancel was asked for."""
-        return await self._write(points.step_point(step), lambda c: steps.commit(c, lease, step))
+        return await self._write(points.step_point(step), lambda c: steps.commit(c, lease, step, self._rooms))
 
     async def cancel_asked(self, run_ids: Sequence[str]) -> set[str]:
         """Return those of the running runs that a person wants cancelled."""

@@ -16,9 +16,9 @@ from scheduler.adapters.sql.rows import follow_ups as rows_of_follow_ups
 from scheduler.adapters.sql.rows import trust as rows_of_trust
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import from_us, to_us
+from scheduler.core.changes.follow_up import FollowUp
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo
-from scheduler.core.run.follow_up import FollowUp
 from scheduler.core.run.run import LIVE, State
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval

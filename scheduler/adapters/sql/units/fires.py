@@ -179,7 +179,7 @@ def _insert(connection: Connection, run: Run, job: Job, key: str, *, serial: boo
         "cost_microusd": 0,
         "unknown_cost_requests": 0,
         "woken": None,
-        "marks": run.marks,
+        "marks": str(run.marks),
         "tokens": 0,
     }
     connection.execute(INSERT_RUN, values)
