@@ -16,9 +16,10 @@ from scheduler.core.job.job import Job
 from scheduler.core.job.restored import Restored
 from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.core.record import Head
-from scheduler.core.run.checkpoint import Checkpoint, Notice, Step
+from scheduler.core.run.checkpoint import Checkpoint, Step
 from scheduler.core.run.follow_up import Family
 from scheduler.core.run.lease import Lease
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Origin, Run, State
 from scheduler.core.run.wakeup import Waking
 from scheduler.core.time.clocks import Jump

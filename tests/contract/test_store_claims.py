@@ -9,7 +9,8 @@ import pytest
 from scheduler.core.job.firing import Fire
 from scheduler.core.job.job import Overlap
 from scheduler.core.job.standing import RunnerInfo
-from scheduler.core.run.checkpoint import Notice, Step
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move, State
 from scheduler.errors import LostLeaseError
 from scheduler.ports.store import Rescued

@@ -12,7 +12,8 @@ from scheduler.adapters.sql.tables import work as tables
 from scheduler.core.job.firing import decide_reboot
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, RunnerInfo, StandingOrders
-from scheduler.core.run.checkpoint import Notice, Step
+from scheduler.core.run.checkpoint import Step
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.clocks import Jump

@@ -11,8 +11,9 @@ import pytest
 
 from scheduler.adapters.sql.backup_mark import MARK, mark_text
 from scheduler.core.job.firing import decide_reboot
-from scheduler.core.run.checkpoint import Notice, Step
+from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.conversation import CallState
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.trigger import At, Reboot

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scheduler.core.run.checkpoint import CallResult, Checkpoint, Notice, Step
+from scheduler.core.run.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.run.conversation import CallState, Message, Request, RequestState
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import LIVE, Move, State
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.trust.effect import Effect

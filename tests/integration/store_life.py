@@ -24,9 +24,10 @@ from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.job.firing import Decision, Fire
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, StandingOrders
-from scheduler.core.run.checkpoint import CallResult, Notice, Step
+from scheduler.core.run.checkpoint import CallResult, Step
 from scheduler.core.run.conversation import Call, CallState, Message, Request
 from scheduler.core.run.follow_up import FollowUp
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import LIVE, Move
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.clocks import Jump

@@ -11,6 +11,7 @@ from scheduler.core.job.job import Job
 from scheduler.core.run.budget import DayCap
 from scheduler.core.run.conversation import Block, Call, CallState, Message, Request
 from scheduler.core.run.follow_up import FollowUp
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move, Outcome, Run, after
 from scheduler.core.run.wakeup import WakeUp, Woken
 from scheduler.core.trust.approval import Approval, ApprovalState, Share
@@ -35,21 +36,6 @@ class CallResult:
     content: str | tuple[Block, ...]
     provenance: str = "own"
     rule: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """An outbox row: something to send to the owner, written with its cause, sent afterwards.
-
-    Args:
-        kind: which sender takes it; ``report`` is the owner's command.
-        target: for ``report`` the command.
-        body: what it gets on stdin.
-    """
-
-    kind: str
-    target: str
-    body: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from scheduler.core.run.checkpoint import CallResult, Checkpoint, Frame, Notice, Step
+from scheduler.core.run.checkpoint import CallResult, Checkpoint, Frame, Step
 from scheduler.core.run.conversation import Call, CallState, Message
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move
 from scheduler.core.run.turn import Finish, Limits
 from scheduler.core.run.wake_note import CONTINUE_NOTE, begin_note, order_note, resume_note, wake_note

@@ -11,7 +11,7 @@ from scheduler.adapters.sql.rows.work import maybe_us, plain, runner_values, to_
 from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.words import INSERT_RUNNER
 from scheduler.core.job.standing import RunnerInfo
-from scheduler.core.run.checkpoint import Notice
+from scheduler.core.run.notice import Notice
 from scheduler.ports.store import Pending
 
 NOTICE_SECONDS = 120.0
