@@ -48,7 +48,7 @@ _DAEMONS = (
 )
 
 _JUMPS = (
-    "SELECT j.kind, j.before, j.at, j.size_us FROM jumps j WHERE max(j.at, j.before) >= :since"
+    "SELECT j.kind, j.before, j.at, j.size_us FROM jumps j WHERE (j.at >= :since OR j.before >= :since)"
     " ORDER BY j.at, j.id"
 )
 

@@ -29,7 +29,8 @@ _TAKE = text(
 
 _SENT = text(f"UPDATE outbox SET state = 'sent', sent_at = :now, error = '' WHERE id = :id AND {_OPEN}")
 _AGAIN = text(
-    f"UPDATE outbox SET state = 'waiting', tries = tries - :untried, due_at = :retry_at, error = :error"
+    "UPDATE outbox SET state = 'waiting', tries = CASE WHEN :tried THEN tries ELSE tries - 1 END,"
+    " due_at = :retry_at, error = :error"
     f" WHERE id = :id AND {_OPEN}"
 )
 _GIVE_UP = text(f"UPDATE outbox SET state = 'given_up', error = :error WHERE id = :id AND {_OPEN}")
@@ -68,7 +69,7 @@ def settle_notice(
     if not error:
         connection.execute(_SENT, values)
     elif retry_at is not None:
-        connection.execute(_AGAIN, {**values, "untried": not tried})
+        connection.execute(_AGAIN, {**values, "tried": tried})
     else:
         connection.execute(_GIVE_UP, values)
 
