@@ -9,8 +9,8 @@ from datetime import timedelta
 from scheduler.crash import crashpoint
 from scheduler.engine.services import Kit
 from scheduler.errors import ConfigError, DayLogError, SendFault
+from scheduler.ports.outbox import Pending
 from scheduler.ports.sender import Receipt, SendContext
-from scheduler.ports.store import Pending
 
 log = logging.getLogger("agentcron")
 
@@ -54,21 +54,22 @@ async def _send(kit: Kit, pending: Pending) -> None:
     crashpoint("sent")
     now = kit.clock.now()
     if isinstance(outcome, Receipt):
-        await kit.store.settle_notice(pending.id, now, "", None)
+        reference = kit.secrets.hidden(outcome.reference)
+        await kit.store.settle_notice(pending.id, now, "", None, receipt=reference)
         return
-    retry_at = None
+    error, retry_at = kit.secrets.hidden(outcome.message), None
     if not outcome.permanent and pending.tries < MOST_TRIES:
         retry_at = now + timedelta(seconds=60 * 4 ** (pending.tries - 1))
-    error = kit.secrets.hidden(outcome.message)
+    if retry_at and pending.notice.expires_at and retry_at >= pending.notice.expires_at:
+        retry_at = None
+        error += ", and it expires before another try"
     await kit.store.settle_notice(pending.id, now, error, retry_at)
     what = "report" if pending.notice.kind == "report" else f"{pending.notice.kind} notice"
-    log.warning(
-        "run %s: its %s was not sent: %s",
-        pending.run_id,
-        what,
-        error,
-        extra={"event": "notice.failed", "run": pending.run_id},
+    about = (
+        f"run {pending.run_id}: its" if pending.run_id else f"job {pending.job}: a" if pending.job else "a"
     )
+    extra = {"event": "notice.failed"} | ({"run": pending.run_id} if pending.run_id else {})
+    log.warning("%s %s was not sent: %s", about, what, error, extra=extra)
 
 
 async def _hand_over(kit: Kit, pending: Pending) -> Receipt | SendFault:
@@ -82,13 +83,16 @@ async def _hand_over(kit: Kit, pending: Pending) -> Receipt | SendFault:
     if sender is None:
         # Written by a newer version, perhaps.  Its target is no command, and waiting would not change that.
         return SendFault(f"no sender is known for a {kind!r} notice", permanent=True)
-    run = await kit.store.run(pending.run_id)
+    state = ""
+    if pending.run_id:
+        run = await kit.store.run(pending.run_id)
+        state = run.state.value if run else "unknown"
     seconds = kit.settings.report_seconds
     context = SendContext(
         id=str(pending.id),
         run_id=pending.run_id,
         job=pending.job,
-        state=run.state.value if run else "unknown",
+        state=state,
         tries=pending.tries,
         timeout_seconds=seconds,
     )

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+Urgency: TypeAlias = Literal["low", "normal", "high"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +17,21 @@ class Notice:
         kind: which sender takes it; ``report`` is the owner's command.
         target: where to; for ``report`` the command.
         body: the text; what a report command gets on stdin.
+        title: a line above it, for senders that have one.
+        urgency: whether a person should be disturbed for it.
+        dedupe_key: notices of a kind with the same key say the same: while one waits, or was sent and
+            ``dedupe_until`` is ahead, another one is not written.  Empty: each is news.
+        dedupe_until: aware UTC; None for as long as the one that was sent is kept.
+        attachments: files that go with it, by path or id, as its sender understands them.
+        expires_at: aware UTC; from then on it is given up, as nobody wants to hear of it any more.
     """
 
     kind: str
     target: str
     body: str
+    title: str = ""
+    urgency: Urgency = "normal"
+    dedupe_key: str = ""
+    dedupe_until: datetime | None = None
+    attachments: tuple[str, ...] = ()
+    expires_at: datetime | None = None

@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,6 @@ from scheduler.engine import outbox as reporter
 from scheduler.engine.settings import Settings
 from scheduler.errors import SendFault
 from scheduler.ports.sender import Receipt, SendContext
-from scheduler.testing.rehearsal import script
 from scheduler.testing.world import open_world
 from tests.kit.models import finish
 from tests.kit.stage import stage
@@ -70,17 +70,15 @@ class Scripted:
 
 
 async def pushed(
-    home: Path, *answers: object, minutes: int = 2
+    home: Path, *answers: object, minutes: int = 2, job: str = "job", expires: float = 0
 ) -> tuple[Scripted, list[tuple[str, int, str]]]:
     """Try to send a `push` notice as often as it is due within some minutes; return what became of it."""
     sender = Scripted(list(answers))
     settings = Settings(report_seconds=0.01)
     async with open_world(home, senders=[sender], settings=settings) as world:
-        await world.load('@manual  job  "x"  report="true" model=rehearsal:j.jsonl\n')
-        world.script("j", script().finish("Done."))
-        await world.play("job")
-        with closing(sqlite3.connect(world.config.database)) as database, database:
-            database.execute("UPDATE outbox SET kind = 'push'")
+        now = world.clock.now()
+        ends = now + timedelta(seconds=expires) if expires else None
+        await world.store.queue_notice(Notice("push", "topic", "News.", expires_at=ends), now, job)
         for _ in range(minutes):
             await world.send_reports()
             world.clock.advance(60)
@@ -92,7 +90,22 @@ async def test_a_fault_that_passes_is_tried_again_with_the_same_id(tmp_path: Pat
     assert rows == [("sent", 2, "")]
     first, second = sender.contexts
     assert first.id == second.id
-    assert (first.tries, second.tries, first.job, first.state) == (1, 2, "job", "succeeded")
+    assert (first.tries, second.tries) == (1, 2)
+    assert (first.run_id, first.job, first.state) == ("", "job", "")
+
+
+async def test_another_try_that_would_come_too_late_is_not_made(tmp_path: Path) -> None:
+    _, rows = await pushed(tmp_path, SendFault("busy"), expires=60)
+    assert rows == [("given_up", 1, "busy, and it expires before another try")]
+
+
+@pytest.mark.parametrize(("job", "about"), [("job", "job job: a"), ("", "a")])
+async def test_the_log_says_what_the_notice_was_about(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, job: str, about: str
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="agentcron"):
+        await pushed(tmp_path, SendFault("busy"), minutes=1, job=job)
+    assert [r.getMessage() for r in caplog.records] == [f"{about} push notice was not sent: busy"]
 
 
 async def test_a_permanent_fault_is_given_up_at_once_with_its_reason(tmp_path: Path) -> None:
@@ -122,10 +135,8 @@ async def test_a_sender_that_hangs_is_cut_off(tmp_path: Path, monkeypatch: pytes
 
 async def test_what_a_sender_says_of_a_secret_is_not_stored(tmp_path: Path) -> None:
     sender = Scripted([SendFault("https://push.test/s3cr3t-t0ken refused it")])
-    async with stage(tmp_path, finish(), options="report=true") as s:
-        await s.play()
-        with closing(sqlite3.connect(s.world.config.database)) as database, database:
-            database.execute("UPDATE outbox SET kind = 'push'")
+    async with stage(tmp_path) as s:
+        await s.world.store.queue_notice(Notice("push", "topic", "News."), s.world.clock.now())
         hiding = SimpleNamespace(hidden=lambda text: text.replace("s3cr3t-t0ken", "[secret TOPIC]"))
         kit = replace(s.world.kit, sender_for=lambda _: sender, secrets=hiding)
         assert await reporter.send_notices(kit, "r1") == 1

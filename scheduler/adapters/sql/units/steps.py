@@ -15,13 +15,12 @@ from scheduler.adapters.sql.rows import trust as rows_of_trust
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import maybe_us, plain, to_us
 from scheduler.adapters.sql.units import budget_guard as room
-from scheduler.adapters.sql.units import consents, follow_ups, records
+from scheduler.adapters.sql.units import consents, follow_ups, outbox, records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.words import (
     COUNT_LOST,
     INSERT_CALL,
     INSERT_MESSAGE,
-    INSERT_NOTICE,
     INSERT_REQUEST,
     INSERT_WAKEUP,
     cancel_now,
@@ -135,7 +134,7 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
     if step.closed is not None:
         _close_request(connection, run_id, job, step.closed)
     if step.notices and not _is_old_news(connection, run_id, step):
-        connection.execute(INSERT_NOTICE, _notices(run_id, job, step))
+        outbox.write(connection, step.notices, step.at, job, run_id)
     return cancel_asked if step.move is None else _let_go(connection, lease, step, step.move, cancel_asked)
 
 
@@ -231,27 +230,6 @@ def _must_hit(connection: Connection, statement: TextClause, values: dict[str, A
     if row is None:
         raise ValueError(f"run {values['run_id']} has no open {what} {values['id']}")
     return row
-
-
-def _notices(run_id: str, job: str, step: Step) -> list[dict[str, Any]]:
-    now = to_us(step.at)
-    return [
-        {
-            "run_id": run_id,
-            "job": job,
-            "kind": notice.kind,
-            "target": plain(notice.target),
-            "body": plain(notice.body),
-            "created_at": now,
-            "state": "waiting",
-            "due_at": now,
-            "tries": 0,
-            "runner": "",
-            "sent_at": None,
-            "error": "",
-        }
-        for notice in step.notices
-    ]
 
 
 # A key that is refused is probed every hour for a week, and the owner wants to hear of it once.
