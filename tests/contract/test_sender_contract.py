@@ -200,3 +200,16 @@ class WatchedCase(SpoolCase):
     def is_waiting(self) -> bool:
         """Ask the spool."""
         return SPOOL.waiting > 0
+
+
+async def test_the_sender_of_the_page_works_as_it_is_printed(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "howto" / "gates.md"
+    code = page.read_text("utf-8").split("```python\n")[1].split("```")[0]
+    names: dict[str, Sender] = {}
+    exec(code, names)
+    context = SendContext(id="7", job="brief")
+    await names["PAGER"].send(Notice("pager", str(tmp_path / "line"), "Full.", urgency="high"), context)
+    assert (tmp_path / "line").read_text() == "7 high: Full.\n"
+    with pytest.raises(SendFault) as caught:
+        await names["PAGER"].send(Notice("pager", "", "Full."), context)
+    assert caught.value.permanent
