@@ -18,12 +18,12 @@ from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, Standi
 from scheduler.core.record import Head
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.lease import Lease
-from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Origin, Run, State
 from scheduler.core.run.step import Step
 from scheduler.core.run.wakeup import Waking
 from scheduler.core.time.clocks import Jump
 from scheduler.ports.consent import Consent
+from scheduler.ports.outbox import Outbox
 
 Decide: TypeAlias = Callable[[FireFacts], Decision]
 
@@ -68,17 +68,6 @@ class Roused:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A notice that this process now has the right to send; ``tries`` counts this one."""
-
-    id: int
-    run_id: str
-    job: str
-    notice: Notice
-    tries: int
-
-
-@dataclass(frozen=True, slots=True)
 class Restoration:
     """What the first opening of a restored backup did.
 
@@ -113,7 +102,7 @@ class Pruned:
         return Pruned(self.runs + other.runs, self.rows + other.rows, self.bytes + other.bytes)
 
 
-class Store(Consent, Protocol):
+class Store(Consent, Outbox, Protocol):
     """What the engine needs to remember."""
 
     # -- the crontab ------------------------------------------------------------------------------
@@ -293,17 +282,6 @@ class Store(Consent, Protocol):
 
     async def unsettled(self) -> int:
         """Count the runs that are queued or running: while there are any, a tick has work."""
-        ...
-
-    # -- the outbox -------------------------------------------------------------------------------
-    async def take_notices(self, runner: str, now: datetime, limit: int) -> list[Pending]:
-        """Take notices that are due to be sent; one taken by a process that died is taken again."""
-        ...
-
-    async def settle_notice(
-        self, notice_id: int, now: datetime, error: str, retry_at: datetime | None, *, tried: bool = True
-    ) -> None:
-        """Record that a notice was sent (no error), goes back (``tried``: it counts), or was given up."""
         ...
 
     # -- processes --------------------------------------------------------------------------------

@@ -115,6 +115,7 @@ async def live(path: Path) -> None:
     await store.commit(lease, Step(at=_at(202), move=Move.FINISH, changes=(told,)))
     [pending] = await store.take_notices("r1", _at(203), 9)
     await store.settle_notice(pending.id, _at(204), "", None)
+    await store.queue_notice(Notice("push", "topic", "The crontab is broken."), _at(205), "brief")
     await store.pause("brief", "by a person", _at(205))
     await store.record_jump(Jump("set_back", _at(206), _at(100), 106), {"brief": _at(3600)})
     await store.prune(_at(90 * 86_400))

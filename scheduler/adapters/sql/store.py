@@ -39,12 +39,14 @@ from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, Standi
 from scheduler.core.record import Head
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.lease import Lease
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Origin, Run, State
 from scheduler.core.run.step import Step
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval, Used
 from scheduler.crash import crashpoint
-from scheduler.ports.store import Decide, NewCaps, Pending, Pruned, Rescued, Restoration, Roused
+from scheduler.ports.outbox import Pending
+from scheduler.ports.store import Decide, NewCaps, Pruned, Rescued, Restoration, Roused
 
 T = TypeVar("T")
 
@@ -265,12 +267,26 @@ class SqlStore:
         """Take notices that are due to be sent."""
         return await self._write(points.OUTBOX, lambda c: outbox.take_notices(c, runner, now, limit))
 
+    async def queue_notice(self, notice: Notice, now: datetime, job: str = "") -> bool:
+        """Write a notice about a job or the daemon."""
+        return bool(await self._write(points.NOTICE, lambda c: outbox.write(c, (notice,), now, job)))
+
     async def settle_notice(
-        self, notice_id: int, now: datetime, error: str, retry_at: datetime | None, *, tried: bool = True
+        self,
+        notice_id: int,
+        now: datetime,
+        error: str,
+        retry_at: datetime | None,
+        *,
+        tried: bool = True,
+        receipt: str = "",
     ) -> None:
         """Record what became of a notice."""
-        settle = outbox.settle_notice
-        await self._write(points.SETTLED, lambda c: settle(c, notice_id, now, error, retry_at, tried=tried))
+
+        def settle(connection: Connection) -> None:
+            outbox.settle_notice(connection, notice_id, now, error, retry_at, tried=tried, receipt=receipt)
+
+        await self._write(points.SETTLED, settle)
 
     # -- processes --------------------------------------------------------------------------------
     async def enter(self, runner: RunnerInfo) -> None:

@@ -6,8 +6,8 @@ from sqlalchemy import text
 
 from scheduler.adapters.sql.changes import Room, StepContext
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.rows.work import plain, to_us
-from scheduler.adapters.sql.words import INSERT_NOTICE
+from scheduler.adapters.sql.rows.work import plain
+from scheduler.adapters.sql.units import outbox
 from scheduler.core.changes.notify import Notify
 from scheduler.core.run.run import Move
 
@@ -23,26 +23,9 @@ _SAID = text(
 
 def write(connection: Connection, context: StepContext, change: Notify) -> None:
     """Put a notice into the outbox, unless it only repeats why a run is parked."""
-    notice, now = change.notice, to_us(context.at)
-    if context.move is Move.PARK and _is_known(connection, context.run_id, notice.body):
+    if context.move is Move.PARK and _is_known(connection, context.run_id, change.notice.body):
         return
-    connection.execute(
-        INSERT_NOTICE,
-        {
-            "run_id": context.run_id,
-            "job": context.job,
-            "kind": notice.kind,
-            "target": plain(notice.target),
-            "body": plain(notice.body),
-            "created_at": now,
-            "state": "waiting",
-            "due_at": now,
-            "tries": 0,
-            "runner": "",
-            "sent_at": None,
-            "error": "",
-        },
-    )
+    outbox.write(connection, (change.notice,), context.at, context.job, context.run_id)
 
 
 def _is_known(connection: Connection, run_id: str, body: str) -> bool:

@@ -134,7 +134,7 @@ def settle(
         parked=tuple(sorted(run.id for run in acted if not run.cancel_requested)),
         asleep=len(runs) - len(acted),
         skipped=_skip_due(connection, now, new_id),
-        held=tuple(sorted(set(held))),
+        held=tuple(sorted({run_id for run_id in held if run_id is not None})),
     )
 
 
