@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from scheduler.core.changes.notify import Notify
 from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
@@ -126,7 +127,8 @@ async def test_a_key_is_one_of_its_kind_and_none_is_none(bench: Bench) -> None:
 
 async def test_a_step_writes_a_key_once(bench: Bench) -> None:
     lease = await bench.running()
-    step = Step(at=at(1), move=Move.FINISH, notices=(keyed(), keyed(), Notice("push", "topic", "x")))
+    told = (keyed(), keyed(), Notice("push", "topic", "x"))
+    step = Step(at=at(1), move=Move.FINISH, changes=tuple(map(Notify, told)))
     await bench.store.commit(lease, step)
     assert rows(bench, "run_id, dedupe_key") == [(lease.run_id, "disk"), (lease.run_id, "")]
 

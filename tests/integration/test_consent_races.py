@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.changes import StepContext
-from scheduler.adapters.sql.units import stains
+from scheduler.adapters.sql.rooms import StepContext
+from scheduler.adapters.sql.units.changes import stains
 from scheduler.core.changes.stain import Stain
 from scheduler.core.run.run import State
 from tests.kit.models import call, finish

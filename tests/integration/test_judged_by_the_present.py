@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.sql.units import stains
+from scheduler.adapters.sql.units.changes import stains
 from scheduler.core.run.run import State
 from scheduler.core.trust.approval import Approval
 from tests.kit.models import call, finish, sleep

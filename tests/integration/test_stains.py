@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.changes import StepContext
+from scheduler.adapters.sql.rooms import StepContext
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
-from scheduler.adapters.sql.units import stains
+from scheduler.adapters.sql.units.changes import stains
 from scheduler.core.changes.stain import Stain
 from scheduler.errors import RefusedError
 from scheduler.testing.world import open_world

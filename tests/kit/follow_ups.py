@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from scheduler.adapters.sql.units import follow_ups
+from scheduler.adapters.sql.units.changes import follow_ups
 from scheduler.core.changes.follow_up import Family
 from scheduler.testing.world import World
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.adapters.sql.changes import Rooms
 from scheduler.adapters.sql.errors import BUSY_SECONDS, wrong_schema
+from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.schema import HEAD, STAMPED, VERSION_TABLE, judge, stored_revision
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
 from scheduler.adapters.sql.sqlite.opening import open_engine, told

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from scheduler.adapters.sql import crash_points as points
-from scheduler.adapters.sql.changes import Rooms
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.errors import BUSY_SECONDS
 from scheduler.adapters.sql.migrate import prepare, prepare_rooms
+from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.sqlite.committer import Committer
 from scheduler.adapters.sql.sqlite.opening import open_engine
 from scheduler.adapters.sql.units import (
@@ -20,19 +20,18 @@ from scheduler.adapters.sql.units import (
     checkpoints,
     claims,
     fires,
-    follow_ups,
     jumps,
     orders,
     outbox,
     prune,
     records,
     restore,
-    stains,
     steps,
     wakes,
 )
 from scheduler.adapters.sql.units import people as persons
 from scheduler.adapters.sql.units import queries as looks
+from scheduler.adapters.sql.units.changes import follow_ups, stains
 from scheduler.core.changes.follow_up import root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, StandingOrders

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import text
 
 from scheduler.adapters.sql import selects as queries
-from scheduler.adapters.sql.changes import Rooms
 from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.rows import trust as rows_of_trust
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import to_us

@@ -24,8 +24,9 @@ from scheduler.adapters.sql.backup_mark import (
 )
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import dump, job_from, maybe_from_us, to_us, woken_from, woken_text
-from scheduler.adapters.sql.units import fires, follow_ups, records, stains
+from scheduler.adapters.sql.units import fires, records
 from scheduler.adapters.sql.units import run_ended as finals
+from scheduler.adapters.sql.units.changes import follow_ups, stains
 from scheduler.adapters.sql.words import (
     INSERT_WAKEUP,
     cancel_now,

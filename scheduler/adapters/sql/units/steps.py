@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from scheduler.adapters.sql.changes import Rooms, StepContext
 from scheduler.adapters.sql.connection import Connection, Row
+from scheduler.adapters.sql.rooms import Rooms, StepContext
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import maybe_us, plain, to_us
 from scheduler.adapters.sql.units import records

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql.changes import Room, StepContext
 from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rooms import Room, StepContext
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import to_us
 from scheduler.adapters.sql.units import records

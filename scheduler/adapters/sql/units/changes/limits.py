@@ -10,8 +10,8 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql.changes import Room, StepContext
 from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rooms import Room, StepContext
 from scheduler.adapters.sql.units import approvals
 from scheduler.adapters.sql.units import budget_guard as room
 from scheduler.core.changes.follow_up import root_of

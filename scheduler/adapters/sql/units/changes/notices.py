@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql.changes import Room, StepContext
 from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rooms import Room, StepContext
 from scheduler.adapters.sql.rows.work import plain
 from scheduler.adapters.sql.units import outbox
 from scheduler.core.changes.notify import Notify

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import insert, text
 
-from scheduler.adapters.sql.changes import Room, StepContext
 from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rooms import Room, StepContext
 from scheduler.adapters.sql.rows.follow_ups import OF_JOB, ONE, follow_up_from, follow_up_values
 from scheduler.adapters.sql.rows.work import from_us, job_from, job_text, maybe_us, slots_text, to_us
 from scheduler.adapters.sql.tables.follow_ups import follow_ups

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import text
 
 from scheduler.adapters.sql import selects
-from scheduler.adapters.sql.changes import Room, StepContext
 from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rooms import Room, StepContext
 from scheduler.adapters.sql.rows import trust as rows
 from scheduler.adapters.sql.words import INSERT_APPROVAL
 from scheduler.core.changes.question import PutQuestion, Questions, SettleQuestion

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scheduler.adapters.sql.changes import Room, StepContext
 from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rooms import Room, StepContext
 from scheduler.adapters.sql.units import records
 from scheduler.core.changes.note import Note
 
