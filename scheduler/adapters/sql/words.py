@@ -16,6 +16,7 @@ from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import plain, to_us
 from scheduler.adapters.sql.tables import work as tables
 from scheduler.adapters.sql.tables.work import one_of
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.run import LIVE, Move, State, transition
 
 INSERT_RUN = insert(tables.runs)
@@ -103,7 +104,7 @@ def drop_wakeups(connection: Connection, run_ids: Sequence[str], now: datetime) 
 def _cancel_sql(where: str) -> TextClause:
     return text(
         "UPDATE runs SET state = 'cancelled', ended_at = :now, lease_expires_at = NULL, wake_at = NULL,"
-        " waiting_for = '', reason = coalesce(:reason, reason), reason_code = 'cancelled',"
+        f" waiting_for = '', reason = coalesce(:reason, reason), reason_code = '{ReasonCode.CANCELLED}',"
         " cancel_requested = false"
         f" WHERE id = :id AND {where} RETURNING id"
     )
@@ -112,7 +113,7 @@ def _cancel_sql(where: str) -> TextClause:
 # A running run is told by its flag and ends at its next step; any other one ends here.
 _CANCEL_QUIET = _cancel_sql(states(transition(Move.CANCEL).sources - {State.RUNNING}))
 _FLAG = text(
-    "UPDATE runs SET cancel_requested = true, reason = :reason, reason_code = 'cancelled'"
+    f"UPDATE runs SET cancel_requested = true, reason = :reason, reason_code = '{ReasonCode.CANCELLED}'"
     f" WHERE id = :id AND {states([State.RUNNING])} RETURNING id"
 )
 

@@ -146,7 +146,7 @@ class Run:
     ``fire_time`` is the planned instant; ``missed`` counts the earlier slots that this run stands for too,
     the last of them at ``last_missed``.  ``not_before`` holds a queued run back (jitter, catch-up).
     ``reason`` says in one sentence why the run is skipped, parked, retrying, failed or cancelled, and
-    ``reason_code`` says it in one word (misfire, overlap, paused, gate, budget, auth, restored, ...).
+    ``reason_code`` says it in one word; ``core.run.reasons`` has the table of them.
     ``wake_at`` is the earliest open wake-up, ``waiting_for`` says in words what is waited for.
     ``attempts`` counts the claims since the last sleep: the first, and one for every crash.  A claim that was
     handed back, or that follows a back-off or a parking, is free.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scheduler.core.arguments import wrong_arguments
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.run import Move
@@ -104,6 +105,6 @@ def _finish(at: Checkpoint, finished: Finished, results: Sequence[CallResult], s
         outcome=finished.outcome,
         summary=finished.summary,
         reason=finished.summary if failed else "",
-        reason_code="agent" if failed else "",
+        reason_code=ReasonCode.AGENT if failed else "",
         notices=notices(at, finished.summary),
     )

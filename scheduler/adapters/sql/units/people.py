@@ -12,6 +12,7 @@ from scheduler.adapters.sql.rows.work import job_from, job_text, maybe_us, plain
 from scheduler.adapters.sql.units import follow_ups, records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.words import cancel_now, flag_cancel
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.run import Move, State, after
 from scheduler.errors import NotFoundError, RefusedError
 from scheduler.ports.store import NewCaps
@@ -83,7 +84,7 @@ def raise_budget(connection: Connection, run_id: str, now: datetime, caps: NewCa
     spec, cost_microusd, tokens, reason_code, name = row
     job = job_from(spec)
     # Where the day's cap is used up: without room beside it the run would be parked again at once.
-    is_day = reason_code == "budget-day"
+    is_day = reason_code in (ReasonCode.BUDGET_DAY, ReasonCode.BUDGET_DAY_TOKENS)
     budget = replace(job.budget, default=False)
     if (microusd := caps.get("run_microusd")) is not None:
         more = max(0, microusd - cost_microusd) / 1_000_000 if is_day else 0

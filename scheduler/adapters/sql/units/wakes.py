@@ -12,6 +12,7 @@ from scheduler.adapters.sql.rows.work import from_us, maybe_from_us, plain, to_u
 from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.words import drop_wakeups, many, sources
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.follow_up import SEPARATOR
 from scheduler.core.run.run import Move, State, after, transition
 from scheduler.core.run.wakeup import Waking, Woken
@@ -35,7 +36,7 @@ _WAKE = text(
 
 _EXPIRE = text(
     "UPDATE runs SET state = 'failed', ended_at = :now, wake_at = NULL, waiting_for = '', reason = :reason,"
-    f" reason_code = 'deadline' WHERE id = :id AND {sources(Move.EXPIRE)}"
+    f" reason_code = '{ReasonCode.DEADLINE}' WHERE id = :id AND {sources(Move.EXPIRE)}"
 )
 
 _STATE = text("SELECT state, slept_since, woken, wake_at, job FROM runs WHERE id = :id")

@@ -12,6 +12,8 @@ import click
 from scheduler.config import Config
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import StandingOrders
+from scheduler.core.run import reasons
+from scheduler.core.run.reasons import START_AFRESH
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.turn import usd
 from scheduler.doors.cli.text.follow import follow
@@ -20,7 +22,6 @@ from scheduler.doors.cli.text.jobs import PATIENCE_SECONDS, find_job, read_order
 from scheduler.doors.cli.text.out import hint, iso, print_json, say
 from scheduler.doors.cli.text.params import JOB
 from scheduler.doors.cli.text.wrap import fold
-from scheduler.views.going_on import asks, go_on
 
 _INTERRUPTED = 130
 
@@ -166,9 +167,11 @@ def _next(run: Run, daemon: bool) -> str:
         verb = {State.SLEEPING: "it wakes", State.RETRYING: "it tries again"}.get(run.state, "it waits until")
         until = f"{verb} {wall().both(run.wake_at)}" if run.wake_at else "it waits"
         needed = "" if daemon else " Needed then: agentcron up."
-        if asks(run):
-            return f"it asks a person first: {go_on(run)}.{needed}"
-        return f"{until}.{needed}\nsooner: {go_on(run)}"
+        reason = reasons.of(run)
+        if reason.is_question:
+            return f"it asks a person first: {reason.command(run)}.{needed}"
+        words = reason.way.words if reason.way is START_AFRESH else "sooner"
+        return f"{until}.{needed}\n{words}: {reason.command(run)}"
     if run.state in (State.QUEUED, State.RUNNING):
         if daemon:
             return f"it goes on without this terminal. Look: agentcron show {run.id}"
