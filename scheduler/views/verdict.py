@@ -13,7 +13,7 @@ from scheduler.core.job.standing import RunnerInfo, Standing
 from scheduler.core.run import reasons
 from scheduler.core.run.follow_up import is_follow_up
 from scheduler.core.run.lease import SUSPECT_CRASHES
-from scheduler.core.run.run import Run, State
+from scheduler.core.run.run import RESTING, Run, State
 from scheduler.core.run.turn import usd
 from scheduler.core.time.trigger import CronTrigger, Manual, Reboot
 from scheduler.views.absence import Absence, as_sentence
@@ -234,7 +234,7 @@ def _live(case: Case, run: Run, when: datetime | None, slot: datetime | None) ->
     more = [f"Look: agentcron show {run.id}"]
     if case.daemon is None and (run.state is State.QUEUED or run.id in case.orphans):
         more.append("Start: agentcron up")
-    if run.state in (State.SLEEPING, State.PARKED, State.RETRYING):
+    if run.state in RESTING:
         more.append(f"Go on now: {reasons.of(run).command(run)}")
     return Verdict("live", sentence.rstrip(".") + ".", tuple(more), when, slot, run)
 

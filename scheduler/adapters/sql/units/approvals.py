@@ -12,8 +12,9 @@ from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import trust as rows_of_trust
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import plain, to_us
+from scheduler.adapters.sql.states import live
 from scheduler.adapters.sql.units import records, wakes
-from scheduler.adapters.sql.words import INSERT_GRANT, live
+from scheduler.adapters.sql.words import INSERT_GRANT
 from scheduler.core.trust.approval import Approval, Used
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.judge import RULE_OF_TWO

@@ -13,9 +13,10 @@ from scheduler.adapters.sql import selects as queries
 from scheduler.adapters.sql.backup_mark import restored_from
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import job_text, maybe_from_us, maybe_us, plain, run_from, to_us
+from scheduler.adapters.sql.states import live
 from scheduler.adapters.sql.units import follow_ups, records
 from scheduler.adapters.sql.units import run_ended as finals
-from scheduler.adapters.sql.words import INSERT_PIN, INSERT_RUN, cancel_now, flag_cancel, live
+from scheduler.adapters.sql.words import INSERT_PIN, INSERT_RUN, cancel_now, flag_cancel
 from scheduler.core.job.firing import Fire, FireFacts
 from scheduler.core.job.job import Job
 from scheduler.core.run.run import Move, Origin, Run, State, transition

@@ -24,6 +24,7 @@ from scheduler.adapters.sql.backup_mark import (
 )
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import dump, job_from, maybe_from_us, to_us, woken_from, woken_text
+from scheduler.adapters.sql.states import live, sources
 from scheduler.adapters.sql.units import consents, fires, follow_ups, records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.words import (
@@ -31,10 +32,8 @@ from scheduler.adapters.sql.words import (
     cancel_now,
     close_attempts,
     drop_wakeups,
-    live,
     lose_requests,
     many,
-    sources,
 )
 from scheduler.core.job.firing import decide
 from scheduler.core.job.reason_code import ReasonCode

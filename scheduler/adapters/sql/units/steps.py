@@ -14,6 +14,7 @@ from scheduler.adapters.sql.connection import Connection, Row
 from scheduler.adapters.sql.rows import trust as rows_of_trust
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import maybe_us, plain, to_us
+from scheduler.adapters.sql.states import sources
 from scheduler.adapters.sql.units import budget_guard as room
 from scheduler.adapters.sql.units import consents, follow_ups, records
 from scheduler.adapters.sql.units import run_ended as finals
@@ -28,7 +29,6 @@ from scheduler.adapters.sql.words import (
     close_attempts,
     drop_wakeups,
     lose_requests,
-    sources,
 )
 from scheduler.core.record import canonical, digest
 from scheduler.core.run.budget import day_start

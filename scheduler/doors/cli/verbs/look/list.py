@@ -15,7 +15,7 @@ from scheduler.config import Config
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.standing import Standing
 from scheduler.core.run import reasons
-from scheduler.core.run.run import Run, State
+from scheduler.core.run.run import BLOCKED, RESTING, Run, State
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.halted import halted_text
 from scheduler.doors.cli.text.wrap import WIDTH, cut, fold, pad
@@ -256,14 +256,14 @@ def _state(run: Run) -> str:
 
 def _what(run: Run, facts: Facts, clock: Wall) -> str:
     because = run.waiting_for or run.reason
-    resting = run.state in (State.SLEEPING, State.RETRYING)
+    resting = run.state in RESTING - {State.PARKED}
     if resting and run.wake_at is not None and run.wake_at <= facts.now:
         return f"overdue since {clock.short(run.wake_at)}" + (f": {because}" if because else "")
     if run.state is State.SLEEPING and run.wake_at is not None:
         return f"{clock.away(run.wake_at)}, {clock.short(run.wake_at)}" + (f": {because}" if because else "")
     if reasons.of(run).is_question:
         return because
-    if run.state in (State.RETRYING, State.PARKED) and run.wake_at is not None:
+    if run.state in BLOCKED and run.wake_at is not None:
         return f"until {clock.short(run.wake_at)}: {because}"
     if run.state is State.RUNNING:
         since = (
