@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from scheduler.core.actor import PERSON
 from scheduler.core.job.job import Budget
 from scheduler.core.run.budget import DayCap
 from scheduler.core.run.checkpoint import Step
@@ -107,8 +108,8 @@ async def test_a_person_gives_a_run_more_tokens(bench: Bench, code: str, day_tok
     await bench.store.commit(
         lease, Step(at=at(2), closed=answered(when=at(1)), move=Move.PARK, reason_code=code)
     )
-    await bench.store.raise_budget(lease.run_id, at(3), {"run_tokens": 1_000})
-    await bench.store.resume(lease.run_id, at(3), "")
+    await bench.store.raise_budget(lease.run_id, at(3), {"run_tokens": 1_000}, actor=PERSON)
+    await bench.store.resume(lease.run_id, at(3), "", actor=PERSON)
     [lease] = await bench.claim(4)
     assert (await bench.checkpoint(lease, 4)).job.budget == Budget(
         default=False, run_tokens=1_000, day_tokens=day_tokens

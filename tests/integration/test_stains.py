@@ -12,6 +12,7 @@ import pytest
 
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
 from scheduler.adapters.sql.units import consents
+from scheduler.core.actor import PERSON
 from scheduler.core.run.checkpoint import Step
 from scheduler.errors import RefusedError
 from scheduler.testing.world import open_world
@@ -47,6 +48,6 @@ async def test_a_person_cleans_a_folder_with_all_in_it_but_not_what_lies_in_a_ma
         now = world.clock.now()
         await world.store._write("person", lambda c: consents.note(c, "a", "r", Step(at=now, stains="/w/a")))
         with pytest.raises(RefusedError, match="/w/a/b lies in /w/a, which is not clean"):
-            await world.store.clean("/w/a/b", now)
-        assert await world.store.clean("/w", now)
-        assert not await world.store.clean("/w/a", now)
+            await world.store.clean("/w/a/b", now, actor=PERSON)
+        assert await world.store.clean("/w", now, actor=PERSON)
+        assert not await world.store.clean("/w/a", now, actor=PERSON)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from scheduler.core.actor import PERSON
 from scheduler.core.run.run import State
 from scheduler.testing.world import World, open_world
 from tests.kit.models import FakeModel, say
@@ -30,7 +31,7 @@ async def test_a_loop_without_end_stops_with_one_request_over_and_goes_on_when_t
         assert run.reason == "the run has spent 1,100 of its 1,000 tokens"
         assert 1_000 <= run.tokens < 1_000 + EACH
 
-        await world.store.raise_budget(run.id, world.clock.now(), {"run_tokens": 2_000})
+        await world.store.raise_budget(run.id, world.clock.now(), {"run_tokens": 2_000}, actor=PERSON)
         run = await world.resume(run.id)
         assert run.state is State.PARKED
         assert 2_000 <= run.tokens < 2_000 + EACH

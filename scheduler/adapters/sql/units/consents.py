@@ -16,6 +16,7 @@ from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import to_us
 from scheduler.adapters.sql.units import approvals, records
 from scheduler.adapters.sql.words import INSERT_APPROVAL, many
+from scheduler.core.actor import Actor
 from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.follow_up import root_of
 from scheduler.core.trust.approval import ALWAYS, OUTSIDE, Share
@@ -111,7 +112,7 @@ def trust_of_line(connection: Connection, job: str) -> tuple[str | None, ...]:
     return () if spec is None else (rows.job_from(spec).trust,)
 
 
-def clean(connection: Connection, workdir: str, now: datetime) -> bool:
+def clean(connection: Connection, workdir: str, now: datetime, actor: Actor) -> bool:
     """See ``Consent.clean``."""
     known = bool(connection.execute(_CLEAN, {"key": STAIN + workdir}).all())
     around = connection.execute(_STAINED, {"key": STAIN + workdir}).scalar()
@@ -121,5 +122,5 @@ def clean(connection: Connection, workdir: str, now: datetime) -> bool:
             f"{workdir} lies in {outer}, which is not clean", help="clean the job of that folder"
         )
     if known:
-        records.append(connection, now, "clean", "", "", {"by": "person", "workdir": workdir})
+        records.append(connection, now, "clean", "", "", {"by": str(actor), "workdir": workdir})
     return known

@@ -13,6 +13,7 @@ from scheduler.adapters.sql.states import sources
 from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.words import drop_wakeups, many
+from scheduler.core.actor import Actor
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.follow_up import SEPARATOR
 from scheduler.core.run.run import ACTIVE, BLOCKED, RESUMABLE, Move, State, after, transition
@@ -128,7 +129,7 @@ def _keep_untold(untold: Woken | None, woken: Woken) -> Woken:
     return replace(untold, at=woken.at)
 
 
-def resume(connection: Connection, run_id: str, now: datetime, words: str) -> State:
+def resume(connection: Connection, run_id: str, now: datetime, words: str, actor: Actor) -> State:
     """See ``Store.resume``."""
     row = connection.execute(_STATE, {"id": run_id}).first()
     if row is None:
@@ -156,7 +157,7 @@ def resume(connection: Connection, run_id: str, now: datetime, words: str) -> St
     else:
         connection.execute(_WAKE, {**values, "free": state in BLOCKED, "by_person": True})
     drop_wakeups(connection, [run_id], now)
-    records.append(connection, now, "resume", row[4], run_id, {"by": "person", "was": state.value})
+    records.append(connection, now, "resume", row[4], run_id, {"by": str(actor), "was": state.value})
     return state
 
 

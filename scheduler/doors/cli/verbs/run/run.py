@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from scheduler.config import Config
+from scheduler.core.actor import PERSON
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import StandingOrders
 from scheduler.core.run import reasons
@@ -61,7 +62,7 @@ async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool,
             # A daemon has checked its own key; without one, work that must fail is not begun.
             require_key([job])
         await store.load_orders(orders, now)
-        run = await store.fire_by(job, "person", now)
+        run = await store.fire_by(job, "person", now, actor=PERSON)
         assert run is not None, "a run without a key is never a repetition"
         if not wait:
             _say_queued(run, daemon, as_json)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from scheduler.config import Config
+from scheduler.core.actor import PERSON
 from scheduler.core.job.firing import first_fire
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import StandingOrders
@@ -122,7 +123,7 @@ def resume_command(config: Config, run: str, message: str, budget: Cap | None) -
     async def work(app: Any) -> None:
         store, now = app.kit.store, app.kit.clock.now()
         with _helpful(f"fire it again: agentcron run {found.job}" if found.is_final else _look(found)):
-            was = await store.resume(found.id, now, message, caps)
+            was = await store.resume(found.id, now, message, caps, actor=PERSON)
         say(f"run {found.id} of {found.job} was {was}; it is queued and goes on")
         say(f"look: agentcron show {found.id}")
         await say_if_nobody(app)
@@ -226,7 +227,9 @@ def cancel_command(config: Config, run: str) -> int:
 
     async def work(app: Any) -> None:
         with _helpful(_look(found)):
-            state = await app.kit.store.cancel(found.id, app.kit.clock.now(), "cancelled by a person")
+            state = await app.kit.store.cancel(
+                found.id, app.kit.clock.now(), "cancelled by a person", actor=PERSON
+            )
         if state is State.CANCELLED:
             say(f"run {found.id} of {found.job} is cancelled")
         else:
@@ -239,7 +242,7 @@ def cancel_command(config: Config, run: str) -> int:
 
 def _cancel_follow_up(config: Config, name: str) -> None:
     async def work(app: Any) -> None:
-        await app.kit.store.cancel_follow_up(name, app.kit.clock.now())
+        await app.kit.store.cancel_follow_up(name, app.kit.clock.now(), actor=PERSON)
         say(f"follow-up {name} is cancelled; it fires no more")
 
     with_app(config, work)
@@ -270,7 +273,7 @@ def pause_command(config: Config, job: str) -> int:
     async def work(app: Any) -> None:
         now = app.kit.clock.now()
         await app.kit.store.load_orders(orders, now)
-        if await app.kit.store.pause(found.name, "paused by a person", now):
+        if await app.kit.store.pause(found.name, "paused by a person", now, actor=PERSON):
             say(f"job {found.name} is paused")
         else:
             say(f"job {found.name} was paused already")
@@ -297,7 +300,7 @@ def unpause_command(config: Config, job: str) -> int:
         now = app.kit.clock.now()
         await app.kit.store.load_orders(orders, now)
         next_fire = first_fire(found.trigger, now)
-        if await app.kit.store.unpause(found.name, now, next_fire):
+        if await app.kit.store.unpause(found.name, now, next_fire, actor=PERSON):
             say(f"job {found.name} fires again")
         else:
             say(f"job {found.name} was not paused")
