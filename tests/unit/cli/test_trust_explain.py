@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from scheduler import tool
 from scheduler.app.compose import job_tools
+from scheduler.core.actor import PERSON
 from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World
@@ -31,7 +32,7 @@ async def family(world: World) -> None:
     await world.jump()
     with world.glance() as glance:
         (question,) = glance.open_approvals()
-    await world.store.answer(question.id, world.clock.now(), approve=True, always=True)
+    await world.store.answer(question.id, world.clock.now(), approve=True, always=True, actor=PERSON)
 
 
 def test_a_follow_up_is_explained_as_it_may_run_and_its_grants_are_found(call: Call, build: Build) -> None:
