@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
-from scheduler.core.arguments import wrong_arguments
 from scheduler.core.record import canonical, digest
 from scheduler.core.run.conversation import Block
 from scheduler.core.run.follow_up import Wish
@@ -24,7 +23,7 @@ class ToolSpec:
     """What a tool declares; nothing of it has a default, because silence would be a claim.
 
     Args:
-        schema: JSON schema of the arguments.
+        schema: JSON Schema of the arguments (draft 2020-12, unless ``$schema`` names another one).
         effect: what may be repeated after a crash.
         reads_private: reads data from outside the job's workdir that is the owner's.
         reads_untrusted: its result may hold words of strangers.
@@ -100,7 +99,7 @@ class Tool(Protocol):
         ...
 
     async def call(self, args: Args, context: ToolContext) -> ToolAnswer:
-        """Do it and return what the agent reads.
+        """Do it and return what the agent reads; the arguments fit the schema, which was checked before.
 
         Raises:
             ToolFault: the tool refuses or fails; the agent is told.
@@ -162,7 +161,7 @@ Directive: TypeAlias = SleepUntil | Noted | Finished | MakeFollowUp | CancelFoll
 class ControlTool:
     """A tool that only steers its own run: it happens inside the commit, so it cannot happen twice.
 
-    ``decide(args, now, tz)`` returns a directive or raises ToolFault.
+    ``decide(args, now, tz)`` returns a directive or raises ToolFault; the arguments fit the schema.
     """
 
     spec: ToolSpec
@@ -181,9 +180,7 @@ class FunctionTool:
     prober: Callable[[Args, ToolContext], Awaitable[Probe]] | None = None
 
     async def call(self, args: Args, context: ToolContext) -> ToolAnswer:
-        """Call the function, unless the arguments contradict the schema."""
-        if wrong := wrong_arguments(self.spec.schema, args):
-            raise ToolFault(f"{self.spec.name}: {wrong}")
+        """Call the function."""
         return await self.function(args, context)
 
     async def probe(self, args: Args, context: ToolContext) -> Probe:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from scheduler.core.arguments import wrong_arguments
 from scheduler.core.run.follow_up import MOST_PROMPT_CHARS, Wish
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault
@@ -64,8 +63,6 @@ _NEEDS = {"make": ("name", "when", "prompt"), "cancel": ("name",), "list": ()}
 
 
 def _decide(args: Args, now: datetime, tz: str) -> Directive:  # noqa: ARG001  (the signature of the port)
-    if wrong := wrong_arguments(_SPEC.schema, args):
-        raise ToolFault(f"schedule: {wrong}")
     action = args["action"]
     needs = _NEEDS[action]
     for name in needs:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from scheduler.core.arguments import wrong_arguments
 from scheduler.core.time.when import echo, parse_when
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault, WhenError
@@ -52,8 +51,6 @@ _SPEC = ToolSpec(
 
 
 def _decide(args: Args, now: datetime, tz: str) -> SleepUntil:
-    if wrong := wrong_arguments(_SPEC.schema, args):
-        raise ToolFault(f"sleep: {wrong}")
     try:
         when = parse_when(args["until"], now=now, tz=tz)
     except WhenError as error:

@@ -22,6 +22,7 @@ from scheduler.core.run.window import latest_cut
 from scheduler.core.trust import marks as seen
 from scheduler.engine.attempt import messages as answers
 from scheduler.engine.attempt import rests as resting
+from scheduler.engine.attempt.arguments import refusals
 from scheduler.engine.attempt.calls import run_calls
 from scheduler.engine.attempt.controls import settle
 from scheduler.engine.attempt.decisions import Docket
@@ -165,6 +166,9 @@ class Executor:
             self.progress.at = await kit.store.checkpoint(self.progress.lease, kit.clock.now())
             step = next_step(self.progress.at, self._limits, self._is_control)
         at, commit = self.progress.at, self.progress.commit
+        if wrong := refusals(step, self._tools):
+            await commit(Step(at=kit.clock.now(), results=wrong))
+            return
         match step:
             case turn.Begin():
                 await self._begin()

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from scheduler.core.arguments import wrong_arguments
 from scheduler.core.run.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.run import Move
@@ -80,8 +79,6 @@ def _decide(at: Checkpoint, tools: Toolbox, call: Call) -> Directive:
     tool = tools[call.name]
     assert isinstance(tool, ControlTool)
     assert at.last is not None
-    if wrong := wrong_arguments(tool.spec.schema, call.args):
-        raise ToolFault(f"{call.name}: {wrong}")
     try:
         # Read from the moment the agent spoke: "in 2h" must not mean something else after a crash.
         return tool.decide(call.args, at.last.created_at, at.job.tz)
