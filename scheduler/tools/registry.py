@@ -92,11 +92,6 @@ def tools_for(names: Sequence[str] | None) -> dict[str, AnyTool]:
     return {name: tool(name) for name in ordered(wanted)}
 
 
-def specs_for(names: Sequence[str] | None) -> tuple[ToolSpec, ...]:
-    """Return what the tools of a job declare, in the order in which the model gets them."""
-    return tuple(each.spec for each in tools_for(names).values())
-
-
 def _is_tool(found: object) -> bool:
     if not isinstance(getattr(found, "spec", None), ToolSpec):
         return False

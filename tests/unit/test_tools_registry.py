@@ -74,7 +74,9 @@ def test_a_job_that_names_no_tools_gets_the_built_in_ones() -> None:
 def test_sleep_note_and_finish_are_always_there_and_the_order_never_changes() -> None:
     assert list(registry.tools_for(())) == ["sleep", "note", "finish"]
     assert list(registry.tools_for(("grep", "read"))) == ["sleep", "note", "finish", "read", "grep"]
-    assert registry.specs_for(("grep", "read")) == registry.specs_for(("read", "grep", "read", "note"))
+    assert list(registry.tools_for(("read", "grep", "read", "note"))) == list(
+        registry.tools_for(("grep", "read"))
+    )
 
 
 @pytest.mark.parametrize("name", registry.BUILT_IN)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.conversation import Call
-from scheduler.core.trust.marks import Declared, marks_of_calls, marks_of_label
+from scheduler.core.trust.effect import Declared
+from scheduler.core.trust.marks import marks_of_calls, marks_of_label
 
 
 def marks_of_step(step: Step, calls: Iterable[Call], tools: Mapping[str, Declared]) -> frozenset[str]:
