@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
-from scheduler.core.arguments import wrong_arguments
 from scheduler.core.job.job import Job
 from scheduler.core.record import canonical, digest
 from scheduler.core.run.conversation import Block
@@ -28,7 +27,7 @@ class ToolSpec:
     """What a tool declares; nothing of it has a default, because silence would be a claim.
 
     Args:
-        schema: JSON schema of the arguments.
+        schema: JSON Schema of the arguments (draft 2020-12, unless ``$schema`` names another one).
         effect: what may be repeated after a crash.
         reads_private: reads data from outside the job's workdir that is the owner's.
         reads_untrusted: its result may hold words of strangers.
@@ -104,7 +103,7 @@ class Tool(Protocol):
         ...
 
     async def call(self, args: Args, context: ToolContext) -> ToolAnswer:
-        """Do it and return what the agent reads.
+        """Do it and return what the agent reads; the arguments fit the schema, which was checked before.
 
         Raises:
             ToolFault: the tool refuses or fails; the agent is told.
@@ -153,7 +152,8 @@ class Outcome:
 class ControlTool:
     """A tool that only steers its own run: it happens inside the commit, so it cannot happen twice.
 
-    ``decide(args, now, tz)`` returns an outcome or raises ToolFault; ``now`` is when the agent spoke.
+    ``decide(args, now, tz)`` returns an outcome or raises ToolFault; ``now`` is when the agent spoke, and the
+    arguments fit the schema.
     """
 
     spec: ToolSpec
@@ -229,9 +229,7 @@ class FunctionTool:
     prober: Callable[[Args, ToolContext], Awaitable[Probe]] | None = None
 
     async def call(self, args: Args, context: ToolContext) -> ToolAnswer:
-        """Call the function, unless the arguments contradict the schema."""
-        if wrong := wrong_arguments(self.spec.schema, args):
-            raise ToolFault(f"{self.spec.name}: {wrong}")
+        """Call the function."""
         return await self.function(args, context)
 
     async def probe(self, args: Args, context: ToolContext) -> Probe:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from scheduler.core.arguments import wrong_arguments
 from scheduler.core.trust.effect import Effect
-from scheduler.errors import ToolFault
 from scheduler.ports.tool import Args, ControlTool, Outcome, ToolSpec
 
 _SPEC = ToolSpec(
@@ -31,8 +29,6 @@ _SPEC = ToolSpec(
 
 
 def _decide(args: Args, now: datetime, tz: str) -> Outcome:  # noqa: ARG001  (the signature of the port)
-    if wrong := wrong_arguments(_SPEC.schema, args):
-        raise ToolFault(f"note: {wrong}")
     return Outcome("Noted.")
 
 

@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from scheduler.core.job.job import DEFAULT_TOOLS
 from scheduler.core.text.suggest import did_you_mean
+from scheduler.engine.schema import check_schema
 from scheduler.errors import ConfigError
 from scheduler.ports.tool import AnyTool, InsideTool, StagedTool, ToolSpec
 
@@ -53,7 +54,7 @@ def tool(name: str) -> AnyTool:
     """Return the tool called ``name``, importing its module on first use.
 
     Raises:
-        ConfigError: it is unknown, provided twice, cannot be imported, or is not a tool.
+        ConfigError: it is unknown, provided twice, cannot be imported, is not a tool, or has a wrong schema.
     """
     point = _point(name)
     try:
@@ -71,6 +72,14 @@ def tool(name: str) -> AnyTool:
         raise ConfigError(f"the tool {name} ({point.value}) calls itself {declared.spec.name}")
     if isinstance(declared, StagedTool):
         _require_rooms(declared)
+    if point.value.startswith("scheduler."):
+        return declared  # the tests check ours, and a reader of the crontab need not wait for a library
+    try:
+        check_schema(declared.spec.schema)
+    except ConfigError as error:
+        raise ConfigError(
+            f"the tool {name} ({point.value}) cannot be used: {error.message}", help=error.help
+        ) from error
     return declared
 
 
@@ -84,11 +93,6 @@ def tools_for(names: Sequence[str] | None) -> dict[str, AnyTool]:
     """
     wanted = BUILT_IN if names is None else (*ALWAYS, *names)
     return {name: tool(name) for name in ordered(wanted)}
-
-
-def specs_for(names: Sequence[str] | None) -> tuple[ToolSpec, ...]:
-    """Return what the tools of a job declare, in the order in which the model gets them."""
-    return tuple(each.spec for each in tools_for(names).values())
 
 
 def _require_rooms(staged: StagedTool) -> None:

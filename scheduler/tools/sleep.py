@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from scheduler.core.arguments import wrong_arguments
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.when import parse_when
 from scheduler.core.trust.effect import Effect
@@ -53,8 +52,6 @@ _SPEC = ToolSpec(
 
 
 def _decide(args: Args, now: datetime, tz: str) -> Outcome:
-    if wrong := wrong_arguments(_SPEC.schema, args):
-        raise ToolFault(f"sleep: {wrong}")
     try:
         when = parse_when(args["until"], now=now, tz=tz)
     except WhenError as error:

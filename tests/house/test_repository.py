@@ -28,7 +28,7 @@ HOSTS = re.compile(r"https?://([A-Za-z0-9.-]+)")
 KNOWN_HOSTS = re.compile(
     r"(.*\.)?(example|e|test|invalid|localhost)(\.(com|org|net|x|test|invalid))?|127\.0\.0\.1|localhost"
     r"|(docs|api|console|platform|www|code)\.(anthropic|claude)\.com|semver\.org|keepachangelog\.com"
-    r"|(www\.)?(apple|github|sqlite|python|pypi)\.(com|org)|docs\.python\.org|peps\.python\.org",
+    r"|(www\.)?(apple|github|sqlite|python|pypi)\.(com|org)|docs\.python\.org|peps\.python\.org|json-schema\.org",
 )
 
 SELF = "tests/house/test_repository.py"

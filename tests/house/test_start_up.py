@@ -25,6 +25,9 @@ HEAVY = (
     "rich",
     "opentelemetry",
     "prometheus_client",
+    "jsonschema",
+    "referencing",
+    "regex",
 )
 
 _LOOK = """

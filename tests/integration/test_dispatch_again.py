@@ -49,6 +49,24 @@ async def test_a_call_that_was_interrupted_is_judged_once_more(tmp_path: Path, e
         assert (journal.state, len(look.calls), probed) == (CallState.UNKNOWN, 1, [])
 
 
+async def test_a_begun_call_whose_arguments_its_tool_does_not_take_any_more_is_unknown(
+    tmp_path: Path,
+) -> None:
+    look = Recorder(effect="keyed", then=hang)
+    stricter = Recorder(effect="keyed", schema={"type": "object", "required": ["path"]})
+    async with stage(tmp_path, call(("look", {})), recorders=(look,)) as s:
+        run_id = await s.fire()
+        (underway,) = await s.world.begin()
+        await look.begun.wait()
+        await underway.kill()
+        made = s.world.kit.tools_for
+        replace_in(s, "tools_for", lambda job: {**made(job), "look": stricter.made()})
+        await s.world.take_over()
+        [journal] = [each for each in s.calls(run_id) if each.name == "look"]
+        assert (journal.state, stricter.calls) == (CallState.UNKNOWN, [])
+        assert "its tool has changed since" in str(journal.result)
+
+
 async def test_a_tool_that_came_later_does_not_act_for_a_call_of_before(tmp_path: Path) -> None:
     late = Recorder(name="late", effect="opaque")
     async with stage(tmp_path, call(("late", {}))) as s:

@@ -20,9 +20,9 @@ import pytest
 
 from scheduler.core.run.run import Run, State
 from scheduler.core.text.safe import safe_text
+from scheduler.core.trust.effect import Declared
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.judge import Allow
-from scheduler.core.trust.marks import Declared
 from scheduler.doors.cli.main import _status
 from scheduler.doors.cli.text.logs import JsonLines, TextLines
 from scheduler.testing.obedient import orders_in

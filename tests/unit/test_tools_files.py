@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.trust.effect import Effect
+from scheduler.engine.schema import wrong_arguments
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import FunctionTool, Probe, ToolContext
 from scheduler.tools.files import EDIT, GLOB, READ, WRITE
@@ -197,12 +198,11 @@ async def test_glob_says_that_it_shows_only_some(workdir: Path) -> None:
         ({"file_path": 3}, "file_path must be a string"),
         ({"file_path": "a", "colour": 1}, "colour is not an argument"),
         ({"file_path": "a", "view_range": [1]}, "at least 2"),
-        ({"file_path": "a", "view_range": [1, "x"]}, r"view_range\[1\] must be an integer"),
+        ({"file_path": "a", "view_range": [1, "x"]}, "view_range[1] must be an integer"),
     ],
 )
-async def test_wrong_arguments_are_explained(workdir: Path, args: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ToolFault, match=problem):
-        await use(READ, workdir, **args)
+def test_wrong_arguments_are_explained(args: dict[str, Any], problem: str) -> None:
+    assert problem in wrong_arguments(READ.spec.schema, args)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,16 @@ async def WEATHER(args: Any, context: Any) -> str:
     return "sunny"
 
 
+@tool(name="crooked", description="d", schema={"type": "object", "required": "city"}, effect="pure")
+async def CROOKED(args: Any, context: Any) -> str:
+    return "never"
+
+
+@tool(name="remote", description="d", schema={"type": "object", "$ref": "https://example.org/s"})
+async def REMOTE(args: Any, context: Any) -> str:
+    return "never"
+
+
 NOT_A_TOOL = "a text"
 
 
@@ -64,7 +74,9 @@ def test_a_job_that_names_no_tools_gets_the_built_in_ones() -> None:
 def test_sleep_note_and_finish_are_always_there_and_the_order_never_changes() -> None:
     assert list(registry.tools_for(())) == ["sleep", "note", "finish"]
     assert list(registry.tools_for(("grep", "read"))) == ["sleep", "note", "finish", "read", "grep"]
-    assert registry.specs_for(("grep", "read")) == registry.specs_for(("read", "grep", "read", "note"))
+    assert list(registry.tools_for(("read", "grep", "read", "note"))) == list(
+        registry.tools_for(("grep", "read"))
+    )
 
 
 @pytest.mark.parametrize("name", registry.BUILT_IN)
@@ -131,6 +143,19 @@ def test_a_plug_in_that_is_no_tool_is_refused(plug_in: Any, value: str, problem:
     plug_in("odd", f"{__name__}:{value}")
     with pytest.raises(ConfigError, match=problem):
         registry.tool("odd")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("crooked", r"CROOKED\) cannot be used: its schema is wrong at \$\.required: 'city' is not of type"),
+        ("remote", r"REMOTE\) cannot be used: its schema refers to 'https://example.org/s'"),
+    ],
+)
+def test_a_tool_whose_schema_cannot_check_arguments_is_refused(plug_in: Any, name: str, problem: str) -> None:
+    plug_in(name, f"{__name__}:{name.upper()}")
+    with pytest.raises(ConfigError, match=problem):
+        registry.tools_for((name,))
 
 
 @pytest.mark.process

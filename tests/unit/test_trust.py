@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.trust.approval import digest
-from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.effect import Effect, acts, may_act
 from scheduler.core.trust.grant import Grant, grant_from_json
 from scheduler.core.trust.judge import Allow, Ask, Facts, Refuse, Verdict, judge
 from scheduler.core.trust.marks import NO_MARKS, Marks
@@ -342,3 +342,30 @@ def test_the_example_of_the_how_to_is_read_and_is_as_narrow_as_it_says() -> None
     assert not fetch.covers("fetch", {"url": "https://api.github.com.evil.test/"}, NOW)
     wide = Grant(tool="shell", args=(("command", "git *"),), network=True)
     assert wide.covers("shell", {"command": "git -c core.sshCommand=./x.sh fetch ssh://h/r"}, NOW), "as told"
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        Grant(tool="post"),
+        Grant(tool="post", args=(("to", "Ada"), ("text", "*, your * report*"))),
+        Grant(tool="post", hosts=("*.example.org", "python.org")),
+        Grant(tool="post", hosts=("example.org",), args=(("url", "https://example.org/feed/*"),)),
+        Grant(tool="post", paths=("/srv/../data/",), per_day=1),
+        Grant(tool="post", exact={"to": ["Ada", 1]}),
+        Grant(tool="post", exact={}),
+    ],
+)
+def test_a_sample_of_a_grant_is_covered_by_it(grant: Grant) -> None:
+    assert grant.covers("post", grant.sample(), NOW)
+
+
+def test_what_acts_is_told_by_what_a_tool_declares() -> None:
+    look, ask_web = spec(effect=Effect.PURE, external=False), spec(effect=Effect.PURE)
+    assert not acts(look)
+    assert acts(ask_web), "it changes nothing here, and is seen outside"
+    assert acts(spec(external=False))
+    assert may_act(Effect.PURE, ask_web)
+    assert not may_act(Effect.PURE, look)
+    assert not may_act(Effect.PURE, None)
+    assert may_act(Effect.KEYED, None), "it was planned as one that acts, and its tool is gone"

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from scheduler.core.run.conversation import Call
 from scheduler.core.run.step import Step
-from scheduler.core.trust.marks import Declared, Marks
+from scheduler.core.trust.effect import Declared
+from scheduler.core.trust.marks import Marks
 
 
 def marks_of_step(step: Step, calls: Iterable[Call], tools: Mapping[str, Declared]) -> Marks:

@@ -1,9 +1,10 @@
-"""Effect classes: what may be repeated when nobody knows whether a call happened."""
+"""Effect classes: what may be repeated when nobody knows whether a call happened; and which calls act."""
 
 from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
+from typing import Protocol
 
 
 class Effect(StrEnum):
@@ -17,6 +18,31 @@ class Effect(StrEnum):
     """Can look whether it happened: ask, then run it or not."""
     OPAQUE = "opaque"
     """Anything else: never run it again; tell the agent that the outcome is unknown."""
+
+
+class Declared(Protocol):
+    """What a tool declares about itself; ``ports.tool.ToolSpec`` is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def effect(self) -> Effect: ...
+    @property
+    def reads_private(self) -> bool: ...
+    @property
+    def reads_untrusted(self) -> bool: ...
+    @property
+    def external(self) -> bool: ...
+
+
+def acts(tool: Declared) -> bool:
+    """Whether calls of a tool may change anything, in the workdir or outside."""
+    return tool.effect is not Effect.PURE or tool.external
+
+
+def may_act(planned: Effect, tool: Declared | None) -> bool:
+    """Whether a call may act, as it was planned or as its tool, if it is there, declares by now."""
+    return planned is not Effect.PURE or (tool is not None and acts(tool))
 
 
 def call_key(run_id: str, call_id: str) -> str:

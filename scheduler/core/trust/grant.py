@@ -62,6 +62,17 @@ class Grant:
             return False
         return not self.paths or any(is_below(folder, args.get("path")) for folder in self.paths)
 
+    def sample(self) -> dict[str, Any]:
+        """Return the arguments of a call that it covers, to ask the judge about; it need not make sense."""
+        if self.exact is not None:
+            return dict(self.exact)
+        args: dict[str, Any] = {name: pattern.replace("*", "") for name, pattern in self.args}
+        if self.hosts:
+            args.setdefault("url", f"https://{self.hosts[0].replace('*', 'a')}/")
+        if self.paths:
+            args.setdefault("path", posixpath.join(posixpath.normpath(self.paths[0]), "a"))
+        return args
+
     def in_words(self) -> str:
         """Return it as a person reads it."""
         parts = [self.tool]

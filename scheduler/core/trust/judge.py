@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.effect import Declared, Effect, acts
 from scheduler.core.trust.grant import Grant
-from scheduler.core.trust.marks import EXTERNAL, PRIVATE, UNTRUSTED, Declared, Marks
+from scheduler.core.trust.marks import EXTERNAL, PRIVATE, UNTRUSTED, Marks
 from scheduler.core.trust.policy import Profile
 
 RULE_OF_TWO = "rule-of-two"
+WORKDIR = "workdir"
+"""The rule of a call that stays in the job's workdir."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ _STRICTNESS: Mapping[type[Verdict], int] = {Allow: 0, Ask: 1, Refuse: 2}
 
 
 def _judge(tool: Declared, args: Mapping[str, Any], facts: Facts, profile: Profile) -> Verdict:
-    if profile.base == "observe" and (tool.effect is not Effect.PURE or tool.external):
+    if profile.base == "observe" and acts(tool):
         return Refuse("observe", f"{tool.name} is no pure tool, and this job may only observe")
     grants = (*profile.grants, *facts.always)
     covering = [g for g in grants if g.covers(tool.name, args, facts.now)]
@@ -100,7 +102,7 @@ def _judge(tool: Declared, args: Mapping[str, Any], facts: Facts, profile: Profi
     external = tool.external or (grant is not None and grant.network)
     third = _rule_of_two(tool, facts.marks, external=external)
     if not external:
-        return Ask(RULE_OF_TWO, third, grant) if third else Allow("workdir", grant)
+        return Ask(RULE_OF_TWO, third, grant) if third else Allow(WORKDIR, grant)
     if grant is None:
         return _with_third(_uncovered(tool, grants, facts, profile), third)
     if grant.per_day is not None and used >= grant.per_day:
@@ -109,6 +111,14 @@ def _judge(tool: Declared, args: Mapping[str, Any], facts: Facts, profile: Profi
     if third:
         return Ask(RULE_OF_TWO, third, grant)
     return Allow("grant", grant)
+
+
+def is_outside(planned: Effect, rule: str) -> bool:
+    """Whether a call that ``rule`` lets begin counts as an effect of the day: it may act outside the workdir.
+
+    The store counts in the same way what has begun (``Store.used_today``).
+    """
+    return planned is not Effect.PURE and rule != WORKDIR
 
 
 def _with_third(verdict: Verdict, third: str) -> Verdict:

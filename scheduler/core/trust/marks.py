@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.effect import Declared
 
 WORKDIR = "workdir"
 """The source of what is read in a folder where an earlier run may have left private data."""
@@ -28,21 +28,6 @@ class Named(Protocol):
 
     @property
     def name(self) -> str: ...
-
-
-class Declared(Protocol):
-    """What a tool declares about itself; ``ports.tool.ToolSpec`` is one."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def effect(self) -> Effect: ...
-    @property
-    def reads_private(self) -> bool: ...
-    @property
-    def reads_untrusted(self) -> bool: ...
-    @property
-    def external(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

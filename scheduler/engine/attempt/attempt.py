@@ -23,6 +23,7 @@ from scheduler.core.run.window import latest_cut
 from scheduler.core.trust.marks import Marks
 from scheduler.engine.attempt import messages as answers
 from scheduler.engine.attempt import rests as resting
+from scheduler.engine.attempt.arguments import refusals
 from scheduler.engine.attempt.calls import run_calls
 from scheduler.engine.attempt.controls import decide_calls
 from scheduler.engine.attempt.decisions import Docket
@@ -164,6 +165,9 @@ class Executor:
             await self._look_again()
             step = next_step(self.progress.at, self._limits, self._is_inside)
         at, commit = self.progress.at, self.progress.commit
+        if wrong := refusals(step, self._tools):
+            await commit(Step(at=kit.clock.now(), results=wrong))
+            return
         match step:
             case turn.Begin():
                 await self._begin()

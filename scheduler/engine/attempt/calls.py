@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
-from scheduler.core.arguments import wrong_arguments
 from scheduler.core.run.conversation import Block, Call, CallState
 from scheduler.core.run.step import CallResult, Step
 from scheduler.core.text.capped import MOST_OUTPUT_BYTES, capped, sendable_json
@@ -146,8 +145,6 @@ async def _outcome(
         names = ", ".join(tools)
         return CallState.FAILED, f"There is no tool named {call.name!r}. There are: {names}.", "own"
     label, hidden = tool.spec.provenance, progress.secrets.hidden
-    if wrong := wrong_arguments(tool.spec.schema, call.args):
-        return CallState.FAILED, clean(hidden(f"{call.name}: {wrong}")), "own"
     try:
         async with asyncio.timeout(tool.spec.timeout_seconds) as limit:
             answer = await tool.call(call.args, _context(progress, call, reach))

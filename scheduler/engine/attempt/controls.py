@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scheduler.core.arguments import wrong_arguments
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState
@@ -100,7 +99,6 @@ def _stage(
     tool = tools[call.name]
     assert isinstance(tool, StagedTool)
     try:
-        _require_arguments(tool.spec.schema, call)
         staged = _staged(kit, at, tool, call, parts)
     except ToolFault as fault:
         tally.fail(call, fault, LIMITS)
@@ -150,7 +148,6 @@ def _control(at: Checkpoint, tools: Toolbox, call: Call, has_news: bool, tally: 
         return
     assert isinstance(tool, ControlTool)
     try:
-        _require_arguments(tool.spec.schema, call)
         outcome = _decided(at, tool, call)
     except ToolFault as fault:
         tally.fail(call, fault)
@@ -172,11 +169,6 @@ def _decided(at: Checkpoint, tool: ControlTool, call: Call) -> Outcome:
         raise
     except Exception as error:
         raise _broken(at, call, error) from error
-
-
-def _require_arguments(schema: Mapping[str, Any], call: Call) -> None:
-    if wrong := wrong_arguments(schema, call.args):
-        raise ToolFault(f"{call.name}: {wrong}")
 
 
 def _broken(at: Checkpoint, call: Call, error: Exception) -> ToolFault:

@@ -16,9 +16,9 @@ from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.step import CallResult, Change, Guard
 from scheduler.core.trust.approval import ALWAYS, OUTSIDE, Approval, ApprovalState, Share, Used, digest
-from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.effect import Effect, acts
 from scheduler.core.trust.grant import Grant, host_of
-from scheduler.core.trust.judge import RULE_OF_TWO, Allow, Ask, Facts, Refuse, judge
+from scheduler.core.trust.judge import RULE_OF_TWO, Allow, Ask, Facts, Refuse, is_outside, judge
 from scheduler.core.trust.marks import EXTERNAL, NO_MARKS, PRIVATE, WORKDIR, Marks
 from scheduler.core.trust.policy import Profile
 from scheduler.engine.services import Kit, Toolbox
@@ -158,7 +158,7 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
         verdict = judge(tool.spec, call.args, replace(known, used_today=used, marks=met))
         match verdict:
             case Allow(rule, grant):
-                if is_outside(call, rule) and not _has_room(at, known, docket):
+                if is_outside(call.effect, rule) and not _has_room(at, known, docket):
                     continue
                 used[call.name] = used.get(call.name, 0) + 1
                 name = rule if grant is None or not grant.id else f"{ALWAYS}:{grant.id}"
@@ -180,8 +180,8 @@ def stains(at: Checkpoint, docket: Docket, tools: Toolbox) -> tuple[Stain, ...]:
     marks = at.run.marks | docket.marks
     specs = {call.name: tools[call.name].spec for call in docket.allowed}
     marks |= Marks.of_calls(docket.allowed, specs)
-    acts = any(is_effect(spec) for spec in specs.values())
-    return (Stain(at.job.workdir),) if at.job.workdir and acts and PRIVATE in marks.kinds else ()
+    acting = any(acts(spec) for spec in specs.values())
+    return (Stain(at.job.workdir),) if at.job.workdir and acting and PRIVATE in marks.kinds else ()
 
 
 def recounted(known: Facts, doubtful: Sequence[Call]) -> Facts:
@@ -189,13 +189,8 @@ def recounted(known: Facts, doubtful: Sequence[Call]) -> Facts:
     used = dict(known.used_today)
     for call in doubtful:
         used[call.name] = max(0, used.get(call.name, 0) - 1)
-    outside = sum(is_outside(call, call.rule) for call in doubtful)
+    outside = sum(is_outside(call.effect, call.rule) for call in doubtful)
     return replace(known, used_today=used, outside_today=max(0, known.outside_today - outside))
-
-
-def is_outside(call: Call, rule: str) -> bool:
-    """Whether a call that ``rule`` allows counts as an effect of the day: it acts outside the workdir."""
-    return call.effect is not Effect.PURE and rule != "workdir"
 
 
 def _has_room(at: Checkpoint, known: Facts, docket: Docket) -> bool:
@@ -229,7 +224,7 @@ def _ask(
             docket.asks.append(_question(kit, at, call, ask, known, mark, len(questions)))
     elif known.now < put.expires_at and put.state in ("approved", "used"):
         # "used" is by this very call, which was taken back before it acted, or of which nobody knows.
-        if call.effect is not Effect.PURE and not _has_room(at, known, docket):
+        if is_outside(call.effect, f"approved:{put.id}") and not _has_room(at, known, docket):
             return
         docket.allow(call, f"approved:{put.id}", _reach(call, ask.grant, approved=True))
         if put.state == "approved":
@@ -274,8 +269,3 @@ def _reach(call: Call, grant: Grant | None, *, approved: bool = False) -> Reach:
         return Reach()
     host = host_of(call.args.get("url"))
     return Reach((host,) if host else (), grant is not None and grant.network)
-
-
-def is_effect(spec: ToolSpec) -> bool:
-    """Whether a call of this tool may change anything, here or outside."""
-    return spec.effect is not Effect.PURE or spec.external

@@ -15,7 +15,7 @@ from scheduler.core.run.request_size import worst_usage
 from scheduler.core.run.retry import BLIP_TRIES, blip_seconds, is_blip
 from scheduler.core.run.step import Step
 from scheduler.core.run.window import as_params
-from scheduler.core.trust.effect import Effect, call_key
+from scheduler.core.trust.effect import Effect, call_key, may_act
 from scheduler.crash import crashpoint
 from scheduler.engine.attempt.writer import Progress
 from scheduler.engine.services import Kit, Toolbox
@@ -188,10 +188,10 @@ def _answered(opened: Request, reply: Reply, now: datetime) -> Request:
 
 
 def acts(call: Call, tools: Toolbox) -> bool:
-    """Whether a call may have an effect, by its class or because its tool says that it acts outside."""
+    """Whether a call may act; one of a control tool, which only steers its run, may not."""
     tool = tools.get(call.name)
-    is_external = tool is not None and not isinstance(tool, InsideTool) and tool.spec.external
-    return is_external or call.effect is not Effect.PURE
+    declared = None if tool is None or isinstance(tool, InsideTool) else tool.spec
+    return may_act(call.effect, declared)
 
 
 def _plan(run_id: str, seq: int, position: int, block: object, tools: Toolbox) -> Call:

@@ -14,6 +14,7 @@ from scheduler.core.job.job import Job
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.core.trust.policy import BUILT_IN, Profile
 from scheduler.errors import AgentcronError
+from scheduler.views.rights import rights
 
 
 def of_trust(table: Table, config: Config, now: datetime) -> Iterator[Problem]:
@@ -34,7 +35,7 @@ def of_trust(table: Table, config: Config, now: datetime) -> Iterator[Problem]:
             said.add(profile.name)
             for fault in _idle_grants(profile, now):
                 yield at_name(table, index, "W09", f"trust: {fault}", "mend the trust file")
-        if job.enabled and (waiting := needing_a_person(job, profile)):
+        if job.enabled and (waiting := needing_a_person(job, profile, now)):
             yield at_name(
                 table,
                 index,
@@ -44,18 +45,22 @@ def of_trust(table: Table, config: Config, now: datetime) -> Iterator[Problem]:
             )
 
 
-def needing_a_person(job: Job, profile: Profile) -> Sequence[str]:
-    """Return the tools of a job whose calls no grant allows, and that its profile asks a person for."""
-    if profile.base != "propose" or job.tools is None:
+def needing_a_person(job: Job, profile: Profile, now: datetime) -> Sequence[str]:
+    """Return the tools of a job whose calls wait for a person, whatever their arguments are."""
+    if job.tools is None:
         return ()  # the built-in tools act nowhere outside the workdir
-    from scheduler.tools.registry import specs_for
+    from scheduler.ports.tool import ControlTool
+    from scheduler.tools.registry import tools_for
 
     try:
-        specs = specs_for(job.tools)
+        tools = tools_for(job.tools)
     except AgentcronError:
         return ()  # said elsewhere, with the tool's name
-    granted = {grant.tool for grant in profile.grants}
-    return tuple(spec.name for spec in specs if spec.external and spec.name not in granted)
+    return tuple(
+        name
+        for name, tool in tools.items()
+        if not isinstance(tool, ControlTool) and rights(tool.spec, profile, (), now).needs_a_person
+    )
 
 
 def _idle_grants(profile: Profile, now: datetime) -> Iterator[str]:

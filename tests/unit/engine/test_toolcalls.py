@@ -83,6 +83,21 @@ async def test_wrong_arguments_are_answered_and_the_tool_is_not_called(tmp_path:
         assert look.calls == []
 
 
+async def test_wrong_arguments_are_answered_before_anybody_is_asked(tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"to": {"type": "string", "pattern": "^[a-z]+$"}}}
+    post = Recorder("post", Effect.OPAQUE, external=True, schema=schema)
+    lines = [call(("post", {"to": "A d a"}), ("note", {}), ("sleep", {"until": 5}))]
+    async with stage(tmp_path, *lines, recorders=(post,)) as s:
+        run = await s.play()
+        assert run.state is State.SUCCEEDED
+        assert [str(each.result) for each in s.calls(run.id)][:3] == [
+            "post: to does not match the regular expression ^[a-z]+$",
+            "note: text is missing",
+            "sleep: until must be a string",
+        ]
+        assert post.calls == []
+
+
 async def test_a_tools_refusal_is_told_with_its_help(tmp_path: Path) -> None:
     async def refuse(_: Args) -> ToolAnswer:
         raise ToolFault("no such file \udc80", help="look with glob")

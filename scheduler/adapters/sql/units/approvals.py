@@ -30,6 +30,7 @@ _ANSWER = text(
 _REVOKE = text("UPDATE grants SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING job")
 # Runs that are over began nothing since they ended: index ranges, however many runs are kept.
 _BELOW = "r.job >= :low AND r.job < :high"
+# What is outside: `core.trust.judge.is_outside`, in SQL.
 _USED = text(
     "SELECT c.name, count(*), count(CASE WHEN c.effect <> 'pure' AND c.rule <> 'workdir' THEN 1 END)"
     " FROM calls c WHERE c.started_at >= :since AND c.run_id IN ("

@@ -12,7 +12,6 @@ from scheduler.config import Config
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.follow_up import is_follow_up, root_of, within
 from scheduler.core.job.job import Job
-from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.policy import IN_WORDS, Profile
 from scheduler.doors.cli.text import out
@@ -23,6 +22,7 @@ from scheduler.doors.cli.text.wrap import WIDTH, broken, fold
 from scheduler.doors.cli.verbs.steer.steer import with_app
 from scheduler.errors import NotFoundError
 from scheduler.views.clock import wall
+from scheduler.views.rights import rights
 
 if TYPE_CHECKING:
     from scheduler.adapters.sql.history.glance import Glance
@@ -55,7 +55,7 @@ def explain_command(config: Config, job: str, as_json: bool) -> int:
                 "base": profile.base,
                 "grants": [grant.to_json() for grant in profile.grants],
                 "always": [{"id": grant.id, **grant.to_json()} for grant in always],
-                "tools": {name: _fate(spec, profile, always) for name, spec in _specs(found).items()},
+                "tools": _rights(found, profile, always),
             }
         )
         return 0
@@ -102,9 +102,7 @@ def _explain(job: Job, profile: Profile, always: list[Grant], made: list[str]) -
     if budget.hour_wakes is not None:
         say(f"Its sleeps may end at most {budget.hour_wakes} times within an hour; the rest waits.")
     say()
-    rows = [("tool", "may")]
-    rows += [(tool, _fate(spec, profile, always)) for tool, spec in _specs(job).items()]
-    for line in out.table(rows):
+    for line in out.table([("tool", "may"), *_rights(job, profile, always).items()]):
         say(line)
     now = wall().now
     if profile.grants:
@@ -133,28 +131,18 @@ def _say_exactly(text: str) -> None:
         say(f"  {line}")
 
 
-def _specs(job: Job) -> dict[str, Any]:
-    from scheduler.tools.registry import specs_for
+def _rights(job: Job, profile: Profile, always: list[Grant]) -> dict[str, str]:
+    """Return in words what becomes of the calls of each tool of a job."""
+    from scheduler.ports.tool import ControlTool
+    from scheduler.tools.registry import tools_for
 
-    return {spec.name: spec for spec in specs_for(job.tools)}
-
-
-def _fate(spec: Any, profile: Profile, always: list[Grant]) -> str:
-    """Return what becomes of the calls of a tool, before anything of the run is known."""
-    from scheduler.tools.registry import ALWAYS
-
-    if spec.name in ALWAYS:
-        return "always: it only steers its own run"
-    if profile.base == "observe" and (spec.effect is not Effect.PURE or spec.external):
-        return "never: it is no pure tool"
-    if not spec.external:
-        return "freely: it stays in the workdir"
-    if any(grant.tool == spec.name for grant in (*profile.grants, *always)):
-        rest = "stops and waits for a person" if profile.base == "propose" else "is refused"
-        return f"as granted below; anything else {rest}"
-    if profile.base == "propose":
-        return "only after an approval: the run stops and waits"
-    return "never: no grant names it"
+    now = wall().now
+    return {
+        name: "always: it only steers its own run"
+        if isinstance(tool, ControlTool)
+        else rights(tool.spec, profile, always, now).in_words()
+        for name, tool in tools_for(job.tools).items()
+    }
 
 
 @trust_command.command("revoke", epilog="Example:  agentcron trust revoke 3fa9k2ce")

@@ -1,0 +1,49 @@
+"""Arguments: the one place that checks them, for tools that act and control tools alike.
+
+A call with wrong arguments is answered before it is judged: no person is asked to approve what cannot run,
+and no tool gets what contradicts its schema.
+"""
+
+from __future__ import annotations
+
+from scheduler.core.run.conversation import Call, CallState
+from scheduler.core.run.step import CallResult
+from scheduler.core.run.turn import Decide, NextStep, RunCalls
+from scheduler.engine.schema import wrong_arguments
+from scheduler.engine.services import Toolbox
+from scheduler.errors import ConfigError
+
+CHANGED = (
+    "This call was interrupted, and its tool has changed since: it does not take these arguments any more. "
+    "Its outcome is unknown. Verify whether it happened before you call the tool again."
+)
+
+
+def refusals(step: NextStep, tools: Toolbox) -> tuple[CallResult, ...]:
+    """Return the answers to those calls of a step whose arguments contradict the schemas of their tools.
+
+    A call that had begun was right then, so its tool has changed, and whether it acted is unknown.
+    """
+    results = []
+    for call in _calls_of(step):
+        if call.name not in tools:
+            continue
+        try:
+            wrong = wrong_arguments(tools[call.name].spec.schema, call.args)
+        except ConfigError as error:  # of a tool that did not come through the registry
+            wrong = error.message
+        if wrong and call.state is CallState.STARTED:
+            results.append(CallResult(call.id, CallState.UNKNOWN, CHANGED))
+        elif wrong:
+            results.append(CallResult(call.id, CallState.FAILED, f"{call.name}: {wrong}"))
+    return tuple(results)
+
+
+def _calls_of(step: NextStep) -> tuple[Call, ...]:
+    """Return the calls whose tools are about to get their arguments."""
+    match step:
+        case RunCalls(fresh, doubtful):
+            return (*fresh, *doubtful)
+        case Decide(calls):
+            return calls
+    return ()

@@ -1,0 +1,86 @@
+"""Rights: what the judge would say of a tool's calls, asked before there is a run.
+
+Nothing is derived here from profiles, grants or declarations.  The judge itself is asked about calls that
+stand for all others: one of each grant, and one that no grant names; each in a run that has seen nothing yet,
+and in one that has met all three things of the rule of two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from scheduler.core.trust.effect import Declared
+from scheduler.core.trust.grant import Grant
+from scheduler.core.trust.judge import WORKDIR, Allow, Ask, Facts, Verdict, judge
+from scheduler.core.trust.marks import EXTERNAL, NO_MARKS, PRIVATE, UNTRUSTED, Marks
+from scheduler.core.trust.policy import Profile
+
+_OTHER = {"any other argument": ""}
+"""The arguments of a call that only a grant of any call covers."""
+
+_ALL_MARKS = Marks.of(*(f"{kind}:{kind}" for kind in (UNTRUSTED, PRIVATE, EXTERNAL)))
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What becomes of the calls of a tool.
+
+    Args:
+        granted: the verdicts on a call of each grant, in a run that has seen nothing.
+        other: the verdict on a call that no grant names.
+        late: the verdicts on all of these in a run that has met all three things.
+    """
+
+    granted: tuple[Verdict, ...]
+    other: Verdict
+    late: tuple[Verdict, ...]
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether every call stops and waits, whatever its arguments are."""
+        return all(isinstance(verdict, Ask) for verdict in (*self.granted, self.other))
+
+    def in_words(self) -> str:
+        """Return it as a person reads it."""
+        text = self._from_the_start()
+        before = (*self.granted, self.other)
+        if any(isinstance(v, Allow) and isinstance(w, Ask) for v, w in zip(before, self.late, strict=True)):
+            text += "; waits for a person after untrusted input and private data"
+        return text
+
+    def _from_the_start(self) -> str:
+        allowed = [verdict for verdict in self.granted if isinstance(verdict, Allow)]
+        match self.other:
+            case Allow(rule, _) if rule == WORKDIR:
+                freely = "freely: it stays in the workdir"
+                return (
+                    f"{freely}; more as granted below" if any(v.rule != WORKDIR for v in allowed) else freely
+                )
+            case Allow():
+                return "as granted below"
+            case Ask():
+                rest = "stops and waits for a person"
+                alone = "only after an approval: the run stops and waits"
+            case _:
+                rest = "is refused"
+                alone = f"never: {_NEVER.get(self.other.rule, self.other.reason)}"
+        return f"as granted below; anything else {rest}" if allowed else alone
+
+
+_NEVER = {"observe": "it is no pure tool", "no-grant": "no grant names it"}
+
+
+def rights(tool: Declared, profile: Profile, always: Sequence[Grant], now: datetime) -> Rights:
+    """Return what a job under ``profile`` may do with a tool that acts.
+
+    Args:
+        always: what was granted by approvals given "always".
+    """
+    samples = [grant.sample() for grant in (*profile.grants, *always) if grant.tool == tool.name]
+    early, late = (
+        [judge(tool, args, Facts(profile, marks, always, {}, now)) for args in (*samples, _OTHER)]
+        for marks in (NO_MARKS, _ALL_MARKS)
+    )
+    return Rights(tuple(early[:-1]), early[-1], tuple(late))
