@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.job.job import DEFAULT_TOOLS, Budget, Job, job_from_json, job_to_json
+from scheduler.core.job.job import DEFAULT_TOOLS, Budget, Job
+from scheduler.core.job.stored import job_from_json, job_to_json
 from scheduler.core.run.follow_up import (
     MIN_INTERVAL_SECONDS,
     MOST_A_DAY,

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from scheduler.core.job.stored import unknown_reason
 from scheduler.core.run import turn
 from scheduler.core.run.checkpoint import CallResult, Step
 from scheduler.core.run.conversation import Call, CallState, Request
@@ -136,9 +137,7 @@ class Executor:
         job = self.progress.at.job
         if job.unknown:
             # One of them may be a limit: to drop it would give the run more than it was given.
-            names = ", ".join(name for name, _ in job.unknown)
-            reason = f"a newer agentcron has pinned what this one does not know: {names}; upgrade agentcron"
-            return Park("version", reason, Waking.PROBE)
+            return Park("version", unknown_reason(job), Waking.PROBE)
         if job.secrets:  # before anything could print one
             await asyncio.to_thread(self.kit.secrets.learn, job)
         try:

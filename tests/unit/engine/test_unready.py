@@ -104,8 +104,8 @@ async def test_a_run_that_a_newer_version_has_pinned_is_parked_until_that_is_bac
         run = await s.jump(run.id)
         assert (run.state, run.reason_code) == (State.PARKED, "version")
         assert run.reason == (
-            "a newer agentcron has pinned what this one does not know: region, budget.month_usd;"
-            " upgrade agentcron"
+            "its job has what is not known here: region, budget.month_usd: upgrade agentcron,"
+            " a newer one has pinned it"
         )
         assert s.model.requests == 1, "what it does not know may be a limit"
 
