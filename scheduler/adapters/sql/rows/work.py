@@ -13,15 +13,15 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from scheduler.adapters.sql.rows.jobs import job_from as job_from
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, Standing
-from scheduler.core.job.stored import job_from_json, job_to_json
+from scheduler.core.job.stored import job_to_json
 from scheduler.core.run.checkpoint import Frame
 from scheduler.core.run.conversation import Attempt, Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.core.trust.effect import Effect
-from scheduler.host.plug_ins import vocabulary
 
 Row = Sequence[Any]
 
@@ -327,38 +327,6 @@ def job_text(job: Job) -> str:
 def slots_text(job: Job) -> str:
     """Return the JSON text of all that decides when a job fires; how it was written does not count."""
     return dump({key: value for key, value in job.trigger.to_json().items() if key != "text"})
-
-
-def job_from(text: str) -> Job:
-    """Return what ``job_text`` wrote; kept, because reading a cron expression takes half a millisecond."""
-    job = _plain_job(text)
-    if not job.unknown:
-        return job
-    try:
-        return _job_with_plug_ins(text)
-    except _NotKnownError as error:
-        return error.job
-
-
-@lru_cache(maxsize=1024)
-def _plain_job(text: str) -> Job:
-    return job_from_json(load(text))
-
-
-class _NotKnownError(Exception):
-    """A job has something unknown, which is not to be remembered: a plug-in may be installed again."""
-
-    def __init__(self, job: Job) -> None:
-        super().__init__(job.name)
-        self.job = job
-
-
-@lru_cache(maxsize=1024)
-def _job_with_plug_ins(text: str) -> Job:
-    job = job_from_json(load(text), vocabulary())
-    if job.unknown:
-        raise _NotKnownError(job)
-    return job
 
 
 def frame_text(frame: Frame) -> str:
