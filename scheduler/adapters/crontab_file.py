@@ -18,6 +18,7 @@ from scheduler.core.job.standing import BrokenJob, StandingOrders
 from scheduler.errors import CannotWorkError, ConfigError, NotFoundError
 from scheduler.host import workdirs
 from scheduler.host.commands import is_sign, words_of
+from scheduler.host.plug_ins import vocabulary
 
 MOST_CRONTAB_BYTES = 4_000_000
 MOST_PROMPT_BYTES = 1_000_000
@@ -173,7 +174,14 @@ def digest(text: str) -> str:
 
 def parse_text(config: Config, text: str, now: datetime) -> Table:
     """Parse a text as if it stood in the crontab."""
-    return parse(text, file=config.crontab.name, look=FileLook(config), now=now, default_tz=local_zone())
+    return parse(
+        text,
+        file=config.crontab.name,
+        look=FileLook(config),
+        now=now,
+        default_tz=local_zone(),
+        vocabulary=vocabulary(),
+    )
 
 
 def complete(config: Config, job: Job) -> Job:
@@ -200,7 +208,14 @@ class CrontabFile:
         """Read everything that can be read; broken jobs are named beside the good ones."""
         text = read_text(self._config)
         look = FileLook(self._config)
-        table = parse(text, file=self._config.crontab.name, look=look, now=now, default_tz=local_zone())
+        table = parse(
+            text,
+            file=self._config.crontab.name,
+            look=look,
+            now=now,
+            default_tz=local_zone(),
+            vocabulary=vocabulary(),
+        )
         self._watched = tuple(sorted(look.prompts))
         return StandingOrders(
             jobs=tuple(complete(self._config, job) for job in table.jobs),

@@ -11,6 +11,7 @@ from typing import Literal
 
 from scheduler.core.changes.note import Note
 from scheduler.core.job.reason_code import ReasonCode
+from scheduler.core.job.stored import unknown_reason
 from scheduler.core.run import reasons, turn
 from scheduler.core.run.conversation import Call, CallState, Request
 from scheduler.core.run.reasons import Ends
@@ -136,9 +137,7 @@ class Executor:
         job = self.progress.at.job
         if job.unknown:
             # One of them may be a limit: to drop it would give the run more than it was given.
-            names = ", ".join(name for name, _ in job.unknown)
-            reason = f"a newer agentcron has pinned what this one does not know: {names}; upgrade agentcron"
-            return Park(ReasonCode.VERSION, reason)
+            return Park(ReasonCode.VERSION, unknown_reason(job))
         if job.secrets:  # before anything could print one
             await asyncio.to_thread(self.kit.secrets.learn, job)
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.core.crontab.load import ERRORS, WARNINGS, Table, all_problems, worst_case
-from scheduler.core.crontab.options import BY_UPPER, OPTIONS
+from scheduler.core.crontab.options import OPTIONS
 from scheduler.core.job.job import (
     DEFAULT_COMPACT_TOKENS,
     DEFAULT_MAX_STEPS,
@@ -71,9 +71,13 @@ def test_every_example_of_the_guide_is_free_of_errors(block: str, read: Read) ->
 
 
 def test_the_guide_shows_the_options_of_the_code() -> None:
-    uppers = {option.name: [u for u, o in BY_UPPER.items() if o is option] for option in OPTIONS}
     assert rows("options") == [
-        [f"`{option.name}=`", option.default, option.meaning, " ".join(f"`{u}`" for u in uppers[option.name])]
+        [
+            f"`{option.name}=`",
+            option.default,
+            option.meaning,
+            " ".join(f"`{upper}`" for upper in option.uppers),
+        ]
         for option in OPTIONS
     ]
 

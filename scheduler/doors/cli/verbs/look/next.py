@@ -166,14 +166,9 @@ class _Timeline:
 
 def _clock_notes(jobs: Sequence[Job | None], start: datetime, until: datetime, only: str | None) -> list[str]:
     """Say which clock changes meet the shown fires; for a single job also the next one of the year."""
-    from scheduler.core.crontab.clockchange import changes
-    from scheduler.core.time.trigger import CronTrigger
-
     notes = []
     for job in {job.name: job for job in jobs if job is not None}.values():
-        if not isinstance(job.trigger, CronTrigger):
-            continue
-        met = changes(job.trigger, start)
+        met = job.trigger.clock_changes(start)
         # A fire that moves to the gap's end comes at the change, one that comes twice shortly after it.
         shown = [change for change in met if change.shift.instant <= until + timedelta(hours=3)]
         if only is not None:

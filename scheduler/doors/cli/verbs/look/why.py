@@ -158,10 +158,8 @@ def _lines(case: Case, verdict: Verdict, around: _Around) -> list[str]:
     lines = fold(verdict.sentence) + (fold(" ".join(said)) if said else [])
     if job is None:
         return lines + todo
-    from scheduler.core.crontab.explain import explain
-
     lines.append("")
-    lines += _row("schedule", f"{job.trigger.describe()}: {explain(job.trigger, tz=job.tz)}")
+    lines += _row("schedule", f"{job.trigger.describe()}: {job.trigger.explain(job.tz)}")
     matches = _matches(case, verdict)
     if verdict.when is not None and matches:
         lines += _row("asked", clock(verdict.when))
