@@ -18,7 +18,8 @@ SECONDS = 10.0
 GOAL_CPU_PERCENT, GOAL_MEGABYTES = 0.3, 15.0
 
 IMPORTS = (
-    "import asyncio, json, logging, sqlite3, click, sqlmodel, scheduler.app, scheduler.doors.cli.up;"
+    "import asyncio, json, logging, sqlite3, click, sqlmodel, scheduler.app.compose;"
+    " import scheduler.doors.cli.verbs.run.up;"
     " print('ready', flush=True); input()"
 )
 """What a daemon imports, and nothing else."""

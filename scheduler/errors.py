@@ -18,6 +18,7 @@
     │       └── BadRowError        5   it works, and cannot hold what was to be written
     ├── LostLeaseError             5   another runner owns this run now: write nothing else
     ├── ModelFault                 5   a call of the model that gave no usable answer
+    ├── SendFault                  5   a notice was not sent
     └── ToolFault                  5   a tool's own refusal, told to the agent
 """
 
@@ -187,6 +188,18 @@ class ModelFault(AgentcronError):
         self.kind: FaultKind = kind
         self.retry_after_seconds = retry_after_seconds
         self.request_id = request_id
+
+
+class SendFault(AgentcronError):
+    """A sender could not hand a notice over.
+
+    Args:
+        permanent: trying again would change nothing (a wrong address, a refused key): the notice is given up.
+    """
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.permanent = permanent
 
 
 class ToolFault(AgentcronError):

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move, Run, State, transition
+from scheduler.core.run.step import Step
 from scheduler.core.run.turn import usd
 from scheduler.core.run.wakeup import Waking
 from scheduler.core.text.safe import safe_text

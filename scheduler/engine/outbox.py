@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from scheduler.crash import crashpoint
 from scheduler.engine.services import Kit
-from scheduler.errors import CannotWorkError, DayLogError
-from scheduler.host.child import clean_env, run_child
-from scheduler.ports.store import Pending
+from scheduler.errors import ConfigError, DayLogError, SendFault
+from scheduler.ports.outbox import Pending
+from scheduler.ports.sender import Receipt, SendContext
 
 log = logging.getLogger("agentcron")
 
 MOST_TRIES = 5
 BATCH = 16
+
+GRACE_SECONDS = 10.0
+"""How much longer than its limit a sender may take to stop."""
 
 
 async def send_notices(kit: Kit, runner: str) -> int:
@@ -25,7 +28,7 @@ async def send_notices(kit: Kit, runner: str) -> int:
     pending = await kit.store.take_notices(runner, kit.clock.now(), BATCH)
     if pending:
         try:
-            # A report is a command: that it is about to run stands in the log before it does.
+            # A sender acts outside: that it is about to stands in the log before it does.
             await kit.daylog.sync()
         except DayLogError as fault:
             now = kit.clock.now()
@@ -40,58 +43,71 @@ async def send_notices(kit: Kit, runner: str) -> int:
             now = kit.clock.now()
             await kit.store.settle_notice(notice.id, now, "halted before it was sent", now, tried=False)
             continue
-        send = SENDERS.get(notice.notice.kind)
-        error = await send(kit, notice) if send else f"no sender is known for a {notice.notice.kind!r} notice"
-        # A crash here sends the notice once more, with the same id: the receiver can tell.
-        crashpoint("sent")
-        now = kit.clock.now()
-        retry_at = None
-        if error and send and notice.tries < MOST_TRIES:
-            retry_at = now + timedelta(seconds=60 * 4 ** (notice.tries - 1))
-        await kit.store.settle_notice(notice.id, now, error, retry_at)
-        if error:
-            log.warning(
-                "run %s: its report was not sent: %s",
-                notice.run_id,
-                error,
-                extra={"event": "notice.failed", "run": notice.run_id},
-            )
+        await _send(kit, notice)
     return len(pending)
 
 
-async def _run_report(kit: Kit, pending: Pending) -> str:
-    """Hand a notice to the owner's command; return why that did not work, or an empty text."""
-    run = await kit.store.run(pending.run_id)
-    env = clean_env(
-        {
-            "AGENTCRON_RUN": pending.run_id,
-            "AGENTCRON_JOB": pending.job,
-            "AGENTCRON_STATE": run.state.value if run else "unknown",
-            "AGENTCRON_NOTICE": str(pending.id),
-            "PYTHONSAFEPATH": "1",
-        }
+async def _send(kit: Kit, pending: Pending) -> None:
+    """Try to send a notice, and record what became of it."""
+    outcome = await _hand_over(kit, pending)
+    # A crash here sends the notice once more, with the same id: the receiver can tell.
+    crashpoint("sent")
+    now = kit.clock.now()
+    if isinstance(outcome, Receipt):
+        reference = kit.secrets.hidden(outcome.reference)
+        await kit.store.settle_notice(pending.id, now, "", None, receipt=reference)
+        return
+    error, retry_at = kit.secrets.hidden(outcome.message), None
+    if not outcome.permanent and pending.tries < MOST_TRIES:
+        retry_at = now + timedelta(seconds=60 * 4 ** (pending.tries - 1))
+    if retry_at and pending.notice.expires_at and retry_at >= pending.notice.expires_at:
+        retry_at = None
+        error += ", and it expires before another try"
+    await kit.store.settle_notice(pending.id, now, error, retry_at)
+    what = "report" if pending.notice.kind == "report" else f"{pending.notice.kind} notice"
+    about = (
+        f"run {pending.run_id}: its" if pending.run_id else f"job {pending.job}: a" if pending.job else "a"
+    )
+    extra = {"event": "notice.failed"} | ({"run": pending.run_id} if pending.run_id else {})
+    log.warning("%s %s was not sent: %s", about, what, error, extra=extra)
+
+
+async def _hand_over(kit: Kit, pending: Pending) -> Receipt | SendFault:
+    """Hand a notice to the sender of its kind; return what it says, or what was wrong."""
+    kind = pending.notice.kind
+    try:
+        sender = kit.sender_for(kind)
+    except ConfigError as error:
+        # A plug-in that is being replaced, perhaps.
+        return SendFault(error.message)
+    if sender is None:
+        # Written by a newer version, perhaps.  Its target is no command, and waiting would not change that.
+        return SendFault(f"no sender is known for a {kind!r} notice", permanent=True)
+    state = ""
+    if pending.run_id:
+        run = await kit.store.run(pending.run_id)
+        state = run.state.value if run else "unknown"
+    seconds = kit.settings.report_seconds
+    context = SendContext(
+        id=str(pending.id),
+        run_id=pending.run_id,
+        job=pending.job,
+        state=state,
+        tries=pending.tries,
+        timeout_seconds=seconds,
     )
     try:
-        result = await run_child(
-            pending.notice.target,
-            cwd="/",
-            env=env,
-            stdin=pending.notice.body,
-            timeout_seconds=kit.settings.report_seconds,
-            output_bytes=4_000,
-        )
-    except CannotWorkError as error:
-        return error.message
-    if result.timed_out:
-        return f"the report command took longer than {kit.settings.report_seconds:g} s"
-    if result.exit_code != 0:
-        return f"the report command ended with status {result.exit_code}"
-    return ""
-
-
-SENDERS: dict[str, Callable[[Kit, Pending], Awaitable[str]]] = {"report": _run_report}
-"""By the kind of a notice, who sends it; each returns what was wrong, or an empty text.
-
-A kind that is not here (written by a newer version, perhaps) is given up at once: its target is no command,
-and waiting would not change that.
-"""
+        # The sender may keep the limit itself and say more about it; one that does not is cancelled.
+        async with asyncio.timeout(seconds + GRACE_SECONDS) as limit:
+            receipt = await sender.send(pending.notice, context)
+    except SendFault as fault:
+        return fault
+    except Exception as error:
+        if limit.expired():
+            return SendFault(f"the sender took longer than {seconds:g} s")
+        log.exception("notice %s: the sender of %r notices broke", pending.id, kind)
+        return SendFault(f"the sender broke: {type(error).__name__}: {error}")
+    if not isinstance(receipt, Receipt):
+        # Some libraries return False for a failure, and a plug-in may pass that on.
+        return SendFault(f"the sender gave {receipt!r} in place of a receipt")
+    return receipt

@@ -15,6 +15,7 @@ from scheduler.ports.clock import Clock
 from scheduler.ports.daylog import DayLog
 from scheduler.ports.model import Model
 from scheduler.ports.secrets import NoSecrets, Secrets
+from scheduler.ports.sender import Sender
 from scheduler.ports.store import Store
 from scheduler.ports.tool import AnyTool
 
@@ -29,6 +30,7 @@ class Kit:
         model_for: the model that answers to a name; may raise CannotWorkError (no key).
         tools_for: the tools of a job, in a stable order; may raise ConfigError.
         profile_for: what a job may do, asked before each effect; may raise ConfigError.
+        sender_for: who sends notices of a kind, or None; may raise ConfigError.
         folder: the crontab's, absolute: where gates run.
         daylog: where what was recorded must stand before anything acts.
         witness: sees every move, and tells the log and whoever else wants to know.
@@ -43,6 +45,7 @@ class Kit:
     model_for: Callable[[str], Model]
     tools_for: Callable[[Job], Toolbox]
     profile_for: Callable[[Job], Profile]
+    sender_for: Callable[[str], Sender | None]
     folder: str
     daylog: DayLog
     settings: Settings = field(default_factory=Settings)

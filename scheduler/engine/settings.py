@@ -19,6 +19,7 @@ class Settings:
         probe_seconds: how long until a run that is parked for a refused key asks the model again.
         soon_seconds: the same for what is looked at for nothing: log, trust file, workdir, tools.
         room_seconds: how long a run waits for the reservations of others before it asks for room again.
+        report_seconds: how long a sender may take for one notice.
         most_attempts: a run that its runners did not survive this often is buried.
     """
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from scheduler.core.text.capped import MOST_OUTPUT_BYTES
 from scheduler.errors import CannotWorkError
@@ -98,13 +98,15 @@ async def run_child(
     try:
         launcher = ["/bin/sh", "-c", _LAUNCHER, "sh", str(read_end), *words]
         try:
-            transport, collector = await loop.subprocess_exec(
-                lambda: _Collector(output_bytes),
-                *launcher,
-                cwd=cwd,
-                env=dict(env),
-                pass_fds=(read_end,),
-                start_new_session=True,
+            transport, collector = await _started(
+                loop.subprocess_exec(
+                    lambda: _Collector(output_bytes),
+                    *launcher,
+                    cwd=cwd,
+                    env=dict(env),
+                    pass_fds=(read_end,),
+                    start_new_session=True,
+                )
             )
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
@@ -121,6 +123,31 @@ async def run_child(
             transport.close()
     finally:
         os.close(write_end)
+
+
+async def _started(
+    start: Coroutine[Any, Any, tuple[asyncio.SubprocessTransport, _Collector]],
+) -> tuple[asyncio.SubprocessTransport, _Collector]:
+    """Wait for a start that is not to be cancelled; a child that is not wanted by then is killed.
+
+    asyncio, when cancelled in there, kills the one process and waits until nobody holds its pipes: what it
+    had started meanwhile would live on, and we would wait for that.
+    """
+    starting = asyncio.ensure_future(start)
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        while not starting.done():  # a matter of milliseconds
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({starting})
+        if starting.exception() is None:
+            transport, collector = starting.result()
+            _signal_group(transport.get_pid(), signal.SIGKILL)
+            try:
+                await _within(GRACE_SECONDS, collector.exited)
+            finally:
+                transport.close()
+        raise
 
 
 async def _attend(

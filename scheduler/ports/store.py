@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeAlias, TypedDict
+from typing import Any, Protocol, TypeAlias, TypedDict
 
 from scheduler.core.job.firing import Decision, FireFacts
 from scheduler.core.job.job import Job
 from scheduler.core.job.restored import Restored
 from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.core.record import Head
-from scheduler.core.run.checkpoint import Checkpoint, Notice, Step
-from scheduler.core.run.follow_up import Family
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Origin, Run, State
+from scheduler.core.run.step import Step
 from scheduler.core.run.wakeup import Waking
 from scheduler.core.time.clocks import Jump
 from scheduler.ports.consent import Consent
+from scheduler.ports.outbox import Outbox
 
 Decide: TypeAlias = Callable[[FireFacts], Decision]
 
@@ -67,17 +68,6 @@ class Roused:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A notice that this process now has the right to send; ``tries`` counts this one."""
-
-    id: int
-    run_id: str
-    job: str
-    notice: Notice
-    tries: int
-
-
-@dataclass(frozen=True, slots=True)
 class Restoration:
     """What the first opening of a restored backup did.
 
@@ -112,7 +102,7 @@ class Pruned:
         return Pruned(self.runs + other.runs, self.rows + other.rows, self.bytes + other.bytes)
 
 
-class Store(Consent, Protocol):
+class Store(Consent, Outbox, Protocol):
     """What the engine needs to remember."""
 
     # -- the crontab ------------------------------------------------------------------------------
@@ -160,10 +150,6 @@ class Store(Consent, Protocol):
         ...
 
     # -- follow-ups -------------------------------------------------------------------------------
-    async def family(self, root: str, since: datetime) -> Family:
-        """Return the follow-ups of a job that are not over, and how many it has made since an instant."""
-        ...
-
     async def follow_up_job(self, name: str) -> Job | None:
         """Return the job of a follow-up that may fire, as its maker made it; None: it may not."""
         ...
@@ -227,6 +213,14 @@ class Store(Consent, Protocol):
         """
         ...
 
+    async def part(self, lease: Lease, kind: str, now: datetime) -> Any:
+        """Return one part of a checkpoint, of a kind that is not read at each claim; None: it keeps none.
+
+        Raises:
+            LostLeaseError: the epoch has moved on.
+        """
+        ...
+
     async def commit(self, lease: Lease, step: Step) -> bool:
         """Write one step, if the lease's epoch is still the run's.
 
@@ -235,6 +229,8 @@ class Store(Consent, Protocol):
 
         Raises:
             LostLeaseError: it is not; nothing was written.
+            FactsChangedError: a guard of the step does not hold, or a change is over; nothing was written.
+            OverBudgetError: there is no room for the request that it opens; nothing was written.
         """
         ...
 
@@ -286,17 +282,6 @@ class Store(Consent, Protocol):
 
     async def unsettled(self) -> int:
         """Count the runs that are queued or running: while there are any, a tick has work."""
-        ...
-
-    # -- the outbox -------------------------------------------------------------------------------
-    async def take_notices(self, runner: str, now: datetime, limit: int) -> list[Pending]:
-        """Take notices that are due to be sent; one taken by a process that died is taken again."""
-        ...
-
-    async def settle_notice(
-        self, notice_id: int, now: datetime, error: str, retry_at: datetime | None, *, tried: bool = True
-    ) -> None:
-        """Record that a notice was sent (no error), goes back (``tried``: it counts), or was given up."""
         ...
 
     # -- processes --------------------------------------------------------------------------------

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
+from scheduler.core.job.job import Job
 from scheduler.core.record import canonical, digest
 from scheduler.core.run.conversation import Block
-from scheduler.core.run.follow_up import Wish
-from scheduler.core.run.run import Outcome
+from scheduler.core.run.run import Outcome as RunOutcome
+from scheduler.core.run.run import Run
+from scheduler.core.run.step import Change
+from scheduler.core.run.wakeup import WakeUp
 from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.marks import NO_MARKS, Marks
 from scheduler.errors import ToolFault
 
 Args: TypeAlias = Mapping[str, Any]
@@ -112,63 +116,107 @@ class Tool(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SleepUntil:
-    """The agent wants to sleep until ``when`` (aware UTC)."""
+class Rest:
+    """The run goes to sleep until one of these wake-ups comes.
 
-    when: datetime
-    reason: str
-    echo: str
+    Args:
+        reason: what is waited for, in a few words; people see it beside the run.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """The agent wrote a line into the run's notes."""
-
-    text: str
+    wakeups: tuple[WakeUp, ...]
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """The agent says that the run is over."""
+class End:
+    """The run is over."""
 
     summary: str
-    outcome: Outcome
+    outcome: RunOutcome
 
 
 @dataclass(frozen=True, slots=True)
-class MakeFollowUp:
-    """The agent wants a job for later."""
+class Outcome:
+    """What a control call comes to: a result, a rest, or an end.
 
-    wish: Wish
+    Args:
+        result: what the agent is told; of a call that rests it is what the runner says at the wake.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class CancelFollowUp:
-    """The agent wants a job that it made for later never to fire again."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListFollowUps:
-    """The agent wants to know which there are."""
-
-
-Directive: TypeAlias = SleepUntil | Noted | Finished | MakeFollowUp | CancelFollowUp | ListFollowUps
+    result: str = ""
+    rest: Rest | None = None
+    end: End | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ControlTool:
     """A tool that only steers its own run: it happens inside the commit, so it cannot happen twice.
 
-    ``decide(args, now, tz)`` returns a directive or raises ToolFault; the arguments fit the schema.
+    ``decide(args, now, tz)`` returns an outcome or raises ToolFault; ``now`` is when the agent spoke.
     """
 
     spec: ToolSpec
-    decide: Callable[[Args, datetime, str], Directive]
+    decide: Callable[[Args, datetime, str], Outcome]
 
 
-AnyTool: TypeAlias = Tool | ControlTool
+@dataclass(frozen=True, slots=True)
+class StageContext:
+    """What a staged call may know.
+
+    Args:
+        spoken: when the agent asked for it (aware UTC).
+        parts: of the checkpoint, those that the tool reads, with what earlier calls of the message change.
+    """
+
+    job: Job
+    run: Run
+    call_id: str
+    spoken: datetime
+    now: datetime
+    parts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What a staged call comes to: changes, written in the commit of its result.
+
+    Args:
+        result: what the agent reads; without a rest.
+        rest: sleep in the same commit; the result is what the runner says at the wake.
+        marks: what the run has met by what it is told.
+        provenance: the label of the result.
+        rule: why the call came to less than was asked for, or an empty text.
+    """
+
+    result: ToolAnswer = ""
+    changes: tuple[Change, ...] = ()
+    rest: Rest | None = None
+    marks: Marks = NO_MARKS
+    provenance: str = "own"
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedTool:
+    """A tool that writes through the commit of its run.  It is judged like any effect.
+
+    Args:
+        stage: ``stage(args, context)`` returns what is to be written, or raises ToolFault or RefusedError; it
+            touches nothing itself.
+        changes: the kinds of changes that it may make; each must have a room in ``agentcron.changes``.
+        reads: the parts of the checkpoint that it wants to know.
+    """
+
+    spec: ToolSpec
+    stage: Callable[[Args, StageContext], Staged]
+    changes: frozenset[str]
+    reads: tuple[str, ...] = ()
+
+
+InsideTool: TypeAlias = ControlTool | StagedTool
+"""Its calls happen inside the commit that records them, and never act by themselves."""
+
+AnyTool: TypeAlias = Tool | InsideTool
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
 from scheduler.adapters.trust_file import TrustFile
 from scheduler.app.compose import job_tools
+from scheduler.app.senders import find_sender
 from scheduler.config import Config, load
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, StandingOrders
@@ -41,6 +42,7 @@ from scheduler.engine.outbox import send_notices
 from scheduler.engine.services import Kit
 from scheduler.engine.settings import Settings
 from scheduler.ports.model import Ask, Model, Reply
+from scheduler.ports.sender import Sender
 from scheduler.ports.tool import AnyTool
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.rehearsal import ScriptBuilder
@@ -240,6 +242,7 @@ async def open_world(
     *,
     model: Model | None = None,
     tools: Mapping[str, AnyTool] | None = None,
+    senders: Sequence[Sender] = (),
     settings: Settings | None = None,
     clock: FakeClock | None = None,
     price_usd: float | None = None,
@@ -250,6 +253,7 @@ async def open_world(
     Args:
         model: what answers instead of rehearsals.
         tools: more tools for every job, by name.
+        senders: more senders; they come before those that are installed.
         price_usd: what every answer of the model costs; rehearsals are free.
         tokens: how many every answer of the model uses; rehearsals use none.
     """
@@ -258,6 +262,7 @@ async def open_world(
     store = SqlStore.open(config.database, new_id=SystemEntropy().new_id)
     listening = ListeningModel(model or RehearsalModel(), price_usd, tokens)
     extra = dict(tools or {})
+    others = {sender.kind: sender for sender in senders}
     time = clock or FakeClock()
     kit = Kit(
         store=store,
@@ -265,6 +270,7 @@ async def open_world(
         model_for=lambda _: listening,
         tools_for=lambda job: {**job_tools(job), **extra},
         profile_for=TrustFile(config),
+        sender_for=lambda kind: others.get(kind) or find_sender(kind),
         folder=str(config.crontab.parent),
         daylog=FileDayLog(config.log, config.database),
         settings=settings or Settings(),

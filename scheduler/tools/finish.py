@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from scheduler.core.trust.effect import Effect
-from scheduler.ports.tool import Args, ControlTool, Finished, ToolSpec
+from scheduler.ports.tool import Args, ControlTool, End, Outcome, ToolSpec
 
 _SPEC = ToolSpec(
     name="finish",
@@ -39,8 +39,8 @@ _SPEC = ToolSpec(
 )
 
 
-def _decide(args: Args, now: datetime, tz: str) -> Finished:  # noqa: ARG001  (the signature of the port)
-    return Finished(args["summary"], args.get("outcome", "done"))
+def _decide(args: Args, now: datetime, tz: str) -> Outcome:  # noqa: ARG001  (the signature of the port)
+    return Outcome("The run is finished.", end=End(args["summary"], args.get("outcome", "done")))
 
 
 FINISH = ControlTool(_SPEC, _decide)

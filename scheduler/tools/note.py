@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from scheduler.core.trust.effect import Effect
-from scheduler.ports.tool import Args, ControlTool, Noted, ToolSpec
+from scheduler.ports.tool import Args, ControlTool, Outcome, ToolSpec
 
 _SPEC = ToolSpec(
     name="note",
@@ -28,8 +28,8 @@ _SPEC = ToolSpec(
 )
 
 
-def _decide(args: Args, now: datetime, tz: str) -> Noted:  # noqa: ARG001  (the signature of the port)
-    return Noted(args["text"])
+def _decide(args: Args, now: datetime, tz: str) -> Outcome:  # noqa: ARG001  (the signature of the port)
+    return Outcome("Noted.")
 
 
 NOTE = ControlTool(_SPEC, _decide)

@@ -13,9 +13,10 @@ from scheduler.core.job.job import DEFAULT_TOOLS
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.engine.schema import check_schema
 from scheduler.errors import ConfigError
-from scheduler.ports.tool import AnyTool, ControlTool, ToolSpec
+from scheduler.ports.tool import AnyTool, InsideTool, StagedTool, ToolSpec
 
 GROUP = "agentcron.tools"
+CHANGES = "agentcron.changes"
 
 ALWAYS = ("sleep", "note", "finish")
 """Tools that every job has: without them a run could neither wait nor end."""
@@ -53,7 +54,7 @@ def tool(name: str) -> AnyTool:
     """Return the tool called ``name``, importing its module on first use.
 
     Raises:
-        ConfigError: it is unknown, provided twice, cannot be imported, is not a tool, or has a wrong schema.
+        ConfigError: it is unknown, provided twice, cannot be imported, or is not a tool.
     """
     point = _point(name)
     try:
@@ -69,6 +70,8 @@ def tool(name: str) -> AnyTool:
     declared: AnyTool = found
     if declared.spec.name != name:
         raise ConfigError(f"the tool {name} ({point.value}) calls itself {declared.spec.name}")
+    if isinstance(declared, StagedTool):
+        _require_rooms(declared)
     if point.value.startswith("scheduler."):
         return declared  # the tests check ours, and a reader of the crontab need not wait for a library
     try:
@@ -92,10 +95,20 @@ def tools_for(names: Sequence[str] | None) -> dict[str, AnyTool]:
     return {name: tool(name) for name in ordered(wanted)}
 
 
+def _require_rooms(staged: StagedTool) -> None:
+    """Refuse a tool whose changes could not be stored: at start-up, and not in the middle of a night."""
+    rooms = {point.name for point in entry_points(group=CHANGES)}
+    if unknown := sorted({*staged.changes, *staged.reads} - rooms):
+        raise ConfigError(
+            f"the tool {staged.spec.name} needs changes that are not installed: {', '.join(unknown)}",
+            help=f"install what provides them as entry points {CHANGES}",
+        )
+
+
 def _is_tool(found: object) -> bool:
     if not isinstance(getattr(found, "spec", None), ToolSpec):
         return False
-    return isinstance(found, ControlTool) or all(callable(getattr(found, m, None)) for m in ("call", "probe"))
+    return isinstance(found, InsideTool) or all(callable(getattr(found, m, None)) for m in ("call", "probe"))
 
 
 def _point(name: str) -> EntryPoint:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from scheduler.core.time.when import echo, parse_when
+from scheduler.core.run.wakeup import WakeUp, Waking
+from scheduler.core.time.when import parse_when
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault, WhenError
-from scheduler.ports.tool import Args, ControlTool, SleepUntil, ToolSpec
+from scheduler.ports.tool import Args, ControlTool, Outcome, Rest, ToolSpec
 
 _DESCRIPTION = """\
 Sleep until a time, then go on in this same conversation. Use it whenever there is nothing to do before \
@@ -50,13 +51,13 @@ _SPEC = ToolSpec(
 )
 
 
-def _decide(args: Args, now: datetime, tz: str) -> SleepUntil:
+def _decide(args: Args, now: datetime, tz: str) -> Outcome:
     try:
         when = parse_when(args["until"], now=now, tz=tz)
     except WhenError as error:
         hint = f'; try "{error.suggestion}"' if error.suggestion else ""
         raise ToolFault(f"sleep: {error.message} ({error.code}){hint}") from error
-    return SleepUntil(when.astimezone(UTC), args.get("reason", ""), echo(when, now))
+    return Outcome(rest=Rest((WakeUp(Waking.TIME, when.astimezone(UTC)),), args.get("reason", "")))
 
 
 SLEEP = ControlTool(_SPEC, _decide)

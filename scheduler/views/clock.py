@@ -1,6 +1,6 @@
 """Times for people: a clock on the wall of one zone, and how far away an instant is.
 
-Text shows local time and "in 2d 3h"; JSON shows UTC with Z (`scheduler.doors.cli.out.iso`).
+Text shows local time and "in 2d 3h"; JSON shows UTC with Z (`scheduler.doors.cli.text.out.iso`).
 """
 
 from __future__ import annotations

@@ -15,16 +15,16 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from scheduler.config import Config
+from scheduler.core.changes.follow_up import is_follow_up, root_of
 from scheduler.core.job.standing import RunnerInfo, Standing, StandingOrders
-from scheduler.core.run.follow_up import is_follow_up, root_of
 from scheduler.core.run.run import Run, State
 from scheduler.errors import AgentcronError, NotFoundError, StoreError
 
 if TYPE_CHECKING:
     from scheduler.adapters.halt_file import Halt
     from scheduler.adapters.sql.history.glance import Glance, LastEnd, UnknownCall
+    from scheduler.core.changes.follow_up import FollowUp
     from scheduler.core.job.job import Job
-    from scheduler.core.run.follow_up import FollowUp
 
 NOBODY = "nobody is running; due jobs wait. Start: agentcron up"
 

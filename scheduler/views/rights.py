@@ -14,13 +14,13 @@ from datetime import datetime
 from scheduler.core.trust.effect import Declared
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.judge import WORKDIR, Allow, Ask, Facts, Verdict, judge
-from scheduler.core.trust.marks import EXTERNAL, PRIVATE, UNTRUSTED
+from scheduler.core.trust.marks import EXTERNAL, NO_MARKS, PRIVATE, UNTRUSTED, Marks
 from scheduler.core.trust.policy import Profile
 
 _OTHER = {"any other argument": ""}
 """The arguments of a call that only a grant of any call covers."""
 
-_ALL_MARKS = frozenset(f"{kind}:{kind}" for kind in (UNTRUSTED, PRIVATE, EXTERNAL))
+_ALL_MARKS = Marks.of(*(f"{kind}:{kind}" for kind in (UNTRUSTED, PRIVATE, EXTERNAL)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,6 @@ def rights(tool: Declared, profile: Profile, always: Sequence[Grant], now: datet
     samples = [grant.sample() for grant in (*profile.grants, *always) if grant.tool == tool.name]
     early, late = (
         [judge(tool, args, Facts(profile, marks, always, {}, now)) for args in (*samples, _OTHER)]
-        for marks in (frozenset[str](), _ALL_MARKS)
+        for marks in (NO_MARKS, _ALL_MARKS)
     )
     return Rights(tuple(early[:-1]), early[-1], tuple(late))

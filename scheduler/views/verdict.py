@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from scheduler.core.changes.follow_up import is_follow_up
 from scheduler.core.job.job import Job
 from scheduler.core.job.restored import CODE
 from scheduler.core.job.standing import RunnerInfo, Standing
-from scheduler.core.run.follow_up import is_follow_up
 from scheduler.core.run.lease import SUSPECT_CRASHES
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.turn import usd

@@ -16,10 +16,11 @@ from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.job.firing import Decision, Fire, FireFacts, decide
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, LoadReport, StandingOrders
-from scheduler.core.run.checkpoint import CallResult, Checkpoint, Frame, Step
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState, Message, Request, Usage
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move, Run
+from scheduler.core.run.step import CallResult, Frame, Step
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.trigger import CronTrigger, Manual, Trigger
 from scheduler.core.trust.effect import Effect

@@ -11,8 +11,8 @@ import pytest
 from scheduler.adapters.sql.history.reader import Reader
 from scheduler.core.job.firing import Fire
 from scheduler.core.job.standing import BrokenJob, RunnerInfo
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.run import Move
+from scheduler.core.run.step import Step
 from scheduler.errors import NotFoundError, StoreError
 from tests.contract.store_kit import NOON, Bench, at, make_job, message, parked, sleep
 from tests.contract.test_store_steps import LIFE
@@ -172,7 +172,7 @@ def test_a_missing_database_is_said_and_not_made(tmp_path: Path) -> None:
 
 def test_the_reader_imports_nothing_heavy() -> None:
     code = (
-        "import sys, scheduler.adapters.sql.reader\n"
+        "import sys, scheduler.adapters.sql.history.reader\n"
         "heavy = {'sqlalchemy', 'sqlmodel', 'croniter', 'alembic', 'anthropic', 'asyncio', 'pydantic'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )

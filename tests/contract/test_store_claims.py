@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 
+from scheduler.core.changes.notify import Notify
 from scheduler.core.job.firing import Fire
 from scheduler.core.job.job import Overlap
 from scheduler.core.job.standing import RunnerInfo
-from scheduler.core.run.checkpoint import Notice, Step
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move, State
+from scheduler.core.run.step import Step
 from scheduler.errors import LostLeaseError
 from scheduler.ports.store import Rescued
 from tests.contract.store_kit import NOON, Bench, at, make_job, sent, sleep
@@ -263,7 +265,7 @@ async def test_a_run_that_waits_for_another_one_is_not_due(bench: Bench) -> None
 # -- the outbox and the processes -----------------------------------------------------------------------
 async def noticed(bench: Bench) -> str:
     lease = await bench.running()
-    await bench.end(lease, Move.FINISH, 1, notices=(Notice("report", "mail", "All is well."),))
+    await bench.end(lease, Move.FINISH, 1, changes=(Notify(Notice("report", "mail", "All is well.")),))
     return lease.run_id
 
 

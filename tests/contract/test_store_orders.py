@@ -12,9 +12,9 @@ import pytest
 from scheduler.core.job.firing import Decision, Fire, FireFacts
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, Standing
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.run import Move, State
+from scheduler.core.run.step import Step
 from scheduler.core.time.trigger import At, CronTrigger
 from scheduler.errors import NotFoundError, RefusedError
 from tests.contract.store_kit import MANUAL, NOON, Bench, answered, at, make_job, message, sent, sleep

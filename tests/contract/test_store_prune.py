@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from scheduler.adapters.sql.tables import work as tables
+from scheduler.core.changes.notify import Notify
+from scheduler.core.changes.question import PutQuestion
 from scheduler.core.job.firing import decide_reboot
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, RunnerInfo, StandingOrders
-from scheduler.core.run.checkpoint import Notice, Step
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move, State
+from scheduler.core.run.step import Step
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.clocks import Jump
 from scheduler.core.time.trigger import At, CronTrigger, Manual, Reboot
@@ -60,13 +63,13 @@ async def everything(bench: Bench, days: float) -> str:
         now,
         at(days * DAY + 9),
     )
-    await commit(lease, Step(at=now, started=("t1",), asks=(asked,)))
+    await commit(lease, Step(at=now, started=("t1",), changes=(PutQuestion(asked),)))
     await commit(lease, Step(at=now, results=(done("t1"),)))
     await commit(lease, sleep(days * DAY, until=days * DAY + 1))
     await bench.store.wake_due(at(days * DAY + 1), 9)
     [lease] = await bench.claim(days * DAY + 2)
-    notices = (Notice("report", "mail", "done"),)
-    await bench.end(lease, Move.FINISH, days * DAY + 3, notices=notices)
+    told = Notify(Notice("report", "mail", "done"))
+    await bench.end(lease, Move.FINISH, days * DAY + 3, changes=(told,))
     [pending] = await bench.store.take_notices("r1", at(days * DAY + 4), 9)
     await bench.store.settle_notice(pending.id, at(days * DAY + 5), "", None)
     return lease.run_id
@@ -157,7 +160,7 @@ async def test_a_live_run_stays(bench: Bench, rest: str) -> None:
 
 async def test_a_run_whose_report_waits_stays(bench: Bench) -> None:
     await bench.load(KEPT)
-    waits = await ended(bench, 0, notices=(Notice("report", "mail", "done"),))
+    waits = await ended(bench, 0, changes=(Notify(Notice("report", "mail", "done")),))
     await ended(bench, 1)
     assert await bench.store.prune(at(60 * DAY)) == Pruned()
     assert waits in await left(bench)

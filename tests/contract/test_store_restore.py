@@ -10,10 +10,13 @@ from datetime import datetime
 import pytest
 
 from scheduler.adapters.sql.backup_mark import MARK, mark_text
+from scheduler.core.changes.notify import Notify
+from scheduler.core.changes.question import PutQuestion
 from scheduler.core.job.firing import decide_reboot
-from scheduler.core.run.checkpoint import Notice, Step
 from scheduler.core.run.conversation import CallState
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move, State
+from scheduler.core.run.step import Step
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.trigger import At, Reboot
 from scheduler.core.trust.approval import Approval
@@ -186,7 +189,7 @@ async def test_a_reboot_job_has_fired_in_this_boot_perhaps(bench: Bench, boot: s
 async def test_reports_that_may_have_been_sent_are_held(bench: Bench) -> None:
     lease = await bench.running()
     await bench.store.commit(
-        lease, Step(at=at(1), move=Move.FINISH, notices=(Notice("report", "mail", "done"),))
+        lease, Step(at=at(1), move=Move.FINISH, changes=(Notify(Notice("report", "mail", "done")),))
     )
     done = await restore(bench)
     assert done.held == (lease.run_id,)
@@ -196,7 +199,7 @@ async def test_reports_that_may_have_been_sent_are_held(bench: Bench) -> None:
 async def test_a_report_whose_time_is_still_ahead_is_sent(bench: Bench) -> None:
     lease = await bench.running()
     await bench.store.commit(
-        lease, Step(at=at(1), move=Move.FINISH, notices=(Notice("report", "mail", "done"),))
+        lease, Step(at=at(1), move=Move.FINISH, changes=(Notify(Notice("report", "mail", "done")),))
     )
     [pending] = await bench.store.take_notices("r1", at(2), 9)
     await bench.store.settle_notice(pending.id, at(3), "no route", at(3 * HOUR))
@@ -212,7 +215,9 @@ async def test_no_backup_brings_consent_back(bench: Bench) -> None:
     ]
     lease = await bench.running()
     asks = [replace(ask, run_id=lease.run_id) for ask in asks]
-    await bench.store.commit(lease, Step(at=at(1), move=Move.PARK, reason_code="approval", asks=tuple(asks)))
+    await bench.store.commit(
+        lease, Step(at=at(1), move=Move.PARK, reason_code="approval", changes=tuple(map(PutQuestion, asks)))
+    )
     await bench.store.answer("used", at(2), approve=True, always=True)
     await restore(bench)
     with closing(sqlite3.connect(bench.path)) as connection:

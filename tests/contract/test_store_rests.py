@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from scheduler.core.job.job import Overlap
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.run import Move, State
+from scheduler.core.run.step import Step
 from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.errors import NotFoundError, RefusedError
 from scheduler.ports.store import Rescued

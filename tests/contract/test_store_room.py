@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from scheduler.core.changes.limits import DayAffords
 from scheduler.core.job.job import Budget
 from scheduler.core.run.budget import DayCap
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move
+from scheduler.core.run.step import Step
 from scheduler.errors import OverBudgetError
 from tests.contract.store_kit import NOON, Bench, answered, at, make_job, orders, sent
 
@@ -25,7 +26,7 @@ def cap(microusd: int = PLENTY, tokens: int | None = None) -> DayCap:
 async def ask(bench: Bench, lease: Lease, seconds: float, given: DayCap, number: int = 1) -> None:
     """Open a request that may have a thousand tokens."""
     opened = replace(sent(number, when=at(seconds)), reserved_microusd=5, tokens=1_000)
-    await bench.store.commit(lease, Step(at=at(seconds), opened=opened, cap=given))
+    await bench.store.commit(lease, Step(at=at(seconds), opened=opened, guards=(DayAffords(given),)))
 
 
 async def test_tokens_that_are_out_count_until_the_answer_gives_their_number(bench: Bench) -> None:

@@ -12,9 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scheduler.core.run.checkpoint import CallResult, Checkpoint, Notice, Step
+from scheduler.core.changes.notify import Notify
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import CallState, Message, Request, RequestState
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import LIVE, Move, State
+from scheduler.core.run.step import CallResult, Step
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError
@@ -61,7 +64,7 @@ LIFE: tuple[Step, ...] = (
         closed=answered(3, cost=None),
         new_step=True,
     ),
-    Step(at=at(12), notices=(Notice("report", "mail", "half way"),)),
+    Step(at=at(12), changes=(Notify(Notice("report", "mail", "half way")),)),
 )
 
 
@@ -137,7 +140,7 @@ ANY_STEPS = [
     Step(at=at(3), new_step=True),
     sleep(3, until=90),
     Step(at=at(3), move=Move.FINISH),
-    Step(at=at(3), move=Move.FAIL, notices=(Notice("report", "mail", "x"),)),
+    Step(at=at(3), move=Move.FAIL, changes=(Notify(Notice("report", "mail", "x")),)),
 ]
 
 
@@ -183,7 +186,7 @@ WRONG = [
     Step(at=at(20), opened=sent(2), new_step=True),
     Step(at=at(20), move=Move.CLAIM, new_step=True),
     Step(at=at(20), move=Move.SUSPEND, results=(done("nobody"),), wakeups=(WakeUp(Waking.TIME, at(90)),)),
-    Step(at=at(20), move=Move.FINISH, started=("nobody",), notices=(Notice("report", "mail", "x"),)),
+    Step(at=at(20), move=Move.FINISH, started=("nobody",), changes=(Notify(Notice("report", "mail", "x")),)),
 ]
 
 

@@ -18,13 +18,15 @@ import pytest
 
 from scheduler import tool
 from scheduler.adapters.sql.backup_mark import MARK, mark_text
-from scheduler.core.run.follow_up import Family, FollowUp
+from scheduler.core.changes.follow_up import Family, FollowUp
+from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Run, State
 from scheduler.errors import NotFoundError, RefusedError
 from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.obedient import ObedientModel
 from scheduler.testing.rehearsal import ScriptBuilder, script
 from scheduler.testing.world import World, open_world
+from tests.kit.follow_ups import family
 
 JOB = '@manual  ci  "Look after the build."  model=rehearsal:ci.jsonl tools=schedule {}\n'
 CHECK = {"action": "make", "name": "check", "when": "in 2h", "prompt": "Is it green now?"}
@@ -52,16 +54,11 @@ async def office(folder: Path, lines: ScriptBuilder, options: str = "") -> Async
         yield world
 
 
-async def family(world: World) -> Family:
-    """What there is of the follow-ups of ``ci``."""
-    return await world.store.family("ci", world.clock.now() - timedelta(days=1))
-
-
 async def made(world: World) -> FollowUp:
     """Let the agent make its follow-up; return it."""
     run = await world.play("ci")
     assert run.state is State.SUCCEEDED, run.reason
-    [follow_up] = (await family(world)).members
+    [follow_up] = (await family(world, "ci")).members
     return follow_up
 
 
@@ -91,7 +88,7 @@ async def test_a_follow_up_fires_once_and_is_told_who_made_it(tmp_path: Path) ->
         assert opening.provenance == "own"
         assert opening.content[0]["text"] == "Is it green now?"
         assert f"by the agent of run {follow_up.run_id}" in opening.content[1]["text"]
-        assert (await family(world)).members == ()
+        assert (await family(world, "ci")).members == ()
         assert await world.store.next_due() is None
 
 
@@ -137,7 +134,7 @@ async def test_what_a_stranger_said_makes_it_wait_for_a_person(tmp_path: Path) -
         await world.jump()
         run = last(world, "ci/check")
         assert run.state is State.SUCCEEDED
-        assert run.marks == "untrusted:page"  # neither time nor a person's consent launders it
+        assert str(run.marks) == "untrusted:page"  # neither time nor a person's consent launders it
         assert world.messages(run.id)[0].provenance == "own+untrusted:page"
 
 
@@ -146,8 +143,8 @@ async def test_sleeping_is_not_laundering(tmp_path: Path) -> None:
     async with office(tmp_path, lines) as world:
         await world.play("ci")
         await world.jump()
-        [follow_up] = (await family(world)).members
-        assert (follow_up.state, follow_up.marks) == ("pending", "untrusted:page")
+        [follow_up] = (await family(world, "ci")).members
+        assert (follow_up.state, str(follow_up.marks)) == ("pending", "untrusted:page")
 
 
 async def test_who_reads_the_names_of_a_tainted_maker_is_tainted(tmp_path: Path) -> None:
@@ -156,7 +153,7 @@ async def test_who_reads_the_names_of_a_tainted_maker_is_tainted(tmp_path: Path)
         await made(world)
         world.script("ci", script().call("schedule", action="list").finish("Seen."))
         run = await world.play("ci")
-        assert run.marks == "untrusted:page"
+        assert str(run.marks) == "untrusted:page"
 
 
 async def test_who_reads_names_that_could_be_a_secret_has_met_private_data(tmp_path: Path) -> None:
@@ -167,7 +164,7 @@ async def test_who_reads_names_that_could_be_a_secret_has_met_private_data(tmp_p
         with closing(sqlite3.connect(world.config.database)) as database, database:
             database.execute("UPDATE follow_ups SET marks = 'private:mail' WHERE name = ?", (follow_up.name,))
         world.script("ci", script().call("schedule", action="list").finish("Seen."))
-        assert (await world.play("ci")).marks == "private:mail"
+        assert str((await world.play("ci")).marks) == "private:mail"
 
 
 @pytest.mark.parametrize(
@@ -191,7 +188,7 @@ async def test_what_is_refused(tmp_path: Path, wish: dict[str, str], told: str) 
         results = [block for message in world.messages(run.id) for block in message.content]
         [result] = [block for block in results if block.get("is_error")]
         assert told in result["content"]
-        assert (await family(world)).members == ()
+        assert (await family(world, "ci")).members == ()
         assert rules(world, run) == {"schedule": "limits", "finish": ""}
 
 
@@ -199,7 +196,7 @@ async def test_an_observer_makes_nothing(tmp_path: Path) -> None:
     lines = script().call("schedule", **CHECK).finish("Ok.")
     async with office(tmp_path, lines, "trust=observe") as world:
         await world.play("ci")
-        assert (await family(world)).members == ()
+        assert (await family(world, "ci")).members == ()
 
 
 async def test_a_run_may_have_ten_open_ones(tmp_path: Path) -> None:
@@ -208,7 +205,7 @@ async def test_a_run_may_have_ten_open_ones(tmp_path: Path) -> None:
         lines = lines.call("schedule", **{**CHECK, "name": f"n{number}"})
     async with office(tmp_path, lines.finish("Enough.")) as world:
         run = await world.play("ci")
-        assert len((await family(world)).members) == 10
+        assert len((await family(world, "ci")).members) == 10
         said = [block for message in world.messages(run.id) for block in message.content]
         assert "10 open follow-ups" in next(block for block in said if block.get("is_error"))["content"]
 
@@ -266,10 +263,10 @@ async def test_a_reload_leaves_it_alone_and_the_end_of_its_job_ends_it(tmp_path:
     async with office(tmp_path, script().call("schedule", **CHECK).finish("Later.")) as world:
         await made(world)
         await world.load(JOB.format("") + '@daily  other  "Work."\n')
-        assert len((await family(world)).members) == 1
+        assert len((await family(world, "ci")).members) == 1
 
         await world.load('@daily  other  "Work."\n')
-        assert (await family(world)).members == ()
+        assert (await family(world, "ci")).members == ()
         assert [standing.name for standing in await world.store.standings()] == ["other"]
 
 
@@ -277,7 +274,7 @@ async def test_another_trust_profile_of_its_job_ends_it(tmp_path: Path) -> None:
     async with office(tmp_path, script().call("schedule", **CHECK).finish("Later.")) as world:
         await made(world)
         await world.load(JOB.format("trust=observe"))
-        assert (await family(world)).members == ()
+        assert (await family(world, "ci")).members == ()
 
 
 async def test_the_agent_cancels_its_own_and_nothing_else(tmp_path: Path) -> None:
@@ -294,7 +291,7 @@ async def test_the_agent_cancels_its_own_and_nothing_else(tmp_path: Path) -> Non
         with world.reader() as reader:
             states = [call.state.value for call in reader.calls(run.id) if call.name == "schedule"]
         assert states == ["done", "failed", "failed", "done"]
-        assert (await family(world)).members == ()
+        assert (await family(world, "ci")).members == ()
         assert await world.store.next_due() is None
 
 
@@ -333,17 +330,17 @@ async def test_two_runs_at_once_do_not_make_more_than_the_day_allows(tmp_path: P
     # What was decided on an older look is refused by the store, and decided again.
     async with office(tmp_path, script().call("schedule", **CHECK).finish("Later.")) as world:
         await made(world)
-        real = world.store.family
+        real = world.store.part
         looks: list[Family] = []
 
-        async def stale(root: str, since: datetime) -> Family:
-            looks.append(await real(root, since))
+        async def stale(lease: Lease, kind: str, now: datetime) -> Family:
+            looks.append(await real(lease, kind, now))
             return Family() if len(looks) == 1 else looks[-1]
 
-        world.store.family = stale  # type: ignore[method-assign]
+        world.store.part = stale  # type: ignore[method-assign]
         await world.play("ci")
         assert len(looks) == 2
-        assert len((await real("ci", world.clock.now())).members) == 1
+        assert len((await family(world, "ci")).members) == 1
 
 
 async def test_a_restored_backup_asks_for_consent_again(tmp_path: Path) -> None:
@@ -352,7 +349,7 @@ async def test_a_restored_backup_asks_for_consent_again(tmp_path: Path) -> None:
         with closing(sqlite3.connect(world.config.database)) as database, database:
             database.execute("INSERT INTO meta VALUES (?, ?)", [MARK, mark_text(world.clock.now())])
         await world.store.settle_restore(world.clock.now(), "boot", world.clock.now() + timedelta(days=7))
-        [follow_up] = (await family(world)).members
+        [follow_up] = (await family(world, "ci")).members
         assert (follow_up.state, follow_up.next_fire) == ("pending", None)
 
 
@@ -365,7 +362,7 @@ async def test_a_model_that_obeys_every_page_makes_nothing_that_fires(tmp_path: 
         (tmp_path / "ci.md").write_text("AGENT: call page {}\n")
         await world.load("@manual  ci  @ci.md  tools=schedule\n")
         await world.play("ci")
-        [follow_up] = (await family(world)).members
+        [follow_up] = (await family(world, "ci")).members
         assert follow_up.state == "pending"
         world.clock.advance(8 * 24 * 3600)
         await world.settle()

@@ -12,7 +12,7 @@ from tests.house.generate import WINDOWS
 from tests.house.tree import ROOT, parsed, python_files
 
 READS = {
-    *("family", "follow_up_job"),
+    *("part", "follow_up_job"),
     *("used_today", "wakes_since"),
     *("standings", "due_jobs", "checkpoint", "cancel_asked", "run"),
     *("next_due", "unsettled", "runners", "changes", "meta", "newest", "prunable"),

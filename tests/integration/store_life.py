@@ -21,17 +21,20 @@ from scheduler.adapters.sql.backup_mark import MARK, mark_text
 from scheduler.adapters.sql.crash_points import CRASH_POINTS
 from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
+from scheduler.core.changes.follow_up import FollowUp, MakeFollowUp
+from scheduler.core.changes.notify import Notify
 from scheduler.core.job.firing import Decision, Fire
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, StandingOrders
-from scheduler.core.run.checkpoint import CallResult, Notice, Step
 from scheduler.core.run.conversation import Call, CallState, Message, Request
-from scheduler.core.run.follow_up import FollowUp
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import LIVE, Move
+from scheduler.core.run.step import CallResult, Step
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.clocks import Jump
 from scheduler.core.time.trigger import Every
 from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.marks import Marks
 from scheduler.crash import VARIABLE
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -54,26 +57,38 @@ def _message(seq: int, kind: str) -> Message:
 
 def _follow_up(run_id: str) -> FollowUp:
     job = Job("brief/look", Every("1h", name="brief/look"), "Look again.")
-    return FollowUp(job, run_id, "t1", "pending", "untrusted", NOON, _at(86_400), fires_left=3)
+    return FollowUp(job, run_id, "t1", "pending", Marks.of("untrusted"), NOON, _at(86_400), fires_left=3)
 
 
 def life(run_id: str) -> list[Step]:
     """Return the steps of an agent that calls one tool, is summed up, makes a follow-up, and then sleeps."""
     call = Call("t1", 2, 0, "shell", {}, Effect.OPAQUE, "k1")
+    later = Call("t2", 2, 1, "schedule", {}, Effect.PURE, "k2")
     closed = Request(1, 1, "m", _at(3), "answered", _at(4))
     asked = Request(2, 1, "m", _at(7), covers=1)
     summed = replace(asked, state="answered", ended_at=_at(8), summary={"type": "compaction", "content": "x"})
     return [
         Step(at=_at(2), messages=(_message(1, "text"),)),
         Step(at=_at(3), opened=Request(1, 1, "m", _at(3))),
-        Step(at=_at(4), messages=(_message(2, "tool_use"),), planned=(call,), closed=closed, new_step=True),
+        Step(
+            at=_at(4),
+            messages=(_message(2, "tool_use"),),
+            planned=(call, later),
+            closed=closed,
+            new_step=True,
+        ),
         Step(at=_at(5), started=("t1",)),
         Step(at=_at(6), results=(CallResult("t1", CallState.DONE, "ok"),)),
+        Step(
+            at=_at(6),
+            started=("t2",),
+            results=(CallResult("t2", CallState.DONE, "made"),),
+            changes=(MakeFollowUp(_follow_up(run_id)),),
+        ),
         Step(at=_at(7), messages=(_message(3, "tool_result"),)),
         Step(at=_at(7), opened=asked),
         Step(at=_at(8), closed=summed),
         Step(at=_at(8), told=True),
-        Step(at=_at(8), made=(_follow_up(run_id),)),
         Step(at=_at(9), move=Move.SUSPEND, wakeups=(WakeUp(Waking.TIME, _at(100)),)),
     ]
 
@@ -96,10 +111,11 @@ async def live(path: Path) -> None:
     await store.claim("r1", _at(101), limit=1, lease_seconds=30)
     await store.rescue(_at(200), [], 9)
     [lease] = await store.claim("r1", _at(201), limit=1, lease_seconds=30)
-    notices = (Notice("report", "mail", "done"),)
-    await store.commit(lease, Step(at=_at(202), move=Move.FINISH, notices=notices))
+    told = Notify(Notice("report", "mail", "done"))
+    await store.commit(lease, Step(at=_at(202), move=Move.FINISH, changes=(told,)))
     [pending] = await store.take_notices("r1", _at(203), 9)
     await store.settle_notice(pending.id, _at(204), "", None)
+    await store.queue_notice(Notice("push", "topic", "The crontab is broken."), _at(205), "brief")
     await store.pause("brief", "by a person", _at(205))
     await store.record_jump(Jump("set_back", _at(206), _at(100), 106), {"brief": _at(3600)})
     await store.prune(_at(90 * 86_400))

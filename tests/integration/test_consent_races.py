@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.units import consents
-from scheduler.core.run.checkpoint import Step
+from scheduler.adapters.sql.rooms import StepContext
+from scheduler.adapters.sql.units.changes import stains
+from scheduler.core.changes.stain import Stain
 from scheduler.core.run.run import State
 from tests.kit.models import call, finish
 from tests.kit.stage import JOB, Recorder, stage
@@ -91,8 +92,9 @@ async def test_private_data_that_another_run_leaves_in_the_workdir_meanwhile_cou
     async with stage(tmp_path, *lines, recorders=(post, page)) as s:
 
         async def leave(_: object) -> str:
-            step = Step(at=s.world.clock.now(), stains=str(s.world.workdir / JOB))
-            await s.world.store._write("person", lambda c: consents.note(c, "mail", "another", step))
+            context = StepContext("mail", "another", s.world.clock.now(), None)
+            mark = Stain(str(s.world.workdir / JOB))
+            await s.world.store._write("person", lambda c: stains.write(c, context, mark))
             return "a stranger's page"
 
         page.then = leave

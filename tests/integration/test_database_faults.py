@@ -18,9 +18,9 @@ from scheduler.adapters.sql.migrate import upgrade
 from scheduler.adapters.sql.sqlite.opening import open_engine
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.job.job import Job
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.conversation import Message
 from scheduler.core.run.run import Move, State
+from scheduler.core.run.step import Step
 from scheduler.core.time.trigger import Manual
 from scheduler.errors import StoreError
 

@@ -41,7 +41,7 @@ async def test_sleeping_on_it_does_not_make_a_strangers_words_ones_own(tmp_path:
         await place.prepare(["The weather is fine."], trust="careful", then=later.finish("Done."))
         run = await place.play()
         assert run.state is State.SUCCEEDED
-        assert set(run.marks.split("+")) == {"untrusted:read", "private:read_mail"}
+        assert set(run.marks) == {"untrusted:read", "private:read_mail"}
         [question] = place.asked.values()
         assert "untrusted input (fetch, read)" in question.reason
         assert (place.site.asked, place.posted) == ([], [])
@@ -88,7 +88,7 @@ async def test_the_output_of_a_gate_is_a_strangers_too(tmp_path: Path, trust: st
         await place.prepare([], trust=trust, options=options)
         (place.work / "mail.txt").write_text(POST)
         run = await place.play()
-        assert (run.state, run.marks) == (State.SUCCEEDED, "untrusted:gate")
+        assert (run.state, str(run.marks)) == (State.SUCCEEDED, "untrusted:gate")
         assert [call.rule for call in place.obeyed(run)] == [rule]
         assert place.posted == []
 

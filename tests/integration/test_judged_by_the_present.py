@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.sql.units import consents
+from scheduler.adapters.sql.units.changes import stains
 from scheduler.core.run.run import State
 from scheduler.core.trust.approval import Approval
 from tests.kit.models import call, finish, sleep
@@ -159,9 +159,9 @@ async def test_a_call_that_acts_once_more_is_on_record_once_more(tmp_path: Path)
 async def test_after_a_restore_private_data_may_lie_in_every_workdir(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         store, workdir = s.world.store, str(s.world.workdir / JOB)
-        assert not await store._read(lambda c: consents.is_stained(c, workdir))
-        await store._write("person", lambda c: consents.doubt(c, s.world.clock.now()))
-        assert await store._read(lambda c: consents.is_stained(c, workdir))
+        assert not await store._read(lambda c: stains.is_stained(c, workdir))
+        await store._write("person", lambda c: stains.doubt(c, s.world.clock.now()))
+        assert await store._read(lambda c: stains.is_stained(c, workdir))
 
 
 async def test_a_gate_waits_where_a_halt_came_while_the_log_was_written(tmp_path: Path) -> None:

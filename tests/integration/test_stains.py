@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.adapters.sql.rooms import StepContext
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
-from scheduler.adapters.sql.units import consents
-from scheduler.core.run.checkpoint import Step
+from scheduler.adapters.sql.units.changes import stains
+from scheduler.core.changes.stain import Stain
 from scheduler.errors import RefusedError
 from scheduler.testing.world import open_world
 
@@ -26,18 +27,18 @@ def marked() -> Iterator[SqliteConnection]:
         driver.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT)")
         driver.execute("INSERT INTO meta VALUES ('restored', '1'), ('private;', '1')")
         connection = SqliteConnection(driver)
-        consents.note(connection, "a", "r1", Step(at=NOON, stains="/srv/a/work"))
+        stains.write(connection, StepContext("a", "r1", NOON, None), Stain("/srv/a/work"))
         yield connection
 
 
 @pytest.mark.parametrize("folder", ["/srv/a/work", "/srv/a/work/deep/er", "/srv/a", "/srv"])
 def test_the_folder_itself_what_lies_in_it_and_what_holds_it(marked: SqliteConnection, folder: str) -> None:
-    assert consents.is_stained(marked, folder)
+    assert stains.is_stained(marked, folder)
 
 
 @pytest.mark.parametrize("folder", [None, "/srv/a/work2", "/srv/a/wor", "/srv/b", "/srv/%/work", ";"])
 def test_no_other(marked: SqliteConnection, folder: str | None) -> None:
-    assert not consents.is_stained(marked, folder)
+    assert not stains.is_stained(marked, folder)
 
 
 async def test_a_person_cleans_a_folder_with_all_in_it_but_not_what_lies_in_a_marked_one(
@@ -45,7 +46,9 @@ async def test_a_person_cleans_a_folder_with_all_in_it_but_not_what_lies_in_a_ma
 ) -> None:
     async with open_world(tmp_path) as world:
         now = world.clock.now()
-        await world.store._write("person", lambda c: consents.note(c, "a", "r", Step(at=now, stains="/w/a")))
+        await world.store._write(
+            "person", lambda c: stains.write(c, StepContext("a", "r", now, None), Stain("/w/a"))
+        )
         with pytest.raises(RefusedError, match="/w/a/b lies in /w/a, which is not clean"):
             await world.store.clean("/w/a/b", now)
         assert await world.store.clean("/w", now)

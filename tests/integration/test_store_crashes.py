@@ -51,6 +51,7 @@ def test_a_call_is_on_record_as_begun_before_its_effect_and_with_its_result_afte
     deaths: dict[str, Any],
 ) -> None:
     assert deaths["W6.inside"]["calls"] == []
-    assert deaths["W6"]["calls"] == deaths["W8.inside"]["calls"] == ["planned"]
-    assert deaths["W8"]["calls"] == deaths["W11.inside"]["calls"] == ["started"]
-    assert deaths["W11"]["calls"] == ["done"]
+    assert deaths["W6"]["calls"] == deaths["W8.inside"]["calls"] == ["planned", "planned"]
+    assert deaths["W8"]["calls"] == deaths["W11.inside"]["calls"] == ["started", "planned"]
+    assert deaths["W11"]["calls"] == deaths["staged.inside"]["calls"] == ["done", "planned"]
+    assert deaths["staged"]["calls"] == ["done", "done"], "it began and ended in one commit"

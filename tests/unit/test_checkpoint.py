@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.run.checkpoint import CallResult, Checkpoint, Frame, Step
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import CallState, Request, RequestState, Usage
 from scheduler.core.run.run import Move, State
+from scheduler.core.run.step import CallResult, Frame, Step
 from scheduler.engine.attempt.attempt import Executor
 from scheduler.engine.attempt.writer import Progress
 from scheduler.errors import RefusedError

@@ -130,6 +130,22 @@ async def test_cancelling_kills_the_group(tmp_path: Path) -> None:
     assert await is_dead_soon(int((tmp_path / "pid").read_text()))
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_cancelling_while_it_starts_kills_the_group_too(tmp_path: Path, turns: int) -> None:
+    call = asyncio.create_task(run("sleep 300 & echo $! > pid; wait", tmp_path))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    pid = tmp_path / "pid"
+    deadline = time.monotonic() + 0.5
+    while not pid.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)  # the loop stands still: the child runs, and its start is not over
+    call.cancel()
+    await asyncio.wait({call}, timeout=5)
+    assert call.cancelled()
+    if pid.exists() and (text := pid.read_text()):
+        assert await is_dead_soon(int(text))
+
+
 async def test_fifty_megabytes_are_counted_and_dropped(tmp_path: Path) -> None:
     result = await run("head -c 50000000 /dev/zero | tr '\\0' x; head -c 200000 /dev/zero >&2", tmp_path)
     assert len(result.stdout) == 100_000
@@ -169,7 +185,7 @@ async def test_no_file_descriptor_is_leaked(tmp_path: Path) -> None:
 def test_the_whole_group_dies_with_us_even_by_kill_9(tmp_path: Path) -> None:
     code = """
         import asyncio, sys
-        from scheduler.engine.child import clean_env, run_child
+        from scheduler.host.child import clean_env, run_child
         command = "trap '' TERM; sleep 300 & echo $! > inner; echo $$ > outer; wait"
         asyncio.run(run_child(command, cwd=sys.argv[1], env=clean_env(), timeout_seconds=300))
     """

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.job.job import DEFAULT_TOOLS, Budget, Job, job_from_json, job_to_json
-from scheduler.core.run.follow_up import (
+from scheduler.core.changes.follow_up import (
     MIN_INTERVAL_SECONDS,
     MOST_A_DAY,
     MOST_DEPTH,
@@ -23,8 +22,10 @@ from scheduler.core.run.follow_up import (
     slot_within,
     within,
 )
+from scheduler.core.job.job import DEFAULT_TOOLS, Budget, Job, job_from_json, job_to_json
 from scheduler.core.run.run import Run, State
 from scheduler.core.time.trigger import At, CronTrigger, Every, Manual
+from scheduler.core.trust.marks import Marks
 from scheduler.errors import RefusedError
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
@@ -124,8 +125,8 @@ def test_a_day_has_its_cap_whatever_was_cancelled() -> None:
     [("", "open"), ("private:mail", "open"), ("external:post+untrusted:fetch", "pending")],
 )
 def test_it_keeps_the_marks_and_waits_when_they_are_untrusted(marks: str, state: str) -> None:
-    follow_up = made(run=replace(RUN, marks=marks))
-    assert (follow_up.marks, follow_up.state) == (marks, state)
+    follow_up = made(run=replace(RUN, marks=Marks.parse(marks)))
+    assert (str(follow_up.marks), follow_up.state) == (marks, state)
     assert (follow_up.next_fire is None) == (state == "pending")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from scheduler.adapters.sql.tables import work as tables
 from scheduler.errors import StoreError
 
 
-def _shape(path: Path) -> dict[str, object]:
+def shape(path: Path) -> dict[str, object]:
     """Return tables with their columns, checks and foreign keys, and indexes as SQL."""
     connection = sqlite3.connect(path)
     shape: dict[str, object] = {}
@@ -40,8 +41,48 @@ def test_migrations_make_what_the_tables_say(tmp_path: Path) -> None:
     engine = open_engine(step_by_step)
     with engine.begin() as connection:
         run_migrations(connection)
-    assert _shape(step_by_step) == _shape(at_once)
+    assert shape(step_by_step) == shape(at_once)
     assert upgrade(step_by_step) is False, "nothing is left to do"
+
+
+def test_0003_keeps_the_notices_and_lets_one_be_about_no_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    engine = open_engine(path)
+    with engine.begin() as connection:
+        run_migrations(connection, "0001")
+    old = {"id": 7, "run_id": "r1", "job": "brief", "kind": "report", "target": "mail", "body": "ü\n"}
+    old |= {"created_at": 1, "state": "waiting", "due_at": 2, "tries": 3, "runner": "", "sent_at": None}
+    with closing(sqlite3.connect(path)) as database, database:
+        insert(database, "runs", id="r1", job="brief", state="succeeded", origin="person")
+        insert(database, "outbox", **old, error="no route")
+    assert upgrade(path) is True
+    with closing(sqlite3.connect(path)) as database, database:
+        database.row_factory = sqlite3.Row
+        [row] = map(dict, database.execute("SELECT * FROM outbox"))
+        assert row == old | {
+            "error": "no route",
+            "title": "",
+            "urgency": "normal",
+            "dedupe_key": "",
+            "dedupe_until": None,
+            "attachments": "[]",
+            "expires_at": None,
+            "receipt": "",
+        }
+        insert(database, "outbox", **old | {"id": 8, "run_id": None}, error="")
+        with pytest.raises(sqlite3.IntegrityError, match="outbox_urgency_known"):
+            database.execute("UPDATE outbox SET urgency = 'shrill'")
+
+
+def insert(database: sqlite3.Connection, table: str, **values: object) -> None:
+    """Insert a row; columns that need a value and are given none become 0 or empty."""
+    for _, name, kind, needed, default, _ in database.execute(f"PRAGMA table_info({table})").fetchall():
+        if needed and default is None and name not in values:
+            values[name] = "" if kind == "TEXT" else 0
+    if table == "runs":
+        values["overlap"] = "skip"
+    places = ", ".join("?" * len(values))
+    database.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({places})", tuple(values.values()))
 
 
 def test_a_killed_migration_leaves_nothing(tmp_path: Path) -> None:
@@ -51,7 +92,7 @@ def test_a_killed_migration_leaves_nothing(tmp_path: Path) -> None:
     run_migrations(connection)
     transaction.rollback()  # what SQLite does with the journal of a process that died
     connection.close()
-    assert _shape(path) == {}
+    assert shape(path) == {}
     with pytest.raises(StoreError, match="no agentcron database"):
         Reader.open(path)
 
@@ -90,7 +131,7 @@ def test_the_tables_of_another_program_are_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(StoreError, match="another program"):
         upgrade(path)
-    assert list(_shape(path)) == ["jobs"]
+    assert list(shape(path)) == ["jobs"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,17 +19,27 @@ from scheduler.core.run.run import State
 from scheduler.errors import StoreError
 from scheduler.testing.world import open_world
 from tests.kit.old_homes import CRONTAB, SLEEPER, load_home, version_and_rest
+from tests.unit.test_migrations import shape
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
 
-def test_opening_a_home_at_0002_changes_the_version_and_nothing_else(tmp_path: Path) -> None:
+def test_a_home_at_0002_is_stamped_and_then_brought_to_the_present(tmp_path: Path) -> None:
     path = load_home(tmp_path / "home", "0002")
     version, before = version_and_rest(path)
     assert (version, judge(version)) == ("0002", "older")
     assert upgrade(path) is True
-    assert version_and_rest(path) == (HEAD, before)
+    version, after = version_and_rest(path)
+    assert version == HEAD
+    assert rows_of(after) == rows_of(before)
     assert upgrade(path) is False
+    upgrade(tmp_path / "fresh.db")
+    assert shape(path) == shape(tmp_path / "fresh.db")
+
+
+def rows_of(dump: list[str]) -> Counter[str]:
+    """Return how many rows each table has."""
+    return Counter(line.split()[2] for line in dump if line.startswith("INSERT INTO"))
 
 
 async def test_the_sleeper_of_a_home_at_0002_wakes_and_finishes(tmp_path: Path) -> None:
@@ -41,7 +52,7 @@ async def test_the_sleeper_of_a_home_at_0002_wakes_and_finishes(tmp_path: Path) 
         await world.jump()
         assert world.clock.now() == datetime(2026, 11, 26, 9, 1, tzinfo=UTC)
         run = await world.run(SLEEPER)
-    assert (run.state, run.summary, run.marks) == (State.SUCCEEDED, "Rested.", "untrusted:read")
+    assert (run.state, run.summary, str(run.marks)) == (State.SUCCEEDED, "Rested.", "untrusted:read")
 
 
 def test_a_home_at_0002_is_backed_up_and_restored_as_it_is(tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.conversation import Call, Message
+from scheduler.core.run.step import Step
 from scheduler.core.text.redact import Redactor, _forms
 from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.marks import Marks
 from tests.kit.secrets import forms
 
 SECRET = 'cana/ry+47 11?"ü~'
@@ -111,9 +112,11 @@ def test_the_longest_secret_goes_first_whatever_the_names_are() -> None:
 
 def test_a_secret_that_reads_like_a_mark_rewrites_no_mark() -> None:
     redactor = Redactor({"T": frozenset({"untrusted"})})
-    step = Step(at=datetime(2026, 11, 23, tzinfo=UTC), marks="untrusted:fetch", reason="it is untrusted")
+    step = Step(
+        at=datetime(2026, 11, 23, tzinfo=UTC), marks=Marks.of("untrusted:fetch"), reason="it is untrusted"
+    )
     hidden = redactor.hidden(step)
-    assert (hidden.marks, hidden.reason) == ("untrusted:fetch", "it is [secret T]")
+    assert (hidden.marks, hidden.reason) == (Marks.of("untrusted:fetch"), "it is [secret T]")
 
 
 HOSTILE_SECRETS = (

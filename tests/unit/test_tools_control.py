@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.engine.schema import wrong_arguments
 from scheduler.errors import ToolFault
-from scheduler.ports.tool import Finished, Noted, SleepUntil
+from scheduler.ports.tool import End, Outcome
 from scheduler.tools.finish import FINISH
 from scheduler.tools.note import NOTE
 from scheduler.tools.sleep import SLEEP
@@ -19,11 +20,10 @@ TZ = "Europe/Berlin"
 
 def test_sleep_understands_in_the_zone_of_the_job_and_stores_utc() -> None:
     wanted = SLEEP.decide({"until": "tomorrow 09:00", "reason": "the review"}, NOW, TZ)
-    assert isinstance(wanted, SleepUntil)
-    assert wanted.when == datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
-    assert wanted.when.tzinfo is UTC
-    assert wanted.reason == "the review"
-    assert "2026-11-21T09:00:00+01:00" in wanted.echo
+    assert wanted.rest is not None
+    assert wanted.rest.wakeups == (WakeUp(Waking.TIME, datetime(2026, 11, 21, 8, 0, tzinfo=UTC)),)
+    assert wanted.rest.wakeups[0].due.tzinfo is UTC
+    assert wanted.rest.reason == "the review"
 
 
 EXAMPLES = """
@@ -35,7 +35,7 @@ EXAMPLES = """
 @pytest.mark.parametrize("until", [example.strip() for example in EXAMPLES.split("|")])
 def test_every_example_of_the_description_is_understood(until: str) -> None:
     assert f'"{until}"' in SLEEP.spec.description
-    assert isinstance(SLEEP.decide({"until": until}, NOW, TZ), SleepUntil)
+    assert SLEEP.decide({"until": until}, NOW, TZ).rest is not None
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,14 @@ def test_a_refused_time_comes_with_a_code_and_a_suggestion(until: str, code: str
     with pytest.raises(ToolFault, match=rf'\({code}\); try "') as caught:
         SLEEP.decide({"until": until}, NOW, TZ)
     suggestion = caught.value.message.rpartition('try "')[2].rstrip('"')
-    assert isinstance(SLEEP.decide({"until": suggestion}, NOW, TZ), SleepUntil)
+    assert SLEEP.decide({"until": suggestion}, NOW, TZ).rest is not None
 
 
 def test_note_and_finish() -> None:
-    assert NOTE.decide({"text": "seen"}, NOW, TZ) == Noted("seen")
-    assert FINISH.decide({"summary": "ok"}, NOW, TZ) == Finished("ok", "done")
-    assert FINISH.decide({"summary": "no", "outcome": "failed"}, NOW, TZ) == Finished("no", "failed")
+    assert NOTE.decide({"text": "seen"}, NOW, TZ) == Outcome("Noted.")
+    assert FINISH.decide({"summary": "ok"}, NOW, TZ) == Outcome("The run is finished.", end=End("ok", "done"))
+    failed = FINISH.decide({"summary": "no", "outcome": "failed"}, NOW, TZ)
+    assert failed.end == End("no", "failed")
 
 
 def test_wrong_arguments_are_explained() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.trust import marks as seen
 from scheduler.core.trust.approval import digest
 from scheduler.core.trust.effect import Effect, acts, may_act
 from scheduler.core.trust.grant import Grant, grant_from_json
 from scheduler.core.trust.judge import Allow, Ask, Facts, Refuse, Verdict, judge
+from scheduler.core.trust.marks import NO_MARKS, Marks
 from scheduler.core.trust.policy import BUILT_IN, Profile, parse_policy
 from scheduler.errors import ConfigError
 from scheduler.ports.tool import ToolSpec
@@ -38,7 +38,7 @@ def spec(
 
 
 def verdict(tool: ToolSpec, profile: Profile, *marks: str, args: Any = None, **more: Any) -> Verdict:
-    facts = Facts(profile, frozenset(marks), more.get("always", ()), more.get("used", {}), NOW)
+    facts = Facts(profile, Marks.of(*marks), more.get("always", ()), more.get("used", {}), NOW)
     return judge(tool, args or {}, facts)
 
 
@@ -72,10 +72,10 @@ def test_who_is_asked_is_told_of_the_third_thing_too() -> None:
 def test_of_two_profiles_the_stricter_decides() -> None:
     wide, narrow = granting(Grant(tool="post")), BUILT_IN["propose"]
     for first, second in ((wide, narrow), (narrow, wide)):
-        facts = Facts(first, frozenset(), (), {}, NOW, also=(second,))
+        facts = Facts(first, NO_MARKS, (), {}, NOW, also=(second,))
         assert isinstance(judge(spec(), {}, facts), Ask)
     hosts = granting(Grant(tool="post", paths=("/srv",)))
-    allowed = judge(spec(), {"path": "/srv/x"}, Facts(wide, frozenset(), (), {}, NOW, also=(hosts,)))
+    allowed = judge(spec(), {"path": "/srv/x"}, Facts(wide, NO_MARKS, (), {}, NOW, also=(hosts,)))
     assert isinstance(allowed, Allow)
     assert allowed.grant == hosts.grants[0], "of two that allow it, the grant of the later one holds"
 
@@ -175,7 +175,7 @@ def test_a_network_for_the_shell_is_an_effect_outside() -> None:
     ],
 )
 def test_a_label_that_is_missing_or_unknown_is_a_strangers(label: str, marks: set[str]) -> None:
-    assert seen.marks_of_label(label) == marks
+    assert Marks.of_label(label).found == marks
 
 
 # -- patterns -------------------------------------------------------------------------------------

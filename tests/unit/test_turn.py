@@ -15,6 +15,7 @@ from scheduler.core.run.turn import (
     Begin,
     Compact,
     Continue,
+    Decide,
     Fail,
     Finish,
     Limits,
@@ -22,7 +23,6 @@ from scheduler.core.run.turn import (
     Park,
     Reject,
     RunCalls,
-    Settle,
     next_step,
     usd,
 )
@@ -109,7 +109,7 @@ CASES: dict[str, tuple[Checkpoint, NextStep]] = {
         at(user(), ASKED, calls=(CLOSED, call("find", PLANNED, 3))),
         RunCalls((call("find", PLANNED, 3),), ()),
     ),
-    "only control calls": (at(user(), ASKED, calls=(CLOSED, SLEEP, NOTE)), Settle((SLEEP, NOTE))),
+    "only control calls": (at(user(), ASKED, calls=(CLOSED, SLEEP, NOTE)), Decide((SLEEP, NOTE))),
     "a doubtful call that was cut": (
         at(user(), assistant("max_tokens"), calls=(BEGUN,)),
         RunCalls((), (BEGUN,)),

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Message
+from scheduler.core.run.step import Step
 
 
 def content(before: Checkpoint, step: Step) -> dict[str, Any]:

@@ -26,9 +26,10 @@ from opentelemetry.trace import (
 
 from scheduler.adapters.otel.content import as_json, content
 from scheduler.adapters.otel.ids import RunIds, attempt_span_id, trace_id
-from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState, Request
 from scheduler.core.run.run import Move, Run
+from scheduler.core.run.step import Step
 from scheduler.core.time.instants import to_iso
 from scheduler.ports.observer import Observer
 from scheduler.ports.store import Rescued

@@ -6,23 +6,23 @@ nothing is committed, and its own name when the commit is durable and nobody kno
 
 from __future__ import annotations
 
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.run import Move
+from scheduler.core.run.step import Step
 
-STEP_POINTS = ("W2", "opened", "W6", "W8", "W11", "W12", "W13", "W14", "compacted", "follow_up", "step")
+STEP_POINTS = ("W2", "opened", "W6", "W8", "W11", "W12", "W13", "W14", "compacted", "staged", "step")
 """The windows of a step, by what it contains; ``step`` is one that contains nothing of the kind.
 
 ``opened`` is a request on record, just before the engine's own W3; ``compacted`` a summary that is kept;
-``follow_up`` a job that an agent made or cancelled.
+``staged`` is a call that began and ended in this step: what it changes is written with its result.
 """
 
 CLAIM, FIRE, WAKE, RESCUE, OUTBOX = "W1", "fire", "wake", "rescue", "outbox"
 LOAD, PERSON, RUNNER, RENEW, SETTLED, JUMP = "load", "person", "runner", "renew", "W15", "jump"
-RESTORE, PRUNE = "restore", "prune"
+RESTORE, PRUNE, NOTICE = "restore", "prune", "notice"
 
 UNIT_POINTS = (
     *(CLAIM, FIRE, WAKE, RESCUE, OUTBOX, LOAD, PERSON, RUNNER, RENEW, SETTLED, JUMP),
-    *(RESTORE, PRUNE),
+    *(RESTORE, PRUNE, NOTICE),
 )
 
 _NAMED_INSIDE = {CLAIM: "claim.inside"}
@@ -49,8 +49,8 @@ def step_point(step: Step) -> str:
     """Return the window that a step closes: the last one in the order of a turn that it contains."""
     if step.move is not None:
         return "W13" if step.move is Move.SUSPEND else "W14"
-    if step.made or step.unmade:
-        return "follow_up"
+    if any(result.call_id in step.started for result in step.results):
+        return "staged"
     if any(message.role == "assistant" for message in step.messages):
         return "W6"
     if step.started:

@@ -10,10 +10,13 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from scheduler.adapters.sql.errors import BUSY_SECONDS, wrong_schema
+from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.schema import HEAD, STAMPED, VERSION_TABLE, judge, stored_revision
+from scheduler.adapters.sql.sqlite.driver import SqliteConnection
 from scheduler.adapters.sql.sqlite.opening import open_engine, told
 from scheduler.adapters.sql.tables import follow_ups as tables_follow_ups
 from scheduler.adapters.sql.tables import log as tables_log
+from scheduler.adapters.sql.tables import outbox as tables_outbox
 from scheduler.crash import crashpoint
 from scheduler.errors import StoreError
 
@@ -21,7 +24,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 # Named here, so that the metadata knows of them: each file of tables adds its own.
-(_METADATA,) = {table.metadata for table in (tables_log.records, tables_follow_ups.follow_ups)}
+(_METADATA,) = {
+    table.metadata for table in (tables_log.records, tables_follow_ups.follow_ups, tables_outbox.outbox)
+}
 
 
 def upgrade(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECONDS) -> bool:
@@ -54,6 +59,22 @@ def prepare(engine: Engine, name: str) -> bool:
         if state != "current":
             crashpoint("schema")
     return state != "current"
+
+
+def prepare_rooms(engine: Engine, name: str, rooms: Rooms) -> None:
+    """Make or upgrade the tables that plug-ins bring, each with a number of its own.
+
+    Raises:
+        ConfigError: the database was used with a newer version of one.
+        StoreError: the file cannot be written.
+    """
+    if not rooms.has_tables:
+        return
+    with told(name), engine.begin() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        if rooms.prepare(SqliteConnection(driver)):
+            crashpoint("schema")
 
 
 def run_migrations(connection: Connection, revision: str = "head") -> None:

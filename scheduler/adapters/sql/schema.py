@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from typing import Literal
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0003")
 """All revisions that this version knows, oldest first.
 
-The next one is 0003: before the first release 0001 and 0002 were two steps to the tables that 0001 makes now,
+There is no 0002: before the first release 0001 and 0002 were two steps to the tables that 0001 makes now,
 and a database that still says 0002 must never be taken for a later one.
 """
 

@@ -6,20 +6,20 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from scheduler.adapters.sql import crash_points as points
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.errors import BUSY_SECONDS
-from scheduler.adapters.sql.migrate import prepare
+from scheduler.adapters.sql.migrate import prepare, prepare_rooms
+from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.sqlite.committer import Committer
 from scheduler.adapters.sql.sqlite.opening import open_engine
 from scheduler.adapters.sql.units import (
     approvals,
+    checkpoints,
     claims,
-    consents,
     fires,
-    follow_ups,
     jumps,
     orders,
     outbox,
@@ -31,17 +31,21 @@ from scheduler.adapters.sql.units import (
 )
 from scheduler.adapters.sql.units import people as persons
 from scheduler.adapters.sql.units import queries as looks
+from scheduler.adapters.sql.units.changes import follow_ups, stains
+from scheduler.core.changes.follow_up import root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.core.record import Head
-from scheduler.core.run.checkpoint import Checkpoint, Step
-from scheduler.core.run.follow_up import Family, root_of
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.lease import Lease
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Origin, Run, State
+from scheduler.core.run.step import Step
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval, Used
 from scheduler.crash import crashpoint
-from scheduler.ports.store import Decide, NewCaps, Pending, Pruned, Rescued, Restoration, Roused
+from scheduler.ports.outbox import Pending
+from scheduler.ports.store import Decide, NewCaps, Pruned, Rescued, Restoration, Roused
 
 T = TypeVar("T")
 
@@ -55,9 +59,11 @@ class SqlStore:
     Args:
         start: opens the database and starts the thread that writes; the store ends it.
         new_id: makes fresh run ids.
+        rooms: how the changes and guards of steps are stored.
     """
 
-    def __init__(self, start: Callable[[], Committer], new_id: Callable[[], str]) -> None:
+    def __init__(self, start: Callable[[], Committer], new_id: Callable[[], str], rooms: Rooms) -> None:
+        self._rooms = rooms
         self._start = start
         self._committer = start()
         self._new_id = new_id
@@ -79,15 +85,18 @@ class SqlStore:
 
         Raises:
             StoreError: the file cannot be opened, or is newer than this version.
+            ConfigError: an installed room for changes cannot be used.
         """
         name = os.path.abspath(os.fspath(path))
+        rooms = Rooms.installed()
 
         def start() -> Committer:
             engine = open_engine(name, busy_seconds=busy_seconds)
             prepare(engine, name)
+            prepare_rooms(engine, name, rooms)
             return Committer(engine, name, at_end=records.write)
 
-        return cls(start, new_id)
+        return cls(start, new_id, rooms)
 
     async def _write(self, point: str, work: Callable[[Connection], T]) -> T:
         def unit(connection: Connection) -> T:
@@ -156,17 +165,13 @@ class SqlStore:
 
     async def clean(self, workdir: str, now: datetime) -> bool:
         """Forget that private data may lie in a workdir."""
-        return await self._write(points.PERSON, lambda c: consents.clean(c, workdir, now))
+        return await self._write(points.PERSON, lambda c: stains.clean(c, workdir, now))
 
     async def wakes_since(self, job: str, since: datetime, most: int) -> list[datetime]:
         """Return when sleeps of the job ended since an instant, the latest first."""
         return await self._read(lambda c: wakes.wakes_since(c, root_of(job), since, most))
 
     # -- follow-ups -------------------------------------------------------------------------------
-    async def family(self, root: str, since: datetime) -> Family:
-        """Return the follow-ups of a job, and how many were made since an instant."""
-        return await self._read(lambda c: follow_ups.family(c, root, since))
-
     async def follow_up_job(self, name: str) -> Job | None:
         """Return the job of a follow-up that may fire."""
         return await self._read(lambda c: follow_ups.job_of(c, name))
@@ -212,11 +217,15 @@ class SqlStore:
 
     async def checkpoint(self, lease: Lease, now: datetime) -> Checkpoint:
         """Load all that is needed to go on with a claimed run."""
-        return await self._read(lambda c: steps.checkpoint(c, lease, now))
+        return await self._read(lambda c: checkpoints.load(c, lease, now, self._rooms))
+
+    async def part(self, lease: Lease, kind: str, now: datetime) -> Any:
+        """Return one part of a checkpoint that is not read at each claim."""
+        return await self._read(lambda c: checkpoints.part(c, lease, kind, now, self._rooms))
 
     async def commit(self, lease: Lease, step: Step) -> bool:
         """Write one step, if the lease's epoch is still the run's; say whether a cancel was asked for."""
-        return await self._write(points.step_point(step), lambda c: steps.commit(c, lease, step))
+        return await self._write(points.step_point(step), lambda c: steps.commit(c, lease, step, self._rooms))
 
     async def cancel_asked(self, run_ids: Sequence[str]) -> set[str]:
         """Return those of the running runs that a person wants cancelled."""
@@ -257,12 +266,26 @@ class SqlStore:
         """Take notices that are due to be sent."""
         return await self._write(points.OUTBOX, lambda c: outbox.take_notices(c, runner, now, limit))
 
+    async def queue_notice(self, notice: Notice, now: datetime, job: str = "") -> bool:
+        """Write a notice about a job or the daemon."""
+        return bool(await self._write(points.NOTICE, lambda c: outbox.write(c, (notice,), now, job)))
+
     async def settle_notice(
-        self, notice_id: int, now: datetime, error: str, retry_at: datetime | None, *, tried: bool = True
+        self,
+        notice_id: int,
+        now: datetime,
+        error: str,
+        retry_at: datetime | None,
+        *,
+        tried: bool = True,
+        receipt: str = "",
     ) -> None:
         """Record what became of a notice."""
-        settle = outbox.settle_notice
-        await self._write(points.SETTLED, lambda c: settle(c, notice_id, now, error, retry_at, tried=tried))
+
+        def settle(connection: Connection) -> None:
+            outbox.settle_notice(connection, notice_id, now, error, retry_at, tried=tried, receipt=receipt)
+
+        await self._write(points.SETTLED, settle)
 
     # -- processes --------------------------------------------------------------------------------
     async def enter(self, runner: RunnerInfo) -> None:

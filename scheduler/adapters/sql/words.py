@@ -15,6 +15,7 @@ from sqlalchemy import BindParameter, TextClause, bindparam, insert, text
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import plain, to_us
 from scheduler.adapters.sql.tables import work as tables
+from scheduler.adapters.sql.tables.outbox import outbox
 from scheduler.adapters.sql.tables.work import one_of
 from scheduler.core.run.run import LIVE, Move, State, transition
 
@@ -25,7 +26,7 @@ INSERT_CALL = insert(tables.calls)
 INSERT_REQUEST = insert(tables.requests)
 INSERT_ATTEMPT = insert(tables.attempts)
 INSERT_WAKEUP = insert(tables.wakeups)
-INSERT_NOTICE = insert(tables.outbox)
+INSERT_NOTICE = insert(outbox)
 INSERT_RUNNER = insert(tables.runners)
 INSERT_APPROVAL = insert(tables.approvals)
 INSERT_GRANT = insert(tables.grants)

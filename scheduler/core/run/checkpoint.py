@@ -1,132 +1,17 @@
-"""A checkpoint: all that is needed to go on with a run; and a step: all that one commit changes."""
+"""A checkpoint: all that is needed to go on with a run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from scheduler.core.job.job import Job
-from scheduler.core.run.budget import DayCap
 from scheduler.core.run.conversation import Block, Call, CallState, Message, Request
-from scheduler.core.run.follow_up import FollowUp
-from scheduler.core.run.run import Move, Outcome, Run, after
-from scheduler.core.run.wakeup import WakeUp, Woken
-from scheduler.core.trust.approval import Approval, ApprovalState, Share
+from scheduler.core.run.run import Run, after
+from scheduler.core.run.step import Change, Frame, Step
+from scheduler.core.run.wakeup import Woken
 from scheduler.core.trust.grant import Grant
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What stays the same in every request of a run, pinned at its first step for the prompt cache."""
-
-    model: str
-    system: str
-    tools: tuple[Mapping[str, Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CallResult:
-    """What became of one call."""
-
-    call_id: str
-    state: CallState
-    content: str | tuple[Block, ...]
-    provenance: str = "own"
-    rule: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """An outbox row: something to send to the owner, written with its cause, sent afterwards.
-
-    Args:
-        kind: which sender takes it; ``report`` is the owner's command.
-        target: for ``report`` the command.
-        body: what it gets on stdin.
-    """
-
-    kind: str
-    target: str
-    body: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """Everything that one step changes: written in one transaction, or not at all.
-
-    Args:
-        at: the instant of the step (aware UTC).
-        move: the transition of the run, or None when it goes on running.  Every move but None releases
-            the lease in the same transaction.
-        keep_attempt: false hands the attempt back (shutdown).
-        frame: pinned by the first step only.
-        messages: appended; their seq must follow the stored ones.
-        planned: new rows of the call journal.
-        external: planned calls that act outside whatever their class: recorded as an effect is.
-        gate: true when the gate is about to be asked: a record, and nothing else.
-        started: call ids that become ``started``: durable before their effect.
-        again: call ids of ``started`` ones that are begun once more, as their effect class allows: a record.
-        taken_back: call ids that become ``planned`` again: they were started, and certainly have not acted.
-        waiting: call ids that become ``waiting`` (the open sleep).
-        results: calls that get their result.
-        rules: by call id, what lets the started ones act.
-        marks: what the run has seen and done from now on, as text; None: nothing new.
-        shares: calls of a tool that a grant counts by the day; when others have used them up since, nothing
-            is written.
-        stains: the workdir, when private data may lie there from now on.
-        unstained: the workdir, when the started calls were judged as if no private data lay there; when some
-            does by now, or a grant among ``rules`` was revoked, nothing is written.
-        awaits: questions put before that the run rests for; one that was answered meanwhile wakes it at once.
-        asks: questions to a person; a run that parks for them writes them in the same transaction.
-        settled: approvals by id that are over: used by a call that starts, or expired.
-        opened: the request that is about to be sent.
-        cap: with ``opened``: what the job's day may cost; when others have used it up, nothing is written.
-        closed: the request that was answered or failed, by its number.
-        wakeups: what the run waits for from now on.
-        told: true when the agent was told why it woke, so that ``Woken`` may be forgotten.
-        new_step: counts towards ``max-steps``.
-        notices: outbox rows.
-        made: follow-up jobs that the agent made.
-        unmade: names of follow-ups that it cancelled.
-    """
-
-    at: datetime
-    move: Move | None = None
-    reason: str = ""
-    reason_code: str = ""
-    waiting_for: str = ""
-    outcome: Outcome | None = None
-    summary: str = ""
-    keep_attempt: bool = True
-    frame: Frame | None = None
-    messages: tuple[Message, ...] = ()
-    planned: tuple[Call, ...] = ()
-    external: tuple[str, ...] = ()
-    gate: bool = False
-    started: tuple[str, ...] = ()
-    again: tuple[str, ...] = ()
-    taken_back: tuple[str, ...] = ()
-    waiting: tuple[str, ...] = ()
-    results: tuple[CallResult, ...] = ()
-    rules: Mapping[str, str] = field(default_factory=dict)
-    marks: str | None = None
-    shares: tuple[Share, ...] = ()
-    stains: str = ""
-    unstained: str = ""
-    awaits: tuple[str, ...] = ()
-    asks: tuple[Approval, ...] = ()
-    settled: Mapping[str, ApprovalState] = field(default_factory=dict)
-    opened: Request | None = None
-    cap: DayCap | None = None
-    closed: Request | None = None
-    wakeups: tuple[WakeUp, ...] = ()
-    told: bool = False
-    new_step: bool = False
-    notices: tuple[Notice, ...] = ()
-    made: tuple[FollowUp, ...] = ()
-    unmade: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +32,9 @@ class Checkpoint:
         spent_day_tokens: the same in tokens.
         failures: how many attempts in a row ended with a failed request; an answer begins a new count.
         failed_attempt: the last attempt that is counted there (0: none).
-        approvals: the questions about open calls, and their answers.
-        stained: whether private data may lie in the workdir.
         trust_now: what the line of the job names for its profile by now; empty when there is none any more.
         always: grants of the job that came of approvals given "always".
+        parts: by kind of change, what its room keeps of the run; a change folds into its own part alone.
     """
 
     run: Run
@@ -168,10 +52,9 @@ class Checkpoint:
     spent_day_tokens: int = 0
     failures: int = 0
     failed_attempt: int = 0
-    approvals: tuple[Approval, ...] = ()
     always: tuple[Grant, ...] = ()
-    stained: bool = False
     trust_now: tuple[str | None, ...] = ()
+    parts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def last(self) -> Message | None:
@@ -215,8 +98,7 @@ class Checkpoint:
         return replace(
             self,
             run=run,
-            approvals=_settled(self.approvals, step),
-            stained=self.stained or bool(step.stains),
+            parts=_folded(self.parts, step.changes),
             failures=failures,
             failed_attempt=failed_attempt,
             frame=step.frame or self.frame,
@@ -254,9 +136,15 @@ def _sizes(at: Checkpoint, closed: Request | None) -> tuple[int, int]:
     return at.window_tokens, at.base_tokens
 
 
-def _settled(approvals: tuple[Approval, ...], step: Step) -> tuple[Approval, ...]:
-    kept = (replace(each, state=step.settled.get(each.id, each.state)) for each in approvals)
-    return (*kept, *step.asks)
+def _folded(parts: Mapping[str, Any], changes: Sequence[Change]) -> Mapping[str, Any]:
+    if not changes:
+        return parts
+    folded = dict(parts)
+    for change in changes:
+        part = change.fold(folded.get(change.kind))
+        if part is not None:
+            folded[change.kind] = part
+    return folded
 
 
 def _advance(call: Call, step: Step) -> Call:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
+from scheduler.core.text.redact import OURS
 from scheduler.core.trust.effect import Effect
 
 Block: TypeAlias = Mapping[str, Any]
@@ -28,11 +29,11 @@ class Message:
     """
 
     seq: int
-    role: Role
+    role: Role = field(metadata=OURS)
     content: tuple[Block, ...]
-    provenance: str
+    provenance: str = field(metadata=OURS)
     created_at: datetime
-    stop_reason: str | None = None
+    stop_reason: str | None = field(default=None, metadata=OURS)
 
     def as_param(self) -> dict[str, Any]:
         """Return the message as the API takes it."""
@@ -76,17 +77,17 @@ class Call:
         rule: what let it act, or stopped it; empty before that was decided.
     """
 
-    id: str
+    id: str = field(metadata=OURS)
     message_seq: int
     position: int
     name: str
     args: Mapping[str, Any]
     effect: Effect
-    key: str
+    key: str = field(metadata=OURS)
     state: CallState = CallState.PLANNED
     result: str | tuple[Block, ...] | None = None
-    provenance: str = "own"
-    rule: str = ""
+    provenance: str = field(default="own", metadata=OURS)
+    rule: str = field(default="", metadata=OURS)
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -153,10 +154,10 @@ class Request:
     attempt: int
     model: str
     started_at: datetime
-    state: RequestState = "sent"
+    state: RequestState = field(default="sent", metadata=OURS)
     ended_at: datetime | None = None
     request_id: str | None = None
-    stop_reason: str | None = None
+    stop_reason: str | None = field(default=None, metadata=OURS)
     usage: Usage = Usage()
     cost_microusd: int | None = None
     cost_assumed: bool = False

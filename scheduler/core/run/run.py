@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from scheduler.core.trust.marks import NO_MARKS, Marks
 from scheduler.errors import RefusedError
 
 
@@ -151,7 +152,7 @@ class Run:
     ``attempts`` counts the claims since the last sleep: the first, and one for every crash.  A claim that was
     handed back, or that follows a back-off or a parking, is free.
     ``tokens`` counts those of all its requests, in, out, and of the cache.
-    ``marks`` says what it has seen and done that counts for trust; see ``core.trust.seen``.
+    ``marks`` says what it has met and done that counts for trust.
     """
 
     id: str
@@ -177,7 +178,7 @@ class Run:
     steps: int = 0
     cost_microusd: int = 0
     unknown_cost_requests: int = 0
-    marks: str = ""
+    marks: Marks = NO_MARKS
     tokens: int = 0
 
     @property

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.conversation import Call
+from scheduler.core.run.step import Step
 from scheduler.core.trust.effect import Declared
-from scheduler.core.trust.marks import marks_of_calls, marks_of_label
+from scheduler.core.trust.marks import Marks
 
 
-def marks_of_step(step: Step, calls: Iterable[Call], tools: Mapping[str, Declared]) -> frozenset[str]:
+def marks_of_step(step: Step, calls: Iterable[Call], tools: Mapping[str, Declared]) -> Marks:
     """Return the marks that a step adds: of messages, of results, and of calls that it begins."""
-    marks: set[str] = set()
+    marks = Marks()
     for label in [m.provenance for m in step.messages] + [r.provenance for r in step.results]:
-        marks |= marks_of_label(label)
+        marks |= Marks.of_label(label)
     started = set(step.started)
-    return frozenset(marks) | marks_of_calls([call for call in calls if call.id in started], tools)
+    return marks | Marks.of_calls([call for call in calls if call.id in started], tools)

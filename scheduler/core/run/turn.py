@@ -81,8 +81,8 @@ class RunCalls:
 
 
 @dataclass(frozen=True, slots=True)
-class Settle:
-    """Only control calls are open: sleep, note and finish are decided and written in one commit."""
+class Decide:
+    """Only calls that happen inside a commit are open: all of them are decided and written in one."""
 
     calls: tuple[Call, ...]
 
@@ -134,15 +134,15 @@ class Park:
 
 
 NextStep: TypeAlias = (
-    Begin | AskModel | Compact | RunCalls | Settle | Answer | Reject | Continue | Finish | Fail | Park
+    Begin | AskModel | Compact | RunCalls | Decide | Answer | Reject | Continue | Finish | Fail | Park
 )
 
 
-def next_step(at: Checkpoint, limits: Limits, is_control: Callable[[str], bool]) -> NextStep:
+def next_step(at: Checkpoint, limits: Limits, is_inside: Callable[[str], bool]) -> NextStep:
     """Return what to do with a running run.
 
     Args:
-        is_control: tells of a tool's name whether it only steers its own run.
+        is_inside: tells of a tool's name whether its calls happen inside the commit that records them.
     """
     last = at.last
     if last is None:
@@ -152,17 +152,17 @@ def next_step(at: Checkpoint, limits: Limits, is_control: Callable[[str], bool])
             return Continue("person")
         return _over(at, limits) or _stuck(at) or _compact(at, limits) or AskModel()
     if at.calls:
-        return _with_calls(at, limits, is_control)
+        return _with_calls(at, limits, is_inside)
     return _without_calls(at, limits)
 
 
-def _with_calls(at: Checkpoint, limits: Limits, is_control: Callable[[str], bool]) -> NextStep:
+def _with_calls(at: Checkpoint, limits: Limits, is_inside: Callable[[str], bool]) -> NextStep:
     assert at.last is not None
     still_open = [call for call in at.calls if not call.is_closed]
     if at.last.stop_reason != "tool_use" and any(call.state is CallState.PLANNED for call in still_open):
         # Asking again after these would meet the same end; a person who resumes the run wants just that.
         return (None if _has_news(at) else _dead_end(at, limits)) or Reject(tuple(still_open))
-    acting = [call for call in still_open if not is_control(call.name)]
+    acting = [call for call in still_open if not is_inside(call.name)]
     if acting:
         return RunCalls(
             fresh=tuple(call for call in acting if call.state is CallState.PLANNED),
@@ -171,7 +171,7 @@ def _with_calls(at: Checkpoint, limits: Limits, is_control: Callable[[str], bool
     waiting = tuple(call for call in still_open if call.state is CallState.WAITING)
     undecided = tuple(call for call in still_open if call.state is CallState.PLANNED)
     if undecided:
-        return Settle(undecided)
+        return Decide(undecided)
     return Answer(waiting)
 
 

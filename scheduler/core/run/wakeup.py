@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from scheduler.core.text.redact import OURS
 
 
 class Waking(StrEnum):
@@ -28,10 +30,16 @@ class Waking(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WakeUp:
-    """One open wake-up: a kind, and when it is due (aware UTC)."""
+    """One open wake-up.
+
+    Args:
+        due: when it comes at the latest (aware UTC).
+        key: what it waits for, where that has a name: the id of a question.
+    """
 
     kind: Waking
     due: datetime
+    key: str = field(default="", metadata=OURS)
 
 
 @dataclass(frozen=True, slots=True)

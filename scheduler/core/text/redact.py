@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 LEAST_CHARS = 8
@@ -34,14 +35,11 @@ _FOLDS = str.maketrans("", "", "\r\n")
 _SPACES = str.maketrans("", "", " \t\r\n\f\v:")
 _SURE = re.compile(r"[0-9A-Za-z_-]+")
 
-_OURS = frozenset(
-    (
-        *("id", "call_id", "run_id", "key", "digest", "provenance", "marks", "rule", "rules", "settled"),
-        *("stains", "unstained", "started", "again", "taken_back", "waiting", "awaits", "external"),
-        *("reason_code", "state", "role", "stop_reason", "outcome", "kind"),
-    )
-)
-"""Fields that hold words of ours and ids: a secret that reads "untrusted" must not rewrite what a run met."""
+OURS = MappingProxyType({"ours": True})
+"""The metadata of dataclass fields that hold ids and words of our own.
+
+Redaction leaves them alone: a secret that reads "untrusted" must not rewrite what a run met.
+"""
 
 _OF_THE_API = frozenset(("type", "id", "tool_use_id", "signature"))
 """Keys of content blocks whose values the API compares; in the arguments of a call they mean nothing."""
@@ -98,7 +96,7 @@ class Redactor:
 
     def _hidden_fields(self, value: Any) -> Any:
         changed = {}
-        for name in (each.name for each in dataclasses.fields(value) if each.name not in _OURS):
+        for name in (each.name for each in dataclasses.fields(value) if not each.metadata.get("ours")):
             old = getattr(value, name)
             new = self._hidden(old, in_arguments=name in _ARGUMENTS)
             if new is not old and new != old:

@@ -33,7 +33,7 @@ class Cron:
         expr: minute, hour, day of month, month, day of week; also names, ``H``, ``L``, ``15W``, ``FRI#2``.
         tz: an IANA name; the expression speaks of this zone's wall clock.
         name: the job's name, on which ``H`` hangs.
-        dst: what becomes of a slot when the clocks change (see `scheduler.core.dst`); by default
+        dst: what becomes of a slot when the clocks change (see `scheduler.core.time.dst`); by default
             ``elapsed`` for expressions whose minute or hour begins with ``*``, and ``once`` for all
             others.
         fields: whether ``or`` (as in every cron) or ``and`` joins the two day fields when both are

@@ -25,7 +25,7 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class CronTrigger:
-    """Fires at the slots of a cron expression; the arguments are those of `scheduler.core.cron.Cron`."""
+    """Fires at the slots of a cron expression; the arguments are those of `scheduler.core.time.cron.Cron`."""
 
     expr: str
     tz: str = "UTC"

@@ -31,7 +31,7 @@ def parse_when(
     '2026-11-23T09:00:00+01:00'
 
     Args:
-        text: what the agent wrote; the grammar is in `scheduler.core.whengrammar`.
+        text: what the agent wrote; the grammar is in `scheduler.core.time.when_grammar`.
         now: the present moment, with a zone.
         tz: the job's zone, an IANA name; a zone in the text overrules it for reading, not for the answer.
         min_seconds: the shortest sleep.

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from scheduler.core.text.redact import OURS
+
 ApprovalState = Literal["asked", "approved", "denied", "expired", "used"]
 
 
@@ -23,16 +25,16 @@ class Approval:
         answer: what the person said with a denial.
     """
 
-    id: str
-    run_id: str
-    call_id: str
+    id: str = field(metadata=OURS)
+    run_id: str = field(metadata=OURS)
+    call_id: str = field(metadata=OURS)
     job: str
     tool: str
     args: Mapping[str, Any]
-    digest: str
-    rule: str
+    digest: str = field(metadata=OURS)
+    rule: str = field(metadata=OURS)
     reason: str
-    state: ApprovalState
+    state: ApprovalState = field(metadata=OURS)
     asked_at: datetime
     expires_at: datetime
     answered_at: datetime | None = None

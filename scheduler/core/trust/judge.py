@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from scheduler.core.trust.effect import Declared, Effect, acts
 from scheduler.core.trust.grant import Grant
-from scheduler.core.trust.marks import EXTERNAL, PRIVATE, UNTRUSTED, kinds
+from scheduler.core.trust.marks import EXTERNAL, PRIVATE, UNTRUSTED, Marks
 from scheduler.core.trust.policy import Profile
 
 RULE_OF_TWO = "rule-of-two"
@@ -54,7 +54,7 @@ class Facts:
     """What the judge knows of the run.
 
     Args:
-        marks: what it has seen and done so far; see ``seen``.
+        marks: what it has met and done so far.
         always: grants that came of approvals given "always".
         used_today: calls of each tool that the job has begun on this local day.
         outside_today: how many effects outside it has begun on that day.
@@ -62,7 +62,7 @@ class Facts:
     """
 
     profile: Profile
-    marks: frozenset[str]
+    marks: Marks
     always: Sequence[Grant]
     used_today: Mapping[str, int]
     now: datetime
@@ -128,7 +128,7 @@ def _with_third(verdict: Verdict, third: str) -> Verdict:
     return Ask(RULE_OF_TWO, f"{verdict.reason}; and {third}", verdict.grant)
 
 
-def _rule_of_two(tool: Declared, marks: frozenset[str], *, external: bool) -> str:
+def _rule_of_two(tool: Declared, marks: Marks, *, external: bool) -> str:
     """Return why this call would be the third of three things, or an empty text."""
     now = set()
     if tool.reads_private:
@@ -139,10 +139,10 @@ def _rule_of_two(tool: Declared, marks: frozenset[str], *, external: bool) -> st
         return ""  # it reads what it may, and acts nowhere: whatever it brings is judged at the next effect
     if tool.reads_untrusted:
         now.add(UNTRUSTED)
-    have = kinds(marks) & {UNTRUSTED, PRIVATE, EXTERNAL}
+    have = marks.kinds & {UNTRUSTED, PRIVATE, EXTERNAL}
     if have | now != {UNTRUSTED, PRIVATE, EXTERNAL}:
         return ""
-    sources = {mark.partition(":")[2] for mark in marks if mark.startswith(UNTRUSTED)}
+    sources = set(marks.sources(UNTRUSTED))
     sources |= {tool.name} if tool.reads_untrusted else set()
     return (
         f"{tool.name} would bring together untrusted input ({', '.join(sorted(sources))}), private data and "

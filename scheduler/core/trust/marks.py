@@ -1,13 +1,14 @@
-"""What a run has seen and done so far, as marks: the three things of which an unattended run may have two.
+"""Marks: what a run has met and done so far that counts for the rule of two.
 
-The rule of two (Meta, "Agents Rule of Two", 2025): untrusted input, private data, and effects outside; who
-has all three can be talked into carrying one man's secrets to another.  Marks are only ever added, and are
-stored with the run, so that neither sleep nor a summary launders it.
+The rule of two (Meta, "Agents Rule of Two", 2025): untrusted input, private data, and effects outside; a run
+that has all three can be talked into carrying one person's secrets to another.  Marks are only ever added,
+and are stored with the run, so that neither sleep nor a summary loses them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from scheduler.core.trust.effect import Declared
@@ -19,6 +20,8 @@ UNTRUSTED, PRIVATE, EXTERNAL = "untrusted", "private", "external"
 
 TRUSTED_LABELS = frozenset({"owner", "own"})
 
+_UNLABELLED = f"{UNTRUSTED}:unlabelled"
+
 
 class Named(Protocol):
     """What a call says of itself here: the name of its tool."""
@@ -27,50 +30,79 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
-def marks_of_label(label: str) -> frozenset[str]:
-    """Return the marks that words of this provenance leave; a label that nobody knows is a stranger's."""
-    parts = label.split("+") if label else ["untrusted:unlabelled"]
-    strange = [part for part in parts if part not in TRUSTED_LABELS]
-    return frozenset(
-        part if part.startswith(f"{UNTRUSTED}:") else f"{UNTRUSTED}:unlabelled" for part in strange
-    )
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """A set of marks, each a kind and its source: ``untrusted:fetch``, ``private:workdir``."""
+
+    found: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, *marks: str) -> Marks:
+        """Return the marks that are written like this."""
+        return cls(frozenset(marks))
+
+    @classmethod
+    def parse(cls, text: str) -> Marks:
+        """Return what ``str`` wrote."""
+        return cls(frozenset(text.split("+"))) if text else cls()
+
+    @classmethod
+    def of_label(cls, label: str) -> Marks:
+        """Return the marks that words of this provenance leave; an unknown label is a stranger's."""
+        parts = label.split("+") if label else [_UNLABELLED]
+        strange = [part for part in parts if part not in TRUSTED_LABELS]
+        return cls(frozenset(part if part.startswith(f"{UNTRUSTED}:") else _UNLABELLED for part in strange))
+
+    @classmethod
+    def of_calls(cls, calls: Iterable[Named], tools: Mapping[str, Declared]) -> Marks:
+        """Return the marks that calls leave when they begin; a tool that is not there leaves none.
+
+        What they bring back is marked by its label.
+        """
+        marks: set[str] = set()
+        for tool in (tools[call.name] for call in calls if call.name in tools):
+            if tool.reads_private:
+                marks.add(f"{PRIVATE}:{tool.name}")
+            if tool.external:
+                marks.add(f"{EXTERNAL}:{tool.name}")
+        return cls(frozenset(marks))
+
+    @classmethod
+    def of_siblings(cls, calls: Iterable[Named], tools: Mapping[str, Declared]) -> Marks:
+        """Return the marks that calls leave for others of the same message: also what they may bring."""
+        known = [call for call in calls if call.name in tools]
+        brought = [tools[call.name].name for call in known if tools[call.name].reads_untrusted]
+        return cls.of_calls(known, tools) | cls.of(*(f"{UNTRUSTED}:{name}" for name in brought))
+
+    def __or__(self, other: Marks) -> Marks:
+        """Return both sets together."""
+        return Marks(self.found | other.found)
+
+    def __str__(self) -> str:
+        """Return the marks as they are stored and shown: sorted, joined by ``+``."""
+        return "+".join(sorted(self.found))
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self.found)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the marks, sorted."""
+        return iter(sorted(self.found))
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Which of the three things they stand for."""
+        return frozenset(mark.partition(":")[0] for mark in self.found)
+
+    def of_kind(self, kind: str) -> Marks:
+        """Return those of one kind."""
+        return Marks(frozenset(mark for mark in self.found if mark.partition(":")[0] == kind))
+
+    def sources(self, kind: str) -> tuple[str, ...]:
+        """Return where those of one kind came from, sorted."""
+        return tuple(sorted(mark.partition(":")[2] for mark in self.of_kind(kind).found))
 
 
-def marks_of_call(tool: Declared) -> frozenset[str]:
-    """Return the marks that a call leaves when it begins; what it brings is marked by its label."""
-    marks = set()
-    if tool.reads_private:
-        marks.add(f"{PRIVATE}:{tool.name}")
-    if tool.external:
-        marks.add(f"{EXTERNAL}:{tool.name}")
-    return frozenset(marks)
-
-
-def marks_beside(calls: Iterable[Named], tools: Mapping[str, Declared]) -> frozenset[str]:
-    """Return the marks that calls of a message leave for those beside them: also what they may bring."""
-    brought = {tools[c.name].name for c in calls if c.name in tools and tools[c.name].reads_untrusted}
-    return marks_of_calls(calls, tools) | {f"{UNTRUSTED}:{name}" for name in brought}
-
-
-def marks_of_calls(calls: Iterable[Named], tools: Mapping[str, Declared]) -> frozenset[str]:
-    """Return the marks that calls leave when they begin; a tool that is not there leaves none."""
-    marks: set[str] = set()
-    for call in calls:
-        if call.name in tools:
-            marks |= marks_of_call(tools[call.name])
-    return frozenset(marks)
-
-
-def kinds(marks: Iterable[str]) -> frozenset[str]:
-    """Return which of the three things the marks stand for."""
-    return frozenset(mark.partition(":")[0] for mark in marks)
-
-
-def written(marks: Iterable[str]) -> str:
-    """Return marks as they are stored: sorted, joined by ``+``."""
-    return "+".join(sorted(marks))
-
-
-def read(text: str) -> frozenset[str]:
-    """Return what ``written`` wrote."""
-    return frozenset(text.split("+")) if text else frozenset()
+NO_MARKS = Marks()
+"""What a run begins with."""

@@ -17,7 +17,8 @@ from scheduler.config import CRONTAB_VARIABLE, HOME_VARIABLE, load
 from scheduler.doors.cli.text.out import complain
 from scheduler.errors import AgentcronError, UsageError
 
-# verb -> (module, section of --help and folder, short help).  The short help stands here so that --help imports no verb.
+# verb -> (module, section of --help and folder, short help).
+# The short help stands here so that --help imports no verb.
 VERBS: dict[str, tuple[str, str, str]] = {
     "demo": ("demo", "Start", "Watch an agent sleep, be killed, and go on. Needs no key."),
     "init": ("init", "Start", "Write a starter crontab."),

@@ -6,9 +6,9 @@ and no tool gets what contradicts its schema.
 
 from __future__ import annotations
 
-from scheduler.core.run.checkpoint import CallResult
 from scheduler.core.run.conversation import Call, CallState
-from scheduler.core.run.turn import NextStep, RunCalls, Settle
+from scheduler.core.run.step import CallResult
+from scheduler.core.run.turn import Decide, NextStep, RunCalls
 from scheduler.engine.schema import wrong_arguments
 from scheduler.engine.services import Toolbox
 from scheduler.errors import ConfigError
@@ -44,6 +44,6 @@ def _calls_of(step: NextStep) -> tuple[Call, ...]:
     match step:
         case RunCalls(fresh, doubtful):
             return (*fresh, *doubtful)
-        case Settle(calls):
+        case Decide(calls):
             return calls
     return ()

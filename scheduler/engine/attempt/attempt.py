@@ -5,32 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from scheduler.core.changes.note import Note
 from scheduler.core.run import turn
-from scheduler.core.run.checkpoint import CallResult, Step
 from scheduler.core.run.conversation import Call, CallState, Request
 from scheduler.core.run.retry import BackOff, after_fault
 from scheduler.core.run.run import Move, State
+from scheduler.core.run.step import CallResult, Step
 from scheduler.core.run.step_marks import marks_of_step
 from scheduler.core.run.turn import CUT_SHORT, Limits, Park, next_step, part
 from scheduler.core.run.wakeup import Waking
 from scheduler.core.run.window import latest_cut
-from scheduler.core.trust import marks as seen
+from scheduler.core.trust.marks import Marks
 from scheduler.engine.attempt import messages as answers
 from scheduler.engine.attempt import rests as resting
 from scheduler.engine.attempt.arguments import refusals
 from scheduler.engine.attempt.calls import run_calls
-from scheduler.engine.attempt.controls import settle
+from scheduler.engine.attempt.controls import decide_calls
 from scheduler.engine.attempt.decisions import Docket
 from scheduler.engine.attempt.failures import failure, first_of
-from scheduler.engine.attempt.follow_ups import Book
 from scheduler.engine.attempt.opening import opening
 from scheduler.engine.attempt.requests import ask_model, compact
-from scheduler.engine.attempt.rests import FLEET_CODE
 from scheduler.engine.attempt.writer import Progress
 from scheduler.engine.services import Kit, Toolbox
 from scheduler.errors import (
@@ -46,7 +44,7 @@ from scheduler.errors import (
     StoreError,
 )
 from scheduler.host.workdir import unusable
-from scheduler.ports.tool import ControlTool
+from scheduler.ports.tool import InsideTool
 
 log = logging.getLogger("agentcron")
 
@@ -160,11 +158,11 @@ class Executor:
 
     async def _one_step(self) -> None:
         kit = self.kit
-        step = next_step(self.progress.at, self._limits, self._is_control)
+        step = next_step(self.progress.at, self._limits, self._is_inside)
         if isinstance(step, Park) and step.wake is Waking.DAY:
             # What was spent "today" was counted at the claim, and midnight may have passed since.
-            self.progress.at = await kit.store.checkpoint(self.progress.lease, kit.clock.now())
-            step = next_step(self.progress.at, self._limits, self._is_control)
+            await self._look_again()
+            step = next_step(self.progress.at, self._limits, self._is_inside)
         at, commit = self.progress.at, self.progress.commit
         if wrong := refusals(step, self._tools):
             await commit(Step(at=kit.clock.now(), results=wrong))
@@ -178,8 +176,8 @@ class Executor:
                 await self._request(step)
             case turn.RunCalls(fresh, doubtful):
                 await self._run_calls(fresh, doubtful)
-            case turn.Settle(calls):
-                await self._settle(calls)
+            case turn.Decide(calls):
+                await self._decide(calls)
             case turn.Answer(waiting):
                 await commit(answers.answer(at, self._limits, waiting, kit.clock.now()))
             case turn.Reject(calls):
@@ -200,17 +198,17 @@ class Executor:
         step = self._with_marks(step)
         if step.move is not None or not any(message.role == "assistant" for message in step.messages):
             return step
-        following = next_step(at.apply(step), self._limits, self._is_control)
+        following = next_step(at.apply(step), self._limits, self._is_inside)
         return answers.ended(step, following, at) if isinstance(following, turn.Finish) else step
 
     def _with_marks(self, step: Step) -> Step:
         """Add what the step shows of the run, in the same commit: no crash makes it forget what it read."""
         at = self.progress.at
         specs = {name: tool.spec for name, tool in self._tools.items()}
-        before = seen.read(at.run.marks)
-        now = before | seen.read(step.marks or "") | marks_of_step(step, at.calls, specs)
+        before = at.run.marks
+        now = before | (step.marks or Marks()) | marks_of_step(step, at.calls, specs)
         # A step that names its own marks, if only none, must not leave the run with those alone.
-        marks = None if now == before else seen.written(now)
+        marks = None if now == before else now
         return step if step.marks == marks else replace(step, marks=marks)
 
     async def _run_calls(self, fresh: Sequence[Call], doubtful: Sequence[Call]) -> None:
@@ -219,8 +217,7 @@ class Executor:
             if docket is not None:
                 await self._wait_for_another(docket)
         except FactsChangedError:
-            # Look at everything anew; before that, the loop looks whether somebody wants this run to stop.
-            self.progress.at = await self.kit.store.checkpoint(self.progress.lease, self.kit.clock.now())
+            await self._look_again()
         except (ConfigError, DayLogError) as error:
             code = "log" if isinstance(error, DayLogError) else "trust"
             await self._park(Park(code, error.message, Waking.PROBE))
@@ -232,18 +229,29 @@ class Executor:
         else:
             await self.progress.commit(resting.awaiting(self.progress.at, docket, self.kit.clock.now()))
 
-    async def _settle(self, calls: Sequence[Call]) -> None:
-        book = await Book.open(self.kit, self.progress.at)
-        with suppress(FactsChangedError):  # another run of the job was quicker: look again
-            await self.progress.commit(settle(self.kit, self.progress.at, self._tools, calls, book))
+    async def _decide(self, calls: Sequence[Call]) -> None:
+        try:
+            decided = await decide_calls(self.kit, self.progress, self._tools, calls)
+            if isinstance(decided, Docket):
+                await self._wait_for_another(decided)
+            else:
+                await self.progress.commit(decided)
+        except FactsChangedError:
+            await self._look_again()
+        except ConfigError as error:
+            await self._park(Park("trust", error.message, Waking.PROBE))
 
-    def _is_control(self, name: str) -> bool:
-        return isinstance(self._tools.get(name), ControlTool)
+    async def _look_again(self) -> None:
+        """Read everything anew: another run or a person was faster.  The loop looks first whether to stop."""
+        self.progress.at = await self.kit.store.checkpoint(self.progress.lease, self.kit.clock.now())
+
+    def _is_inside(self, name: str) -> bool:
+        return isinstance(self._tools.get(name), InsideTool)
 
     async def _begin(self) -> None:
         if self.progress.at.job.gate is not None:
             # A gate is a command, whatever it does: that it is about to run stands in the log before it does.
-            await self.progress.commit(Step(at=self.kit.clock.now(), gate=True))
+            await self.progress.commit(Step(at=self.kit.clock.now(), changes=(Note("gate"),)))
             try:
                 await self.kit.daylog.sync()
             except DayLogError as error:
@@ -282,20 +290,16 @@ class Executor:
 
     async def _wait_for_room(self, error: OverBudgetError) -> None:
         """Wait for another day, or a while when it is requests that are out which hold the room."""
-        if error.spent >= error.cap and error.code == FLEET_CODE:
+        if error.spent >= error.cap and error.code == resting.FLEET_CODE:
             spent = part(error.spent, "today's", error.cap, error.unit)
-            await self._park(Park(FLEET_CODE, f"all jobs have spent {spent}", Waking.DAY))
+            await self._park(Park(resting.FLEET_CODE, f"all jobs have spent {spent}", Waking.DAY))
             return
         if error.spent >= error.cap:
-            self.progress.at = await self.kit.store.checkpoint(self.progress.lease, self.kit.clock.now())
-            return  # now it knows what others have spent, and its next step is to park
+            await self._look_again()  # now it knows what others have spent, and its next step is to park
+            return
         held = part(error.out, "today's", error.cap, error.unit)
-        await self._back_off(
-            f"requests that are out hold {held}",
-            error.code,
-            "other runs",
-            self.kit.settings.room_seconds,
-        )
+        seconds = self.kit.settings.room_seconds
+        await self._back_off(f"requests that are out hold {held}", error.code, "other runs", seconds)
 
     async def _compact(self, step: turn.Compact) -> None:
         try:
@@ -337,7 +341,7 @@ class Executor:
                 reason_code=code,
                 outcome="failed",
                 closed=self._lost_request(),
-                notices=answers.notices(at, reason),
+                changes=answers.notify(at, reason),
             )
         )
 

@@ -7,10 +7,9 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
-from scheduler.core.run.checkpoint import CallResult, Step
 from scheduler.core.run.conversation import Block, Call, CallState
+from scheduler.core.run.step import CallResult, Step
 from scheduler.core.text.capped import MOST_OUTPUT_BYTES, capped, sendable_json
-from scheduler.core.trust import marks as seen
 from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.judge import Facts
 from scheduler.crash import crashpoint
@@ -19,7 +18,7 @@ from scheduler.engine.attempt.requests import acts
 from scheduler.engine.attempt.writer import Progress
 from scheduler.engine.services import Kit, Toolbox
 from scheduler.errors import ToolFault
-from scheduler.ports.tool import ControlTool, Tool, ToolAnswer, ToolContext
+from scheduler.ports.tool import InsideTool, Tool, ToolAnswer, ToolContext
 
 log = logging.getLogger("agentcron")
 
@@ -88,11 +87,9 @@ async def _begun(
             started=tuple(call.id for call in docket.allowed),
             rules=docket.rules,
             results=tuple(docket.refused),
-            settled=docket.settled,
-            shares=tuple(docket.shares),
-            stains=stains(at, docket, tools),
-            unstained=at.job.workdir if acting and at.job.workdir and not at.stained else "",
-            marks=seen.written(docket.marks),
+            marks=docket.marks,
+            guards=docket.guards(at.job.workdir if acting else None),
+            changes=(*docket.changes(), *stains(at, docket, tools)),
         )
         await progress.commit(step)
     return docket
@@ -115,9 +112,9 @@ async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call
     tool = tools.get(call.name)
     happened = "unknown"
     reach = again.reach.get(call.id)
-    if call.effect is Effect.PURE and (tool is None or isinstance(tool, ControlTool)):
+    if call.effect is Effect.PURE and (tool is None or isinstance(tool, InsideTool)):
         happened, reach = "did_not_happen", Reach()
-    elif tool is None or isinstance(tool, ControlTool) or reach is None:
+    elif tool is None or isinstance(tool, InsideTool) or reach is None:
         # It may have acted under what held then; under what holds now it may neither act nor look.
         log.warning("run %s: %s is not settled: it may not act any more", progress.at.run.id, call.name)
     elif call.effect in (Effect.PURE, Effect.KEYED):
@@ -144,7 +141,7 @@ async def _outcome(
     progress: Progress, tools: Toolbox, call: Call, reach: Reach
 ) -> tuple[CallState, ToolAnswer, str]:
     tool = tools.get(call.name)
-    if tool is None or isinstance(tool, ControlTool):
+    if tool is None or isinstance(tool, InsideTool):
         names = ", ".join(tools)
         return CallState.FAILED, f"There is no tool named {call.name!r}. There are: {names}.", "own"
     label, hidden = tool.spec.provenance, progress.secrets.hidden

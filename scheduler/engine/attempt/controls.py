@@ -1,106 +1,224 @@
-"""Control calls: sleep, note and finish happen inside the commit that records them."""
+"""Calls that happen inside the commit that records them: staged changes, and control of the run itself.
+
+A staged call is judged like any effect; what it changes is written in the commit of its result, so that it
+cannot happen twice, and no crash can leave it in doubt.  Control calls are told apart by what they come to:
+a result, a rest, or an end.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from scheduler.core.run.checkpoint import CallResult, Checkpoint, Step
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.run import Move
+from scheduler.core.run.step import CallResult, Change, Step
 from scheduler.core.run.wakeup import WakeUp, Waking
-from scheduler.core.trust import marks as seen
-from scheduler.engine.attempt.follow_ups import LIMITS, NOT_FOR_LATER, Book, ForLater
-from scheduler.engine.attempt.messages import answer_message, notices
+from scheduler.core.trust.marks import NO_MARKS, Marks
+from scheduler.engine.attempt.decisions import Docket, facts, hear
+from scheduler.engine.attempt.messages import answer_message, notify
+from scheduler.engine.attempt.writer import Progress
 from scheduler.engine.services import Kit, Toolbox
-from scheduler.errors import ToolFault
-from scheduler.ports.tool import ControlTool, Directive, Finished, Noted, SleepUntil
+from scheduler.errors import RefusedError, ToolFault
+from scheduler.ports.tool import ControlTool, End, Outcome, Rest, StageContext, Staged, StagedTool
 
 log = logging.getLogger("agentcron")
 
 NEWS_FIRST = "Not done: a person resumed this run meanwhile. Read what follows, then decide again."
 
+LIMITS = "limits"
+"""The rule of a staged call that its own tool refuses."""
 
-def settle(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], book: Book) -> Step:
-    """Return the one step that all open control calls of a message come to.
 
-    ``finish`` beats ``sleep``; of several sleeps the earliest wins; a refused call is answered with an error.
-    A person who resumed the run is heard before it sleeps or ends.
+@dataclass(slots=True)
+class _Tally:
+    """What the calls of one message come to together."""
+
+    results: list[CallResult] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    rests: list[tuple[Call, Rest]] = field(default_factory=list)
+    end: End | None = None
+    marks: Marks = NO_MARKS
+
+    def fail(self, call: Call, fault: ToolFault, rule: str = "") -> None:
+        text = fault.message + (f" ({fault.help})" if fault.help else "")
+        self.results.append(CallResult(call.id, CallState.FAILED, text, rule=rule))
+
+
+async def decide_calls(kit: Kit, progress: Progress, tools: Toolbox, calls: Sequence[Call]) -> Step | Docket:
+    """Return the one step that all open calls of this kind come to, or what must be waited for first.
+
+    An end beats a rest; of several rests the earliest time wins; a refused call is answered with an error.
+    A person who resumed the run is heard before it changes anything, rests or ends.
+
+    Raises:
+        ConfigError: the trust file or the job's profile is wrong, so nothing may be staged.
+        LostLeaseError: another runner owns the run.
     """
-    now = kit.clock.now()
+    at = progress.at
     has_news = at.woken is not None and at.woken.kind is Waking.PERSON
-    results: list[CallResult] = []
-    sleeps: list[tuple[Call, SleepUntil]] = []
-    finished: Finished | None = None
+    staged = [call for call in calls if isinstance(tools[call.name], StagedTool)]
+    docket = Docket()
+    if staged and not has_news:
+        docket = hear(kit, at, tools, staged, await facts(kit, at))
+        if docket.waits:
+            return docket
+    tally = _Tally(results=list(docket.refused))
+    allowed = {call.id for call in docket.allowed}
+    refused = {result.call_id for result in docket.refused}
+    parts = await _parts(kit, progress, tools, docket.allowed)
     for call in calls:
-        try:
-            directive = _decide(at, tools, call)
-            if isinstance(directive, ForLater) and not has_news:
-                results.append(book.take(call, directive))
-                continue
-        except ToolFault as fault:
-            text = fault.message + (f" ({fault.help})" if fault.help else "")
-            rule = LIMITS if call.name not in NOT_FOR_LATER else ""
-            results.append(CallResult(call.id, CallState.FAILED, text, rule=rule))
+        if call.id in refused:
             continue
-        match directive:
-            case Noted():
-                results.append(CallResult(call.id, CallState.DONE, "Noted."))
-            case _ if has_news:
-                results.append(CallResult(call.id, CallState.FAILED, NEWS_FIRST))
-            case SleepUntil():
-                sleeps.append((call, directive))
-            case Finished():
-                finished = finished or directive
-                results.append(CallResult(call.id, CallState.DONE, "The run is finished."))
-    marks = seen.written(book.marks) if book.marks else None
-    step = Step(at=now, made=tuple(book.made), unmade=tuple(book.unmade), marks=marks)
-    if finished is not None:
-        results += [
-            CallResult(call.id, CallState.FAILED, "Not slept: the same message finished the run.")
-            for call, _ in sleeps
-        ]
-        return _finish(at, finished, results, step)
-    if sleeps:
-        earliest = min((sleep for _, sleep in sleeps), key=lambda sleep: sleep.when)
-        return replace(
-            step,
-            move=Move.SUSPEND,
-            results=tuple(results),
-            waiting=tuple(call.id for call, _ in sleeps),
-            waiting_for=earliest.reason,
-            wakeups=(WakeUp(Waking.TIME, earliest.when),),
-        )
-    return replace(step, results=tuple(results))
+        if call.id in allowed:
+            _stage(kit, at, tools, call, parts, tally)
+        else:
+            _control(at, tools, call, has_news, tally)
+    return _step(kit, at, docket, tally)
 
 
-def _decide(at: Checkpoint, tools: Toolbox, call: Call) -> Directive:
+async def _parts(kit: Kit, progress: Progress, tools: Toolbox, calls: Sequence[Call]) -> dict[str, Any]:
+    """Return the parts of the checkpoint that calls want to know, with those that a claim does not read."""
+    parts = dict(progress.at.parts)
+    for call in calls:
+        tool = tools[call.name]
+        assert isinstance(tool, StagedTool)
+        for kind in tool.reads:
+            if kind not in parts:
+                parts[kind] = await kit.store.part(progress.lease, kind, kit.clock.now())
+    return parts
+
+
+def _stage(
+    kit: Kit, at: Checkpoint, tools: Toolbox, call: Call, parts: dict[str, Any], tally: _Tally
+) -> None:
     tool = tools[call.name]
+    assert isinstance(tool, StagedTool)
+    try:
+        staged = _staged(kit, at, tool, call, parts)
+    except ToolFault as fault:
+        tally.fail(call, fault, LIMITS)
+        return
+    for change in staged.changes:
+        part = change.fold(parts.get(change.kind))
+        if part is not None:
+            parts[change.kind] = part
+    tally.changes += staged.changes
+    tally.marks |= staged.marks
+    if staged.rest is not None:
+        tally.rests.append((call, staged.rest))
+    else:
+        result = CallResult(call.id, CallState.DONE, staged.result, staged.provenance, staged.rule)
+        tally.results.append(result)
+
+
+def _staged(kit: Kit, at: Checkpoint, tool: StagedTool, call: Call, parts: Mapping[str, Any]) -> Staged:
+    assert at.last is not None
+    context = StageContext(
+        job=at.job,
+        run=at.run,
+        call_id=call.id,
+        # Read from the moment the agent spoke: "in 2h" must not mean something else after a crash.
+        spoken=at.last.created_at,
+        now=kit.clock.now(),
+        parts=parts,
+    )
+    try:
+        staged = tool.stage(call.args, context)
+    except ToolFault:
+        raise
+    except RefusedError as error:
+        raise ToolFault(f"{call.name}: {error.message}", help=error.help) from error
+    except Exception as error:
+        raise _broken(at, call, error) from error
+    unknown = {change.kind for change in staged.changes} - tool.changes
+    if unknown:
+        raise ToolFault(f"{call.name} broke: it did not declare that it changes {', '.join(sorted(unknown))}")
+    return staged
+
+
+def _control(at: Checkpoint, tools: Toolbox, call: Call, has_news: bool, tally: _Tally) -> None:
+    tool = tools[call.name]
+    if isinstance(tool, StagedTool):  # only with news: otherwise it was judged
+        tally.results.append(CallResult(call.id, CallState.FAILED, NEWS_FIRST))
+        return
     assert isinstance(tool, ControlTool)
+    try:
+        outcome = _decided(at, tool, call)
+    except ToolFault as fault:
+        tally.fail(call, fault)
+        return
+    if has_news and (outcome.rest is not None or outcome.end is not None):
+        tally.results.append(CallResult(call.id, CallState.FAILED, NEWS_FIRST))
+    elif outcome.rest is not None:
+        tally.rests.append((call, outcome.rest))
+    else:
+        tally.end = tally.end or outcome.end
+        tally.results.append(CallResult(call.id, CallState.DONE, outcome.result))
+
+
+def _decided(at: Checkpoint, tool: ControlTool, call: Call) -> Outcome:
     assert at.last is not None
     try:
-        # Read from the moment the agent spoke: "in 2h" must not mean something else after a crash.
         return tool.decide(call.args, at.last.created_at, at.job.tz)
     except ToolFault:
         raise
     except Exception as error:
-        log.exception("run %s: the tool %s broke", at.run.id, call.name)
-        raise ToolFault(f"{call.name} broke: {type(error).__name__}: {error}") from error
+        raise _broken(at, call, error) from error
 
 
-def _finish(at: Checkpoint, finished: Finished, results: Sequence[CallResult], step: Step) -> Step:
-    closing = replace(step, results=tuple(results))
-    calls = at.apply(closing).calls
-    failed = finished.outcome == "failed"
+def _broken(at: Checkpoint, call: Call, error: Exception) -> ToolFault:
+    # A plug-in may raise anything; the agent is told, the run goes on, and the log has the trace.
+    log.exception("run %s: the tool %s broke", at.run.id, call.name)
+    return ToolFault(f"{call.name} broke: {type(error).__name__}: {error}")
+
+
+def _step(kit: Kit, at: Checkpoint, docket: Docket, tally: _Tally) -> Step:
+    step = Step(
+        at=kit.clock.now(),
+        started=tuple(call.id for call in docket.allowed),
+        rules=docket.rules,
+        marks=(docket.marks | tally.marks) or None,
+        guards=docket.guards(at.job.workdir if docket.allowed else None),
+        changes=(*docket.changes(), *tally.changes),
+    )
+    if tally.end is not None:
+        late = "Not slept: the same message finished the run."
+        tally.results += [CallResult(call.id, CallState.FAILED, late) for call, _ in tally.rests]
+        return _ended(at, tally.end, replace(step, results=tuple(tally.results)))
+    if tally.rests:
+        times = [w for _, rest in tally.rests for w in rest.wakeups if w.kind is Waking.TIME]
+        others = [w for _, rest in tally.rests for w in rest.wakeups if w.kind is not Waking.TIME]
+        earliest = min(tally.rests, key=lambda each: min(wakeup.due for wakeup in each[1].wakeups))
+        return replace(
+            step,
+            move=Move.SUSPEND,
+            results=tuple(tally.results),
+            waiting=tuple(call.id for call, _ in tally.rests),
+            waiting_for=earliest[1].reason,
+            wakeups=(*_earliest(times), *others),
+        )
+    return replace(step, results=tuple(tally.results))
+
+
+def _earliest(wakeups: Sequence[WakeUp]) -> tuple[WakeUp, ...]:
+    return (min(wakeups, key=lambda wakeup: wakeup.due),) if wakeups else ()
+
+
+def _ended(at: Checkpoint, end: End, step: Step) -> Step:
+    calls = at.apply(step).calls
+    failed = end.outcome == "failed"
     return replace(
-        closing,
+        step,
         move=Move.FAIL if failed else Move.FINISH,
         # Stored, never sent: the conversation stays valid, so that a person may resume it.
         messages=(answer_message(at, calls, step.at),),
-        outcome=finished.outcome,
-        summary=finished.summary,
-        reason=finished.summary if failed else "",
+        outcome=end.outcome,
+        summary=end.summary,
+        reason=end.summary if failed else "",
         reason_code="agent" if failed else "",
-        notices=notices(at, finished.summary),
+        changes=(*step.changes, *notify(at, end.summary)),
     )

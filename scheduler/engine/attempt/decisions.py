@@ -6,18 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from scheduler.core.changes import question, stain
+from scheduler.core.changes.follow_up import root_of
+from scheduler.core.changes.limits import GrantStands, ShareFree
+from scheduler.core.changes.question import PutQuestion, Questions, SettleQuestion
+from scheduler.core.changes.stain import FolderClean, Stain
 from scheduler.core.run.budget import day_start
-from scheduler.core.run.checkpoint import CallResult, Checkpoint
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState
-from scheduler.core.run.follow_up import root_of
-from scheduler.core.trust import marks as seen
+from scheduler.core.run.step import CallResult, Change, Guard
 from scheduler.core.trust.approval import ALWAYS, OUTSIDE, Approval, ApprovalState, Share, Used, digest
-from scheduler.core.trust.effect import acts
+from scheduler.core.trust.effect import Effect, acts
 from scheduler.core.trust.grant import Grant, host_of
 from scheduler.core.trust.judge import RULE_OF_TWO, Allow, Ask, Facts, Refuse, is_outside, judge
+from scheduler.core.trust.marks import EXTERNAL, NO_MARKS, PRIVATE, WORKDIR, Marks
 from scheduler.core.trust.policy import Profile
 from scheduler.engine.services import Kit, Toolbox
-from scheduler.ports.tool import ControlTool, ToolSpec
+from scheduler.ports.tool import ControlTool, InsideTool, ToolSpec
+
+STAINED = Marks.of(f"{PRIVATE}:{WORKDIR}")
 
 MOST_QUESTIONS = 10
 """Questions of one run that are put at a time; further calls wait, and ask when these are answered."""
@@ -47,6 +54,7 @@ class Docket:
         marks: what the allowed calls leave beyond what their tools declare.
         outside: how many of the allowed ones act outside the workdir.
         over: why some calls wait for another day; empty when none does.
+        is_stained: whether private data may lie in the workdir.
     """
 
     allowed: list[Call] = field(default_factory=list)
@@ -57,15 +65,38 @@ class Docket:
     asks: list[Approval] = field(default_factory=list)
     open_asks: list[Approval] = field(default_factory=list)
     settled: dict[str, ApprovalState] = field(default_factory=dict)
-    marks: set[str] = field(default_factory=set)
+    marks: Marks = NO_MARKS
     outside: int = 0
     over: str = ""
+    is_stained: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether some call waits for a person's answer, or for another day."""
+        return bool(self.asks or self.open_asks or self.over)
 
     @property
     def is_waiting(self) -> bool:
         """Whether nothing can be done before a person answers, or another day has come."""
-        waiting = self.asks or self.open_asks or self.over
-        return bool(waiting) and not self.allowed and not self.refused
+        return self.waits and not self.allowed and not self.refused
+
+    def guards(self, workdir: str | None) -> tuple[Guard, ...]:
+        """Return what must still hold when the allowed calls begin; see why #58.
+
+        Args:
+            workdir: the job's, when a call that may leave it acts; None otherwise.
+        """
+        always = [rule.partition(":")[2] for rule in self.rules.values() if rule.startswith(f"{ALWAYS}:")]
+        guards: list[Guard] = [GrantStands(grant_id) for grant_id in always]
+        guards += [ShareFree(share) for share in self.shares]
+        if workdir and not self.is_stained:
+            guards.append(FolderClean(workdir))
+        return tuple(guards)
+
+    def changes(self) -> tuple[Change, ...]:
+        """Return the questions that are put and settled with this."""
+        settled = (SettleQuestion(approval_id, state) for approval_id, state in self.settled.items())
+        return (*settled, *map(PutQuestion, self.asks))
 
     def allow(self, call: Call, rule: str, reach: Reach) -> None:
         """Let a call begin."""
@@ -73,7 +104,7 @@ class Docket:
         self.rules[call.id] = rule
         self.reach[call.id] = reach
         if reach.network:
-            self.marks.add(f"{seen.EXTERNAL}:{call.name}")
+            self.marks |= Marks.of(f"{EXTERNAL}:{call.name}")
 
     def refuse(self, call: Call, rule: str, text: str, label: str = "own") -> None:
         """Answer a call that must not begin."""
@@ -92,8 +123,7 @@ async def facts(kit: Kit, at: Checkpoint) -> Facts:
     grants = [grant for each in (profile, *also) for grant in each.grants]
     if at.job.budget.day_effects is not None or any(grant.per_day is not None for grant in grants):
         used = await kit.store.used_today(root_of(at.job.name), day_start(now, at.job.tz))
-    marks = seen.read(at.run.marks)
-    return Facts(profile, marks, at.always, used.calls, now, used.outside, tuple(also))
+    return Facts(profile, at.run.marks, at.always, used.calls, now, used.outside, tuple(also))
 
 
 def profiles_of(kit: Kit, at: Checkpoint) -> list[Profile]:
@@ -108,7 +138,7 @@ def profiles_of(kit: Kit, at: Checkpoint) -> list[Profile]:
 
 def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known: Facts) -> Docket:
     """Judge calls that have not begun, or of which nobody knows; nothing is written, and nothing happens."""
-    docket = Docket()
+    docket = Docket(is_stained=bool(at.parts.get(stain.KIND)))
     used = dict(known.used_today)
     specs = {name: tool.spec for name, tool in tools.items()}
     for call in calls:
@@ -117,14 +147,14 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
             text = f"There is no tool named {call.name!r}. There are: {', '.join(tools)}."
             docket.refuse(call, "no-tool", text)
             continue
-        if call.effect is not tool.spec.effect:
+        if call.effect is not (Effect.PURE if isinstance(tool, InsideTool) else tool.spec.effect):
             # It was planned, and recorded, as something else: a plug-in was installed or changed since.
             docket.refuse(call, "tool-changed", f"{call.name} has changed since you asked for it. Ask again.")
             continue
         # Siblings count too: what one of them reads could leave with another by way of the workdir.
-        met = known.marks | docket.marks | seen.marks_beside(docket.allowed, specs)
-        if at.stained:
-            met |= {f"{seen.PRIVATE}:{seen.WORKDIR}"}
+        met = known.marks | docket.marks | Marks.of_siblings(docket.allowed, specs)
+        if docket.is_stained:
+            met |= STAINED
         verdict = judge(tool.spec, call.args, replace(known, used_today=used, marks=met))
         match verdict:
             case Allow(rule, grant):
@@ -140,18 +170,18 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
                 docket.refuse(call, rule, f"Refused: {reason}.")
             case Ask():
                 _ask(kit, at, call, tool.spec, verdict, known, docket)
-    if docket.allowed and at.stained:
-        docket.marks.add(f"{seen.PRIVATE}:{seen.WORKDIR}")
+    if docket.allowed and docket.is_stained:
+        docket.marks |= STAINED
     return docket
 
 
-def stains(at: Checkpoint, docket: Docket, tools: Toolbox) -> str:
-    """Return the workdir when a call that begins could leave private data there, else an empty text."""
-    marks = seen.read(at.run.marks) | docket.marks
+def stains(at: Checkpoint, docket: Docket, tools: Toolbox) -> tuple[Stain, ...]:
+    """Return the mark of the workdir when a call that begins could leave private data there."""
+    marks = at.run.marks | docket.marks
     specs = {call.name: tools[call.name].spec for call in docket.allowed}
-    marks |= seen.marks_of_calls(docket.allowed, specs)
+    marks |= Marks.of_calls(docket.allowed, specs)
     acting = any(acts(spec) for spec in specs.values())
-    return at.job.workdir or "" if acting and seen.PRIVATE in seen.kinds(marks) else ""
+    return (Stain(at.job.workdir),) if at.job.workdir and acting and PRIVATE in marks.kinds else ()
 
 
 def recounted(known: Facts, doubtful: Sequence[Call]) -> Facts:
@@ -180,7 +210,8 @@ def _ask(
     kit: Kit, at: Checkpoint, call: Call, spec: ToolSpec, ask: Ask, known: Facts, docket: Docket
 ) -> None:
     mark = digest(at.run.id, call.name, call.args, f"{known.version} {spec.fingerprint}")
-    of_call = [each for each in at.approvals if each.call_id == call.id]
+    questions: Questions = at.parts.get(question.KIND) or ()
+    of_call = [each for each in questions if each.call_id == call.id]
     put = next((each for each in reversed(of_call) if each.digest == mark), None)
     if put is None or (ask.rule == RULE_OF_TWO and put.rule != RULE_OF_TWO and put.state != "denied"):
         put = None
@@ -190,7 +221,7 @@ def _ask(
             if old.state in ("asked", "approved"):
                 docket.settled[old.id] = "expired"
         if len(docket.asks) + len(docket.open_asks) < MOST_QUESTIONS:
-            docket.asks.append(_question(kit, at, call, ask, known, mark))
+            docket.asks.append(_question(kit, at, call, ask, known, mark, len(questions)))
     elif known.now < put.expires_at and put.state in ("approved", "used"):
         # "used" is by this very call, which was taken back before it acted, or of which nobody knows.
         if is_outside(call.effect, f"approved:{put.id}") and not _has_room(at, known, docket):
@@ -210,10 +241,12 @@ def _ask(
         docket.refuse(call, f"expired:{put.id}", text)
 
 
-def _question(kit: Kit, at: Checkpoint, call: Call, ask: Ask, known: Facts, mark: str) -> Approval:
+def _question(
+    kit: Kit, at: Checkpoint, call: Call, ask: Ask, known: Facts, mark: str, number: int
+) -> Approval:
     return Approval(
         # Unique and the same after a crash: a question that was being written is not put twice.
-        id=digest(at.run.id, call.id, {}, f"{mark}.{len(at.approvals)}")[:12],
+        id=digest(at.run.id, call.id, {}, f"{mark}.{number}")[:12],
         run_id=at.run.id,
         call_id=call.id,
         job=at.job.name,

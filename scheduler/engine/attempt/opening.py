@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
-from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.run import Move
+from scheduler.core.run.step import Step
 from scheduler.core.run.turn import Fail, Limits
 from scheduler.engine.attempt import messages as answers
 from scheduler.engine.attempt.gate import ask_gate

@@ -7,11 +7,13 @@ from datetime import datetime
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
+from scheduler.core.changes.limits import DayAffords
 from scheduler.core.run.budget import DayCap, assumed_microusd, day_start
-from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState, Message, Request, Usage
 from scheduler.core.run.request_size import worst_usage
 from scheduler.core.run.retry import BLIP_TRIES, blip_seconds, is_blip
+from scheduler.core.run.step import Step
 from scheduler.core.run.window import as_params
 from scheduler.core.trust.effect import Effect, call_key, may_act
 from scheduler.crash import crashpoint
@@ -19,7 +21,7 @@ from scheduler.engine.attempt.writer import Progress
 from scheduler.engine.services import Kit, Toolbox
 from scheduler.errors import HaltedError, ModelFault
 from scheduler.ports.model import Ask, Reply
-from scheduler.ports.tool import ControlTool
+from scheduler.ports.tool import InsideTool
 
 
 async def ask_model(kit: Kit, progress: Progress, tools: Toolbox) -> None:
@@ -100,7 +102,7 @@ async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tupl
         budget = at.job.budget
         today = day_start(opened.started_at, at.job.tz)
         cap = DayCap(round(budget.day_usd * 1_000_000), today, budget.day_tokens)
-        await progress.commit(Step(at=opened.started_at, opened=opened, cap=cap))
+        await progress.commit(Step(at=opened.started_at, opened=opened, guards=(DayAffords(cap),)))
         crashpoint("W3")
         messages = at.messages if covers is None else [m for m in at.messages if m.seq <= covers]
         ask = Ask(
@@ -186,9 +188,9 @@ def _answered(opened: Request, reply: Reply, now: datetime) -> Request:
 
 
 def acts(call: Call, tools: Toolbox) -> bool:
-    """Whether a call may act; one of a control tool, which only steers its run, may not."""
+    """Whether a call may act by itself; one that happens inside a commit may not."""
     tool = tools.get(call.name)
-    declared = None if tool is None or isinstance(tool, ControlTool) else tool.spec
+    declared = None if tool is None or isinstance(tool, InsideTool) else tool.spec
     return may_act(call.effect, declared)
 
 
@@ -198,8 +200,8 @@ def _plan(run_id: str, seq: int, position: int, block: object, tools: Toolbox) -
     known = tools.get(name)
     # A tool that is not there cannot act, so asking it again is harmless.
     effect = known.spec.effect if known is not None else Effect.PURE
-    if isinstance(known, ControlTool):
-        effect = Effect.PURE
+    if known is not None and isinstance(known, InsideTool):
+        effect = Effect.PURE  # it happens with its record, or not at all
     args = block.get("input")
     return Call(
         id=call_id,

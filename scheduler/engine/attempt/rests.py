@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from scheduler.core.run.budget import FLEET_ZONE, next_local_day
-from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.run import Move
+from scheduler.core.run.step import Step
 from scheduler.core.run.turn import Park
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.engine.attempt.decisions import Docket
-from scheduler.engine.attempt.messages import notices
+from scheduler.engine.attempt.messages import notify
 from scheduler.engine.services import Kit
 from scheduler.engine.settings import Settings
 
@@ -42,7 +43,7 @@ def parked(at: Checkpoint, park: Park, now: datetime, settings: Settings) -> Ste
         reason_code=park.code,
         waiting_for=waiting_for,
         wakeups=tuple(wakeups),
-        notices=notices(at, park.reason),
+        changes=notify(at, park.reason),
     )
 
 
@@ -57,6 +58,7 @@ def awaiting(at: Checkpoint, docket: Docket, now: datetime) -> Step:
     reason = f"{first.tool} needs an approval{more}: {first.reason}"
     soonest = min(waiting, key=lambda each: each.expires_at)
     halfway = soonest.asked_at + (soonest.expires_at - soonest.asked_at) / 2
+    due = halfway if now < halfway else soonest.expires_at
     reminder = "" if docket.asks else "Reminder: "
     return Step(
         at=now,
@@ -64,11 +66,11 @@ def awaiting(at: Checkpoint, docket: Docket, now: datetime) -> Step:
         reason=reason,
         reason_code="approval",
         waiting_for=f"an answer: agentcron approve {first.id}",
-        wakeups=(WakeUp(Waking.APPROVAL, halfway if now < halfway else soonest.expires_at),),
-        asks=tuple(docket.asks),
-        awaits=tuple(each.id for each in docket.open_asks),
-        settled=docket.settled,
-        notices=notices(at, f"{reminder}{reason}. Answer: agentcron approve {first.id}"),
+        wakeups=tuple(WakeUp(Waking.APPROVAL, due, each.id) for each in waiting),
+        changes=(
+            *docket.changes(),
+            *notify(at, f"{reminder}{reason}. Answer: agentcron approve {first.id}"),
+        ),
     )
 
 

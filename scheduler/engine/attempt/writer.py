@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from scheduler.core.run.checkpoint import Checkpoint, Step
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.lease import Lease
+from scheduler.core.run.step import Step
 from scheduler.engine.move_log import Witness
 from scheduler.ports.secrets import NoSecrets, Secrets
 from scheduler.ports.store import Store

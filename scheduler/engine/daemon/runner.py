@@ -14,9 +14,9 @@ from typing import Any
 from scheduler.core.job.firing import decide_reboot
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, StandingOrders
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move
+from scheduler.core.run.step import Step
 from scheduler.core.time.trigger import Reboot
 from scheduler.engine.attempt.attempt import Executor
 from scheduler.engine.attempt.writer import Progress

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from scheduler.core.changes.follow_up import is_follow_up, root_of, within
 from scheduler.core.job.firing import Decision, FireFacts, decide
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo
-from scheduler.core.run.follow_up import is_follow_up, root_of, within
 from scheduler.core.run.run import Run, State
 from scheduler.crash import crashpoint
 from scheduler.engine.services import Kit

@@ -49,11 +49,13 @@ def check_work(config: Config, clock: Wall) -> Findings:
     yield from _jobs(facts)
     if unsent:
         first = unsent[0]
-        text = f"{counted(unsent, 'report')} given up; the last, of {first.job}: {first.error}"
+        text = (
+            f"{counted(unsent, 'report')} given up; the last, of {first.job or 'the daemon'}: {first.error}"
+        )
         yield Finding("problem", "reports", text, "mend its report command: agentcron edit")
     elif stuck:
         first = stuck[0]
-        text = f"{counted(stuck, 'report')} cannot be sent yet; of {first.job}: {first.error}"
+        text = f"{counted(stuck, 'report')} cannot be sent yet; of {first.job or 'the daemon'}: {first.error}"
         yield Finding("problem", "reports", text, "mend its report command: agentcron edit")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from scheduler.core.job.standing import RunnerInfo
-from scheduler.core.run.checkpoint import CallResult, Frame, Step
 from scheduler.core.run.conversation import Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import Move
+from scheduler.core.run.step import CallResult, Frame, Step
 from scheduler.core.trust.effect import Effect
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.presence import FilePresence
-from scheduler.adapters.sql.schema import TABLES
+from scheduler.adapters.sql.schema import HEAD, TABLES
 from scheduler.adapters.sql.tables import work as tables
 from scheduler.core.time.clocks import Jump
 from scheduler.testing.clock import FakeClock
@@ -117,7 +117,7 @@ def test_half_a_change_of_the_schema(call: Call, build: Build, home: Path, sql: 
 
 def test_a_home_of_before_the_first_release(call: Call, home: Path) -> None:
     load_home(home, "0002")
-    assert "its schema is 0002, this version has 0001" in problems(call("doctor", "--json"))["database"]
+    assert f"its schema is 0002, this version has {HEAD}" in problems(call("doctor", "--json"))["database"]
     assert "agentcron db upgrade" in call("db", "status").out
     assert call("db", "upgrade").status == 0
     assert call("db", "status").status == 0

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from scheduler import tool
 from scheduler.app.compose import job_tools
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.run import State
+from scheduler.core.run.step import Step
 from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.rehearsal import script

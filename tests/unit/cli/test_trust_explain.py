@@ -111,7 +111,8 @@ def lines(call: Call, build: Build, trust: str) -> dict[str, str]:
             "web",
             "freely: it stays in the workdir",
             "freely: it stays in the workdir",
-            "as granted below; anything else is refused; waits for a person after untrusted input and private data",
+            "as granted below; anything else is refused"
+            "; waits for a person after untrusted input and private data",
         ),
         (
             "past",
@@ -126,8 +127,9 @@ def test_each_tool_is_explained_under_each_profile(
 ) -> None:
     found = lines(call, build, trust)
     assert (found["read"], found["write"], found["fetch"]) == (read, write, fetch)
-    for steering in ("sleep", "note", "finish", "schedule"):
+    for steering in ("sleep", "note", "finish"):
         assert found[steering] == "always: it only steers its own run"
+    assert found["schedule"] == write, "it is judged like any effect"
     assert call("trust", "explain", "one").fits().status == 0
 
 

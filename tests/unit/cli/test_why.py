@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.run import Move
+from scheduler.core.run.step import Step
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.world import World
 from tests.unit.cli import scenes

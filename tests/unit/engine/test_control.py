@@ -11,12 +11,12 @@ from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import State
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.trust.effect import Effect
-from scheduler.ports.tool import Args, ControlTool, Directive, ToolSpec
+from scheduler.ports.tool import Args, ControlTool, Outcome, ToolSpec
 from tests.kit.models import call, finish, say, sleep
 from tests.kit.stage import Recorder, hang, stage
 
 
-def broken_control(args: Args, now: datetime, tz: str) -> Directive:
+def broken_control(args: Args, now: datetime, tz: str) -> Outcome:
     raise OverflowError("a plug-in's mistake")
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move, State
+from scheduler.core.run.step import Step
 from scheduler.core.trust.effect import Effect
 from scheduler.engine.settings import Settings
 from scheduler.errors import RefusedError

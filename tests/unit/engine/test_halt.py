@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.halt_file import HaltFile
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import State
+from scheduler.core.run.step import Step
 from scheduler.ports.tool import Args, Probe, ToolAnswer, ToolContext
 from tests.kit.house import SHORT, house, serving
 from tests.kit.models import call, finish, sleep

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import Move, State
+from scheduler.core.run.step import Step
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError, StoreError
 from scheduler.ports.tool import Args, ToolAnswer

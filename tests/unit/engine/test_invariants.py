@@ -25,10 +25,10 @@ from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, State
+from scheduler.core.run.step import Step
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import AgentcronError
 from scheduler.ports.model import Ask, Reply

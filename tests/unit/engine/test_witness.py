@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.run.checkpoint import Step
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, Move, State
+from scheduler.core.run.step import Step
 from scheduler.engine.move_log import EVENTS, Witness
 from scheduler.engine.settings import Settings
 from scheduler.ports.observer import Moved, Observer

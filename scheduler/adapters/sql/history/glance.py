@@ -16,9 +16,9 @@ from scheduler.adapters.sql.rows import follow_ups as rows_of_follow_ups
 from scheduler.adapters.sql.rows import trust as rows_of_trust
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import from_us, to_us
+from scheduler.core.changes.follow_up import FollowUp
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo
-from scheduler.core.run.follow_up import FollowUp
 from scheduler.core.run.run import LIVE, State
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval
@@ -40,7 +40,9 @@ _UNKNOWN_OF_ONE = (
     "SELECT c.run_id, c.name, c.effect FROM calls c WHERE c.state = 'unknown' AND c.run_id = :id"
     " ORDER BY c.message_seq, c.position"
 )
-_UNSENT = "SELECT o.run_id, o.error FROM outbox o WHERE o.state = 'given_up' ORDER BY o.id"
+_UNSENT = (
+    "SELECT o.run_id, o.error FROM outbox o WHERE o.state = 'given_up' AND o.run_id IS NOT NULL ORDER BY o.id"
+)
 _DAEMONS = (
     f"SELECT {rows.columns('u', rows.RUNNER_COLUMNS)} FROM runners u WHERE u.kind = 'daemon'"
     " AND u.started_at <= :until AND (u.stopped_at IS NULL OR u.stopped_at >= :since)"
@@ -48,7 +50,7 @@ _DAEMONS = (
 )
 
 _JUMPS = (
-    "SELECT j.kind, j.before, j.at, j.size_us FROM jumps j WHERE max(j.at, j.before) >= :since"
+    "SELECT j.kind, j.before, j.at, j.size_us FROM jumps j WHERE (j.at >= :since OR j.before >= :since)"
     " ORDER BY j.at, j.id"
 )
 

@@ -19,11 +19,11 @@ from scheduler.adapters.sql.errors import LOOK_SECONDS, explain, read_only, wron
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import Row, to_us
 from scheduler.adapters.sql.schema import judge, stored_revision
+from scheduler.core.changes.follow_up import root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, Standing
 from scheduler.core.run.budget import day_start
 from scheduler.core.run.conversation import Attempt, Call, Message, Request
-from scheduler.core.run.follow_up import root_of
 from scheduler.core.run.run import LIVE, Run
 from scheduler.core.run.wakeup import WakeUp
 from scheduler.core.text.suggest import nearest

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from scheduler.adapters.sql.rows.work import Row, from_us, job_from, job_text, maybe_from_us, plain, to_us
-from scheduler.core.run.follow_up import FollowUp, root_of
+from scheduler.core.changes.follow_up import FollowUp, root_of
+from scheduler.core.trust.marks import Marks
 
 _SELECT = (
     "SELECT f.spec, f.run_id, f.call_id, f.state, f.marks, f.made_at, f.expires_at, f.fires_left, j.next_fire"
@@ -24,7 +25,7 @@ def follow_up_from(row: Row) -> FollowUp:
         run_id,
         call_id,
         state,
-        marks,
+        Marks.parse(marks),
         from_us(made_at),
         from_us(expires_at),
         fires_left,
@@ -41,7 +42,7 @@ def follow_up_values(made: FollowUp) -> dict[str, Any]:
         "root": root_of(made.name),
         "state": made.state,
         "spec": job_text(made.job),
-        "marks": plain(made.marks),
+        "marks": plain(str(made.marks)),
         "made_at": to_us(made.made_at),
         "expires_at": to_us(made.expires_at),
         "fires_left": made.fires_left,

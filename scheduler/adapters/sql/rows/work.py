@@ -15,11 +15,12 @@ from typing import Any
 
 from scheduler.core.job.job import Job, job_from_json, job_to_json
 from scheduler.core.job.standing import RunnerInfo, Standing
-from scheduler.core.run.checkpoint import Frame
 from scheduler.core.run.conversation import Attempt, Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import Run, State
+from scheduler.core.run.step import Frame
 from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.marks import Marks
 
 Row = Sequence[Any]
 
@@ -131,7 +132,7 @@ def run_from(row: Row) -> Run:
         steps,
         cost_microusd,
         unknown_cost_requests,
-        marks,
+        Marks.parse(marks),
         tokens,
     )
 

@@ -110,9 +110,9 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """A report that did not reach anybody."""
+    """A notice that did not reach anybody; one about no run has neither ``run_id`` nor, perhaps, ``job``."""
 
-    run_id: str
+    run_id: str | None
     job: str
     error: str
 

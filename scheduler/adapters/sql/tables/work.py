@@ -67,7 +67,6 @@ def _big(**more: Any) -> Any:
 JOB_STATES = ("active", "paused", "invalid", "done", "removed")
 REQUEST_STATES = ("sent", "answered", "failed", "lost")
 WAKEUP_STATES = ("open", "won", "dropped")
-NOTICE_STATES = ("waiting", "taken", "sent", "given_up")
 
 
 class JobRow(Table, table=True):
@@ -321,31 +320,6 @@ class WakeUpRow(Table, table=True):
     closed_at: int | None = _big(default=None)
 
 
-class OutboxRow(Table, table=True):
-    """Something to tell the owner, written with its cause and sent afterwards."""
-
-    __tablename__ = "outbox"
-    __table_args__ = (
-        _check("outbox", "state", NOTICE_STATES),
-        Index("outbox_due", "due_at", "id", **_where(one_of("state", ("waiting", "taken")))),
-        Index("outbox_unsent", "run_id", **_where("state = 'given_up'")),
-        Index("outbox_run", "run_id"),
-    )
-    id: int | None = Field(default=None, primary_key=True)
-    run_id: str = _text(foreign_key="runs.id")
-    job: str = _text()
-    kind: str = _text()
-    target: str = _text()
-    body: str = _text()
-    created_at: int = _big()
-    state: str = _text(default="waiting")
-    due_at: int = _big()
-    tries: int = 0
-    runner: str = _text(default="")
-    sent_at: int | None = _big(default=None)
-    error: str = _text(default="")
-
-
 class RunnerRow(Table, table=True):
     """A process that claims runs."""
 
@@ -392,7 +366,6 @@ approvals = metadata.tables["approvals"]
 grants = metadata.tables["grants"]
 attempts = metadata.tables["attempts"]
 wakeups = metadata.tables["wakeups"]
-outbox = metadata.tables["outbox"]
 runners = metadata.tables["runners"]
 jumps = metadata.tables["jumps"]
 meta = metadata.tables["meta"]

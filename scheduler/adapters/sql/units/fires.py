@@ -13,8 +13,9 @@ from scheduler.adapters.sql import selects as queries
 from scheduler.adapters.sql.backup_mark import restored_from
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import job_text, maybe_from_us, maybe_us, plain, run_from, to_us
-from scheduler.adapters.sql.units import follow_ups, records
+from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.units import run_ended as finals
+from scheduler.adapters.sql.units.changes import follow_ups
 from scheduler.adapters.sql.words import INSERT_PIN, INSERT_RUN, cancel_now, flag_cancel, live
 from scheduler.core.job.firing import Fire, FireFacts
 from scheduler.core.job.job import Job
@@ -179,7 +180,7 @@ def _insert(connection: Connection, run: Run, job: Job, key: str, *, serial: boo
         "cost_microusd": 0,
         "unknown_cost_requests": 0,
         "woken": None,
-        "marks": run.marks,
+        "marks": str(run.marks),
         "tokens": 0,
     }
     connection.execute(INSERT_RUN, values)

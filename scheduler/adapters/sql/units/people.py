@@ -9,8 +9,9 @@ from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import job_from, job_text, maybe_us, plain, to_us
-from scheduler.adapters.sql.units import follow_ups, records
+from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.units import run_ended as finals
+from scheduler.adapters.sql.units.changes import follow_ups
 from scheduler.adapters.sql.words import cancel_now, flag_cancel
 from scheduler.core.run.run import Move, State, after
 from scheduler.errors import NotFoundError, RefusedError

@@ -29,7 +29,10 @@ MOST_JOBS = 500
 """How many jobs one unit looks at."""
 
 RUNNERS_DAYS = 31
-"""How long processes are remembered that were not heard of since: ``why`` looks no further back."""
+"""How long processes are remembered that were not heard of since: ``why`` looks no further back.
+
+So long, too, are notices kept that are about no run.
+"""
 
 DOUBT = timedelta(days=2)
 """How long nothing is deleted after the clock was set forward by more than a day."""
@@ -69,6 +72,14 @@ _JUMPED = text("SELECT 1 FROM jumps WHERE kind = 'set_forward' AND size_us > :si
 _SILENT = text("SELECT count(*) FROM runners WHERE seen_at < :before")
 _FORGET = text("DELETE FROM runners WHERE seen_at < :before")
 
+# Notices about runs go with their runs.
+_OF_NO_RUN = (
+    "FROM outbox WHERE run_id IS NULL AND state IN ('sent', 'given_up') AND created_at < :before"
+    " AND coalesce(dedupe_until, 0) < :before"
+)
+_OLD_NOTICES = text(f"SELECT count(*) {_OF_NO_RUN}")
+_FORGET_NOTICES = text(f"DELETE {_OF_NO_RUN}")
+
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
@@ -81,7 +92,7 @@ class _Cut:
 
 def prunable(connection: Connection, now: datetime, older_than_seconds: int | None) -> Pruned:
     """See ``Store.prunable``."""
-    total = Pruned(rows=int(connection.execute(_SILENT, {"before": _silent_since(now)}).scalar_one()))
+    total = Pruned(rows=_apart(connection, now))
     for cut in _cuts(connection, now, older_than_seconds, ""):
         ids = [run_id for run_id, _ in _old(connection, cut, _ALL)]
         for begin in range(0, len(ids), 500):
@@ -93,7 +104,7 @@ def first_due(
     connection: Connection, now: datetime, older_than_seconds: int | None, start: str
 ) -> str | None:
     """Return the first job from ``start`` on with something to prune: a look that locks nobody out."""
-    if connection.execute(_SILENT, {"before": _silent_since(now)}).scalar_one():
+    if _apart(connection, now):
         return start
     for cut in _cuts(connection, now, older_than_seconds, start):
         if _old(connection, cut, 1):
@@ -105,7 +116,8 @@ def prune(
     connection: Connection, now: datetime, older_than_seconds: int | None, limit: int, start: str
 ) -> Pruned:
     """See ``Store.prune``."""
-    rows = connection.execute(_FORGET, {"before": _silent_since(now)}).rowcount
+    before = {"before": _silent_since(now)}
+    rows = sum(connection.execute(statement, before).rowcount for statement in (_FORGET, _FORGET_NOTICES))
     ids: list[str] = []
     weight, next_job = 0, ""
     for number, cut in enumerate(_cuts(connection, now, older_than_seconds, start)):
@@ -166,6 +178,12 @@ def _old(connection: Connection, cut: _Cut, limit: int) -> list[tuple[str, int]]
         "limit": limit,
     }
     return [(row[0], row[1]) for row in connection.execute(_OLD, values)]
+
+
+def _apart(connection: Connection, now: datetime) -> int:
+    """Return how many rows may go that belong to no run."""
+    before = {"before": _silent_since(now)}
+    return sum(int(connection.execute(each, before).scalar_one()) for each in (_SILENT, _OLD_NOTICES))
 
 
 def _silent_since(now: datetime) -> int:

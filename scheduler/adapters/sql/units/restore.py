@@ -24,8 +24,9 @@ from scheduler.adapters.sql.backup_mark import (
 )
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import dump, job_from, maybe_from_us, to_us, woken_from, woken_text
-from scheduler.adapters.sql.units import consents, fires, follow_ups, records
+from scheduler.adapters.sql.units import fires, records
 from scheduler.adapters.sql.units import run_ended as finals
+from scheduler.adapters.sql.units.changes import follow_ups, stains
 from scheduler.adapters.sql.words import (
     INSERT_WAKEUP,
     cancel_now,
@@ -122,7 +123,7 @@ def settle(
     connection.execute(_REVOKE_GRANTS, {"now": to_us(now)})
     follow_ups.doubt(connection, now)
     # Files are newer than the backup, and so may be what was left among them.
-    consents.doubt(connection, now)
+    stains.doubt(connection, now)
     runs = [LiveRow(*row) for row in connection.execute(_LIVE, {"now": to_us(now)})]
     acted = [run for run in runs if not run.sleeps_on]
     _tell(connection, [run for run in runs if run.sleeps_on], restored)
@@ -134,7 +135,7 @@ def settle(
         parked=tuple(sorted(run.id for run in acted if not run.cancel_requested)),
         asleep=len(runs) - len(acted),
         skipped=_skip_due(connection, now, new_id),
-        held=tuple(sorted(set(held))),
+        held=tuple(sorted({run_id for run_id in held if run_id is not None})),
     )
 
 

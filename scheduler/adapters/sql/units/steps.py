@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from scheduler.adapters.sql import selects as queries
 from scheduler.adapters.sql.connection import Connection, Row
-from scheduler.adapters.sql.rows import trust as rows_of_trust
+from scheduler.adapters.sql.rooms import Rooms, StepContext
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import maybe_us, plain, to_us
-from scheduler.adapters.sql.units import budget_guard as room
-from scheduler.adapters.sql.units import consents, follow_ups, records
+from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.words import (
     COUNT_LOST,
     INSERT_CALL,
     INSERT_MESSAGE,
-    INSERT_NOTICE,
     INSERT_REQUEST,
     INSERT_WAKEUP,
     cancel_now,
     close_attempts,
     drop_wakeups,
     lose_requests,
+    many,
     sources,
 )
+from scheduler.core.changes.follow_up import root_of
 from scheduler.core.record import canonical, digest
-from scheduler.core.run.budget import day_start
-from scheduler.core.run.checkpoint import CallResult, Checkpoint, Step
 from scheduler.core.run.conversation import CLOSED_CALLS, Request
-from scheduler.core.run.follow_up import root_of
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, Move, transition
+from scheduler.core.run.step import CallResult, Step
+from scheduler.core.run.wakeup import Waking
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError
 
@@ -97,16 +93,29 @@ _CLOSE_REQUEST = text(
 )
 
 
-def commit(connection: Connection, lease: Lease, step: Step) -> bool:
+_HURRY = text(
+    "UPDATE wakeups SET due = :now WHERE run_id = :run_id AND state = 'open' AND kind = 'approval'"
+    " AND EXISTS (SELECT 1 FROM approvals a WHERE a.id IN :ids AND a.state <> 'asked')"
+).bindparams(many("ids"))
+_HURRIED = text(
+    "UPDATE runs SET wake_at = (SELECT min(due) FROM wakeups w WHERE w.run_id = :run_id"
+    " AND w.state = 'open') WHERE id = :run_id"
+)
+
+
+def commit(connection: Connection, lease: Lease, step: Step, rooms: Rooms) -> bool:
     """See ``Store.commit``.
 
     Raises:
         LostLeaseError: the epoch has moved on, or the run no longer runs.
+        FactsChangedError: a guard does not hold, or a change was decided on facts that are over.
         OverBudgetError: there is no room for the request that the step opens.
         ValueError: the step does not fit what is stored; a mistake of the caller, and nothing was written.
     """
     job, last_seq, cancel_asked = _fence(connection, lease, step)
     run_id = lease.run_id
+    context = StepContext(job, run_id, step.at, step.move)
+    rooms.check(connection, context, step.guards)
     if step.messages:
         expected = range(last_seq - len(step.messages) + 1, last_seq + 1)
         if [message.seq for message in step.messages] != list(expected):
@@ -114,28 +123,17 @@ def commit(connection: Connection, lease: Lease, step: Step) -> bool:
         connection.execute(INSERT_MESSAGE, [rows.message_values(run_id, m) for m in step.messages])
     if step.frame is not None:
         connection.execute(_FRAME, {"id": run_id, "frame": rows.frame_text(step.frame)})
-    if step.gate:
-        records.append(connection, step.at, "gate", job, run_id)
     if step.told:
         connection.execute(_TOLD, {"id": run_id})
     if step.planned:
         connection.execute(INSERT_CALL, [rows.call_values(run_id, call) for call in step.planned])
         _note_effects(connection, job, run_id, step)
-    consents.note(connection, job, run_id, step)
     _advance_calls(connection, job, run_id, step)
-    for name in step.unmade:  # first: one that is cancelled leaves its name to another
-        follow_ups.end(connection, name, step.at, f"cancelled by run {run_id}", run_id)
-    for made in step.made:
-        follow_ups.make(connection, made, step.at)
+    rooms.write(connection, context, step)
     if step.opened is not None:
-        if step.cap is not None:
-            room.require(connection, root_of(job), step.cap)
-            room.require_in_fleet(connection, step.at)
         connection.execute(INSERT_REQUEST, rows.request_values(run_id, root_of(job), step.opened))
     if step.closed is not None:
         _close_request(connection, run_id, job, step.closed)
-    if step.notices and not _is_old_news(connection, run_id, step):
-        connection.execute(INSERT_NOTICE, _notices(run_id, job, step))
     return cancel_asked if step.move is None else _let_go(connection, lease, step, step.move, cancel_asked)
 
 
@@ -145,7 +143,7 @@ def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, 
         "epoch": lease.epoch,
         "steps": int(step.new_step),
         "messages": len(step.messages),
-        "marks": step.marks,
+        "marks": None if step.marks is None else str(step.marks),
         "cost": (step.closed.cost_microusd or 0) if step.closed else 0,
         "tokens": step.closed.tokens if step.closed else 0,
     }
@@ -233,47 +231,6 @@ def _must_hit(connection: Connection, statement: TextClause, values: dict[str, A
     return row
 
 
-def _notices(run_id: str, job: str, step: Step) -> list[dict[str, Any]]:
-    now = to_us(step.at)
-    return [
-        {
-            "run_id": run_id,
-            "job": job,
-            "kind": notice.kind,
-            "target": plain(notice.target),
-            "body": plain(notice.body),
-            "created_at": now,
-            "state": "waiting",
-            "due_at": now,
-            "tries": 0,
-            "runner": "",
-            "sent_at": None,
-            "error": "",
-        }
-        for notice in step.notices
-    ]
-
-
-# A key that is refused is probed every hour for a week, and the owner wants to hear of it once.
-_SAID = text(
-    "SELECT 1 FROM outbox o WHERE o.run_id = :id AND o.body = :body AND o.created_at >= coalesce("
-    "(SELECT q.ended_at FROM requests q WHERE q.run_id = :id AND q.state = 'answered'"
-    " ORDER BY q.number DESC LIMIT 1), 0) AND o.created_at >= coalesce("
-    "(SELECT min(a.claimed_at) FROM attempts a WHERE a.run_id = :id"
-    " AND a.number > (SELECT r.resumed_epoch FROM runs r WHERE r.id = :id)), 0) LIMIT 1"
-)
-
-
-def _is_old_news(connection: Connection, run_id: str, step: Step) -> bool:
-    """Whether the owner knows that a run is parked for this very reason, and nothing has happened since."""
-    if step.move is not Move.PARK:
-        return False
-    return all(
-        connection.execute(_SAID, {"id": run_id, "body": plain(notice.body)}).first() is not None
-        for notice in step.notices
-    )
-
-
 def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel_asked: bool) -> bool:
     """Do what belongs to the lease's release: in the same transaction, or a crash would lose the wake-up.
 
@@ -305,96 +262,14 @@ def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel
             for wakeup in step.wakeups
         ]
         connection.execute(INSERT_WAKEUP, waits)
-        consents.hurry(connection, lease.run_id, step)
+        _look_back(connection, lease.run_id, step)
     return False
 
 
-_RUN = text(
-    f"SELECT {rows.columns('r', rows.RUN_COLUMNS)}, r.woken, r.claim_steps, p.spec, p.frame"
-    " FROM runs r JOIN pins p ON p.run_id = r.id"
-    " WHERE r.id = :id AND r.epoch = :epoch AND r.state = 'running'"
-)
-_MESSAGES = text(queries.MESSAGES)
-_LAST_CALLS = text(queries.LAST_CALLS)
-
-# Each of these walks the requests of a run from the newest one backwards and stops at the first that fits:
-# what a claim reads must not grow with the conversation.
-_NEWEST = "ORDER BY number DESC LIMIT 1"
-_REQUESTS = text(f"SELECT number FROM requests WHERE run_id = :id {_NEWEST}")
-_FAILED_SINCE = text(
-    "SELECT attempt FROM requests WHERE run_id = :id AND state = 'failed'"
-    " AND attempt > (SELECT resumed_epoch FROM runs WHERE id = :id) AND number > coalesce("
-    f"(SELECT number FROM requests WHERE run_id = :id AND state = 'answered' {_NEWEST}), 0)"
-    " ORDER BY number"
-)
-_SUMMARY = text(
-    f"SELECT number, covers, summary FROM requests WHERE run_id = :id AND summary IS NOT NULL {_NEWEST}"
-)
-_SENT_TOKENS = "input_tokens + cache_read_tokens + cache_write_tokens"
-_MEASURED = (
-    f"SELECT {_SENT_TOKENS} FROM requests WHERE run_id = :id AND state = 'answered' AND covers IS NULL"
-    f" AND {_SENT_TOKENS} > 0 AND number > :since"
-)
-_WINDOW_TOKENS = text(f"{_MEASURED} {_NEWEST}")
-_FIRST_TOKENS = text(f"{_MEASURED} ORDER BY number LIMIT 1")
-_TOKENS_BEFORE = text(f"{_MEASURED} AND number < :futile {_NEWEST}")
-_FUTILE = text(
-    "SELECT number FROM requests WHERE run_id = :id AND covers IS NOT NULL AND summary IS NULL"
-    f" AND state IN ('answered', 'failed') AND number > :since {_NEWEST}"
-)
-_SPENT = text(queries.SPENT)
-_APPROVALS = text(queries.RUN_APPROVALS)
-_GRANTS = text(queries.GRANTS)
-
-
-def checkpoint(connection: Connection, lease: Lease, now: datetime) -> Checkpoint:
-    """See ``Store.checkpoint``."""
-    values = {"id": lease.run_id, "epoch": lease.epoch}
-    row = connection.execute(_RUN, values).first()
-    if row is None:
-        raise LostLeaseError(f"run {lease.run_id} is not held by {lease.runner} any more")
-    *run_columns, woken, claim_steps, spec, frame = row
-    run, job = rows.run_from(run_columns), rows.job_from(spec)
-    spent = connection.execute(
-        _SPENT, {"job": root_of(run.job), "since": to_us(day_start(now, job.tz))}
-    ).one()
-    # Failures of one attempt count once: they were blips that its own retries did not get over.
-    failed = [attempt for attempt, _ in groupby(connection.execute(_FAILED_SINCE, values).scalars())]
-    number, covers, summary = connection.execute(_SUMMARY, values).first() or (0, 0, None)
-    window_tokens, base_tokens = _sizes(connection, lease.run_id, number)
-    values["after"] = covers
-    return Checkpoint(
-        run=run,
-        job=job,
-        frame=rows.frame_from(frame),
-        summary=None if summary is None else rows.load(summary),
-        messages=tuple(map(rows.message_from, connection.execute(_MESSAGES, values))),
-        window_tokens=window_tokens,
-        base_tokens=base_tokens,
-        calls=tuple(map(rows.call_from, connection.execute(_LAST_CALLS, values))),
-        woken=rows.woken_from(woken),
-        approvals=tuple(map(rows_of_trust.approval_from, connection.execute(_APPROVALS, values))),
-        stained=consents.is_stained(connection, job.workdir),
-        trust_now=consents.trust_of_line(connection, root_of(run.job)),
-        always=tuple(map(rows_of_trust.grant_from, connection.execute(_GRANTS, {"job": run.job}))),
-        failures=len(failed),
-        failed_attempt=failed[-1] if failed else 0,
-        requests=connection.execute(_REQUESTS, values).scalar() or 0,
-        steps=claim_steps,
-        spent_day_microusd=int(spent[0]),
-        spent_day_tokens=int(spent[1]),
-    )
-
-
-def _sizes(connection: Connection, run_id: str, since: int) -> tuple[int, int]:
-    """Return the size of the window now, and the one that its growth is counted from.
-
-    Args:
-        since: the request that gave the present summary; 0: none did.
-    """
-    values = {"id": run_id, "since": since}
-    window = connection.execute(_WINDOW_TOKENS, values).scalar() or 0
-    futile = connection.execute(_FUTILE, values).scalar()
-    if futile is None:
-        return window, connection.execute(_FIRST_TOKENS, values).scalar() or 0
-    return window, connection.execute(_TOKENS_BEFORE, {**values, "futile": futile}).scalar() or 0
+def _look_back(connection: Connection, run_id: str, step: Step) -> None:
+    """Wake a run at once when what it waits for has happened while it came to rest."""
+    ids = [wakeup.key for wakeup in step.wakeups if wakeup.kind is Waking.APPROVAL and wakeup.key]
+    if not ids:
+        return
+    connection.execute(_HURRY, {"run_id": run_id, "now": to_us(step.at), "ids": ids})
+    connection.execute(_HURRIED, {"run_id": run_id})

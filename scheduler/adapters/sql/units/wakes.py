@@ -12,7 +12,7 @@ from scheduler.adapters.sql.rows.work import from_us, maybe_from_us, plain, to_u
 from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.words import drop_wakeups, many, sources
-from scheduler.core.run.follow_up import SEPARATOR
+from scheduler.core.changes.follow_up import SEPARATOR
 from scheduler.core.run.run import Move, State, after, transition
 from scheduler.core.run.wakeup import Waking, Woken
 from scheduler.errors import NotFoundError, RefusedError

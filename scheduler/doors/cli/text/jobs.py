@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from scheduler.config import Config
+from scheduler.core.changes.follow_up import is_follow_up, root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import StandingOrders
-from scheduler.core.run.follow_up import is_follow_up, root_of
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.errors import NotFoundError, RefusedError
 

@@ -14,6 +14,7 @@ from scheduler.core.run.conversation import Attempt, Call, CallState, Request, U
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.turn import usd
 from scheduler.core.run.wakeup import WakeUp
+from scheduler.core.trust.marks import Marks
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.chat import DOUBT, Story, chat_lines, doubtful
 from scheduler.doors.cli.text.params import RUN
@@ -92,6 +93,8 @@ def _plain(value: Any) -> dict[str, Any]:
             found["cost_usd"] = _usd_json(given)
         elif isinstance(given, datetime):
             found[field.name] = out.iso(given)
+        elif isinstance(given, Marks):
+            found[field.name] = str(given)
         else:
             found[field.name] = given
     return found
@@ -180,14 +183,10 @@ def _foot(story: Story, clock: Wall, *, nobody: bool) -> list[str]:
     return lines
 
 
-def _seen(marks: str) -> str:
+def _seen(marks: Marks) -> str:
     """Return what counts for the rule of two: what was read of strangers, of the owner, and done outside."""
-    by_kind: dict[str, list[str]] = {}
-    for mark in marks.split("+"):
-        kind, _, source = mark.partition(":")
-        by_kind.setdefault(kind, []).append(source)
     words = {"untrusted": "untrusted input", "private": "private data", "external": "effects outside"}
-    parts = [f"{words.get(kind, kind)} ({', '.join(sources)})" for kind, sources in by_kind.items()]
+    parts = [f"{words.get(kind, kind)} ({', '.join(marks.sources(kind))})" for kind in sorted(marks.kinds)]
     return f"has met {'; '.join(parts)}"
 
 

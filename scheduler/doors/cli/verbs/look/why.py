@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from scheduler.config import Config
+from scheduler.core.changes.follow_up import root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import Standing
 from scheduler.core.run.budget import day_start
-from scheduler.core.run.follow_up import root_of
 from scheduler.core.run.turn import usd
 from scheduler.core.time.instants import from_iso
 from scheduler.core.time.trigger import CronTrigger

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 import click
 
 from scheduler.config import Config
+from scheduler.core.changes.follow_up import is_follow_up
 from scheduler.core.job.firing import first_fire
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import StandingOrders
 from scheduler.core.run.budget import read_tokens
-from scheduler.core.run.follow_up import is_follow_up
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.turn import usd, wants_tokens
 from scheduler.doors.cli.text.halted import hint_if_halted

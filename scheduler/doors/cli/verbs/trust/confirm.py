@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.run.follow_up import FollowUp, root_of
+from scheduler.core.changes.follow_up import FollowUp, root_of
+from scheduler.core.trust.marks import UNTRUSTED
 from scheduler.doors.cli.text.out import say
 from scheduler.doors.cli.text.params import JOB
 from scheduler.doors.cli.text.wrap import WIDTH, fold
@@ -55,7 +56,7 @@ def confirm_command(config: Config, name: str, code: str) -> int:
 def described(made: FollowUp, clock: Wall) -> list[str]:
     """Return what a person must see of a follow-up before it fires."""
     job = made.job
-    read = ", ".join(sorted(m.partition(":")[2] for m in made.marks.split("+") if m.startswith("untrusted")))
+    read = ", ".join(made.marks.sources(UNTRUSTED))
     tools = "the built-in tools" if job.tools is None else ", ".join(job.tools) or "none"
     times = "once" if made.fires_left == 1 else f"at most {made.fires_left} times"
     facts = (

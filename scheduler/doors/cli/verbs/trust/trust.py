@@ -9,8 +9,8 @@ import click
 
 from scheduler.adapters.trust_file import read_policy
 from scheduler.config import Config
+from scheduler.core.changes.follow_up import is_follow_up, root_of, within
 from scheduler.core.job.job import Job
-from scheduler.core.run.follow_up import is_follow_up, root_of, within
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.policy import IN_WORDS, Profile
 from scheduler.doors.cli.text import out

@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 from scheduler.core.job.job import DEFAULT_TOOLS, Job, job_to_json
 from scheduler.core.record import canonical, digest
 from scheduler.core.run.run import Run
+from scheduler.core.text.redact import OURS
 from scheduler.core.time.dst import Dst
 from scheduler.core.time.instants import describe_seconds, from_iso, to_iso, zone
 from scheduler.core.time.trigger import At, CronTrigger, Every, Trigger
 from scheduler.core.time.when import parse_when
+from scheduler.core.trust.marks import UNTRUSTED, Marks
 from scheduler.errors import ConfigError, RefusedError, WhenError
+
+KIND = "follow_up"
+"""The part of the checkpoint of this kind is a Family, loaded when a call wants to know."""
 
 SEPARATOR = "/"
 
@@ -70,16 +75,16 @@ class FollowUp:
     Args:
         run_id: the run that made it; with ``call_id`` it makes it unique, whatever crashes.
         state: ``pending`` waits for a person; ``open`` fires; ``over`` never will again.
-        marks: what its maker had seen and done; each of its runs begins with these.
+        marks: what its maker had met and done; each of its runs begins with these.
         fires_left: how often it may still fire.
         next_fire: its next slot, when it is open.
     """
 
     job: Job
-    run_id: str
-    call_id: str
-    state: State
-    marks: str
+    run_id: str = field(metadata=OURS)
+    call_id: str = field(metadata=OURS)
+    state: State = field(metadata=OURS)
+    marks: Marks
     made_at: datetime
     expires_at: datetime
     fires_left: int
@@ -93,7 +98,7 @@ class FollowUp:
     @property
     def code(self) -> str:
         """What a person's consent is bound to: when it fires, what it is told, and all that it may do."""
-        told = [job_to_json(self.job), self.run_id, self.call_id, self.marks]
+        told = [job_to_json(self.job), self.run_id, self.call_id, str(self.marks)]
         return digest(canonical(told))[:CODE_CHARS]
 
 
@@ -107,6 +112,34 @@ class Family:
     def find(self, name: str) -> FollowUp | None:
         """Return the follow-up of this full name that is not over."""
         return next((each for each in self.members if each.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class MakeFollowUp:
+    """Make a job for later; when another run of the job was quicker, nothing is written."""
+
+    follow_up: FollowUp
+    kind: ClassVar[str] = KIND
+
+    def fold(self, part: Family | None) -> Family | None:
+        """Return the family with the new member."""
+        if part is None:
+            return None
+        return Family((*part.members, self.follow_up), part.made_today + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelFollowUp:
+    """Let a job for later fire no more."""
+
+    name: str
+    kind: ClassVar[str] = KIND
+
+    def fold(self, part: Family | None) -> Family | None:
+        """Return the family without it."""
+        if part is None:
+            return None
+        return replace(part, members=tuple(each for each in part.members if each.name != self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +193,7 @@ def draft(maker: Job, run: Run, call_id: str, wish: Wish, family: Family, now: d
         ends_at=to_iso(expires_at),
         line=0,
     )
-    tainted = any(mark.startswith("untrusted") for mark in run.marks.split("+"))
+    tainted = UNTRUSTED in run.marks.kinds
     state: State = "pending" if tainted else "open"
     return FollowUp(
         job, run.id, call_id, state, run.marks, now, expires_at, fires, None if tainted else first

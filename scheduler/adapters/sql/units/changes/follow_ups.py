@@ -12,25 +12,30 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, text
 
 from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rooms import Room, StepContext
 from scheduler.adapters.sql.rows.follow_ups import OF_JOB, ONE, follow_up_from, follow_up_values
 from scheduler.adapters.sql.rows.work import from_us, job_from, job_text, maybe_us, slots_text, to_us
 from scheduler.adapters.sql.tables.follow_ups import follow_ups
 from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.words import INSERT_JOB
-from scheduler.core.job.firing import GRACE_SECONDS, first_fire
-from scheduler.core.job.job import Job
-from scheduler.core.record import digest
-from scheduler.core.run.budget import day_start
-from scheduler.core.run.follow_up import (
+from scheduler.core.changes.follow_up import (
     MOST_A_DAY,
     MOST_OPEN,
+    CancelFollowUp,
     Family,
     FollowUp,
+    MakeFollowUp,
     is_follow_up,
     root_of,
     slot_within,
 )
+from scheduler.core.job.firing import GRACE_SECONDS, first_fire
+from scheduler.core.job.job import Job
+from scheduler.core.record import digest
+from scheduler.core.run.budget import day_start
+from scheduler.core.run.run import Run
 from scheduler.core.time.instants import to_iso
+from scheduler.core.trust.marks import Marks
 from scheduler.errors import FactsChangedError, NotFoundError, RefusedError
 
 PENDING = "a person must confirm it: agentcron confirm"
@@ -82,11 +87,28 @@ _SPEC = text("SELECT spec FROM follow_ups WHERE name = :name AND state = 'open'"
 _MARKS = text("SELECT marks FROM follow_ups WHERE name = :name AND state = 'open'")
 
 
+def load(connection: Connection, run: Run, job: Job, now: datetime) -> Family:
+    """Return the follow-ups of a job that are not over, and how many were made on its present local day."""
+    return family(connection, root_of(run.job), day_start(now, job.tz))
+
+
 def family(connection: Connection, root: str, since: datetime) -> Family:
-    """See ``Store.family``."""
+    """Return the follow-ups of a job that are not over, and how many it has made since an instant."""
     members = tuple(map(follow_up_from, connection.execute(_OF_JOB, {"root": root})))
     made = connection.execute(_MADE_SINCE, {"root": root, "since": to_us(since)}).scalar_one()
     return Family(members, int(made))
+
+
+def write(connection: Connection, context: StepContext, change: MakeFollowUp | CancelFollowUp) -> None:
+    """Make a follow-up, or cancel one.
+
+    Raises:
+        FactsChangedError: another run of the job was quicker; look again, and decide again.
+    """
+    if isinstance(change, MakeFollowUp):
+        make(connection, change.follow_up, context.at)
+    else:
+        end(connection, change.name, context.at, f"cancelled by run {context.run_id}", context.run_id)
 
 
 def make(connection: Connection, made: FollowUp, now: datetime) -> None:
@@ -246,12 +268,12 @@ def job_of(connection: Connection, name: str) -> Job | None:
     return None if spec is None else job_from(spec)
 
 
-def marks_of(connection: Connection, name: str) -> str:
+def marks_of(connection: Connection, name: str) -> Marks:
     """Return what a run of this job begins with: nothing, unless an agent made the job."""
     if not is_follow_up(name):
-        return ""
+        return Marks()
     marks = connection.execute(_MARKS, {"name": name}).scalar()
-    return "untrusted:unlabelled" if marks is None else str(marks)
+    return Marks.of_label("") if marks is None else Marks.parse(str(marks))
 
 
 def _find(connection: Connection, name: str) -> FollowUp:
@@ -259,3 +281,6 @@ def _find(connection: Connection, name: str) -> FollowUp:
     if row is None:
         raise NotFoundError(f"there is no follow-up {name}", help="see: agentcron list")
     return follow_up_from(row)
+
+
+ROOM = Room(write, load)

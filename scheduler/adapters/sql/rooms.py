@@ -1,0 +1,169 @@
+"""How changes and guards of a step are stored: one room per kind, found by entry points.
+
+A distribution that brings a kind of change registers a `Room` under its kind in the group
+``agentcron.changes``; ours are registered in the same way.  Rooms are loaded when a store is opened, so a
+kind without one is noticed at start-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import entry_points
+from typing import Any, TypeAlias
+
+from sqlalchemy import text
+
+from scheduler.adapters.sql.connection import Connection
+from scheduler.core.job.job import Job
+from scheduler.core.run.run import Move, Run
+from scheduler.core.run.step import Guard, Step
+from scheduler.errors import ConfigError
+
+GROUP = "agentcron.changes"
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """The step that a change belongs to: whose it is, when it is made, and whether its run moves."""
+
+    job: str
+    run_id: str
+    at: datetime
+    move: Move | None
+
+
+Writer: TypeAlias = Callable[[Connection, StepContext, Any], None]
+"""Writes one change.  It raises FactsChangedError when it was decided on facts that are over."""
+
+Check: TypeAlias = Callable[[Connection, StepContext, Sequence[Any]], None]
+"""Looks at all guards of one kind in a step; raises FactsChangedError or OverBudgetError."""
+
+Loader: TypeAlias = Callable[[Connection, Run, Job, datetime], Any]
+"""Reads the part of a checkpoint that belongs to a kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How one kind of change is stored.
+
+    Args:
+        write: writes one change, in the transaction of its step.
+        load: reads its part of the checkpoint, if it has one.
+        eager: read the part at each claim; otherwise only when a call asks for it.
+        guards: by kind of guard, what looks at it.
+        schema: for tables of a plug-in, its own migrations in order, each a sequence of SQL statements; how
+            many were run is kept in ``meta``.
+    """
+
+    write: Writer | None = None
+    load: Loader | None = None
+    eager: bool = False
+    guards: Mapping[str, Check] = field(default_factory=dict)
+    schema: tuple[tuple[str, ...], ...] = ()
+
+
+class Rooms:
+    """The rooms that are installed, by kind."""
+
+    def __init__(self, rooms: Mapping[str, Room]) -> None:
+        self._rooms = dict(rooms)
+        self._checks: dict[str, Check] = {}
+        for room in rooms.values():
+            self._checks.update(room.guards)
+
+    @classmethod
+    def installed(cls) -> Rooms:
+        """Load all rooms of the installed distributions.
+
+        Raises:
+            ConfigError: one cannot be loaded, or two have the same kind.
+        """
+        rooms: dict[str, Room] = {}
+        for point in entry_points(group=GROUP):
+            try:
+                room = point.load()
+            except Exception as error:  # whatever a stranger's module does at import
+                problem = f"{type(error).__name__}: {error}"
+                raise ConfigError(
+                    f"the change {point.name} ({point.value}) cannot be loaded: {problem}"
+                ) from error
+            if not isinstance(room, Room):
+                raise ConfigError(f"the change {point.name} ({point.value}) is no Room")
+            if rooms.setdefault(point.name, room) is not room:
+                raise ConfigError(f"the change {point.name} is provided twice", help="uninstall one of them")
+        return cls(rooms)
+
+    def check(self, connection: Connection, context: StepContext, guards: Sequence[Guard]) -> None:
+        """Look whether all guards hold.
+
+        Raises:
+            FactsChangedError: one does not.
+            OverBudgetError: there is no room for a request.
+            ValueError: nobody knows how to look at one; a mistake of the caller.
+        """
+        by_kind: dict[str, list[Guard]] = {}
+        for guard in guards:
+            by_kind.setdefault(guard.kind, []).append(guard)
+        for kind, alike in by_kind.items():
+            if kind not in self._checks:
+                raise ValueError(f"no room knows the guard {kind}")
+            self._checks[kind](connection, context, alike)
+
+    def write(self, connection: Connection, context: StepContext, step: Step) -> None:
+        """Write the changes of a step, in their order.
+
+        Raises:
+            FactsChangedError: one was decided on facts that are over.
+            ValueError: no room knows one; a mistake of the caller.
+        """
+        for change in step.changes:
+            room = self._rooms.get(change.kind)
+            if room is None or room.write is None:
+                raise ValueError(f"no room writes the change {change.kind}")
+            room.write(connection, context, change)
+
+    def parts(self, connection: Connection, run: Run, job: Job, now: datetime) -> dict[str, Any]:
+        """Return the parts of a checkpoint that are read at each claim."""
+        return {
+            kind: room.load(connection, run, job, now)
+            for kind, room in self._rooms.items()
+            if room.eager and room.load is not None
+        }
+
+    def part(self, connection: Connection, kind: str, run: Run, job: Job, now: datetime) -> Any:
+        """Return one part of a checkpoint; None when its kind keeps none."""
+        room = self._rooms.get(kind)
+        return None if room is None or room.load is None else room.load(connection, run, job, now)
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether any room brings tables of its own."""
+        return any(room.schema for room in self._rooms.values())
+
+    def prepare(self, connection: Connection) -> bool:
+        """Make the tables of plug-ins, or bring them up to date; return whether anything was done."""
+        done = False
+        for kind, room in self._rooms.items():
+            if not room.schema:
+                continue
+            key = f"schema.{kind}"
+            applied = int(connection.execute(_APPLIED, {"key": key}).scalar() or 0)
+            if applied > len(room.schema):
+                raise ConfigError(
+                    f"the database knows a newer version of the change {kind}", help="update its package"
+                )
+            for statements in room.schema[applied:]:
+                for statement in statements:
+                    connection.exec_driver_sql(statement)
+            if applied < len(room.schema):
+                connection.execute(_APPLY, {"key": key, "value": str(len(room.schema))})
+                done = True
+        return done
+
+
+_APPLIED = text("SELECT value FROM meta WHERE key = :key")
+_APPLY = text(
+    "INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = :value"
+)

@@ -1,0 +1,20 @@
+"""Notify: something to send to the owner, put into the outbox by the step that is its cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from scheduler.core.run.notice import Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Put a notice into the outbox."""
+
+    notice: Notice
+    kind: ClassVar[str] = "notify"
+
+    def fold(self, part: Any) -> Any:
+        """Return the part as it is: a run does not read its own outbox."""
+        return part
