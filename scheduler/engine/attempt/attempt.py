@@ -285,7 +285,7 @@ class Executor:
             return  # whoever asks for the next step hands the run back
         except StoreError:
             raise
-        except CannotWorkError as error:
+        except (CannotWorkError, ConfigError) as error:
             await self._park(Park("key", error.message, Waking.PROBE))
 
     async def _wait_for_room(self, error: OverBudgetError) -> None:
