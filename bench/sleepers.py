@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.homes import make_home, opened
 from scheduler.app.compose import open_app
 from scheduler.config import load
+from scheduler.core.actor import PERSON
 
 NAP = (
     '{"text": "I lie down.", "calls": [{"name": "sleep", "input": {"until": "1000h", "reason": "a nap"}}]}\n'
@@ -50,7 +51,7 @@ async def _put_to_sleep(home: Path) -> None:
         runner = app.runner("tick")
         await runner.once()
         (job,) = runner.jobs.values()
-        assert await app.kit.store.fire_by(job, "person", app.kit.clock.now())
+        assert await app.kit.store.fire_by(job, "person", app.kit.clock.now(), actor=PERSON)
         await runner.once()
         app.presence.drop(runner.info.id)
 

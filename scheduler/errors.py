@@ -113,7 +113,7 @@ class OverBudgetError(AgentcronError):
     """A day's cap leaves no room for another request, which was not opened.
 
     Args:
-        code: ``budget-day`` or ``budget-fleet``.
+        code: the reason code of the cap, ``budget-day`` for one.
         spent: in millionths of a dollar or in tokens, like the others.
         out: what the requests that are out may still cost.
     """

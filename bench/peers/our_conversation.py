@@ -14,6 +14,7 @@ from bench.homes import make_home, opened
 from bench.peers.langgraph_sqlite import TEXT, written
 from scheduler.app.compose import App, open_app
 from scheduler.config import load
+from scheduler.core.actor import PERSON
 from scheduler.engine.daemon.runner import Runner
 
 
@@ -36,7 +37,7 @@ async def queue_one(app: App, runner: Runner) -> None:
     """Load the crontab and queue a run of its job."""
     await runner.once()
     (job,) = runner.jobs.values()
-    assert await app.kit.store.fire_by(job, "person", app.kit.clock.now())
+    assert await app.kit.store.fire_by(job, "person", app.kit.clock.now(), actor=PERSON)
 
 
 async def work(home: Path) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move, Run, State, transition
@@ -118,7 +119,9 @@ class Witness:
             )
         )
         if cancelled:
-            self._moved(_of(now.run, Move.CANCEL, step.at, state=State.CANCELLED, reason_code="cancelled"))
+            self._moved(
+                _of(now.run, Move.CANCEL, step.at, state=State.CANCELLED, reason_code=ReasonCode.CANCELLED)
+            )
 
     def lease_lost(self, run: Run, now: datetime) -> None:
         """See that another runner owns a run now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from scheduler.core.actor import Actor
 from scheduler.core.trust.approval import Approval, Used
 
 
@@ -16,9 +17,16 @@ class Consent(Protocol):
         ...
 
     async def answer(
-        self, approval_id: str, now: datetime, *, approve: bool, always: bool = False, words: str = ""
+        self,
+        approval_id: str,
+        now: datetime,
+        *,
+        approve: bool,
+        always: bool = False,
+        words: str = "",
+        actor: Actor,
     ) -> Approval:
-        """Record a person's answer to a question, once, and wake the run that waits for it.
+        """Record the answer to a question, once, and wake the run that waits for it.
 
         With ``always`` a grant for these very arguments is written for the job, in the same transaction.
         Returns the question as it was.
@@ -30,7 +38,7 @@ class Consent(Protocol):
         """
         ...
 
-    async def revoke(self, grant_id: str, now: datetime) -> str:
+    async def revoke(self, grant_id: str, now: datetime, *, actor: Actor) -> str:
         """Take back a grant that came of an approval; return the job it was for.
 
         Raises:
@@ -38,8 +46,8 @@ class Consent(Protocol):
         """
         ...
 
-    async def clean(self, workdir: str, now: datetime) -> bool:
-        """Forget that private data may lie in a workdir, by a person's word; false when nothing was known.
+    async def clean(self, workdir: str, now: datetime, *, actor: Actor) -> bool:
+        """Forget that private data may lie in a workdir; false when nothing was known.
 
         Raises:
             RefusedError: the workdir lies in another one that is not clean.

@@ -1,7 +1,8 @@
 """The store port: every change is one transaction, conditional, and fenced by an epoch.
 
 All instants are aware UTC.  Every method that writes is all-or-nothing, and returns only after the commit
-is on the disk.  A store that cannot write raises StoreError and has kept nothing.
+is on the disk.  A store that cannot write raises StoreError and has kept nothing.  What somebody asks for
+takes an ``actor``, who stands in the record of it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, TypedDict
 
+from scheduler.core.actor import Actor
 from scheduler.core.job.firing import Decision, FireFacts
 from scheduler.core.job.job import Job
 from scheduler.core.job.restored import Restored
@@ -137,15 +139,17 @@ class Store(Consent, Outbox, Protocol):
         """
         ...
 
-    async def fire_by(self, job: Job, origin: Origin, now: datetime, key: str = "") -> Run | None:
+    async def fire_by(
+        self, job: Job, origin: Origin, now: datetime, key: str = "", *, actor: Actor
+    ) -> Run | None:
         """Queue a run now, leaving the cadence alone; a non-empty ``key`` gives one run only (then None)."""
         ...
 
-    async def pause(self, job: str, reason: str, now: datetime) -> bool:
+    async def pause(self, job: str, reason: str, now: datetime, *, actor: Actor) -> bool:
         """Pause a job; false when it was paused already."""
         ...
 
-    async def unpause(self, job: str, now: datetime, next_fire: datetime | None) -> bool:
+    async def unpause(self, job: str, now: datetime, next_fire: datetime | None, *, actor: Actor) -> bool:
         """Let a job fire again from ``next_fire`` on; nothing missed is made up.  Resets its failures."""
         ...
 
@@ -154,16 +158,16 @@ class Store(Consent, Outbox, Protocol):
         """Return the job of a follow-up that may fire, as its maker made it; None: it may not."""
         ...
 
-    async def confirm(self, name: str, code: str, now: datetime) -> datetime | None:
-        """Let a pending follow-up fire, by a person's word; return its first slot.
+    async def confirm(self, name: str, code: str, now: datetime, *, actor: Actor) -> datetime | None:
+        """Let a pending follow-up fire; return its first slot.
 
         Raises:
             NotFoundError, RefusedError: there is none; or it is not what the code stands for, or too late.
         """
         ...
 
-    async def cancel_follow_up(self, name: str, now: datetime) -> None:
-        """End a follow-up, by a person's word; a live run of it goes on.  Raises NotFoundError."""
+    async def cancel_follow_up(self, name: str, now: datetime, *, actor: Actor) -> None:
+        """End a follow-up; a live run of it goes on.  Raises NotFoundError."""
         ...
 
     # -- runs -------------------------------------------------------------------------------------
@@ -238,7 +242,7 @@ class Store(Consent, Outbox, Protocol):
         """Return those of the running runs that a person wants cancelled."""
         ...
 
-    async def cancel(self, run_id: str, now: datetime, reason: str) -> State:
+    async def cancel(self, run_id: str, now: datetime, reason: str, *, actor: Actor) -> State:
         """Cancel a run: at once when it is not running, else by a flag.  Returns the state it then has.
 
         Raises:
@@ -246,7 +250,9 @@ class Store(Consent, Outbox, Protocol):
         """
         ...
 
-    async def resume(self, run_id: str, now: datetime, text: str, caps: NewCaps | None = None) -> State:
+    async def resume(
+        self, run_id: str, now: datetime, text: str, caps: NewCaps | None = None, *, actor: Actor
+    ) -> State:
         """Wake a sleeping, parked or retrying run now, or go on with a failed or cancelled one.
 
         With ``caps`` it has these from now on; when it cannot go on it does not get them.  Returns the state
@@ -264,7 +270,7 @@ class Store(Consent, Outbox, Protocol):
         """
         ...
 
-    async def raise_budget(self, run_id: str, now: datetime, caps: NewCaps) -> None:
+    async def raise_budget(self, run_id: str, now: datetime, caps: NewCaps, *, actor: Actor) -> None:
         """Give a run new caps.  One that is parked at the day's cap gets room there too.
 
         Raises:

@@ -152,7 +152,8 @@ class Outcome:
 class ControlTool:
     """A tool that only steers its own run: it happens inside the commit, so it cannot happen twice.
 
-    ``decide(args, now, tz)`` returns an outcome or raises ToolFault; ``now`` is when the agent spoke.
+    ``decide(args, now, tz)`` returns an outcome or raises ToolFault; ``now`` is when the agent spoke, and the
+    arguments fit the schema.
     """
 
     spec: ToolSpec

@@ -31,6 +31,7 @@ from scheduler.adapters.trust_file import TrustFile
 from scheduler.app.compose import job_tools
 from scheduler.app.senders import find_sender
 from scheduler.config import Config, load
+from scheduler.core.actor import PERSON
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, StandingOrders
 from scheduler.core.run.conversation import Message, Usage
@@ -133,7 +134,7 @@ class World:
 
     async def fire(self, job: str) -> str:
         """Fire a job by hand; return the run's id."""
-        run = await self.store.fire_by(self.jobs[job], "person", self.clock.now())
+        run = await self.store.fire_by(self.jobs[job], "person", self.clock.now(), actor=PERSON)
         assert run is not None
         return run.id
 
@@ -187,13 +188,13 @@ class World:
 
     async def resume(self, run_id: str, text: str = "") -> Run:
         """Let a run go on at once, as ``agentcron resume`` does; settle, and return it."""
-        await self.store.resume(run_id, self.clock.now(), text)
+        await self.store.resume(run_id, self.clock.now(), text, actor=PERSON)
         await self.settle()
         return await self.run(run_id)
 
     async def cancel(self, run_id: str, reason: str = "cancelled by a person") -> Run:
         """Cancel a run, as ``agentcron cancel`` does; settle, and return it."""
-        await self.store.cancel(run_id, self.clock.now(), reason)
+        await self.store.cancel(run_id, self.clock.now(), reason, actor=PERSON)
         await self.settle()
         return await self.run(run_id)
 

@@ -54,7 +54,7 @@ def tool(name: str) -> AnyTool:
     """Return the tool called ``name``, importing its module on first use.
 
     Raises:
-        ConfigError: it is unknown, provided twice, cannot be imported, or is not a tool.
+        ConfigError: it is unknown, provided twice, cannot be imported, is not a tool, or has a wrong schema.
     """
     point = _point(name)
     try:

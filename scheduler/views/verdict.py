@@ -9,15 +9,15 @@ from typing import Literal
 
 from scheduler.core.changes.follow_up import is_follow_up
 from scheduler.core.job.job import Job
-from scheduler.core.job.restored import CODE
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.standing import RunnerInfo, Standing
+from scheduler.core.run import reasons
 from scheduler.core.run.lease import SUSPECT_CRASHES
-from scheduler.core.run.run import Run, State
+from scheduler.core.run.run import RESTING, Run, State
 from scheduler.core.run.turn import usd
 from scheduler.core.time.trigger import CronTrigger, Manual, Reboot
 from scheduler.views.absence import Absence, as_sentence
 from scheduler.views.clock import Wall, span
-from scheduler.views.going_on import go_on
 
 Kind = Literal[
     "ran", "live", "skipped", "missed", "overdue", "will_run", "will_not_run",
@@ -185,12 +185,16 @@ def _row(case: Case, run: Run, when: datetime | None, slot: datetime | None) -> 
     if not run.is_final:
         return _live(case, run, when, slot)
     if run.state is State.SKIPPED:
-        more = [_policy(case.job)] if case.job and run.reason_code in ("misfire", "overlap") else []
-        if run.reason_code == "misfire":
+        more = (
+            [_policy(case.job)]
+            if case.job and run.reason_code in (ReasonCode.MISFIRE, ReasonCode.OVERLAP)
+            else []
+        )
+        if run.reason_code == ReasonCode.MISFIRE:
             more.insert(0, as_sentence(case.absence.why(run.fire_time)))
-        if run.reason_code == "paused":
+        if run.reason_code == ReasonCode.PAUSED:
             more.append(_unpause(case))
-        if run.reason_code == CODE:
+        if run.reason_code == ReasonCode.RESTORED:
             more += _restored(case)
         return Verdict("skipped", f"{name} did not run {at}: {run.reason}.", tuple(more), when, slot, run)
     verb = "was started by hand" if run.origin == "person" else "ran"
@@ -230,17 +234,17 @@ def _live(case: Case, run: Run, when: datetime | None, slot: datetime | None) ->
     more = [f"Look: agentcron show {run.id}"]
     if case.daemon is None and (run.state is State.QUEUED or run.id in case.orphans):
         more.append("Start: agentcron up")
-    if run.state in (State.SLEEPING, State.PARKED, State.RETRYING):
-        more.append(f"Go on now: {go_on(run)}")
+    if run.state in RESTING:
+        more.append(f"Go on now: {reasons.of(run).command(run)}")
     return Verdict("live", sentence.rstrip(".") + ".", tuple(more), when, slot, run)
 
 
 def _missed(case: Case, job: Job, when: datetime | None, slot: datetime, instead: Run) -> Verdict:
     clock, name = case.clock, case.standing.name
     sentence = f"{name} did not run {_at(case, slot)}"
-    if instead.reason_code == "paused":
+    if instead.reason_code == ReasonCode.PAUSED:
         return Verdict("skipped", f"{sentence}: {instead.reason}.", (_unpause(case),), when, slot, instead)
-    if instead.reason_code == CODE:
+    if instead.reason_code == ReasonCode.RESTORED:
         told = f"{sentence}: {instead.reason}."
         return Verdict("skipped", told, tuple(_restored(case)), when, slot, instead)
     up = case.absence.was_up(slot)

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from scheduler.adapters.sql.history.glance import Glance
 from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
+from scheduler.core.actor import PERSON
 from scheduler.core.job.firing import Decision, Fire, FireFacts, decide
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, LoadReport, StandingOrders
@@ -116,7 +117,7 @@ class Bench:
 
     async def queue(self, job: Job | None = None, seconds: float = 0) -> Run:
         """Queue a run by hand."""
-        run = await self.store.fire_by(job or make_job(), "person", at(seconds))
+        run = await self.store.fire_by(job or make_job(), "person", at(seconds), actor=PERSON)
         assert run is not None
         return run
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.sql.history.reader import Reader
+from scheduler.core.actor import PERSON
 from scheduler.core.job.firing import Fire
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.standing import BrokenJob, RunnerInfo
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
@@ -33,7 +35,7 @@ async def busy(bench: Bench) -> Bench:
     await bench.store.commit(await bench.running(make_job("nap"), 2), sleep(3, until=90))
     await bench.store.commit(await bench.running(make_job("stuck"), 3), parked(4))
     await bench.end(await bench.running(make_job("tired", pause_after=1), 4), Move.FAIL, 5, reason="no")
-    late = Fire(at(3600), "skip", "misfire", "too late", missed=3, last_missed=at(1800))
+    late = Fire(at(3600), "skip", ReasonCode.MISFIRE, "too late", missed=3, last_missed=at(1800))
     await bench.fire_as(make_job(), late, next_fire=at(7200), now=at(4000))
     await bench.store.enter(RunnerInfo("r1", "daemon", "host", 42, NOON, at(3), "/crontab", "/lock"))
     return bench
@@ -99,7 +101,7 @@ async def test_runs_are_listed_newest_first_and_by_job(busy: Bench) -> None:
 async def test_the_runs_around_an_instant_come_in_order(bench: Bench) -> None:
     job = make_job()
     await bench.load(job)
-    slots = [Fire(at(hour * 3600), "skip", "misfire") for hour in range(1, 9)]
+    slots = [Fire(at(hour * 3600), "skip", ReasonCode.MISFIRE) for hour in range(1, 9)]
     await bench.fire_as(job, *slots, next_fire=None)
     with bench.reader() as reader:
         around = reader.runs_around("brief", at(4 * 3600 + 5), limit=2)
@@ -110,7 +112,7 @@ async def test_the_runs_around_an_instant_come_in_order(bench: Bench) -> None:
 async def test_a_run_is_found_by_the_beginning_of_its_id(bench: Bench) -> None:
     first = await bench.queue()
     other = await bench.open_more("b")
-    second = await other.fire_by(make_job("other"), "person", NOON)
+    second = await other.fire_by(make_job("other"), "person", NOON, actor=PERSON)
     assert second is not None
     with bench.reader() as reader:
         assert reader.run("a") == first

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from scheduler.core.actor import PERSON
 from scheduler.core.changes.notify import Notify
 from scheduler.core.job.firing import Fire
 from scheduler.core.job.job import Overlap
@@ -85,7 +86,7 @@ async def test_a_run_that_queues_waits_until_the_earlier_one_is_final(bench: Ben
     later = await bench.queue(job, seconds=1)
     await bench.store.commit(first, sleep(2, until=60))
     assert await bench.claim(3) == []
-    await bench.store.cancel(first.run_id, at(4), "enough")
+    await bench.store.cancel(first.run_id, at(4), "enough", actor=PERSON)
     assert [lease.run_id for lease in await bench.claim(5)] == [later.id]
 
 
@@ -226,7 +227,7 @@ async def test_a_request_that_was_out_when_its_run_was_buried_is_lost(bench: Ben
 
 async def test_a_run_to_be_cancelled_is_not_begun_again_by_a_rescue(bench: Bench) -> None:
     lease = await bench.running()
-    await bench.store.cancel(lease.run_id, at(1), "enough")
+    await bench.store.cancel(lease.run_id, at(1), "enough", actor=PERSON)
     [found] = await rescue(bench, 60)
     assert found.state is State.CANCELLED
     assert (await bench.run(lease.run_id)).reason == "enough"
@@ -322,7 +323,7 @@ async def test_a_write_of_another_process_is_noticed_and_an_own_one_is_not(bench
     await bench.queue()
     assert await bench.store.changes() == before
     other = await bench.open_more("b")
-    await other.fire_by(make_job(), "person", NOON)
+    await other.fire_by(make_job(), "person", NOON, actor=PERSON)
     assert await bench.store.changes() != before
 
 

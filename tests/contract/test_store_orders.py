@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from scheduler.core.actor import DAEMON, PERSON
 from scheduler.core.job.firing import Decision, Fire, FireFacts
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, Standing
@@ -69,7 +70,7 @@ async def test_a_vanished_job_is_removed_and_its_live_runs_are_named(bench: Benc
 
 async def test_a_removed_job_that_comes_back_starts_as_a_new_one(bench: Bench) -> None:
     await bench.load(make_job())
-    await bench.store.pause("brief", "by a person", NOON)
+    await bench.store.pause("brief", "by a person", NOON, actor=PERSON)
     await bench.load(now=at(5))
     report = await bench.load(make_job(), now=at(3605))
     assert report.added == ("brief",)
@@ -98,7 +99,7 @@ async def test_a_job_that_is_mended_gets_a_slot_that_lies_ahead(bench: Bench) ->
 
 async def test_a_paused_job_that_breaks_and_is_mended_is_still_paused(bench: Bench) -> None:
     await bench.load(make_job())
-    await bench.store.pause("brief", "by a person", NOON)
+    await bench.store.pause("brief", "by a person", NOON, actor=PERSON)
     await bench.load(broken=(BrokenJob("brief", "broken"),))
     await bench.load(make_job())
     assert (await standing(bench)).state == "paused"
@@ -128,32 +129,32 @@ async def test_what_was_loaded_is_remembered(bench: Bench) -> None:
 # -- pausing ----------------------------------------------------------------------------------------
 async def test_pausing_twice_says_so(bench: Bench) -> None:
     await bench.load(make_job())
-    assert await bench.store.pause("brief", "by a person", at(1))
-    assert not await bench.store.pause("brief", "by somebody else", at(2))
+    assert await bench.store.pause("brief", "by a person", at(1), actor=PERSON)
+    assert not await bench.store.pause("brief", "by somebody else", at(2), actor=PERSON)
     paused = await standing(bench)
     assert (paused.state, paused.paused_reason, paused.paused_at) == ("paused", "by a person", at(1))
 
 
 async def test_unpausing_makes_up_for_nothing(bench: Bench) -> None:
     await bench.load(make_job())
-    await bench.store.pause("brief", "by a person", at(1))
-    assert await bench.store.unpause("brief", at(8000), at(3 * 3600))
-    assert not await bench.store.unpause("brief", at(8001), at(3 * 3600))
+    await bench.store.pause("brief", "by a person", at(1), actor=PERSON)
+    assert await bench.store.unpause("brief", at(8000), at(3 * 3600), actor=PERSON)
+    assert not await bench.store.unpause("brief", at(8001), at(3 * 3600), actor=PERSON)
     assert await bench.store.due_jobs(at(8000)) == []
     assert (await standing(bench)).next_fire == at(3 * 3600)
 
 
 async def test_pausing_an_unknown_job_is_an_error(bench: Bench) -> None:
     with pytest.raises(NotFoundError):
-        await bench.store.pause("nobody", "why", NOON)
+        await bench.store.pause("nobody", "why", NOON, actor=PERSON)
     with pytest.raises(NotFoundError):
-        await bench.store.unpause("nobody", NOON, None)
+        await bench.store.unpause("nobody", NOON, None, actor=PERSON)
 
 
 async def test_pausing_an_invalid_job_is_refused(bench: Bench) -> None:
     await bench.load(broken=(BrokenJob("brief", "broken"),))
     with pytest.raises(RefusedError, match="invalid"):
-        await bench.store.pause("brief", "why", NOON)
+        await bench.store.pause("brief", "why", NOON, actor=PERSON)
 
 
 # -- firing -----------------------------------------------------------------------------------------
@@ -171,7 +172,7 @@ async def test_a_due_job_fires_and_moves_on_to_its_next_slot(bench: Bench) -> No
 
 async def test_a_skipped_slot_is_a_row_with_its_reason(bench: Bench) -> None:
     await bench.load(make_job())
-    await bench.store.pause("brief", "by a person", at(1))
+    await bench.store.pause("brief", "by a person", at(1), actor=PERSON)
     [run] = await bench.fire(make_job(), at(3601))
     assert (run.state, run.reason_code, run.ended_at) == (State.SKIPPED, "paused", at(3601))
     assert "by a person" in run.reason
@@ -238,12 +239,14 @@ async def test_a_fire_that_replaces_cancels_what_rests_and_flags_what_runs(bench
 
 async def test_a_key_fires_once(bench: Bench) -> None:
     job = make_job(trigger=MANUAL)
-    first = await bench.store.fire_by(job, "reboot", at(1), key="boot-1")
+    first = await bench.store.fire_by(job, "reboot", at(1), key="boot-1", actor=DAEMON)
     assert first is not None
     assert first.origin == "reboot"
-    assert await bench.store.fire_by(job, "reboot", at(2), key="boot-1") is None
-    assert await bench.store.fire_by(job, "reboot", at(3), key="boot-2") is not None
-    assert await bench.store.fire_by(make_job("other"), "reboot", at(4), key="boot-1") is not None
+    assert await bench.store.fire_by(job, "reboot", at(2), key="boot-1", actor=DAEMON) is None
+    assert await bench.store.fire_by(job, "reboot", at(3), key="boot-2", actor=DAEMON) is not None
+    assert (
+        await bench.store.fire_by(make_job("other"), "reboot", at(4), key="boot-1", actor=DAEMON) is not None
+    )
 
 
 async def test_a_key_of_a_decided_fire_is_used_once(bench: Bench) -> None:
@@ -280,7 +283,7 @@ async def test_a_run_keeps_the_job_it_was_fired_with(bench: Bench) -> None:
 async def test_colliding_run_ids_are_minted_again(bench: Bench) -> None:
     again = await bench.open_more("a")  # counts from a001 again
     first = await bench.queue()
-    second = await again.fire_by(make_job(), "person", NOON)
+    second = await again.fire_by(make_job(), "person", NOON, actor=PERSON)
     assert second is not None
     assert second.id != first.id
 
@@ -308,7 +311,7 @@ async def test_a_job_that_fails_too_often_is_paused_in_the_same_transaction(benc
     await fail(bench, job, 2)
     paused = await standing(bench)
     assert (paused.state, paused.paused_reason, paused.paused_at) == ("paused", "2 failures in a row", at(2))
-    await bench.store.unpause("brief", at(3), at(3600))
+    await bench.store.unpause("brief", at(3), at(3600), actor=PERSON)
     assert (await standing(bench)).failures == 0
 
 
@@ -338,7 +341,7 @@ async def test_a_one_shot_that_failed_before_any_answer_is_not_used_up(bench: Be
     failed = Request(1, 1, "claude-x", NOON, "failed", at(63), error="401")
     await bench.store.commit(lease, Step(at=at(63), closed=failed, move=Move.FAIL))
     assert (await standing(bench, "once")).state == "active"
-    await bench.store.resume(run_id, at(70), "")
+    await bench.store.resume(run_id, at(70), "", actor=PERSON)
     [lease] = await bench.claim(71)
     await bench.end(lease, Move.FINISH, 72)
     assert (await standing(bench, "once")).state == "done"

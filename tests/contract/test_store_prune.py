@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from scheduler.adapters.sql.tables import work as tables
+from scheduler.core.actor import PERSON
 from scheduler.core.changes.notify import Notify
 from scheduler.core.changes.question import PutQuestion
 from scheduler.core.job.firing import decide_reboot
@@ -310,7 +311,7 @@ async def test_a_run_that_a_person_has_taken_up_again_is_live(bench: Bench) -> N
     lease = await bench.running(KEPT)
     await bench.end(lease, Move.FAIL, 1)
     await ended(bench, 1)
-    await bench.store.resume(lease.run_id, at(50 * DAY), "")
+    await bench.store.resume(lease.run_id, at(50 * DAY), "", actor=PERSON)
     assert await bench.store.prune(at(60 * DAY)) == Pruned()
     assert (await bench.run(lease.run_id)).state is State.QUEUED
 

@@ -10,6 +10,7 @@ from datetime import datetime
 import pytest
 
 from scheduler.adapters.sql.backup_mark import MARK, mark_text
+from scheduler.core.actor import PERSON
 from scheduler.core.changes.notify import Notify
 from scheduler.core.changes.question import PutQuestion
 from scheduler.core.job.firing import decide_reboot
@@ -107,7 +108,7 @@ async def test_who_is_resumed_hears_of_the_restore_and_of_the_sleep_before_it(be
     lease = await bench.running()
     await bench.store.commit(lease, sleep(1, until=HOUR))
     await restore(bench)
-    assert await bench.store.resume(lease.run_id, at(2 * HOUR + 9), "go on") is State.PARKED
+    assert await bench.store.resume(lease.run_id, at(2 * HOUR + 9), "go on", actor=PERSON) is State.PARKED
     [again] = await bench.claim(2 * HOUR + 10)
     woken = (await bench.checkpoint(again)).woken
     assert woken is not None
@@ -125,7 +126,7 @@ async def test_calls_that_were_not_begun_yet_are_unknown_too(bench: Bench) -> No
     await bench.store.commit(lease, Step(at=at(2), messages=(asked,), planned=plans, closed=answered()))
     await bench.store.commit(lease, Step(at=at(3), started=("t1",), opened=sent(2)))
     await restore(bench)
-    await bench.store.resume(lease.run_id, at(2 * HOUR + 9), "")
+    await bench.store.resume(lease.run_id, at(2 * HOUR + 9), "", actor=PERSON)
     [again] = await bench.claim(2 * HOUR + 10)
     checkpoint = await bench.checkpoint(again)
     assert [found.state for found in checkpoint.calls] == [CallState.UNKNOWN] * 2
@@ -135,7 +136,7 @@ async def test_calls_that_were_not_begun_yet_are_unknown_too(bench: Bench) -> No
 
 async def test_a_run_that_was_to_be_cancelled_is(bench: Bench) -> None:
     lease = await bench.running()
-    await bench.store.cancel(lease.run_id, at(2), "cancelled by a person")
+    await bench.store.cancel(lease.run_id, at(2), "cancelled by a person", actor=PERSON)
     assert (await restore(bench)).parked == ()
     run = await bench.run(lease.run_id)
     assert (run.state, run.reason) == (State.CANCELLED, "cancelled by a person")
@@ -218,7 +219,7 @@ async def test_no_backup_brings_consent_back(bench: Bench) -> None:
     await bench.store.commit(
         lease, Step(at=at(1), move=Move.PARK, reason_code="approval", changes=tuple(map(PutQuestion, asks)))
     )
-    await bench.store.answer("used", at(2), approve=True, always=True)
+    await bench.store.answer("used", at(2), approve=True, always=True, actor=PERSON)
     await restore(bench)
     with closing(sqlite3.connect(bench.path)) as connection:
         states = connection.execute("SELECT state FROM approvals").fetchall()
@@ -226,4 +227,4 @@ async def test_no_backup_brings_consent_back(bench: Bench) -> None:
     assert states == [("expired",), ("expired",)]
     assert revoked is not None
     with pytest.raises(RefusedError):
-        await bench.store.answer("open", RESTORE, approve=True)
+        await bench.store.answer("open", RESTORE, approve=True, actor=PERSON)

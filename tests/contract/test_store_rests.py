@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.actor import PERSON
 from scheduler.core.job.job import Overlap
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
@@ -147,7 +148,7 @@ async def test_a_person_wakes_a_resting_run(bench: Bench, move: Move, more: dict
     lease = await bench.running()
     await bench.end(lease, move, 1, **more)
     had = (await bench.run(lease.run_id)).state
-    assert await bench.store.resume(lease.run_id, at(5), "go on") is had
+    assert await bench.store.resume(lease.run_id, at(5), "go on", actor=PERSON) is had
     [lease] = await bench.claim(6)
     assert (await bench.checkpoint(lease)).woken == Woken(Waking.PERSON, at(5), at(900), at(1), "go on")
     assert await wake(bench, 900) == []
@@ -157,7 +158,7 @@ async def test_a_person_wakes_a_resting_run(bench: Bench, move: Move, more: dict
 async def test_a_person_goes_on_with_a_run_that_ended_badly(bench: Bench, move: Move) -> None:
     lease = await bench.running()
     await bench.end(lease, move, 1, reason="it broke", outcome="failed", summary="no")
-    await bench.store.resume(lease.run_id, at(5), "try again")
+    await bench.store.resume(lease.run_id, at(5), "try again", actor=PERSON)
     run = await bench.run(lease.run_id)
     assert (run.state, run.ended_at, run.outcome, run.reason, run.attempts) == (
         *(State.QUEUED, None, None, "", 0),
@@ -170,9 +171,9 @@ async def test_a_person_goes_on_with_a_run_that_ended_badly(bench: Bench, move: 
 
 async def test_a_run_that_was_cancelled_while_running_can_go_on(bench: Bench) -> None:
     lease = await bench.running()
-    await bench.store.cancel(lease.run_id, at(1), "enough")
+    await bench.store.cancel(lease.run_id, at(1), "enough", actor=PERSON)
     await bench.end(lease, Move.CANCEL, 2)
-    await bench.store.resume(lease.run_id, at(5), "")
+    await bench.store.resume(lease.run_id, at(5), "", actor=PERSON)
     assert not (await bench.run(lease.run_id)).cancel_requested
 
 
@@ -182,12 +183,12 @@ async def test_other_runs_cannot_be_resumed(bench: Bench, move: Move | None) -> 
     if move:
         await bench.end(lease, move, 1)
     with pytest.raises(RefusedError):
-        await bench.store.resume(lease.run_id, at(2), "")
+        await bench.store.resume(lease.run_id, at(2), "", actor=PERSON)
 
 
 async def test_cancelling_a_queued_run_ends_it_at_once(bench: Bench) -> None:
     run = await bench.queue()
-    assert await bench.store.cancel(run.id, at(1), "enough") is State.CANCELLED
+    assert await bench.store.cancel(run.id, at(1), "enough", actor=PERSON) is State.CANCELLED
     ended = await bench.run(run.id)
     assert (ended.state, ended.reason, ended.ended_at) == (State.CANCELLED, "enough", at(1))
     assert await bench.claim(2) == []
@@ -199,21 +200,21 @@ async def test_cancelling_a_resting_run_ends_it_at_once(
 ) -> None:
     lease = await bench.running()
     await bench.end(lease, move, 1, **more)
-    assert await bench.store.cancel(lease.run_id, at(2), "enough") is State.CANCELLED
+    assert await bench.store.cancel(lease.run_id, at(2), "enough", actor=PERSON) is State.CANCELLED
     assert await wake(bench, 900) == []
 
 
 async def test_cancelling_a_running_run_is_a_flag(bench: Bench) -> None:
     lease = await bench.running()
     assert await bench.store.cancel_asked([lease.run_id]) == set()
-    assert await bench.store.cancel(lease.run_id, at(1), "enough") is State.RUNNING
+    assert await bench.store.cancel(lease.run_id, at(1), "enough", actor=PERSON) is State.RUNNING
     assert await bench.store.cancel_asked([lease.run_id]) == {lease.run_id}
 
 
 async def test_a_step_learns_by_its_commit_that_a_cancel_was_asked_for(bench: Bench) -> None:
     lease = await bench.running()
     assert await bench.store.commit(lease, Step(at=at(1), new_step=True)) is False
-    await bench.store.cancel(lease.run_id, at(2), "enough")
+    await bench.store.cancel(lease.run_id, at(2), "enough", actor=PERSON)
     assert await bench.store.commit(lease, Step(at=at(3), new_step=True)) is True
 
 
@@ -222,7 +223,7 @@ async def test_a_flag_that_the_last_step_did_not_see_still_ends_the_run(
     bench: Bench, move: Move, more: dict[str, Any]
 ) -> None:
     lease = await bench.running()
-    await bench.store.cancel(lease.run_id, at(1), "enough")
+    await bench.store.cancel(lease.run_id, at(1), "enough", actor=PERSON)
     await bench.end(lease, move, 2, **more)
     run = await bench.run(lease.run_id)
     assert (run.state, run.reason) == (State.CANCELLED, "enough")
@@ -233,25 +234,25 @@ async def test_a_final_run_cannot_be_cancelled(bench: Bench) -> None:
     lease = await bench.running()
     await bench.end(lease, Move.FINISH, 1)
     with pytest.raises(RefusedError, match="over already"):
-        await bench.store.cancel(lease.run_id, at(2), "enough")
+        await bench.store.cancel(lease.run_id, at(2), "enough", actor=PERSON)
 
 
 async def test_an_unknown_run_is_an_error(bench: Bench) -> None:
     assert await bench.store.run("nobody") is None
     with pytest.raises(NotFoundError):
-        await bench.store.cancel("nobody", NOON, "why")
+        await bench.store.cancel("nobody", NOON, "why", actor=PERSON)
     with pytest.raises(NotFoundError):
-        await bench.store.resume("nobody", NOON, "")
+        await bench.store.resume("nobody", NOON, "", actor=PERSON)
     with pytest.raises(NotFoundError):
-        await bench.store.raise_budget("nobody", NOON, {"run_microusd": 1})
+        await bench.store.raise_budget("nobody", NOON, {"run_microusd": 1}, actor=PERSON)
 
 
 @pytest.mark.parametrize("code, day_usd", [("budget", 5.0), ("budget-day", 5.9)])
 async def test_a_person_raises_the_budget_of_one_run(bench: Bench, code: str, day_usd: float) -> None:
     lease = await bench.running()
     await bench.end(lease, Move.PARK, 1, reason_code=code)
-    await bench.store.raise_budget(lease.run_id, at(2), {"run_microusd": 900_000})
-    await bench.store.resume(lease.run_id, at(2), "")
+    await bench.store.raise_budget(lease.run_id, at(2), {"run_microusd": 900_000}, actor=PERSON)
+    await bench.store.resume(lease.run_id, at(2), "", actor=PERSON)
     [lease] = await bench.claim(3)
     budget = (await bench.checkpoint(lease)).job.budget
     assert (budget.run_usd, budget.day_usd, budget.default) == (0.9, day_usd, False)
@@ -261,10 +262,10 @@ async def test_a_run_that_cannot_go_on_gets_no_new_cap(bench: Bench) -> None:
     lease = await bench.running()
     before = (await bench.checkpoint(lease)).job.budget
     with pytest.raises(RefusedError):
-        await bench.store.resume(lease.run_id, at(2), "", {"run_microusd": 900_000})
+        await bench.store.resume(lease.run_id, at(2), "", {"run_microusd": 900_000}, actor=PERSON)
     assert (await bench.checkpoint(lease)).job.budget == before
     await bench.end(lease, Move.PARK, 3)
-    await bench.store.resume(lease.run_id, at(4), "", {"run_microusd": 900_000})
+    await bench.store.resume(lease.run_id, at(4), "", {"run_microusd": 900_000}, actor=PERSON)
     [lease] = await bench.claim(5)
     assert (await bench.checkpoint(lease)).job.budget.run_usd == 0.9
 
@@ -276,6 +277,6 @@ async def test_a_person_who_says_go_on_forgives_the_failures_so_far(bench: Bench
     await bench.store.commit(lease, Step(at=at(1), closed=failed))
     assert (await bench.checkpoint(lease)).failures == 1
     await bench.end(lease, Move.FAIL, 2)
-    await bench.store.resume(lease.run_id, at(3), "the API is well again")
+    await bench.store.resume(lease.run_id, at(3), "the API is well again", actor=PERSON)
     [lease] = await bench.claim(4)
     assert (await bench.checkpoint(lease)).failures == 0

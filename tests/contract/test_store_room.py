@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from scheduler.core.actor import PERSON
 from scheduler.core.changes.limits import DayAffords
 from scheduler.core.job.job import Budget
 from scheduler.core.run.budget import DayCap
@@ -37,7 +38,7 @@ async def test_tokens_that_are_out_count_until_the_answer_gives_their_number(ben
         await ask(bench, second, 2, cap(tokens=900))
     error = caught.value
     assert (error.code, error.unit, error.spent, error.out, error.cap) == (
-        "budget-day", "tokens", 0, 1_000, 900,
+        "budget-day-tokens", "tokens", 0, 1_000, 900,
     )  # fmt: skip
     assert (await bench.checkpoint(second, 2)).requests == 0, "what has no room is not opened"
 
@@ -89,7 +90,7 @@ async def test_all_jobs_together_have_room_for_so_many_tokens(bench: Bench) -> N
     await ask(bench, first, 1, cap())
     with pytest.raises(OverBudgetError) as caught:
         await ask(bench, second, 2, cap())
-    assert (caught.value.code, caught.value.unit) == ("budget-fleet", "tokens")
+    assert (caught.value.code, caught.value.unit) == ("budget-fleet-tokens", "tokens")
 
     # Another line in the crontab lifts it; one that cannot be read does not.
     await bench.store.load_orders(replace(orders(*jobs), fleet_usd=None), NOON)
@@ -99,15 +100,17 @@ async def test_all_jobs_together_have_room_for_so_many_tokens(bench: Bench) -> N
     await ask(bench, second, 4, cap())
 
 
-@pytest.mark.parametrize(("code", "day_tokens"), [("budget", 9_000), ("budget-day", 9_963)])
+@pytest.mark.parametrize(
+    ("code", "day_tokens"), [("budget-tokens", 9_000), ("budget-day-tokens", 9_963), ("budget-day", 9_963)]
+)
 async def test_a_person_gives_a_run_more_tokens(bench: Bench, code: str, day_tokens: int) -> None:
     lease = await bench.running(make_job(budget=Budget(run_tokens=10, day_tokens=9_000)))
     await ask(bench, lease, 1, cap())
     await bench.store.commit(
         lease, Step(at=at(2), closed=answered(when=at(1)), move=Move.PARK, reason_code=code)
     )
-    await bench.store.raise_budget(lease.run_id, at(3), {"run_tokens": 1_000})
-    await bench.store.resume(lease.run_id, at(3), "")
+    await bench.store.raise_budget(lease.run_id, at(3), {"run_tokens": 1_000}, actor=PERSON)
+    await bench.store.resume(lease.run_id, at(3), "", actor=PERSON)
     [lease] = await bench.claim(4)
     assert (await bench.checkpoint(lease, 4)).job.budget == Budget(
         default=False, run_tokens=1_000, day_tokens=day_tokens

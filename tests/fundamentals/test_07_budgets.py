@@ -14,6 +14,7 @@ from pathlib import Path
 
 from scheduler import tool
 from scheduler.adapters.sql.history.glance import Glance
+from scheduler.core.actor import PERSON
 from scheduler.core.run.run import State
 from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.rehearsal import script
@@ -52,7 +53,7 @@ async def test_a_person_may_give_it_more_and_it_goes_on_where_it_was(tmp_path: P
         await world.load(job("budget=0.20/run"))
         run = await world.play("work")
 
-        await world.store.raise_budget(run.id, world.clock.now(), {"run_microusd": 1_000_000})
+        await world.store.raise_budget(run.id, world.clock.now(), {"run_microusd": 1_000_000}, actor=PERSON)
         run = await world.resume(run.id)
 
         assert run.state is State.SUCCEEDED
@@ -131,7 +132,7 @@ async def test_tokens_may_be_capped_beside_money(tmp_path: Path) -> None:
         assert run.state is State.PARKED
         assert run.reason == "the run has spent 120,000 of its 100,000 tokens"
 
-        await world.store.raise_budget(run.id, world.clock.now(), {"run_tokens": 300_000})
+        await world.store.raise_budget(run.id, world.clock.now(), {"run_tokens": 300_000}, actor=PERSON)
         run = await world.resume(run.id)
 
         assert run.state is State.SUCCEEDED
@@ -202,7 +203,7 @@ async def test_a_person_lets_it_act_more_often_today(tmp_path: Path) -> None:
         run = await world.play("work")
         assert run.state is State.PARKED
 
-        await world.store.raise_budget(run.id, world.clock.now(), {"day_effects": 2})
+        await world.store.raise_budget(run.id, world.clock.now(), {"day_effects": 2}, actor=PERSON)
         assert (await world.resume(run.id)).state is State.SUCCEEDED
         assert posted == [{"to": "Ada"}, {"to": "Bob"}]
 

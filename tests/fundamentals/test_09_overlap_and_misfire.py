@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scheduler.core.actor import PERSON
 from scheduler.core.run.run import State
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World, open_world
@@ -130,7 +131,7 @@ async def test_what_is_older_than_the_window_is_never_fired(tmp_path: Path) -> N
 async def test_a_paused_job_is_skipped_and_nothing_is_made_up_for_afterwards(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         await hourly(world, "")
-        await world.store.pause("work", "by a person", world.clock.now())
+        await world.store.pause("work", "by a person", world.clock.now(), actor=PERSON)
 
         await pass_hours(world, 2)
 

@@ -16,6 +16,7 @@ import pytest
 
 from scheduler import tool
 from scheduler.adapters.trust_file import TrustFile
+from scheduler.core.actor import PERSON
 from scheduler.core.run.run import Run, State
 from scheduler.core.trust.approval import Approval
 from scheduler.errors import NotFoundError, RefusedError
@@ -69,7 +70,7 @@ async def test_an_effect_outside_waits_for_a_person_and_then_happens_once(tmp_pa
         run, question = await parked(world)
         assert letters == [], "nothing has happened"
         assert (question.tool, question.args) == ("post", {"to": "Ada"})
-        await world.store.answer(question.id, world.clock.now(), approve=True)
+        await world.store.answer(question.id, world.clock.now(), approve=True, actor=PERSON)
         run = await on(world, run)
         assert (run.state, letters) == (State.SUCCEEDED, [{"to": "Ada"}])
 
@@ -77,7 +78,9 @@ async def test_an_effect_outside_waits_for_a_person_and_then_happens_once(tmp_pa
 async def test_a_denied_call_does_not_happen_and_the_agent_is_told_why(tmp_path: Path) -> None:
     async with office(tmp_path) as (world, letters):
         run, question = await parked(world)
-        await world.store.answer(question.id, world.clock.now(), approve=False, words="Ask Bob.")
+        await world.store.answer(
+            question.id, world.clock.now(), approve=False, words="Ask Bob.", actor=PERSON
+        )
         run = await on(world, run)
         assert (run.state, letters) == (State.SUCCEEDED, [])
         with world.reader() as reader:
@@ -96,7 +99,7 @@ async def test_no_answer_is_a_no(tmp_path: Path) -> None:
         run = await world.run(run.id)
         assert (run.state, letters) == (State.SUCCEEDED, []), "the agent heard of it, and went on"
         with pytest.raises(RefusedError):
-            await world.store.answer(question.id, world.clock.now(), approve=True)
+            await world.store.answer(question.id, world.clock.now(), approve=True, actor=PERSON)
 
 
 async def test_the_owner_is_told_of_a_question_and_reminded_once(tmp_path: Path) -> None:
@@ -113,9 +116,9 @@ async def test_the_owner_is_told_of_a_question_and_reminded_once(tmp_path: Path)
 async def test_an_answer_is_given_once(tmp_path: Path) -> None:
     async with office(tmp_path) as (world, letters):
         run, question = await parked(world)
-        await world.store.answer(question.id, world.clock.now(), approve=False)
+        await world.store.answer(question.id, world.clock.now(), approve=False, actor=PERSON)
         with pytest.raises(RefusedError):
-            await world.store.answer(question.id, world.clock.now(), approve=True)
+            await world.store.answer(question.id, world.clock.now(), approve=True, actor=PERSON)
         await on(world, run)
         assert letters == []
 
@@ -123,16 +126,16 @@ async def test_an_answer_is_given_once(tmp_path: Path) -> None:
 async def test_always_is_a_grant_for_these_very_arguments_that_can_be_revoked(tmp_path: Path) -> None:
     async with office(tmp_path) as (world, letters):
         run, question = await parked(world)
-        await world.store.answer(question.id, world.clock.now(), approve=True, always=True)
+        await world.store.answer(question.id, world.clock.now(), approve=True, always=True, actor=PERSON)
         await on(world, run)
         second = await world.play("work")
         assert (second.state, len(letters)) == (State.SUCCEEDED, 2), "nobody was asked again"
         with world.glance() as glance:
             [grant] = glance.always_grants("work")
-        assert await world.store.revoke(grant.id, world.clock.now()) == "work"
+        assert await world.store.revoke(grant.id, world.clock.now(), actor=PERSON) == "work"
         await parked(world)
         with pytest.raises(NotFoundError):
-            await world.store.revoke(grant.id, world.clock.now())
+            await world.store.revoke(grant.id, world.clock.now(), actor=PERSON)
 
 
 async def test_a_policy_that_changed_asks_anew(tmp_path: Path) -> None:
@@ -141,7 +144,7 @@ async def test_a_policy_that_changed_asks_anew(tmp_path: Path) -> None:
         run, question = await parked(world)
         grant = '[[profile.mine.grant]]\ntool = "fetch"\n'
         (tmp_path / "trust.toml").write_text('default = "mine"\n[profile.mine]\n' + grant)
-        await world.store.answer(question.id, world.clock.now(), approve=True)
+        await world.store.answer(question.id, world.clock.now(), approve=True, actor=PERSON)
         run = await on(world, run)
         assert (run.state, letters) == (State.PARKED, []), "what was approved is not what holds now"
 
@@ -262,8 +265,10 @@ async def test_a_note_in_the_workdir_carries_nothing_past_the_rule(tmp_path: Pat
         run, _ = await parked(world)
         assert posted == []
         assert "private:workdir" in run.marks
-        assert await world.store.clean(str(world.workdir / "work"), world.clock.now()), "a person has looked"
-        assert not await world.store.clean(str(world.workdir / "work"), world.clock.now())
+        assert await world.store.clean(str(world.workdir / "work"), world.clock.now(), actor=PERSON), (
+            "a person has looked"
+        )
+        assert not await world.store.clean(str(world.workdir / "work"), world.clock.now(), actor=PERSON)
 
 
 async def test_what_a_run_has_read_stays_with_it_whatever_it_does_next(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from scheduler import tool
 from scheduler.adapters.sql.backup_mark import MARK, mark_text
+from scheduler.core.actor import PERSON
 from scheduler.core.changes.follow_up import Family, FollowUp
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Run, State
@@ -125,10 +126,10 @@ async def test_what_a_stranger_said_makes_it_wait_for_a_person(tmp_path: Path) -
         assert await world.store.next_due() is None  # nothing of it is ever due by itself
 
         with pytest.raises(RefusedError, match="not confirmed yet"):
-            await world.store.unpause("ci/check", world.clock.now(), world.clock.now())
+            await world.store.unpause("ci/check", world.clock.now(), world.clock.now(), actor=PERSON)
         with pytest.raises(RefusedError, match="not what was shown"):
-            await world.store.confirm("ci/check", "another code", world.clock.now())
-        await world.store.confirm("ci/check", follow_up.code, world.clock.now())
+            await world.store.confirm("ci/check", "another code", world.clock.now(), actor=PERSON)
+        await world.store.confirm("ci/check", follow_up.code, world.clock.now(), actor=PERSON)
 
         world.script("ci", script().call("schedule", action="list").finish("Green."))
         await world.jump()
@@ -298,16 +299,16 @@ async def test_the_agent_cancels_its_own_and_nothing_else(tmp_path: Path) -> Non
 async def test_a_person_cancels_it(tmp_path: Path) -> None:
     async with office(tmp_path, script().call("schedule", **CHECK).finish("Later.")) as world:
         await made(world)
-        await world.store.cancel_follow_up("ci/check", world.clock.now())
+        await world.store.cancel_follow_up("ci/check", world.clock.now(), actor=PERSON)
         assert await world.store.next_due() is None
         with pytest.raises(NotFoundError):
-            await world.store.cancel_follow_up("ci/check", world.clock.now())
+            await world.store.cancel_follow_up("ci/check", world.clock.now(), actor=PERSON)
 
 
 async def test_who_pauses_a_job_holds_its_follow_ups(tmp_path: Path) -> None:
     async with office(tmp_path, script().call("schedule", **CHECK).finish("Later.")) as world:
         await made(world)
-        await world.store.pause("ci", "paused by a person", world.clock.now())
+        await world.store.pause("ci", "paused by a person", world.clock.now(), actor=PERSON)
         await world.jump()
         run = last(world, "ci/check")
         assert (run.state, run.reason_code) == (State.SKIPPED, "paused")

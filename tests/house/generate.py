@@ -1,13 +1,14 @@
 """The generated pages: ``python -m tests.house.generate`` writes them, a test compares them.
 
-``docs/lifecycle.md`` comes from the table of moves, ``docs/map.md`` from the first line of every module,
-``docs/why/README.md`` from the headings of the decisions.
+``docs/lifecycle.md`` comes from the tables of moves and reasons, ``docs/map.md`` from the first line of every
+module, ``docs/why/README.md`` from the headings of the decisions.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from scheduler.core.run.reasons import REASONS, Reason
 from scheduler.core.run.run import FINAL, TRANSITIONS, State
 from tests.house.decisions import index
 from tests.house.tree import FLOORS, ROOT, first_line, python_files
@@ -82,6 +83,16 @@ def lifecycle() -> str:
         )
     lines += [
         "",
+        "## Reasons",
+        "",
+        "Why a slot became no run, or why a run rests or ended: its `reason_code`. A parked run is",
+        "given up after seven days in any case, and stays resumable. A code that this version does not",
+        "know is left to a person.",
+        "",
+        "| code | | ends by itself | what a person types |",
+        "|---|---|---|---|",
+        *(f"| `{r.code}` | {r.meaning} | {r.ends} | `{_typed(r)}` |" for r in REASONS.values()),
+        "",
         "## Crash windows",
         "",
         "A process may die between any two of these. The tests kill one at each.",
@@ -91,6 +102,11 @@ def lifecycle() -> str:
         *(f"| {name} | {done} | {then} |" for name, (done, then) in WINDOWS.items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _typed(reason: Reason) -> str:
+    more = {"usd": "+1.00", "tokens": "+100ktok", "effects": "+10effects"}.get(reason.unit or "", "")
+    return reason.way.command.format(run="RUN", job="JOB", more=more)
 
 
 def _diagram() -> list[str]:

@@ -21,6 +21,7 @@ from scheduler.adapters.sql.backup_mark import MARK, mark_text
 from scheduler.adapters.sql.crash_points import CRASH_POINTS
 from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
+from scheduler.core.actor import PERSON
 from scheduler.core.changes.follow_up import FollowUp, MakeFollowUp
 from scheduler.core.changes.notify import Notify
 from scheduler.core.job.firing import Decision, Fire
@@ -116,7 +117,7 @@ async def live(path: Path) -> None:
     [pending] = await store.take_notices("r1", _at(203), 9)
     await store.settle_notice(pending.id, _at(204), "", None)
     await store.queue_notice(Notice("push", "topic", "The crontab is broken."), _at(205), "brief")
-    await store.pause("brief", "by a person", _at(205))
+    await store.pause("brief", "by a person", _at(205), actor=PERSON)
     await store.record_jump(Jump("set_back", _at(206), _at(100), 106), {"brief": _at(3600)})
     await store.prune(_at(90 * 86_400))
     await store.close()

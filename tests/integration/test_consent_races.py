@@ -8,6 +8,7 @@ import pytest
 
 from scheduler.adapters.sql.rooms import StepContext
 from scheduler.adapters.sql.units.changes import stains
+from scheduler.core.actor import PERSON
 from scheduler.core.changes.stain import Stain
 from scheduler.core.run.run import State
 from tests.kit.models import call, finish
@@ -37,7 +38,7 @@ async def test_both_questions_of_a_message_are_answered_in_one_go(tmp_path: Path
             questions = glance.open_approvals()
         assert len(questions) == 2
         for question in questions:  # the first answer queues the run; the second comes while it is queued
-            await s.world.store.answer(question.id, s.world.clock.now(), approve=True)
+            await s.world.store.answer(question.id, s.world.clock.now(), approve=True, actor=PERSON)
         await s.world.settle()
         assert (await s.world.run(run.id)).state is State.SUCCEEDED
         assert len(post.calls) == 2
@@ -51,11 +52,11 @@ async def test_an_answer_that_comes_while_the_run_comes_to_rest_wakes_it_at_once
             first, second = glance.open_approvals()
 
         async def answer_the_other(_: object) -> str:
-            await s.world.store.answer(second.id, s.world.clock.now(), approve=False)
+            await s.world.store.answer(second.id, s.world.clock.now(), approve=False, actor=PERSON)
             return "ok"
 
         slow.then = answer_the_other
-        await s.world.store.answer(first.id, s.world.clock.now(), approve=True)
+        await s.world.store.answer(first.id, s.world.clock.now(), approve=True, actor=PERSON)
         await s.world.settle()
         assert (await s.world.run(run.id)).state is State.SUCCEEDED
         assert (len(slow.calls), s.world.clock.now()) == (1, first.asked_at), "no time has passed"
@@ -68,12 +69,12 @@ async def test_a_grant_that_is_revoked_while_the_run_works_lets_nothing_act(tmp_
         run = await s.play()
         with s.world.glance() as glance:
             (question,) = glance.open_approvals()
-        await s.world.store.answer(question.id, s.world.clock.now(), approve=True, always=True)
+        await s.world.store.answer(question.id, s.world.clock.now(), approve=True, always=True, actor=PERSON)
         with s.world.glance() as glance:
             (grant,) = glance.always_grants(JOB)
 
         async def revoke(_: object) -> str:
-            await s.world.store.revoke(grant.id, s.world.clock.now())
+            await s.world.store.revoke(grant.id, s.world.clock.now(), actor=PERSON)
             return "ok"
 
         slow.then = revoke

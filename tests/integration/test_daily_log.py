@@ -17,6 +17,7 @@ from scheduler.adapters import daylog
 from scheduler.adapters.daylog import FileDayLog, files, hashes_in
 from scheduler.adapters.sql.sqlite.audit import Audit
 from scheduler.adapters.sql.sqlite.backup import back_up
+from scheduler.core.actor import PERSON
 from scheduler.core.record import Head, Record, flaw, from_line
 from scheduler.core.run.run import State
 from scheduler.engine.daemon.restored import take_note
@@ -60,11 +61,11 @@ async def test_what_a_person_asks_for_is_a_record(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         await prepare(world)
         now = world.clock.now()
-        await world.store.pause("work", "holidays", now)
-        await world.store.unpause("work", now, None)
+        await world.store.pause("work", "holidays", now, actor=PERSON)
+        await world.store.unpause("work", now, None, actor=PERSON)
         run_id = await world.fire("work")
-        await world.store.raise_budget(run_id, now, {"run_microusd": 2_000_000})
-        await world.store.cancel(run_id, now, "not today")
+        await world.store.raise_budget(run_id, now, {"run_microusd": 2_000_000}, actor=PERSON)
+        await world.store.cancel(run_id, now, "not today", actor=PERSON)
         await world.kit.daylog.sync()
         assert [record.kind for record in written(world)] == [
             *("pause", "unpause", "fire", "budget", "ask cancel", "cancel")
@@ -75,9 +76,12 @@ async def test_a_unit_that_fails_leaves_no_record(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         await prepare(world)
         with pytest.raises(Exception, match="no job"):
-            await world.store.pause("other", "", world.clock.now())
+            await world.store.pause("other", "", world.clock.now(), actor=PERSON)
         good, bad, also = await asyncio.gather(
-            *(world.store.pause(job, "", world.clock.now()) for job in ("work", "other", "work")),
+            *(
+                world.store.pause(job, "", world.clock.now(), actor=PERSON)
+                for job in ("work", "other", "work")
+            ),
             return_exceptions=True,
         )
         assert (good, also) == (True, False)
@@ -155,7 +159,7 @@ async def test_each_day_has_its_file_and_a_clock_set_back_goes_on_in_the_newest(
         await world.kit.daylog.sync()
         names = [path.stem for path in files(world.config.log)]
         assert len(names) == 2
-        await world.store.pause("work", "", day)
+        await world.store.pause("work", "", day, actor=PERSON)
         await world.kit.daylog.sync()
         assert [path.stem for path in files(world.config.log)] == names
         assert written(world)[-1].kind == "pause"
@@ -212,7 +216,7 @@ async def test_a_database_that_is_behind_its_log_is_refused(tmp_path: Path) -> N
         await world.play("work")
         await world.kit.daylog.sync()
         await prepare(other)
-        await other.store.pause("work", "", other.clock.now())
+        await other.store.pause("work", "", other.clock.now(), actor=PERSON)
         with pytest.raises(DayLogError, match="disagree"):
             await FileDayLog(world.config.log, other.config.database).sync()
 

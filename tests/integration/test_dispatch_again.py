@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.actor import PERSON
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import State
 from scheduler.core.trust.effect import Effect
@@ -85,7 +86,7 @@ async def test_a_tool_that_changed_while_a_person_thought_is_asked_for_anew(tmp_
             [question] = glance.open_approvals()
         made = s.world.kit.tools_for
         replace_in(s, "tools_for", lambda job: {**made(job), "look": changed.made()})
-        await s.world.store.answer(question.id, s.world.clock.now(), approve=True)
+        await s.world.store.answer(question.id, s.world.clock.now(), approve=True, actor=PERSON)
         await s.world.settle()
         [journal] = [each for each in s.calls(run.id) if each.name == "look"]
         assert (journal.rule, look.calls, changed.calls) == ("tool-changed", [], [])

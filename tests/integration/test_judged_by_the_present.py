@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from scheduler.adapters.sql.units.changes import stains
+from scheduler.core.actor import PERSON
 from scheduler.core.run.run import State
 from scheduler.core.trust.approval import Approval
 from tests.kit.models import call, finish, sleep
@@ -35,7 +36,7 @@ def questions(s: Stage) -> list[Approval]:
 
 
 async def answer(s: Stage, question: Approval, **more: Any) -> None:
-    await s.world.store.answer(question.id, s.world.clock.now(), **{"approve": True, **more})
+    await s.world.store.answer(question.id, s.world.clock.now(), **{"approve": True, **more}, actor=PERSON)
 
 
 def rules(s: Stage, run_id: str) -> Mapping[str, str]:

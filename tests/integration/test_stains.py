@@ -13,6 +13,7 @@ import pytest
 from scheduler.adapters.sql.rooms import StepContext
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
 from scheduler.adapters.sql.units.changes import stains
+from scheduler.core.actor import PERSON
 from scheduler.core.changes.stain import Stain
 from scheduler.errors import RefusedError
 from scheduler.testing.world import open_world
@@ -50,6 +51,6 @@ async def test_a_person_cleans_a_folder_with_all_in_it_but_not_what_lies_in_a_ma
             "person", lambda c: stains.write(c, StepContext("a", "r", now, None), Stain("/w/a"))
         )
         with pytest.raises(RefusedError, match="/w/a/b lies in /w/a, which is not clean"):
-            await world.store.clean("/w/a/b", now)
-        assert await world.store.clean("/w", now)
-        assert not await world.store.clean("/w/a", now)
+            await world.store.clean("/w/a/b", now, actor=PERSON)
+        assert await world.store.clean("/w", now, actor=PERSON)
+        assert not await world.store.clean("/w/a", now, actor=PERSON)

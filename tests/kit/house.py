@@ -13,6 +13,7 @@ from typing import Any
 
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.system import SystemClock
+from scheduler.core.actor import PERSON
 from scheduler.core.job.standing import LoadReport, RunnerInfo
 from scheduler.core.run.run import Run, State
 from scheduler.core.time.clocks import Reading
@@ -74,7 +75,7 @@ class House:
         orders = CrontabFile(self.world.config).read(now)
         (found,) = (each for each in orders.jobs if each.name == job)
         async with open_world(self.world.config.home) as other:
-            run = await other.store.fire_by(found, "person", now)
+            run = await other.store.fire_by(found, "person", now, actor=PERSON)
         assert run is not None
         return run.id
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scheduler.core.actor import PERSON
 from scheduler.core.run.conversation import Attempt, Call, Message, Request
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.wakeup import WakeUp
@@ -100,7 +101,7 @@ class Stage:
 
     async def resume(self, run_id: str, text: str = "") -> Run:
         """Resume a run as a person does, settle, and return it."""
-        await self.world.store.resume(run_id, self.world.clock.now(), text)
+        await self.world.store.resume(run_id, self.world.clock.now(), text, actor=PERSON)
         await self.world.settle()
         return await self.world.run(run_id)
 

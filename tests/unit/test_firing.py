@@ -23,6 +23,7 @@ from scheduler.core.job.firing import (
     first_fire,
 )
 from scheduler.core.job.job import CatchUp, Job, Overlap
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
 
 NINE = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -246,7 +247,7 @@ class TestOverlap:
         return decision.fires[0]
 
     def test_skip_names_the_run(self) -> None:
-        assert self.fire("skip") == Fire(NINE, "skip", "overlap", "run r_1 is not finished")
+        assert self.fire("skip") == Fire(NINE, "skip", ReasonCode.OVERLAP, "run r_1 is not finished")
 
     def test_skip_names_the_parked_run_first(self) -> None:
         assert self.fire("skip", parked=("r_2",)).detail == "run r_2 is parked and waits for a person"

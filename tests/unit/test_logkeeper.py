@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scheduler.adapters.daylog import files
+from scheduler.core.actor import PERSON
 from scheduler.duties.logkeeper import keep_logged
 from scheduler.errors import DayLogError
 from scheduler.testing.world import World, open_world
@@ -58,7 +59,7 @@ async def test_it_copies_what_was_written_and_looks_no_further_while_nobody_writ
             await second(seconds)
         assert copied == [1]
         await world.load('@manual  work  "Do it."\n')
-        await world.store.pause("work", "holidays", world.clock.now())
+        await world.store.pause("work", "holidays", world.clock.now(), actor=PERSON)
         await second(seconds)
         assert copied == [2]
         assert '"holidays"' in files(world.config.log)[0].read_text()

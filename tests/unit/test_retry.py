@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.retry import (
     LONGEST_ASKED_SECONDS,
     LONGEST_SECONDS,
@@ -19,7 +20,6 @@ from scheduler.core.run.retry import (
     is_blip,
 )
 from scheduler.core.run.turn import Fail, Park
-from scheduler.core.run.wakeup import Waking
 from scheduler.errors import FaultKind, ModelFault
 
 
@@ -76,24 +76,20 @@ def test_blips_wait_longer_each_time_and_as_long_as_asked() -> None:
 
 
 def test_transient_faults_back_off_until_the_retries_are_used_up() -> None:
-    assert after_fault(fault("cut"), 1, 3) == BackOff(30, "no answer")
-    assert after_fault(fault("cut"), 3, 3) == BackOff(120, "no answer")
-    assert after_fault(fault("cut"), 4, 3) == Fail("model", "no answer (4 attempts in a row)")
-    assert after_fault(fault("cut"), 1, 0) == Fail("model", "no answer")
+    assert after_fault(fault("cut"), 1, 3) == BackOff(ReasonCode.CUT, 30, "no answer")
+    assert after_fault(fault("cut"), 3, 3) == BackOff(ReasonCode.CUT, 120, "no answer")
+    assert after_fault(fault("cut"), 4, 3) == Fail(ReasonCode.MODEL, "no answer (4 attempts in a row)")
+    assert after_fault(fault("cut"), 1, 0) == Fail(ReasonCode.MODEL, "no answer")
 
 
 def test_what_does_not_pass_by_waiting_is_parked() -> None:
-    assert after_fault(fault("auth"), 1, 3) == Park(
-        "auth", "the API refuses the key: no answer", Waking.PROBE
-    )
-    assert after_fault(fault("billing"), 9, 0) == Park(
-        "billing", "the API wants payment: no answer", Waking.PROBE
-    )
+    assert after_fault(fault("auth"), 1, 3) == Park(ReasonCode.AUTH, "the API refuses the key: no answer")
+    assert after_fault(fault("billing"), 9, 0) == Park(ReasonCode.BILLING, "the API wants payment: no answer")
     assert after_fault(fault("invalid"), 1, 3) == Park(
-        "invalid", "the API refuses this conversation: no answer"
+        ReasonCode.INVALID, "the API refuses this conversation: no answer"
     )
     assert after_fault(fault("unknown"), 1, 3) == Park(
-        "unknown-answer", "the API gave an answer of an unknown kind: no answer"
+        ReasonCode.UNKNOWN_ANSWER, "the API gave an answer of an unknown kind: no answer"
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.turn import (
@@ -26,7 +27,6 @@ from scheduler.core.run.turn import (
     next_step,
     usd,
 )
-from scheduler.core.run.wakeup import Waking
 from tests.kit.checkpoints import LIMITS, NEWS, TIME, assistant, at, call, is_control, user
 
 PLANNED, STARTED, WAITING = CallState.PLANNED, CallState.STARTED, CallState.WAITING
@@ -37,14 +37,14 @@ BEGUN = call("look", STARTED)
 ASLEEP = call("sleep", WAITING, 1)
 CLOSED = call("look", DONE)
 ASKED, RESULTS = assistant("tool_use"), user(3, "results")
-BUDGET = Park("budget", "the run has spent $0.50 of its $0.50")
-DAY = Park("budget-day", "the job has spent $5.00 of today's $5.00", Waking.DAY)
-TOKENS = Park("budget", "the run has spent 200,100 of its 200,000 tokens")
-DAY_TOKENS = Park("budget-day", "the job has spent 2,000,000 of today's 2,000,000 tokens", Waking.DAY)
-CONTEXT = Park("context", "the conversation no longer fits into the model's context window")
-REFUSED = Fail("refusal", "the model refused to go on")
-UNKNOWN_STOP = Park("unknown-answer", "the model stopped for an unknown reason: soon")
-NO_TOOL = Park("unknown-answer", "the model stopped for a tool and named none")
+BUDGET = Park(ReasonCode.BUDGET, "the run has spent $0.50 of its $0.50")
+DAY = Park(ReasonCode.BUDGET_DAY, "the job has spent $5.00 of today's $5.00")
+TOKENS = Park(ReasonCode.BUDGET_TOKENS, "the run has spent 200,100 of its 200,000 tokens")
+DAY_TOKENS = Park(ReasonCode.BUDGET_DAY_TOKENS, "the job has spent 2,000,000 of today's 2,000,000 tokens")
+CONTEXT = Park(ReasonCode.CONTEXT, "the conversation no longer fits into the model's context window")
+REFUSED = Fail(ReasonCode.REFUSAL, "the model refused to go on")
+UNKNOWN_STOP = Park(ReasonCode.UNKNOWN_ANSWER, "the model stopped for an unknown reason: soon")
+NO_TOOL = Park(ReasonCode.UNKNOWN_ANSWER, "the model stopped for a tool and named none")
 
 LONG = (user(), *(replace(m, seq=n) for n, m in enumerate((ASKED, RESULTS) * 2, start=2)))
 """A prompt and two exchanges: the first of them can be summed up."""
@@ -122,7 +122,10 @@ CASES: dict[str, tuple[Checkpoint, NextStep]] = {
     "one microdollar is left": (at(user(), cost=499_999), AskModel()),
     "the day is used up": (at(user(), spent_day_microusd=5_000_000), DAY),
     "both are used up": (at(user(), cost=500_000, spent_day_microusd=5_000_000), BUDGET),
-    "no step is left": (at(user(), steps=50), Fail("max-steps", "the attempt has made 50 steps, its limit")),
+    "no step is left": (
+        at(user(), steps=50),
+        Fail(ReasonCode.MAX_STEPS, "the attempt has made 50 steps, its limit"),
+    ),
     "one step is left": (at(user(), steps=49), AskModel()),
     "a paused turn over the budget": (at(user(), assistant("pause_turn"), cost=500_000), BUDGET),
     "an end over the budget": (at(user(), assistant("end_turn", "x"), cost=500_000), Finish("x", "done")),

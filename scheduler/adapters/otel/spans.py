@@ -26,6 +26,7 @@ from opentelemetry.trace import (
 
 from scheduler.adapters.otel.content import as_json, content
 from scheduler.adapters.otel.ids import RunIds, attempt_span_id, trace_id
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState, Request
 from scheduler.core.run.run import Move, Run
@@ -71,7 +72,7 @@ class Spans(Observer):
         span = self._attempt(
             attempt.run_id, attempt.job, attempt.created_at, attempt.epoch, attempt.claimed_at, {}
         )
-        _fail(span, "crashed", f"runner {attempt.runner} died or fell silent")
+        _fail(span, ReasonCode.CRASHED, f"runner {attempt.runner} died or fell silent")
         span.end(_nanoseconds(max(when, attempt.claimed_at)))
 
     def stepped(self, before: Checkpoint, step: Step, now: Checkpoint) -> None:
@@ -192,7 +193,7 @@ class Spans(Observer):
             _fail(
                 attempt,
                 step.reason_code or step.move.value,
-                "" if step.reason_code == "agent" else step.reason,
+                "" if step.reason_code == ReasonCode.AGENT else step.reason,
             )
         attempt.end(_nanoseconds(step.at))
 

@@ -14,6 +14,7 @@ from scheduler.adapters.sql.rows.work import (
     WAKEUP_COLUMNS,
     columns,
 )
+from scheduler.adapters.sql.states import live
 
 STANDINGS = f"SELECT {columns('j', STANDING_COLUMNS)} FROM jobs j WHERE j.state <> 'removed' ORDER BY j.name"
 RUNS = f"SELECT {columns('r', RUN_COLUMNS)} FROM runs r"
@@ -45,7 +46,7 @@ APPROVALS = f"SELECT {columns('a', APPROVAL_COLUMNS)} FROM approvals a"
 RUN_APPROVALS = f"{APPROVALS} WHERE a.run_id = :id ORDER BY a.asked_at, a.id"
 OPEN_APPROVALS = (
     f"{APPROVALS} JOIN runs r ON r.id = a.run_id WHERE a.state = 'asked'"
-    " AND r.state IN ('queued', 'running', 'sleeping', 'parked', 'retrying')"
+    f" AND {live('r.state')}"
     " ORDER BY a.asked_at, a.id"
 )
 GRANTS = (

@@ -32,6 +32,7 @@ from scheduler.adapters.sql.units import (
 from scheduler.adapters.sql.units import people as persons
 from scheduler.adapters.sql.units import queries as looks
 from scheduler.adapters.sql.units.changes import follow_ups, stains
+from scheduler.core.actor import Actor
 from scheduler.core.changes.follow_up import root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, StandingOrders
@@ -133,39 +134,52 @@ class SqlStore:
             points.FIRE, lambda c: fires.fire(c, job, decide, now, origin, key, self._new_id)
         )
 
-    async def fire_by(self, job: Job, origin: Origin, now: datetime, key: str = "") -> Run | None:
+    async def fire_by(
+        self, job: Job, origin: Origin, now: datetime, key: str = "", *, actor: Actor
+    ) -> Run | None:
         """Queue a run now, leaving the cadence alone."""
-        return await self._write(points.FIRE, lambda c: fires.fire_by(c, job, origin, now, key, self._new_id))
+        return await self._write(
+            points.FIRE, lambda c: fires.fire_by(c, job, origin, now, key, self._new_id, actor)
+        )
 
-    async def pause(self, job: str, reason: str, now: datetime) -> bool:
+    async def pause(self, job: str, reason: str, now: datetime, *, actor: Actor) -> bool:
         """Pause a job."""
-        return await self._write(points.PERSON, lambda c: persons.pause(c, job, reason, now))
+        return await self._write(points.PERSON, lambda c: persons.pause(c, job, reason, now, actor))
 
-    async def unpause(self, job: str, now: datetime, next_fire: datetime | None) -> bool:
+    async def unpause(self, job: str, now: datetime, next_fire: datetime | None, *, actor: Actor) -> bool:
         """Let a job fire again from ``next_fire`` on."""
-        return await self._write(points.PERSON, lambda c: persons.unpause(c, job, now, next_fire))
+        return await self._write(points.PERSON, lambda c: persons.unpause(c, job, now, next_fire, actor))
 
     async def used_today(self, job: str, since: datetime) -> Used:
         """Return what the job's runs have begun since an instant."""
         return await self._read(lambda c: approvals.used_since(c, job, since))
 
     async def answer(
-        self, approval_id: str, now: datetime, *, approve: bool, always: bool = False, words: str = ""
+        self,
+        approval_id: str,
+        now: datetime,
+        *,
+        approve: bool,
+        always: bool = False,
+        words: str = "",
+        actor: Actor,
     ) -> Approval:
-        """Record a person's answer to a question, once, and wake the run that waits for it."""
+        """Record the answer to a question, once, and wake the run that waits for it."""
         grant_id = self._new_id() if always else ""
         return await self._write(
             points.PERSON,
-            lambda c: approvals.answer(c, approval_id, now, approve=approve, grant_id=grant_id, words=words),
+            lambda c: approvals.answer(
+                c, approval_id, now, approve=approve, grant_id=grant_id, words=words, actor=actor
+            ),
         )
 
-    async def revoke(self, grant_id: str, now: datetime) -> str:
+    async def revoke(self, grant_id: str, now: datetime, *, actor: Actor) -> str:
         """Take back a grant that came of an approval."""
-        return await self._write(points.PERSON, lambda c: approvals.revoke(c, grant_id, now))
+        return await self._write(points.PERSON, lambda c: approvals.revoke(c, grant_id, now, actor))
 
-    async def clean(self, workdir: str, now: datetime) -> bool:
+    async def clean(self, workdir: str, now: datetime, *, actor: Actor) -> bool:
         """Forget that private data may lie in a workdir."""
-        return await self._write(points.PERSON, lambda c: stains.clean(c, workdir, now))
+        return await self._write(points.PERSON, lambda c: stains.clean(c, workdir, now, actor))
 
     async def wakes_since(self, job: str, since: datetime, most: int) -> list[datetime]:
         """Return when sleeps of the job ended since an instant, the latest first."""
@@ -176,13 +190,13 @@ class SqlStore:
         """Return the job of a follow-up that may fire."""
         return await self._read(lambda c: follow_ups.job_of(c, name))
 
-    async def confirm(self, name: str, code: str, now: datetime) -> datetime | None:
-        """Let a pending follow-up fire, by a person's word."""
-        return await self._write(points.PERSON, lambda c: follow_ups.confirm(c, name, code, now))
+    async def confirm(self, name: str, code: str, now: datetime, *, actor: Actor) -> datetime | None:
+        """Let a pending follow-up fire."""
+        return await self._write(points.PERSON, lambda c: follow_ups.confirm(c, name, code, now, actor))
 
-    async def cancel_follow_up(self, name: str, now: datetime) -> None:
-        """End a follow-up, by a person's word."""
-        await self._write(points.PERSON, lambda c: follow_ups.cancel(c, name, now))
+    async def cancel_follow_up(self, name: str, now: datetime, *, actor: Actor) -> None:
+        """End a follow-up."""
+        await self._write(points.PERSON, lambda c: follow_ups.cancel(c, name, now, actor))
 
     # -- runs -------------------------------------------------------------------------------------
     async def wake_due(self, now: datetime, limit: int) -> list[Roused]:
@@ -231,23 +245,25 @@ class SqlStore:
         """Return those of the running runs that a person wants cancelled."""
         return await self._read(lambda c: looks.cancel_asked(c, run_ids))
 
-    async def cancel(self, run_id: str, now: datetime, reason: str) -> State:
+    async def cancel(self, run_id: str, now: datetime, reason: str, *, actor: Actor) -> State:
         """Cancel a run: at once when it is not running, else by a flag."""
-        return await self._write(points.PERSON, lambda c: persons.cancel(c, run_id, now, reason))
+        return await self._write(points.PERSON, lambda c: persons.cancel(c, run_id, now, reason, actor))
 
-    async def resume(self, run_id: str, now: datetime, text: str, caps: NewCaps | None = None) -> State:
+    async def resume(
+        self, run_id: str, now: datetime, text: str, caps: NewCaps | None = None, *, actor: Actor
+    ) -> State:
         """Wake a resting run now, or go on with a failed or cancelled one."""
 
         def resumed(connection: Connection) -> State:
             if caps:
-                persons.raise_budget(connection, run_id, now, caps)
-            return wakes.resume(connection, run_id, now, text)
+                persons.raise_budget(connection, run_id, now, caps, actor)
+            return wakes.resume(connection, run_id, now, text, actor)
 
         return await self._write(points.PERSON, resumed)
 
-    async def raise_budget(self, run_id: str, now: datetime, caps: NewCaps) -> None:
-        """Give a run new caps, by a person's word."""
-        await self._write(points.PERSON, lambda c: persons.raise_budget(c, run_id, now, caps))
+    async def raise_budget(self, run_id: str, now: datetime, caps: NewCaps, *, actor: Actor) -> None:
+        """Give a run new caps."""
+        await self._write(points.PERSON, lambda c: persons.raise_budget(c, run_id, now, caps, actor))
 
     async def run(self, run_id: str) -> Run | None:
         """Return one run."""

@@ -1,12 +1,8 @@
-"""SQL in words: the small pieces that several rooms share.  All statements are built once, at import.
-
-States are written out, never bound: a bound value would hide the partial indexes from the planner.
-The sets of states come from the table of moves, which is the only authority on them.
-"""
+"""SQL in words: the small pieces that several rooms share.  All statements are built once, at import."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +10,11 @@ from sqlalchemy import BindParameter, TextClause, bindparam, insert, text
 
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import plain, to_us
+from scheduler.adapters.sql.states import states
 from scheduler.adapters.sql.tables import work as tables
 from scheduler.adapters.sql.tables.outbox import outbox
-from scheduler.adapters.sql.tables.work import one_of
-from scheduler.core.run.run import LIVE, Move, State, transition
+from scheduler.core.job.reason_code import ReasonCode
+from scheduler.core.run.run import Move, State, transition
 
 INSERT_RUN = insert(tables.runs)
 INSERT_PIN = insert(tables.pins)
@@ -31,22 +28,6 @@ INSERT_RUNNER = insert(tables.runners)
 INSERT_APPROVAL = insert(tables.approvals)
 INSERT_GRANT = insert(tables.grants)
 INSERT_JOB = insert(tables.jobs)
-
-
-def states(given: Iterable[State], column: str = "state") -> str:
-    """Return the SQL that a column is one of the states."""
-    names = sorted(str(state) for state in given)
-    return f"{column} = '{names[0]}'" if len(names) == 1 else one_of(column, names)
-
-
-def sources(move: Move, column: str = "state") -> str:
-    """Return the SQL that a run may make this move now."""
-    return states(transition(move).sources, column)
-
-
-def live(column: str = "state") -> str:
-    """Return the SQL that a run is not final."""
-    return states(LIVE, column)
 
 
 def many(name: str) -> BindParameter[Any]:
@@ -104,7 +85,7 @@ def drop_wakeups(connection: Connection, run_ids: Sequence[str], now: datetime) 
 def _cancel_sql(where: str) -> TextClause:
     return text(
         "UPDATE runs SET state = 'cancelled', ended_at = :now, lease_expires_at = NULL, wake_at = NULL,"
-        " waiting_for = '', reason = coalesce(:reason, reason), reason_code = 'cancelled',"
+        f" waiting_for = '', reason = coalesce(:reason, reason), reason_code = '{ReasonCode.CANCELLED}',"
         " cancel_requested = false"
         f" WHERE id = :id AND {where} RETURNING id"
     )
@@ -113,7 +94,7 @@ def _cancel_sql(where: str) -> TextClause:
 # A running run is told by its flag and ends at its next step; any other one ends here.
 _CANCEL_QUIET = _cancel_sql(states(transition(Move.CANCEL).sources - {State.RUNNING}))
 _FLAG = text(
-    "UPDATE runs SET cancel_requested = true, reason = :reason, reason_code = 'cancelled'"
+    f"UPDATE runs SET cancel_requested = true, reason = :reason, reason_code = '{ReasonCode.CANCELLED}'"
     f" WHERE id = :id AND {states([State.RUNNING])} RETURNING id"
 )
 

@@ -23,7 +23,8 @@ from itertools import islice
 from typing import Literal
 
 from scheduler.core.job.job import Job
-from scheduler.core.job.restored import CODE, Restored
+from scheduler.core.job.reason_code import ReasonCode
+from scheduler.core.job.restored import Restored
 from scheduler.core.text.hashing import stable_hash
 from scheduler.core.time.instants import as_utc, describe_seconds, to_iso
 from scheduler.core.time.trigger import At, Trigger
@@ -38,8 +39,6 @@ MAX_WAITING = 10
 """How many live runs a job with ``overlap=queue`` may have before a fire is skipped."""
 
 _MOMENT = timedelta(microseconds=1)
-
-Reason = Literal["", "misfire", "overlap", "paused", "restored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class Fire:
     Args:
         fire_time: the slot, in UTC; of several slots in one row the newest.
         action: whether a run is queued.
-        reason: why it is skipped, in one word.
+        reason: why it is skipped; empty for a fire.
         detail: the same in one sentence, or for a late fire how late it is; empty for a plain fire on time.
         missed: how many earlier slots the row stands for too; `MAX_COUNTED` means that many or more.
         last_missed: the newest of those earlier slots, or None.
@@ -81,7 +80,7 @@ class Fire:
 
     fire_time: datetime
     action: Literal["fire", "skip"]
-    reason: Reason = ""
+    reason: ReasonCode | Literal[""] = ""
     detail: str = ""
     missed: int = 0
     last_missed: datetime | None = None
@@ -149,9 +148,13 @@ def decide_reboot(job: Job, now: datetime, facts: FireFacts) -> Decision:
     if not (job.enabled and facts.enabled):
         return Decision((), facts.next_fire)
     if facts.paused_reason is not None:
-        return Decision((Fire(now, "skip", "paused", f"the job is paused: {facts.paused_reason}"),), None)
+        return Decision(
+            (Fire(now, "skip", ReasonCode.PAUSED, f"the job is paused: {facts.paused_reason}"),), None
+        )
     if facts.restored is not None:
-        return Decision((Fire(now, "skip", CODE, facts.restored.doubt("whether it fired")),), None)
+        return Decision(
+            (Fire(now, "skip", ReasonCode.RESTORED, facts.restored.doubt("whether it fired")),), None
+        )
     start = now + timedelta(seconds=_jitter(job)) if job.jitter_seconds else None
     fire = Fire(now, "fire", not_before=start, serial=_serial(job))
     return Decision(tuple(_against_live([fire], job, facts)), None)
@@ -199,7 +202,7 @@ class _Due:
                 last, why = before, f"catchup=all replays the newest {MAX_REPLAYS}"
         if last is None:
             return []
-        row = self._standing_for(Fire(last, "skip", "misfire"), None)
+        row = self._standing_for(Fire(last, "skip", ReasonCode.MISFIRE), None)
         many = (
             f"{_count(row.missed + 1)} slots were missed, the last one"
             if row.missed
@@ -223,12 +226,12 @@ class _Due:
 
     def paused(self, reason: str) -> Fire:
         """One row for all that came due while the job is paused; it is never made up for."""
-        row = self._standing_for(Fire(self.newest, "skip", "paused"), None)
+        row = self._standing_for(Fire(self.newest, "skip", ReasonCode.PAUSED), None)
         return replace(row, detail=f"the job is paused: {reason}")
 
     def doubtful(self, restored: Restored) -> Fire:
         """One row for all that may have fired after the backup was taken: nothing is fired twice."""
-        row = self._standing_for(Fire(self.newest, "skip", CODE), None)
+        row = self._standing_for(Fire(self.newest, "skip", ReasonCode.RESTORED), None)
         return replace(row, detail=restored.doubt("whether it fired"))
 
     def _on_time(self, floor: datetime | None) -> Fire:
@@ -292,7 +295,7 @@ def _against_live(fires: list[Fire], job: Job, facts: FireFacts) -> list[Fire]:
 
 
 def _overlapped(fire: Fire, why: str) -> Fire:
-    return replace(fire, action="skip", reason="overlap", detail=why, not_before=None)
+    return replace(fire, action="skip", reason=ReasonCode.OVERLAP, detail=why, not_before=None)
 
 
 def _busy(facts: FireFacts) -> str:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from scheduler.core.time.instants import to_iso
-
-CODE: Literal["restored"] = "restored"
-"""The reason in one word, of a run or of a slot that nobody knows the fate of."""
 
 
 @dataclass(frozen=True, slots=True)

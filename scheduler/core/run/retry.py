@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.turn import NO_ROOM, Fail, Park
-from scheduler.core.run.wakeup import Waking
 from scheduler.errors import ModelFault
 
 BLIP_SECONDS = 30.0
@@ -28,6 +28,7 @@ TRANSIENT = frozenset({"cut", "overloaded", "rate_limited"})
 class BackOff:
     """Free the lease and come back in ``seconds``."""
 
+    code: ReasonCode
     seconds: float
     reason: str
 
@@ -69,14 +70,14 @@ def after_fault(fault: ModelFault, failures: int, retries: int) -> AfterFault:
     what = fault.message
     if fault.kind in TRANSIENT:
         if failures > retries:
-            return Fail("model", what if failures == 1 else f"{what} ({failures} attempts in a row)")
-        return BackOff(backoff_seconds(failures, fault.retry_after_seconds), what)
+            return Fail(ReasonCode.MODEL, what if failures == 1 else f"{what} ({failures} attempts in a row)")
+        return BackOff(ReasonCode(fault.kind), backoff_seconds(failures, fault.retry_after_seconds), what)
     if fault.kind == "auth":
-        return Park("auth", f"the API refuses the key: {what}", Waking.PROBE)
+        return Park(ReasonCode.AUTH, f"the API refuses the key: {what}")
     if fault.kind == "billing":
-        return Park("billing", f"the API wants payment: {what}", Waking.PROBE)
+        return Park(ReasonCode.BILLING, f"the API wants payment: {what}")
     if fault.kind == "too_long":
-        return Park("context", f"{NO_ROOM}: {what}")
+        return Park(ReasonCode.CONTEXT, f"{NO_ROOM}: {what}")
     if fault.kind == "invalid":
-        return Park("invalid", f"the API refuses this conversation: {what}")
-    return Park("unknown-answer", f"the API gave an answer of an unknown kind: {what}")
+        return Park(ReasonCode.INVALID, f"the API refuses this conversation: {what}")
+    return Park(ReasonCode.UNKNOWN_ANSWER, f"the API gave an answer of an unknown kind: {what}")

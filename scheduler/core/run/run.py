@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,7 +27,21 @@ class State(StrEnum):
 
 
 FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.SKIPPED})
+"""Nothing moves these but a person."""
+
 LIVE = frozenset(State) - FINAL
+
+RESTING = frozenset({State.SLEEPING, State.PARKED, State.RETRYING})
+"""A wake-up or a person ends these."""
+
+BLOCKED = RESTING - {State.SLEEPING}
+"""Resting because something is in the way, and not by the wish of the agent."""
+
+ACTIVE = LIVE - RESTING
+"""A runner works on these, or takes them next."""
+
+RESUMABLE = frozenset({State.FAILED, State.CANCELLED})
+"""Final, and a person may let them go on from their last step."""
 
 
 class Move(StrEnum):
@@ -62,7 +77,7 @@ class Transition:
     note: str
 
 
-def _t(move: Move, sources: set[State], target: State, by: str, note: str) -> Transition:
+def _t(move: Move, sources: Iterable[State], target: State, by: str, note: str) -> Transition:
     return Transition(move, frozenset(sources), target, by, note)
 
 
@@ -93,7 +108,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _t(Move.PARK, {State.RUNNING}, State.PARKED, "executor", "needs a person or another day; has a deadline"),
     _t(
         Move.WAKE,
-        {State.SLEEPING, State.PARKED, State.RETRYING},
+        RESTING,
         State.QUEUED,
         "tick, person",
         "the first wake-up wins, the others are dropped",
@@ -101,19 +116,19 @@ TRANSITIONS: tuple[Transition, ...] = (
     _t(Move.EXPIRE, {State.PARKED}, State.FAILED, "tick", "nobody came before the deadline; resumable"),
     _t(
         Move.RESTORE,
-        {State.QUEUED, State.RUNNING, State.SLEEPING, State.PARKED, State.RETRYING},
+        LIVE,
         State.PARKED,
         "store",
         "the database was a backup: what the run did since is unknown; a sleep still ahead goes on",
     ),
     _t(
         Move.CANCEL,
-        {State.QUEUED, State.RUNNING, State.SLEEPING, State.PARKED, State.RETRYING},
+        LIVE,
         State.CANCELLED,
         "person, executor",
         "a running run has a flag, honoured at its next step",
     ),
-    _t(Move.RETRY, {State.FAILED, State.CANCELLED}, State.QUEUED, "person", "from the last checkpoint"),
+    _t(Move.RETRY, RESUMABLE, State.QUEUED, "person", "from the last checkpoint"),
 )
 
 _BY_MOVE = {line.move: line for line in TRANSITIONS}
@@ -147,7 +162,7 @@ class Run:
     ``fire_time`` is the planned instant; ``missed`` counts the earlier slots that this run stands for too,
     the last of them at ``last_missed``.  ``not_before`` holds a queued run back (jitter, catch-up).
     ``reason`` says in one sentence why the run is skipped, parked, retrying, failed or cancelled, and
-    ``reason_code`` says it in one word (misfire, overlap, paused, gate, budget, auth, restored, ...).
+    ``reason_code`` says it in one word; ``core.run.reasons`` has the table of them.
     ``wake_at`` is the earliest open wake-up, ``waiting_for`` says in words what is waited for.
     ``attempts`` counts the claims since the last sleep: the first, and one for every crash.  A claim that was
     handed back, or that follows a back-off or a parking, is free.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from scheduler.core.job.job import DEFAULT_COMPACT_TOKENS
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.breaker import SAME, stuck_on
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState
@@ -120,17 +121,16 @@ class Finish:
 class Fail:
     """The run cannot go on by itself."""
 
-    code: str
+    code: ReasonCode
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """The run needs a person or another day; ``wake`` is what may end that without a person."""
+    """The run needs a person or another day; what may end that without a person goes by the code."""
 
-    code: str
+    code: ReasonCode
     reason: str
-    wake: Waking | None = None
 
 
 NextStep: TypeAlias = (
@@ -188,17 +188,19 @@ def _without_calls(at: Checkpoint, limits: Limits) -> NextStep:
         return Continue("max_tokens")
     if stop in LAST_WORD_STOPS:
         return Finish(at.last.text.strip(), "done")
-    return Park("unknown-answer", "the model stopped for a tool and named none")
+    return Park(ReasonCode.UNKNOWN_ANSWER, "the model stopped for a tool and named none")
 
 
 def _dead_end(at: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
     assert at.last is not None
     if at.last.stop_reason == "refusal":
-        return Fail("refusal", "the model refused to go on")
+        return Fail(ReasonCode.REFUSAL, "the model refused to go on")
     if at.last.stop_reason == NO_ROOM_STOP:
         return _make_room(at, limits)
     if at.last.stop_reason not in ORDINARY_STOPS:
-        return Park("unknown-answer", f"the model stopped for an unknown reason: {at.last.stop_reason}")
+        return Park(
+            ReasonCode.UNKNOWN_ANSWER, f"the model stopped for an unknown reason: {at.last.stop_reason}"
+        )
     return None
 
 
@@ -215,7 +217,7 @@ def _make_room(at: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
         return None  # it was made since the answer was cut: go on as after any other cut
     covers = middle_cut(at.messages)
     if covers is None:
-        return Park("context", NO_ROOM)
+        return Park(ReasonCode.CONTEXT, NO_ROOM)
     return _over(at, limits) or Compact(covers, must=True)
 
 
@@ -226,18 +228,20 @@ def _has_news(at: Checkpoint) -> bool:
 def _over(at: Checkpoint, limits: Limits) -> Fail | Park | None:
     run = at.run
     if run.cost_microusd >= limits.run_microusd:
-        return Park("budget", f"the run has spent {part(run.cost_microusd, 'its', limits.run_microusd)}")
+        return Park(
+            ReasonCode.BUDGET, f"the run has spent {part(run.cost_microusd, 'its', limits.run_microusd)}"
+        )
     if limits.run_tokens is not None and run.tokens >= limits.run_tokens:
         used = part(run.tokens, "its", limits.run_tokens, "tokens")
-        return Park("budget", f"the run has spent {used}")
+        return Park(ReasonCode.BUDGET_TOKENS, f"the run has spent {used}")
     if at.spent_day_microusd >= limits.day_microusd:
         used = part(at.spent_day_microusd, "today's", limits.day_microusd)
-        return Park("budget-day", f"the job has spent {used}", Waking.DAY)
+        return Park(ReasonCode.BUDGET_DAY, f"the job has spent {used}")
     if limits.day_tokens is not None and at.spent_day_tokens >= limits.day_tokens:
         used = part(at.spent_day_tokens, "today's", limits.day_tokens, "tokens")
-        return Park("budget-day", f"the job has spent {used}", Waking.DAY)
+        return Park(ReasonCode.BUDGET_DAY_TOKENS, f"the job has spent {used}")
     if at.steps >= limits.max_steps:
-        return Fail("max-steps", f"the attempt has made {at.steps} steps, its limit")
+        return Fail(ReasonCode.MAX_STEPS, f"the attempt has made {at.steps} steps, its limit")
     return None
 
 
@@ -245,7 +249,9 @@ def _stuck(at: Checkpoint) -> Park | None:
     calls = stuck_on(at.messages)
     if calls is None:
         return None
-    return Park("no-progress", f"{SAME} times in a row it called {calls} alike, with the same result")
+    return Park(
+        ReasonCode.NO_PROGRESS, f"{SAME} times in a row it called {calls} alike, with the same result"
+    )
 
 
 def usd(microusd: int) -> str:
@@ -261,8 +267,3 @@ def part(spent: int, whose: str, cap: int, unit: Unit = "usd") -> str:
     if unit == "usd":
         return f"{usd(spent)} of {whose} {usd(cap)}"
     return f"{spent:,} of {whose} {cap:,} tokens"
-
-
-def wants_tokens(reason: str) -> bool:
-    """Whether it is a cap on tokens that ``part`` speaks of in the reason of a parked run."""
-    return reason.endswith(" tokens")

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from scheduler.core.changes.note import Note
-from scheduler.core.run import turn
+from scheduler.core.job.reason_code import ReasonCode
+from scheduler.core.run import reasons, turn
 from scheduler.core.run.conversation import Call, CallState, Request
 from scheduler.core.run.retry import BackOff, after_fault
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import CallResult, Step
 from scheduler.core.run.step_marks import marks_of_step
 from scheduler.core.run.turn import CUT_SHORT, Limits, Park, next_step, part
-from scheduler.core.run.wakeup import Waking
 from scheduler.core.run.window import latest_cut
 from scheduler.core.trust.marks import Marks
 from scheduler.engine.attempt import messages as answers
@@ -118,7 +118,7 @@ class Executor:
             await self.progress.commit(step)
             return
         if job.workdir is not None and (problem := unusable(job.workdir)):
-            await self._park(Park("workdir", problem, Waking.PROBE))
+            await self._park(Park(ReasonCode.WORKDIR, problem))
             return
         while self.progress.at.run.state is State.RUNNING:
             if self.progress.cancel_asked:
@@ -137,7 +137,7 @@ class Executor:
             # One of them may be a limit: to drop it would give the run more than it was given.
             names = ", ".join(name for name, _ in job.unknown)
             reason = f"a newer agentcron has pinned what this one does not know: {names}; upgrade agentcron"
-            return Park("version", reason, Waking.PROBE)
+            return Park(ReasonCode.VERSION, reason)
         if job.secrets:  # before anything could print one
             await asyncio.to_thread(self.kit.secrets.learn, job)
         try:
@@ -145,21 +145,21 @@ class Executor:
         except ConfigError as error:
             # It was there when the job was loaded, and may be again: an upgrade takes it away for a while.
             reason = f"{error.message}; install or repair what provides it, or cancel the run"
-            return Park("tool", reason, Waking.PROBE)
+            return Park(ReasonCode.TOOL, reason)
         try:
             self.kit.profile_for(job)
         except ConfigError as error:
-            return Park("trust", error.message, Waking.PROBE)  # a policy that cannot be read allows nothing
+            return Park(ReasonCode.TRUST, error.message)  # a policy that cannot be read allows nothing
         except Exception as error:
             # Our own fault in reading it allows nothing either, and must not end a run that may go on later.
             log.exception("run %s: its profile cannot be told", self.run_id)
-            return Park("trust", f"its profile cannot be told: {error}", Waking.PROBE)
+            return Park(ReasonCode.TRUST, f"its profile cannot be told: {error}")
         return None
 
     async def _one_step(self) -> None:
         kit = self.kit
         step = next_step(self.progress.at, self._limits, self._is_inside)
-        if isinstance(step, Park) and step.wake is Waking.DAY:
+        if isinstance(step, Park) and reasons.find(step.code).is_daily:
             # What was spent "today" was counted at the claim, and midnight may have passed since.
             await self._look_again()
             step = next_step(self.progress.at, self._limits, self._is_inside)
@@ -219,13 +219,13 @@ class Executor:
         except FactsChangedError:
             await self._look_again()
         except (ConfigError, DayLogError) as error:
-            code = "log" if isinstance(error, DayLogError) else "trust"
-            await self._park(Park(code, error.message, Waking.PROBE))
+            code = ReasonCode.LOG if isinstance(error, DayLogError) else ReasonCode.TRUST
+            await self._park(Park(code, error.message))
 
     async def _wait_for_another(self, docket: Docket) -> None:
         """Wait for another day, or for a person's answer, or until the first question has expired."""
         if docket.over and not (docket.asks or docket.open_asks):
-            await self._park(Park("effects-day", docket.over, Waking.DAY))
+            await self._park(Park(ReasonCode.EFFECTS_DAY, docket.over))
         else:
             await self.progress.commit(resting.awaiting(self.progress.at, docket, self.kit.clock.now()))
 
@@ -239,7 +239,7 @@ class Executor:
         except FactsChangedError:
             await self._look_again()
         except ConfigError as error:
-            await self._park(Park("trust", error.message, Waking.PROBE))
+            await self._park(Park(ReasonCode.TRUST, error.message))
 
     async def _look_again(self) -> None:
         """Read everything anew: another run or a person was faster.  The loop looks first whether to stop."""
@@ -255,7 +255,7 @@ class Executor:
             try:
                 await self.kit.daylog.sync()
             except DayLogError as error:
-                await self._park(Park("log", error.message, Waking.PROBE))
+                await self._park(Park(ReasonCode.LOG, error.message))
                 return
             if self.kit.halted() is not None:
                 return  # meanwhile; the loop hands the run back
@@ -286,20 +286,21 @@ class Executor:
         except StoreError:
             raise
         except (CannotWorkError, ConfigError) as error:
-            await self._park(Park("key", error.message, Waking.PROBE))
+            await self._park(Park(ReasonCode.KEY, error.message))
 
     async def _wait_for_room(self, error: OverBudgetError) -> None:
         """Wait for another day, or a while when it is requests that are out which hold the room."""
-        if error.spent >= error.cap and error.code == resting.FLEET_CODE:
+        code = ReasonCode(error.code)
+        if error.spent >= error.cap and reasons.find(code).ends is reasons.Ends.FLEET_DAY:
             spent = part(error.spent, "today's", error.cap, error.unit)
-            await self._park(Park(resting.FLEET_CODE, f"all jobs have spent {spent}", Waking.DAY))
+            await self._park(Park(code, f"all jobs have spent {spent}"))
             return
         if error.spent >= error.cap:
             await self._look_again()  # now it knows what others have spent, and its next step is to park
             return
         held = part(error.out, "today's", error.cap, error.unit)
         seconds = self.kit.settings.room_seconds
-        await self._back_off(f"requests that are out hold {held}", error.code, "other runs", seconds)
+        await self._back_off(f"requests that are out hold {held}", code, "other runs", seconds)
 
     async def _compact(self, step: turn.Compact) -> None:
         try:
@@ -311,27 +312,26 @@ class Executor:
         if not why_not:
             log.info("run %s: its messages up to %d are summed up", self.run_id, step.covers)
         elif step.must:
-            await self._park(Park("context", f"{turn.NO_ROOM}: {why_not}"))
+            await self._park(Park(ReasonCode.CONTEXT, f"{turn.NO_ROOM}: {why_not}"))
         else:  # it still fits: it goes on as it is, and is summed up later
             log.warning("run %s: its conversation is long, and not summed up: %s", self.run_id, why_not)
 
     async def _after(self, fault: ModelFault) -> None:
         at = self.progress.at
-        verdict = after_fault(fault, at.failures, at.job.retries)
-        match verdict:
-            case BackOff(seconds, reason):
-                await self._back_off(reason, fault.kind, "the next attempt", seconds)
+        match verdict := after_fault(fault, at.failures, at.job.retries):
+            case BackOff(code, seconds, reason):
+                await self._back_off(reason, code, "the next attempt", seconds)
             case Park():
                 await self._park(verdict)
             case turn.Fail(code, reason):
                 await self._fail(code, reason)
 
-    async def _back_off(self, reason: str, code: str, waiting_for: str, seconds: float) -> None:
+    async def _back_off(self, reason: str, code: ReasonCode, waiting_for: str, seconds: float) -> None:
         now = self.kit.clock.now()
         step = resting.backed_off(reason, code, waiting_for, now, now + timedelta(seconds=seconds))
         await self.progress.commit(step)
 
-    async def _fail(self, code: str, reason: str) -> None:
+    async def _fail(self, code: ReasonCode, reason: str) -> None:
         at = self.progress.at
         await self.progress.commit(
             Step(
@@ -368,7 +368,7 @@ class Executor:
         }
         if self._interrupted == "timeout":
             seconds = self.progress.at.job.timeout_seconds
-            await self._fail("timeout", f"the attempt took longer than {seconds} s, its limit")
+            await self._fail(ReasonCode.TIMEOUT, f"the attempt took longer than {seconds} s, its limit")
         elif self._interrupted in endings:
             await endings[self._interrupted](self.kit.clock.now())
         elif error is not None:
@@ -387,7 +387,7 @@ class Executor:
                 at=now,
                 move=Move.CANCEL,
                 reason=(asked.reason if asked else "") or "cancelled by a person",
-                reason_code="cancelled",
+                reason_code=ReasonCode.CANCELLED,
                 closed=self._lost_request(),
             )
         )

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.run import Move
@@ -219,6 +220,6 @@ def _ended(at: Checkpoint, end: End, step: Step) -> Step:
         outcome=end.outcome,
         summary=end.summary,
         reason=end.summary if failed else "",
-        reason_code="agent" if failed else "",
+        reason_code=ReasonCode.AGENT if failed else "",
         changes=(*step.changes, *notify(at, end.summary)),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.turn import Fail
 from scheduler.errors import AgentcronError, BadRowError
 
@@ -22,12 +23,12 @@ def failure(run_id: str, error: BaseException) -> Fail:
     if isinstance(error, BadRowError):
         # Begun again, it would come to this again, and pay for it.
         log.error("run %s: internal error: %s", run_id, error)
-        return Fail("internal", f"internal error: {error.message}")
+        return Fail(ReasonCode.INTERNAL, f"internal error: {error.message}")
     if isinstance(error, AgentcronError):
-        return Fail("config", error.message)
+        return Fail(ReasonCode.CONFIG, error.message)
     if isinstance(error, RecursionError):
-        return Fail("answer", "what the model or a tool gave is nested too deeply to be kept")
+        return Fail(ReasonCode.ANSWER, "what the model or a tool gave is nested too deeply to be kept")
     if isinstance(error, OSError):
-        return Fail("system", f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        return Fail(ReasonCode.SYSTEM, f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
     log.error("run %s: internal error", run_id, exc_info=error)
-    return Fail("internal", f"internal error: {type(error).__name__}: {error}")
+    return Fail(ReasonCode.INTERNAL, f"internal error: {type(error).__name__}: {error}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
@@ -30,9 +31,9 @@ async def opening(kit: Kit, at: Checkpoint, limits: Limits, tools: Toolbox) -> S
     gate = await ask_gate(at, kit.settings, kit.folder)
     now = kit.clock.now()
     if gate.verdict == "shut":
-        return Step(at=now, move=Move.QUIET, reason=gate.reason, reason_code="gate")
+        return Step(at=now, move=Move.QUIET, reason=gate.reason, reason_code=ReasonCode.GATE)
     if gate.verdict == "broken":
-        return Fail("gate", gate.reason)
+        return Fail(ReasonCode.GATE, gate.reason)
     params = [tool.spec.as_param() for tool in tools.values()]
     return Step(
         at=now,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from scheduler.core.job.reason_code import ReasonCode
+from scheduler.core.run import reasons
 from scheduler.core.run.budget import FLEET_ZONE, next_local_day
 from scheduler.core.run.checkpoint import Checkpoint
+from scheduler.core.run.reasons import Ends
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
 from scheduler.core.run.turn import Park
@@ -15,11 +18,6 @@ from scheduler.engine.attempt.messages import notify
 from scheduler.engine.services import Kit
 from scheduler.engine.settings import Settings
 
-FLEET_CODE = "budget-fleet"
-WAKES_CODE = "wakes-hour"
-SOON_CODES = ("log", "trust", "workdir", "tool", "version")
-"""What is looked at for nothing, and should hold soon after it was mended."""
-
 _HOUR = timedelta(hours=1)
 
 
@@ -27,15 +25,16 @@ def parked(at: Checkpoint, park: Park, now: datetime, settings: Settings) -> Ste
     """Return the step in which a run is parked: the owner is told, and after some days it is given up."""
     wakeups = [WakeUp(Waking.DEADLINE, now + timedelta(days=settings.parked_days))]
     waiting_for = "a person"
-    if park.wake is Waking.DAY:
-        zone = FLEET_ZONE if park.code == FLEET_CODE else at.job.tz
-        wakeups.append(WakeUp(Waking.DAY, next_local_day(now, zone)))
-        waiting_for = "the next day, or a person"
-    elif park.wake is Waking.PROBE:
-        # A key that is refused costs a request each time.
-        seconds = settings.soon_seconds if park.code in SOON_CODES else settings.probe_seconds
-        wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=seconds)))
-        waiting_for = "the next probe, or a person"
+    match reasons.find(park.code).ends:
+        case Ends.JOB_DAY | Ends.FLEET_DAY as day:
+            zone = FLEET_ZONE if day is Ends.FLEET_DAY else at.job.tz
+            wakeups.append(WakeUp(Waking.DAY, next_local_day(now, zone)))
+            waiting_for = "the next day, or a person"
+        case Ends.SOON | Ends.SLOW as probe:
+            # A look at a file costs nothing; a key that is refused costs a request each time.
+            seconds = settings.soon_seconds if probe is Ends.SOON else settings.probe_seconds
+            wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=seconds)))
+            waiting_for = "the next probe, or a person"
     return Step(
         at=now,
         move=Move.PARK,
@@ -64,7 +63,7 @@ def awaiting(at: Checkpoint, docket: Docket, now: datetime) -> Step:
         at=now,
         move=Move.PARK,
         reason=reason,
-        reason_code="approval",
+        reason_code=ReasonCode.APPROVAL,
         waiting_for=f"an answer: agentcron approve {first.id}",
         wakeups=tuple(WakeUp(Waking.APPROVAL, due, each.id) for each in waiting),
         changes=(
@@ -74,7 +73,7 @@ def awaiting(at: Checkpoint, docket: Docket, now: datetime) -> Step:
     )
 
 
-def backed_off(reason: str, code: str, waiting_for: str, now: datetime, until: datetime) -> Step:
+def backed_off(reason: str, code: ReasonCode, waiting_for: str, now: datetime, until: datetime) -> Step:
     """Return the step in which a run waits for an instant, and nobody is told."""
     return Step(
         at=now,
@@ -98,4 +97,4 @@ async def too_awake(kit: Kit, at: Checkpoint) -> Step | None:
     if len(wakes) <= most:
         return None
     reason = f"the job was woken more often than {most} an hour"
-    return backed_off(reason, WAKES_CODE, "the hour to pass", now, wakes[-1] + _HOUR)
+    return backed_off(reason, ReasonCode.WAKES_HOUR, "the hour to pass", now, wakes[-1] + _HOUR)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.config import Config
+from scheduler.core.run import reasons
 from scheduler.core.run.run import Run, State
 from scheduler.errors import CannotWorkError
 from scheduler.ports.provider import FindProvider
 from scheduler.views.clock import Wall, span
 from scheduler.views.doctor.finding import Finding, Findings, counted, named
-from scheduler.views.going_on import go_on
 from scheduler.views.jobs import Facts, dead_runners, gather
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ _LATE = timedelta(minutes=2)
 """A daemon that lives fires and wakes within seconds; what is due for so long, it does not see."""
 
 _RECENT = timedelta(days=3)
-_DAILY = ("budget-day", "budget-fleet", "effects-day")
 
 
 def check_work(config: Config, clock: Wall) -> Findings:
@@ -76,11 +75,11 @@ def _runs(facts: Facts, late: set[str]) -> Findings:
         going = {run.id for run in facts.runs if run.state is not State.PARKED}
         yield Finding("warning" if set(ids) <= going else "problem", "unknown", text, fix)
     parked = [run for run in facts.runs if run.state is State.PARKED]
-    if patient := [run for run in parked if run.reason_code in _DAILY]:
+    if patient := [run for run in parked if reasons.of(run).is_daily]:
         yield Finding("note", "parked", f"until tomorrow, by their day's budget: {_ids(patient)}")
-    if stuck := [run for run in parked if run.reason_code not in _DAILY]:
+    if stuck := [run for run in parked if not reasons.of(run).is_daily]:
         text = f"{counted(stuck, 'run')} for a person: {_ids(stuck)}: {stuck[0].reason}"
-        fix = f"agentcron show {stuck[0].id}, then: {go_on(stuck[0])}"
+        fix = f"agentcron show {stuck[0].id}, then: {reasons.of(stuck[0]).command(stuck[0])}"
         yield Finding("problem", "parked", text, fix)
 
 

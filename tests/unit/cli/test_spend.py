@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -145,6 +147,31 @@ def test_a_cap_on_tokens_is_told_and_raised(call: Call, build: Build) -> None:
         assert (again.state, again.tokens) == (State.SUCCEEDED, 240_000)
 
     build(look)
+
+
+def rewrite(home: Path, code: str) -> None:
+    """Give all runs a reason code that this version would not write."""
+    with closing(sqlite3.connect(home / "agentcron.db")) as database, database:
+        database.execute("UPDATE runs SET reason_code = ?", (code,))
+
+
+def test_a_run_of_an_older_home_wants_what_its_sentence_says(call: Call, build: Build, home: Path) -> None:
+    build(reader_of_much)
+    rewrite(home, "budget")  # which once stood for tokens, too
+    (run,) = json.loads(call("list", "--json").out)["runs"]
+    assert run["reason_code"] == "budget-tokens"
+    assert call("resume", run["id"], "--budget", "+1.00").status == 4
+    assert call("resume", run["id"], "--budget", "+100ktok").status == 0
+
+
+def test_a_code_that_is_not_known_is_shown_and_left_to_a_person(call: Call, build: Build, home: Path) -> None:
+    build(reader_of_much)
+    rewrite(home, "quota-of-the-moon")
+    (run,) = json.loads(call("list", "--json").out)["runs"]
+    assert run["reason_code"] == "quota-of-the-moon"
+    assert f"go on: agentcron resume {run['id']}" in call("show", run["id"]).out.splitlines()
+    assert f"then: agentcron resume {run['id']}" in call("doctor").out
+    assert call("resume", run["id"]).status == 0
 
 
 def test_check_says_the_tokens_of_the_worst_day(call: Call, home: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from scheduler import tool
 from scheduler.app.compose import job_tools
+from scheduler.core.actor import PERSON
 from scheduler.core.trust import judge as judging
 from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.rehearsal import script
@@ -36,7 +37,7 @@ async def family(world: World) -> None:
     await world.jump()
     with world.glance() as glance:
         (question,) = glance.open_approvals()
-    await world.store.answer(question.id, world.clock.now(), approve=True, always=True)
+    await world.store.answer(question.id, world.clock.now(), approve=True, always=True, actor=PERSON)
 
 
 def test_a_follow_up_is_explained_as_it_may_run_and_its_grants_are_found(call: Call, build: Build) -> None:
@@ -111,8 +112,8 @@ def lines(call: Call, build: Build, trust: str) -> dict[str, str]:
             "web",
             "freely: it stays in the workdir",
             "freely: it stays in the workdir",
-            "as granted below; anything else is refused"
-            "; waits for a person after untrusted input and private data",
+            "as granted below; anything else is refused; waits for a person after untrusted input and"
+            " private data",
         ),
         (
             "past",
@@ -127,9 +128,9 @@ def test_each_tool_is_explained_under_each_profile(
 ) -> None:
     found = lines(call, build, trust)
     assert (found["read"], found["write"], found["fetch"]) == (read, write, fetch)
+    assert found["schedule"] == write, "a job for later is judged, too"
     for steering in ("sleep", "note", "finish"):
         assert found[steering] == "always: it only steers its own run"
-    assert found["schedule"] == write, "it is judged like any effect"
     assert call("trust", "explain", "one").fits().status == 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.core.actor import PERSON
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
 from scheduler.testing.clock import FakeClock
@@ -158,7 +159,7 @@ def test_overdue_with_nobody_running(call: Call, build: Build, clock: FakeClock)
 def test_paused(call: Call, build: Build, clock: FakeClock) -> None:
     async def scene(world: World) -> None:
         await scenes.load(world)
-        await world.store.pause("digest", "paused by a person", world.clock.now())
+        await world.store.pause("digest", "paused by a person", world.clock.now(), actor=PERSON)
         world.clock.advance(3600)
         await world.settle()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.actor import PERSON
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move, State
@@ -156,7 +157,10 @@ async def test_a_failed_run_goes_on_from_its_checkpoint_with_a_note(tmp_path: Pa
 async def test_a_cancelled_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     async with stage(tmp_path, sleep("1d"), finish("Woken after all.")) as s:
         run = await s.play()
-        assert await s.world.store.cancel(run.id, s.world.clock.now(), "not needed") is State.CANCELLED
+        assert (
+            await s.world.store.cancel(run.id, s.world.clock.now(), "not needed", actor=PERSON)
+            is State.CANCELLED
+        )
         run = await s.resume(run.id, "Needed again.")
         assert (run.state, run.summary) == (State.SUCCEEDED, "Woken after all.")
         assert "They say: Needed again." in s.results(run.id)["sleep"]["content"]
@@ -167,7 +171,7 @@ async def test_a_run_that_failed_before_it_began_hears_the_person_too(tmp_path: 
         run = await s.play()
         assert run.state is State.SKIPPED  # exit 1 says no
         run_id = await s.fire()
-        await s.world.store.cancel(run_id, s.world.clock.now(), "wait")
+        await s.world.store.cancel(run_id, s.world.clock.now(), "wait", actor=PERSON)
         (s.world.workdir / JOB / "ready").touch()
         run = await s.resume(run_id, "Now it is ready.")
         assert run.state is State.SUCCEEDED
@@ -187,13 +191,13 @@ async def test_a_run_that_has_succeeded_cannot_be_resumed(tmp_path: Path) -> Non
     async with stage(tmp_path) as s:
         run = await s.play()
         with pytest.raises(RefusedError, match="has succeeded"):
-            await s.world.store.resume(run.id, s.world.clock.now(), "")
+            await s.world.store.resume(run.id, s.world.clock.now(), "", actor=PERSON)
 
 
 async def test_a_queued_run_is_cancelled_at_once(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         run_id = await s.fire()
-        assert await s.world.store.cancel(run_id, s.world.clock.now(), "no") is State.CANCELLED
+        assert await s.world.store.cancel(run_id, s.world.clock.now(), "no", actor=PERSON) is State.CANCELLED
         await s.world.settle()
         assert s.model.requests == 0
 
@@ -201,7 +205,7 @@ async def test_a_queued_run_is_cancelled_at_once(tmp_path: Path) -> None:
 async def test_a_sleeping_run_is_cancelled_and_never_wakes(tmp_path: Path) -> None:
     async with stage(tmp_path, sleep("1h")) as s:
         run = await s.play()
-        await s.world.store.cancel(run.id, s.world.clock.now(), "no")
+        await s.world.store.cancel(run.id, s.world.clock.now(), "no", actor=PERSON)
         s.world.clock.advance(7200)
         await s.world.settle()
         assert (await s.world.run(run.id)).state is State.CANCELLED
@@ -214,7 +218,7 @@ async def test_a_running_run_is_cancelled_at_its_next_step(tmp_path: Path) -> No
 
         async def cancel_meanwhile(_: Args) -> ToolAnswer:
             (run,) = await runs(s)
-            assert await s.world.store.cancel(run.id, START, "changed my mind") is State.RUNNING
+            assert await s.world.store.cancel(run.id, START, "changed my mind", actor=PERSON) is State.RUNNING
             return "done"
 
         look.then = cancel_meanwhile

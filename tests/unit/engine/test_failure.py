@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.turn import Fail
 from scheduler.engine.attempt.failures import failure, first_of
 from scheduler.errors import ConfigError
@@ -12,10 +13,16 @@ from scheduler.errors import ConfigError
 @pytest.mark.parametrize(
     ("error", "failed"),
     [
-        (ConfigError("no such model"), Fail("config", "no such model")),
-        (OSError(28, "No space left on device", "/w"), Fail("system", "No space left on device: /w")),
-        (RecursionError(), Fail("answer", "what the model or a tool gave is nested too deeply to be kept")),
-        (ZeroDivisionError("by 0"), Fail("internal", "internal error: ZeroDivisionError: by 0")),
+        (ConfigError("no such model"), Fail(ReasonCode.CONFIG, "no such model")),
+        (
+            OSError(28, "No space left on device", "/w"),
+            Fail(ReasonCode.SYSTEM, "No space left on device: /w"),
+        ),
+        (
+            RecursionError(),
+            Fail(ReasonCode.ANSWER, "what the model or a tool gave is nested too deeply to be kept"),
+        ),
+        (ZeroDivisionError("by 0"), Fail(ReasonCode.INTERNAL, "internal error: ZeroDivisionError: by 0")),
     ],
 )
 def test_each_error_has_a_word_and_a_sentence(error: Exception, failed: Fail) -> None:

@@ -25,6 +25,7 @@ from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from scheduler.core.actor import PERSON
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, State
@@ -299,11 +300,11 @@ class Lives(RuleBasedStateMachine):
         store = self.world.store
         try:
             if deed == "resume":
-                self._run(store.resume(run.id, now, "Go on."))
+                self._run(store.resume(run.id, now, "Go on.", actor=PERSON))
             elif deed == "cancel":
-                self._run(store.cancel(run.id, now, "Enough."))
+                self._run(store.cancel(run.id, now, "Enough.", actor=PERSON))
             else:
-                self._run(store.raise_budget(run.id, now, {"run_microusd": 2 * BUDGET}))
+                self._run(store.raise_budget(run.id, now, {"run_microusd": 2 * BUDGET}, actor=PERSON))
                 self.caps[run.id] = 2 * BUDGET
         except AgentcronError:
             return
@@ -313,10 +314,10 @@ class Lives(RuleBasedStateMachine):
         """The job is paused, or goes on."""
         now = self.world.clock.now()
         if paused:
-            self._run(self.world.store.pause("job", "by a person", now))
+            self._run(self.world.store.pause("job", "by a person", now, actor=PERSON))
         else:
             following = self.world.jobs["job"].trigger.next_after(now)
-            self._run(self.world.store.unpause("job", now, following))
+            self._run(self.world.store.unpause("job", now, following, actor=PERSON))
 
     # -- what holds --------------------------------------------------------------------------------
     @invariant()
@@ -364,7 +365,7 @@ class Lives(RuleBasedStateMachine):
     async def _end(self) -> None:
         try:
             self.model.lines = []
-            await self.world.store.pause("job", "the end", self.world.clock.now())
+            await self.world.store.pause("job", "the end", self.world.clock.now(), actor=PERSON)
             await self.world.take_over()
             for _ in range(4):
                 self.world.clock.advance(9000)

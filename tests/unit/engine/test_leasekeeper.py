@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.actor import PERSON
 from scheduler.core.job.standing import RunnerInfo
 from scheduler.core.run.run import State
 from scheduler.engine.daemon.leases import keep_leases
@@ -70,7 +71,7 @@ async def test_a_runner_shows_that_it_lives_even_without_runs(tmp_path: Path) ->
 async def test_a_cancel_stops_a_call_in_its_middle(tmp_path: Path) -> None:
     async with busy(tmp_path) as (s, underway):
         run_id = underway.executor.run_id
-        await s.world.store.cancel(run_id, s.world.clock.now(), "enough")
+        await s.world.store.cancel(run_id, s.world.clock.now(), "enough", actor=PERSON)
         async with keeping(s.world.kit, underway):
             assert await underway.task is State.CANCELLED
         assert (await s.world.run(run_id)).reason == "enough"

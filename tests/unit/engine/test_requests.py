@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.core.actor import PERSON
 from scheduler.core.run.budget import assumed_microusd
 from scheduler.core.run.run import State
 from scheduler.core.run.wakeup import Waking
@@ -256,7 +257,9 @@ async def test_a_run_parks_before_the_request_that_its_budget_does_not_cover(tmp
         assert (run.state, run.reason_code) == (State.PARKED, "budget")
         assert run.reason == "the run has spent $0.03 of its $0.03"
         assert run.cost_microusd == 3 * CENT
-        await s.world.store.raise_budget(run.id, s.world.clock.now(), {"run_microusd": 5 * CENT})
+        await s.world.store.raise_budget(
+            run.id, s.world.clock.now(), {"run_microusd": 5 * CENT}, actor=PERSON
+        )
         run = await s.resume(run.id)
         assert (run.state, run.cost_microusd) == (State.PARKED, 5 * CENT)
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from scheduler.core.actor import PERSON
 from scheduler.core.run.run import Run, State
 from scheduler.testing.world import World, open_world
 from tests.kit.models import FakeModel, say
@@ -104,7 +105,7 @@ async def test_a_loop_without_end_stops_at_its_cap_with_one_request_over_and_goe
         assert (run.state, run.reason_code) == (State.PARKED, "budget")
         assert 2 * DOLLAR <= run.cost_microusd < 2 * DOLLAR + DOLLAR // 3
 
-        await world.store.raise_budget(run.id, world.clock.now(), {"run_microusd": 3 * DOLLAR})
+        await world.store.raise_budget(run.id, world.clock.now(), {"run_microusd": 3 * DOLLAR}, actor=PERSON)
         run = await world.resume(run.id)
         assert run.state is State.PARKED
         assert 3 * DOLLAR <= run.cost_microusd < 3 * DOLLAR + DOLLAR // 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from scheduler.core.actor import PERSON
 from scheduler.core.run.run import State
 from scheduler.testing.world import World, open_world
 from tests.kit.models import FakeModel, say
@@ -26,11 +27,11 @@ async def test_a_loop_without_end_stops_with_one_request_over_and_goes_on_when_t
     async with open_world(tmp_path, model=model) as world:
         await load(world, "1ktok/run")
         run = await world.play("job")
-        assert (run.state, run.reason_code) == (State.PARKED, "budget")
+        assert (run.state, run.reason_code) == (State.PARKED, "budget-tokens")
         assert run.reason == "the run has spent 1,100 of its 1,000 tokens"
         assert 1_000 <= run.tokens < 1_000 + EACH
 
-        await world.store.raise_budget(run.id, world.clock.now(), {"run_tokens": 2_000})
+        await world.store.raise_budget(run.id, world.clock.now(), {"run_tokens": 2_000}, actor=PERSON)
         run = await world.resume(run.id)
         assert run.state is State.PARKED
         assert 2_000 <= run.tokens < 2_000 + EACH
@@ -49,7 +50,7 @@ async def test_runs_side_by_side_pass_the_days_tokens_by_one_request_at_most(tmp
         # The first one may have an answer as long as allowed, and what was sent: that fills the day.
         assert states(world) == {"running": 1, "retrying": 5}
         waits = next(run for run in world.runs() if run.state is State.RETRYING)
-        assert waits.reason_code == "budget-day"
+        assert waits.reason_code == "budget-day-tokens"
         assert waits.reason.startswith("requests that are out hold ")
         assert waits.reason.endswith(f" of today's {worst + 1:,} tokens")
 
@@ -70,7 +71,7 @@ async def test_the_days_tokens_come_back_with_the_next_day(tmp_path: Path) -> No
         assert (await world.play("job")).state is State.SUCCEEDED
         run = await world.play("job")
         assert (run.reason_code, run.reason) == (
-            "budget-day",
+            "budget-day-tokens",
             "the job has spent 330 of today's 300 tokens",
         )
         await world.jump()
@@ -101,7 +102,7 @@ async def test_all_jobs_together_stop_at_their_tokens(tmp_path: Path) -> None:
         for _ in range(2):
             assert (await world.play("job")).state is State.SUCCEEDED
         run = await world.play("job")
-        assert (run.state, run.reason_code) == (State.PARKED, "budget-fleet")
+        assert (run.state, run.reason_code) == (State.PARKED, "budget-fleet-tokens")
         assert run.reason == "all jobs have spent 220 of today's 200 tokens"
         await world.jump()
         assert (await world.run(run.id)).state is State.SUCCEEDED

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.actor import PERSON
 from scheduler.core.run.run import State
 from scheduler.tools import registry
 from tests.kit.models import call, sleep
@@ -109,7 +110,9 @@ async def test_a_run_that_a_newer_version_has_pinned_is_parked_until_that_is_bac
         )
         assert s.model.requests == 1, "what it does not know may be a limit"
 
-        await s.world.store.raise_budget(run.id, s.world.clock.now(), {"run_microusd": 2_000_000})
+        await s.world.store.raise_budget(
+            run.id, s.world.clock.now(), {"run_microusd": 2_000_000}, actor=PERSON
+        )
         kept = {**newer["budget"], "run_usd": 2.0, "default": False}
         assert pinned(s) == {**newer, "budget": kept}, "and is still there for the newer one"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.actor import PERSON
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, Move, State
 from scheduler.core.run.step import Step
@@ -132,7 +133,7 @@ async def test_a_cancel_that_comes_while_the_run_lies_down_is_told_too(tmp_path:
 
         async def just_before(lease: Lease, step: Step) -> bool:
             if step.move is Move.SUSPEND:
-                await world.store.cancel(run_id, world.clock.now(), "enough")
+                await world.store.cancel(run_id, world.clock.now(), "enough", actor=PERSON)
             cancelled: bool = await write(lease, step)
             return cancelled
 

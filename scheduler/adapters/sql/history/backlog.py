@@ -10,14 +10,13 @@ from datetime import datetime
 
 from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.rows.work import from_us, to_us
+from scheduler.adapters.sql.states import live
 from scheduler.core.run.run import LIVE
-
-_LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
 
 # By way of the jobs, because the index of runs begins with the job; CROSS JOIN keeps the planner to it.
 _RUNS = (
     "SELECT r.state, count(*) FROM jobs j CROSS JOIN runs r ON r.job = j.name"
-    f" WHERE r.state IN ({_LIVE}) GROUP BY r.state"
+    f" WHERE {live('r.state')} GROUP BY r.state"
 )
 _JOBS = "SELECT state, count(*) FROM jobs WHERE state <> 'removed' GROUP BY state"
 _DUE = {

@@ -16,15 +16,14 @@ from scheduler.adapters.sql.rows import follow_ups as rows_of_follow_ups
 from scheduler.adapters.sql.rows import trust as rows_of_trust
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import from_us, to_us
+from scheduler.adapters.sql.states import live
 from scheduler.core.changes.follow_up import FollowUp
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo
-from scheduler.core.run.run import LIVE, State
+from scheduler.core.run.run import State
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval
 from scheduler.core.trust.grant import Grant
-
-_LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
 
 _LAST_ENDS = (
     "SELECT r.job, r.id, r.state, r.ended_at, r.reason, r.reason_code FROM jobs j JOIN runs r ON r.id ="
@@ -34,7 +33,7 @@ _LAST_ENDS = (
 # CROSS JOIN keeps SQLite from reading all calls first.
 _UNKNOWN = (
     "SELECT c.run_id, c.name, c.effect FROM runs r CROSS JOIN calls c ON c.run_id = r.id"
-    f" WHERE c.state = 'unknown' AND r.state IN ({_LIVE}) ORDER BY c.run_id, c.message_seq, c.position"
+    f" WHERE c.state = 'unknown' AND {live('r.state')} ORDER BY c.run_id, c.message_seq, c.position"
 )
 _UNKNOWN_OF_ONE = (
     "SELECT c.run_id, c.name, c.effect FROM calls c WHERE c.state = 'unknown' AND c.run_id = :id"

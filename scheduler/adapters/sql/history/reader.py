@@ -19,19 +19,19 @@ from scheduler.adapters.sql.errors import LOOK_SECONDS, explain, read_only, wron
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import Row, to_us
 from scheduler.adapters.sql.schema import judge, stored_revision
+from scheduler.adapters.sql.states import live
 from scheduler.core.changes.follow_up import root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, Standing
 from scheduler.core.run.budget import day_start
 from scheduler.core.run.conversation import Attempt, Call, Message, Request
-from scheduler.core.run.run import LIVE, Run
+from scheduler.core.run.run import Run
 from scheduler.core.run.wakeup import WakeUp
 from scheduler.core.text.suggest import nearest
 from scheduler.errors import NotFoundError
 
 T = TypeVar("T")
 
-_LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
 _NEWEST_FIRST = "ORDER BY r.fire_time DESC, r.id DESC"
 _MOST_SHOWN = 5
 _MOST_KNOWN = 1000
@@ -119,7 +119,7 @@ class Reader:
     def live_runs(self) -> list[Run]:
         """Return all runs that are not final, the oldest first."""
         return self._all(
-            f"{queries.RUNS} WHERE r.state IN ({_LIVE}) ORDER BY r.fire_time, r.id", {}, rows.run_from
+            f"{queries.RUNS} WHERE {live('r.state')} ORDER BY r.fire_time, r.id", {}, rows.run_from
         )
 
     def runs(self, job: str | None = None, limit: int = 20) -> list[Run]:

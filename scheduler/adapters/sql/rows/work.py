@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from scheduler.core.job.job import Job, job_from_json, job_to_json
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.standing import RunnerInfo, Standing
 from scheduler.core.run.conversation import Attempt, Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import Run, State
@@ -123,7 +124,7 @@ def run_from(row: Row) -> Run:
         maybe_from_us(wake_at),
         waiting_for,
         reason,
-        code,
+        _code_from(code, reason),
         outcome,
         summary,
         missed,
@@ -135,6 +136,18 @@ def run_from(row: Row) -> Run:
         Marks.parse(marks),
         tokens,
     )
+
+
+_TOKEN_CODES: dict[str, str] = {
+    ReasonCode.BUDGET: ReasonCode.BUDGET_TOKENS,
+    ReasonCode.BUDGET_DAY: ReasonCode.BUDGET_DAY_TOKENS,
+    ReasonCode.BUDGET_FLEET: ReasonCode.BUDGET_FLEET_TOKENS,
+}
+
+
+def _code_from(code: str, reason: str) -> str:
+    """Return a stored code; older versions wrote one for both units, told apart by the sentence alone."""
+    return _TOKEN_CODES.get(code, code) if reason.endswith(" tokens") else code
 
 
 def standing_from(row: Row) -> Standing:

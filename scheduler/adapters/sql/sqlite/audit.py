@@ -12,16 +12,15 @@ from datetime import datetime
 
 from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.rows.work import maybe_from_us, to_us
+from scheduler.adapters.sql.states import live, states
 from scheduler.core.record import Head, Record, flaw
 from scheduler.core.run.pairing import mispaired
-from scheduler.core.run.run import FINAL, LIVE, State
+from scheduler.core.run.run import FINAL, RESTING, State
 
 MOST_RUNS = 20_000
 """How many runs the quick questions look at."""
 
-_LIVE_STATES = ", ".join(f"'{state}'" for state in sorted(LIVE))
-_LIVE = f"(SELECT * FROM runs WHERE state IN ({_LIVE_STATES}) LIMIT {MOST_RUNS})"
-_FINAL = ", ".join(f"'{state}'" for state in sorted(FINAL))
+_LIVE = f"(SELECT * FROM runs WHERE {live()} LIMIT {MOST_RUNS})"
 _OPEN_WAKEUP = "SELECT 1 FROM wakeups w WHERE w.run_id = r.id AND w.state = 'open'"
 _LAST_SEQ = "(SELECT coalesce(max(m.seq), 0) FROM messages m WHERE m.run_id = r.id)"
 _LAST_ATTEMPT = "(SELECT coalesce(max(a.number), 0) FROM attempts a WHERE a.run_id = r.id)"
@@ -31,12 +30,11 @@ _QUICK: dict[str, str] = {
         f"SELECT r.id FROM {_LIVE} r WHERE NOT EXISTS (SELECT 1 FROM pins p WHERE p.run_id = r.id)"
     ),
     "at rest with nothing that wakes it": (
-        f"SELECT r.id FROM {_LIVE} r WHERE r.state IN ('sleeping', 'retrying', 'parked')"
-        f" AND NOT EXISTS ({_OPEN_WAKEUP})"
+        f"SELECT r.id FROM {_LIVE} r WHERE {states(RESTING, 'r.state')} AND NOT EXISTS ({_OPEN_WAKEUP})"
     ),
     "with a wake-up although it is not at rest": (
         "SELECT DISTINCT w.run_id FROM wakeups w JOIN runs r ON r.id = w.run_id"
-        " WHERE w.state = 'open' AND r.state NOT IN ('sleeping', 'retrying', 'parked')"
+        f" WHERE w.state = 'open' AND NOT {states(RESTING, 'r.state')}"
     ),
     "with a request under way although it does not run": (
         "SELECT DISTINCT q.run_id FROM requests q JOIN runs r ON r.id = q.run_id"
@@ -66,7 +64,7 @@ _DEEP: dict[str, str] = {
     ),
     "that is over and has an open attempt": (
         "SELECT DISTINCT a.run_id FROM attempts a JOIN runs r ON r.id = a.run_id"
-        f" WHERE a.released_at IS NULL AND r.state IN ({_FINAL})"
+        f" WHERE a.released_at IS NULL AND {states(FINAL, 'r.state')}"
     ),
     "whose number of claims is not that of its attempts": (
         f"SELECT r.id FROM runs r WHERE r.epoch <> {_LAST_ATTEMPT}"

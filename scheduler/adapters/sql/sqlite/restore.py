@@ -35,13 +35,12 @@ from scheduler.adapters.sql.sqlite.backup import (
     remove,
     take_place,
 )
-from scheduler.core.run.run import LIVE
+from scheduler.adapters.sql.states import live
 from scheduler.crash import crashpoint
 from scheduler.errors import RefusedError, StoreError
 
 log = logging.getLogger("agentcron")
 
-_LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
 _NEWEST = (
     "SELECT max(at) FROM (SELECT max(seen_at) AS at FROM runners UNION ALL SELECT max(created_at) FROM runs"
     " UNION ALL SELECT max(started_at) FROM requests)"
@@ -84,7 +83,7 @@ def inspect(path: Path, now: datetime) -> Found:
         marked = connection.execute("SELECT value FROM meta WHERE key = ?", (MARK,)).fetchone()
         [newest] = connection.execute(_NEWEST).fetchone()
         count = _counter(connection, {"now": to_us(now)})
-        live = count(f"runs WHERE state IN ({_LIVE})")
+        unfinished = count(f"runs WHERE {live()}")
         asleep = count(f"runs WHERE {SLEEPS_ON}")
         if marked is not None:
             taken_at = mark_from(marked[0])
@@ -96,7 +95,7 @@ def inspect(path: Path, now: datetime) -> Found:
             marked is not None,
             path.stat().st_size,
             count("runs"),
-            live - asleep,
+            unfinished - asleep,
             asleep,
             count(f"jobs WHERE {DUE_JOBS}"),
             count(f"outbox WHERE {DOUBTFUL_NOTICES}"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, CheckConstraint, Index, Text, text
 from sqlmodel import Field
 
-from scheduler.adapters.sql.tables.work import Table, metadata, one_of
+from scheduler.adapters.sql.states import one_of
+from scheduler.adapters.sql.tables.work import Table, metadata
 
 STATES = ("pending", "open", "over")
 

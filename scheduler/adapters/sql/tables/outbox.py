@@ -7,7 +7,8 @@ from typing import Any, get_args
 from sqlalchemy import BigInteger, CheckConstraint, Index, Text, text
 from sqlmodel import Field
 
-from scheduler.adapters.sql.tables.work import Table, metadata, one_of
+from scheduler.adapters.sql.states import one_of
+from scheduler.adapters.sql.tables.work import Table, metadata
 from scheduler.core.run.notice import Urgency
 
 STATES = ("waiting", "taken", "sent", "given_up")

@@ -13,6 +13,7 @@ from typing import Any, get_args
 from sqlalchemy import BigInteger, CheckConstraint, Index, MetaData, Text, text
 from sqlmodel import Field, SQLModel
 
+from scheduler.adapters.sql.states import one_of
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import State
 from scheduler.core.run.wakeup import Waking
@@ -27,11 +28,6 @@ class Table(SQLModel):
     """The base of our tables: their own metadata, so that another SQLModel program never mixes with it."""
 
     metadata = metadata
-
-
-def one_of(column: str, values: Iterable[str]) -> str:
-    """Return the SQL that allows only ``values``, in a stable order."""
-    return f"{column} IN ({', '.join(repr(str(value)) for value in sorted(values))})"
 
 
 def _check(table: str, column: str, values: Iterable[str] | type[StrEnum]) -> CheckConstraint:

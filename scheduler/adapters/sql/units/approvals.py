@@ -12,8 +12,10 @@ from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import trust as rows_of_trust
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import plain, to_us
+from scheduler.adapters.sql.states import live
 from scheduler.adapters.sql.units import records, wakes
-from scheduler.adapters.sql.words import INSERT_GRANT, live
+from scheduler.adapters.sql.words import INSERT_GRANT
+from scheduler.core.actor import Actor
 from scheduler.core.trust.approval import Approval, Used
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.judge import RULE_OF_TWO
@@ -40,7 +42,14 @@ _USED = text(
 
 
 def answer(
-    connection: Connection, approval_id: str, now: datetime, *, approve: bool, grant_id: str, words: str
+    connection: Connection,
+    approval_id: str,
+    now: datetime,
+    *,
+    approve: bool,
+    grant_id: str,
+    words: str,
+    actor: Actor,
 ) -> Approval:
     """See ``Store.answer``; a non-empty ``grant_id`` means "always"."""
     row = connection.execute(_ONE, {"id": approval_id}).first()
@@ -76,7 +85,7 @@ def answer(
             },
         )
     body = {
-        "by": "person",
+        "by": str(actor),
         "id": found.id,
         "tool": found.tool,
         "args": found.digest,
@@ -87,14 +96,14 @@ def answer(
     return found
 
 
-def revoke(connection: Connection, grant_id: str, now: datetime) -> str:
+def revoke(connection: Connection, grant_id: str, now: datetime, actor: Actor) -> str:
     """See ``Store.revoke``."""
     row = connection.execute(_REVOKE, {"id": grant_id, "now": to_us(now)}).first()
     if row is None:
         raise NotFoundError(
             f"there is no grant {grant_id} to revoke", help="see: agentcron trust explain JOB"
         )
-    records.append(connection, now, "revoke", str(row[0]), "", {"by": "person", "grant": grant_id})
+    records.append(connection, now, "revoke", str(row[0]), "", {"by": str(actor), "grant": grant_id})
     return str(row[0])
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypeAlias
 
 from sqlalchemy import text
 
 from scheduler.adapters.sql import selects as queries
 from scheduler.adapters.sql.connection import Connection, Row
 from scheduler.adapters.sql.rows.work import to_us
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.budget import FLEET_ZONE, DayCap, day_start
 from scheduler.errors import OverBudgetError, Unit
 
+Codes: TypeAlias = tuple[ReasonCode, ReasonCode]
+
 _UNITS: tuple[Unit, Unit] = ("usd", "tokens")
+_DAY_CODES: Codes = (ReasonCode.BUDGET_DAY, ReasonCode.BUDGET_DAY_TOKENS)
+_FLEET_CODES: Codes = (ReasonCode.BUDGET_FLEET, ReasonCode.BUDGET_FLEET_TOKENS)
 _SPENT = text(queries.SPENT)
 _OUT = text(queries.OUT)
 _FLEET = text("SELECT key, value FROM meta WHERE key IN ('fleet', 'fleet_tokens')")
@@ -28,7 +34,7 @@ def require(connection: Connection, job: str, cap: DayCap) -> None:
     """
     spent = connection.execute(_SPENT, {"job": job, "since": to_us(cap.since)}).one()
     out = connection.execute(_OUT, {"job": job}).one()
-    _require("budget-day", (cap.microusd, cap.tokens), spent, out)
+    _require(_DAY_CODES, (cap.microusd, cap.tokens), spent, out)
 
 
 def require_in_fleet(connection: Connection, now: datetime) -> None:
@@ -39,11 +45,11 @@ def require_in_fleet(connection: Connection, now: datetime) -> None:
     since = to_us(day_start(now, FLEET_ZONE))
     spent = connection.execute(_FLEET_SPENT, {"since": since}).one()
     out = connection.execute(_FLEET_OUT, {}).one()
-    _require("budget-fleet", (caps.get("fleet"), caps.get("fleet_tokens")), spent, out)
+    _require(_FLEET_CODES, (caps.get("fleet"), caps.get("fleet_tokens")), spent, out)
 
 
-def _require(code: str, caps: tuple[int | None, int | None], spent: Row, out: Row) -> None:
+def _require(codes: Codes, caps: tuple[int | None, int | None], spent: Row, out: Row) -> None:
     """Refuse when money or tokens, in this order, leave no room; a cap that is None is none."""
-    for unit, cap, gone, held in zip(_UNITS, caps, spent, out, strict=True):
+    for code, unit, cap, gone, held in zip(codes, _UNITS, caps, spent, out, strict=True):
         if cap is not None and int(gone) + int(held) >= cap:
             raise OverBudgetError(code, int(gone), int(held), cap, unit)

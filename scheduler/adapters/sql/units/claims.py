@@ -10,10 +10,11 @@ from sqlalchemy import TextClause, text
 
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import from_us, to_us
-from scheduler.adapters.sql.tables.work import one_of
+from scheduler.adapters.sql.states import live, one_of, sources
 from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.units import run_ended as finals
-from scheduler.adapters.sql.words import INSERT_ATTEMPT, close_attempts, live, lose_requests, many, sources
+from scheduler.adapters.sql.words import INSERT_ATTEMPT, close_attempts, lose_requests, many
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.lease import SUSPECT_CRASHES, Lease
 from scheduler.core.run.run import Move, State, transition
 from scheduler.ports.store import Rescued
@@ -93,7 +94,8 @@ _CANCEL = text(
 ).bindparams(many("dead"))
 
 _BURY = text(
-    "UPDATE runs SET state = 'failed', ended_at = :now, lease_expires_at = NULL, reason_code = 'crashed',"
+    "UPDATE runs SET state = 'failed', ended_at = :now, lease_expires_at = NULL,"
+    f" reason_code = '{ReasonCode.CRASHED}',"
     " reason = 'its runner died ' || attempts || ' times'"
     f" WHERE {sources(Move.BURY)} AND attempts >= :most AND {_GONE}{_RESCUE_RETURNS}"
 ).bindparams(many("dead"))

@@ -13,10 +13,12 @@ from scheduler.adapters.sql import selects as queries
 from scheduler.adapters.sql.backup_mark import restored_from
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import job_text, maybe_from_us, maybe_us, plain, run_from, to_us
+from scheduler.adapters.sql.states import live
 from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.units.changes import follow_ups
-from scheduler.adapters.sql.words import INSERT_PIN, INSERT_RUN, cancel_now, flag_cancel, live
+from scheduler.adapters.sql.words import INSERT_PIN, INSERT_RUN, cancel_now, flag_cancel
+from scheduler.core.actor import Actor
 from scheduler.core.job.firing import Fire, FireFacts
 from scheduler.core.job.job import Job
 from scheduler.core.run.run import Move, Origin, Run, State, transition
@@ -85,7 +87,7 @@ def fire(
 
 
 def fire_by(
-    connection: Connection, job: Job, origin: Origin, now: datetime, key: str, new_id: NewId
+    connection: Connection, job: Job, origin: Origin, now: datetime, key: str, new_id: NewId, actor: Actor
 ) -> Run | None:
     """See ``Store.fire_by``."""
     if _key_taken(connection, job.name, key):
@@ -95,7 +97,7 @@ def fire_by(
         return None
     run = Run(_free_id(connection, new_id), job.name, State.QUEUED, origin, now, now)
     run = replace(run, marks=follow_ups.marks_of(connection, job.name))
-    _insert(connection, run, job, key, serial=job.overlap == "queue")
+    _insert(connection, run, job, key, serial=job.overlap == "queue", actor=actor)
     return run
 
 
@@ -144,7 +146,9 @@ def _free_id(connection: Connection, new_id: NewId) -> str:
     raise StoreError(f"no free run id was found in {_MOST_COLLISIONS} tries")
 
 
-def _insert(connection: Connection, run: Run, job: Job, key: str, *, serial: bool) -> None:
+def _insert(
+    connection: Connection, run: Run, job: Job, key: str, *, serial: bool, actor: Actor | None = None
+) -> None:
     values: dict[str, Any] = {
         "id": run.id,
         "job": run.job,
@@ -186,5 +190,7 @@ def _insert(connection: Connection, run: Run, job: Job, key: str, *, serial: boo
     connection.execute(INSERT_RUN, values)
     move = Move.SKIP if run.state is State.SKIPPED else Move.FIRE
     body = {"origin": run.origin} | ({"code": run.reason_code} if run.reason_code else {})
+    if actor is not None:
+        body["by"] = str(actor)
     records.append(connection, run.created_at, move.value, run.job, run.id, body)
     connection.execute(INSERT_PIN, {"run_id": run.id, "spec": job_text(job), "frame": None})

@@ -9,8 +9,10 @@ from sqlalchemy import insert, text
 
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import maybe_from_us, to_us
+from scheduler.adapters.sql.states import states
 from scheduler.adapters.sql.tables import work as tables
 from scheduler.adapters.sql.units import records
+from scheduler.core.run.run import BLOCKED
 from scheduler.core.time.clocks import Jump
 
 _INSERT = insert(tables.jumps)
@@ -36,7 +38,7 @@ _SHIFT = (
     text("UPDATE wakeups SET due = due - :size WHERE state = 'open' AND kind IN ('retry', 'probe')"),
     text(
         "UPDATE runs SET wake_at = (SELECT min(w.due) FROM wakeups w WHERE w.run_id = runs.id"
-        " AND w.state = 'open') WHERE state IN ('retrying', 'parked')"
+        f" AND w.state = 'open') WHERE {states(BLOCKED)}"
     ),
     text("UPDATE runs SET not_before = not_before - :size WHERE state = 'queued' AND not_before > :now"),
     text("UPDATE outbox SET due_at = due_at - :size WHERE state IN ('waiting', 'taken') AND due_at > :now"),

@@ -11,8 +11,9 @@ from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import dump, job_text, maybe_us, slots_text, to_us
+from scheduler.adapters.sql.states import live
 from scheduler.adapters.sql.units.changes import follow_ups
-from scheduler.adapters.sql.words import INSERT_JOB, live
+from scheduler.adapters.sql.words import INSERT_JOB
 from scheduler.core.changes.follow_up import is_follow_up
 from scheduler.core.job.firing import first_fire
 from scheduler.core.job.job import Job

@@ -1,4 +1,4 @@
-"""What a person may do to a job or a run, beside waking it.  Each function is one unit of the committer."""
+"""What is asked for a job or a run, besides waking it.  Each function is one unit of the committer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.units.changes import follow_ups
 from scheduler.adapters.sql.words import cancel_now, flag_cancel
+from scheduler.core.actor import Actor
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.run import Move, State, after
 from scheduler.errors import NotFoundError, RefusedError
 from scheduler.ports.store import NewCaps
@@ -34,11 +36,11 @@ _PINNED = text(
 _PIN = text("UPDATE pins SET spec = :spec WHERE run_id = :id")
 
 
-def pause(connection: Connection, job: str, reason: str, now: datetime) -> bool:
+def pause(connection: Connection, job: str, reason: str, now: datetime, actor: Actor) -> bool:
     """See ``Store.pause``."""
     values = {"job": job, "reason": plain(reason), "now": to_us(now)}
     if connection.execute(_PAUSE, values).first() is not None:
-        records.append(connection, now, "pause", job, "", {"by": "person", "reason": plain(reason)})
+        records.append(connection, now, "pause", job, "", {"by": str(actor), "reason": plain(reason)})
         return True
     state = _job_state(connection, job)
     if state != "paused":
@@ -46,18 +48,20 @@ def pause(connection: Connection, job: str, reason: str, now: datetime) -> bool:
     return False
 
 
-def unpause(connection: Connection, job: str, now: datetime, next_fire: datetime | None) -> bool:
+def unpause(
+    connection: Connection, job: str, now: datetime, next_fire: datetime | None, actor: Actor
+) -> bool:
     """See ``Store.unpause``."""
     follow_ups.require_confirmed(connection, job)
     values = {"job": job, "next_fire": maybe_us(next_fire)}
     if connection.execute(_UNPAUSE, values).first() is not None:
-        records.append(connection, now, "unpause", job, "", {"by": "person"})
+        records.append(connection, now, "unpause", job, "", {"by": str(actor)})
         return True
     _job_state(connection, job)
     return False
 
 
-def cancel(connection: Connection, run_id: str, now: datetime, reason: str) -> State:
+def cancel(connection: Connection, run_id: str, now: datetime, reason: str, actor: Actor) -> State:
     """See ``Store.cancel``."""
     row = connection.execute(_RUN_STATE, {"id": run_id}).first()
     if row is None:
@@ -67,7 +71,7 @@ def cancel(connection: Connection, run_id: str, now: datetime, reason: str) -> S
         after(state, Move.CANCEL)
     except RefusedError:
         raise RefusedError(f"run {run_id} is over already: {state}") from None
-    asked = {"by": "person", "reason": plain(reason)}
+    asked = {"by": str(actor), "reason": plain(reason)}
     records.append(connection, now, "ask cancel", row[1], run_id, asked)
     if cancel_now(connection, run_id, now, reason):
         finals.ended(connection, run_id, Move.CANCEL, now)
@@ -76,7 +80,7 @@ def cancel(connection: Connection, run_id: str, now: datetime, reason: str) -> S
     return State.RUNNING
 
 
-def raise_budget(connection: Connection, run_id: str, now: datetime, caps: NewCaps) -> None:
+def raise_budget(connection: Connection, run_id: str, now: datetime, caps: NewCaps, actor: Actor) -> None:
     """See ``Store.raise_budget``.  Only the pinned job of this run changes."""
     row = connection.execute(_PINNED, {"id": run_id}).first()
     if row is None:
@@ -84,7 +88,7 @@ def raise_budget(connection: Connection, run_id: str, now: datetime, caps: NewCa
     spec, cost_microusd, tokens, reason_code, name = row
     job = job_from(spec)
     # Where the day's cap is used up: without room beside it the run would be parked again at once.
-    is_day = reason_code == "budget-day"
+    is_day = reason_code in (ReasonCode.BUDGET_DAY, ReasonCode.BUDGET_DAY_TOKENS)
     budget = replace(job.budget, default=False)
     if (microusd := caps.get("run_microusd")) is not None:
         more = max(0, microusd - cost_microusd) / 1_000_000 if is_day else 0
@@ -97,7 +101,7 @@ def raise_budget(connection: Connection, run_id: str, now: datetime, caps: NewCa
     if (day_effects := caps.get("day_effects")) is not None:
         budget = replace(budget, day_effects=day_effects)
     connection.execute(_PIN, {"id": run_id, "spec": job_text(replace(job, budget=budget))})
-    records.append(connection, now, "budget", name, run_id, {"by": "person", **caps})
+    records.append(connection, now, "budget", name, run_id, {"by": str(actor), **caps})
 
 
 def _job_state(connection: Connection, job: str) -> str:

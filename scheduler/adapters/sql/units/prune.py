@@ -16,8 +16,9 @@ from sqlalchemy import Table, Text, text
 
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import load, to_us
+from scheduler.adapters.sql.states import states
 from scheduler.adapters.sql.tables import work as tables
-from scheduler.adapters.sql.words import many, states
+from scheduler.adapters.sql.words import many
 from scheduler.core.run.budget import day_start
 from scheduler.core.run.run import FINAL
 from scheduler.ports.store import Pruned

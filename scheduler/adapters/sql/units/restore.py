@@ -24,6 +24,7 @@ from scheduler.adapters.sql.backup_mark import (
 )
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import dump, job_from, maybe_from_us, to_us, woken_from, woken_text
+from scheduler.adapters.sql.states import live, sources
 from scheduler.adapters.sql.units import fires, records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.units.changes import follow_ups, stains
@@ -32,13 +33,12 @@ from scheduler.adapters.sql.words import (
     cancel_now,
     close_attempts,
     drop_wakeups,
-    live,
     lose_requests,
     many,
-    sources,
 )
 from scheduler.core.job.firing import decide
-from scheduler.core.job.restored import CODE, Restored
+from scheduler.core.job.reason_code import ReasonCode
+from scheduler.core.job.restored import Restored
 from scheduler.core.record import Head
 from scheduler.core.run.run import Move, transition
 from scheduler.core.run.wakeup import Waking, Woken
@@ -172,10 +172,12 @@ def _park(
     )
     for part in _parts(runs):
         ids = [run.id for run in part]
-        values = {"until": to_us(until), "code": CODE, "reason": reason}
+        values = {"until": to_us(until), "code": ReasonCode.RESTORED, "reason": reason}
         connection.execute(_PARK, [{"id": run.id, "woken": _woken(run, restored), **values} for run in part])
         for run in part:
-            records.append(connection, now, Move.RESTORE.value, run.job, run.id, {"code": CODE})
+            records.append(
+                connection, now, Move.RESTORE.value, run.job, run.id, {"code": ReasonCode.RESTORED}
+            )
         close_attempts(connection, ids, now, Move.RESTORE.value)
         lose_requests(connection, ids, now)
         connection.execute(_UNKNOWN, {"ids": ids, "result": dump(told), "now": to_us(now)})

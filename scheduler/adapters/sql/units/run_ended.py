@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import job_from, to_us
+from scheduler.adapters.sql.states import live
 from scheduler.adapters.sql.units import records
-from scheduler.adapters.sql.words import live
 from scheduler.core.run.run import Move, State, transition
 
 _JOB_OF = text(

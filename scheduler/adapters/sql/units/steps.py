@@ -11,6 +11,7 @@ from scheduler.adapters.sql.connection import Connection, Row
 from scheduler.adapters.sql.rooms import Rooms, StepContext
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import maybe_us, plain, to_us
+from scheduler.adapters.sql.states import sources
 from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.words import (
@@ -24,7 +25,6 @@ from scheduler.adapters.sql.words import (
     drop_wakeups,
     lose_requests,
     many,
-    sources,
 )
 from scheduler.core.changes.follow_up import root_of
 from scheduler.core.record import canonical, digest

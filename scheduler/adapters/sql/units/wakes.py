@@ -9,11 +9,14 @@ from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import from_us, maybe_from_us, plain, to_us, woken_from, woken_text
+from scheduler.adapters.sql.states import sources
 from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.units import run_ended as finals
-from scheduler.adapters.sql.words import drop_wakeups, many, sources
+from scheduler.adapters.sql.words import drop_wakeups, many
+from scheduler.core.actor import Actor
 from scheduler.core.changes.follow_up import SEPARATOR
-from scheduler.core.run.run import Move, State, after, transition
+from scheduler.core.job.reason_code import ReasonCode
+from scheduler.core.run.run import ACTIVE, BLOCKED, RESUMABLE, Move, State, after, transition
 from scheduler.core.run.wakeup import Waking, Woken
 from scheduler.errors import NotFoundError, RefusedError
 from scheduler.ports.store import Roused
@@ -35,7 +38,7 @@ _WAKE = text(
 
 _EXPIRE = text(
     "UPDATE runs SET state = 'failed', ended_at = :now, wake_at = NULL, waiting_for = '', reason = :reason,"
-    f" reason_code = 'deadline' WHERE id = :id AND {sources(Move.EXPIRE)}"
+    f" reason_code = '{ReasonCode.DEADLINE}' WHERE id = :id AND {sources(Move.EXPIRE)}"
 )
 
 _STATE = text("SELECT state, slept_since, woken, wake_at, job FROM runs WHERE id = :id")
@@ -53,9 +56,6 @@ _ENDED_SLEEPS = text(
     f" AND (r.job = :job OR substr(r.job, 1, length(:job) + 1) = :job || '{SEPARATOR}')"
     " ORDER BY w.closed_at DESC LIMIT :most"
 )
-
-_FREE = frozenset({State.PARKED, State.RETRYING})
-"""States whose end costs no attempt: attempts count crashes.  After a sleep the count begins anew."""
 
 
 def wake_due(connection: Connection, now: datetime, limit: int) -> list[Roused]:
@@ -83,7 +83,7 @@ def wake_due(connection: Connection, now: datetime, limit: int) -> list[Roused]:
                 {
                     "id": run_id,
                     "woken": woken_text(_keep_untold(woken_from(woken), told)),
-                    "free": source in _FREE,
+                    "free": source in BLOCKED,
                     "by_person": False,
                 }
             )
@@ -109,7 +109,7 @@ def wakes_since(connection: Connection, job: str, since: datetime, most: int) ->
 def answered(connection: Connection, run_id: str, now: datetime) -> None:
     """Wake a parked run whose question a person has answered; what it was told before is kept."""
     row = connection.execute(_STATE, {"id": run_id}).first()
-    if row is None or row[0] != "parked":
+    if row is None or row[0] != State.PARKED:
         return  # it works, or waits for something else: it finds the answer when it comes to the call
     since, woken = maybe_from_us(row[1]), woken_from(row[2])
     told = _keep_untold(woken, Woken(Waking.APPROVAL, now, None, since))
@@ -129,13 +129,13 @@ def _keep_untold(untold: Woken | None, woken: Woken) -> Woken:
     return replace(untold, at=woken.at)
 
 
-def resume(connection: Connection, run_id: str, now: datetime, words: str) -> State:
+def resume(connection: Connection, run_id: str, now: datetime, words: str, actor: Actor) -> State:
     """See ``Store.resume``."""
     row = connection.execute(_STATE, {"id": run_id}).first()
     if row is None:
         raise NotFoundError(f"there is no run {run_id}")
     state, since, woken, wake_at = State(row[0]), maybe_from_us(row[1]), woken_from(row[2]), row[3]
-    retry = state in transition(Move.RETRY).sources
+    retry = state in RESUMABLE
     try:
         after(state, Move.RETRY if retry else Move.WAKE)
     except RefusedError:
@@ -155,14 +155,14 @@ def resume(connection: Connection, run_id: str, now: datetime, words: str) -> St
     if retry:
         connection.execute(_RETRY, values)
     else:
-        connection.execute(_WAKE, {**values, "free": state in _FREE, "by_person": True})
+        connection.execute(_WAKE, {**values, "free": state in BLOCKED, "by_person": True})
     drop_wakeups(connection, [run_id], now)
-    records.append(connection, now, "resume", row[4], run_id, {"by": "person", "was": state.value})
+    records.append(connection, now, "resume", row[4], run_id, {"by": str(actor), "was": state.value})
     return state
 
 
 def _cannot_resume(run_id: str, state: State) -> RefusedError:
-    if state in (State.QUEUED, State.RUNNING):
+    if state in ACTIVE:
         return RefusedError(f"run {run_id} is {state} already", help=f"see it with: agentcron show {run_id}")
     return RefusedError(
         f"run {run_id} {'has ' if state is State.SUCCEEDED else 'was '}{state}; it cannot go on"

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from scheduler.core.run.conversation import Block, Message
-from scheduler.core.run.run import State
+from scheduler.core.run.run import ACTIVE, State
 from scheduler.core.text.safe import safe_text
 from scheduler.doors.cli.text.wrap import WIDTH, cut, fold
 
@@ -18,7 +18,7 @@ POLL_SECONDS = 0.2
 _ALIVE_EVERY = 10
 """Polls between two looks whether anybody is there who would move the run on."""
 
-_OVER = frozenset(State) - {State.QUEUED, State.RUNNING}
+_OVER = frozenset(State) - ACTIVE
 
 
 async def follow(

@@ -18,6 +18,7 @@ from scheduler.adapters.sql.rows.work import from_us, job_from, job_text, maybe_
 from scheduler.adapters.sql.tables.follow_ups import follow_ups
 from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.words import INSERT_JOB
+from scheduler.core.actor import Actor
 from scheduler.core.changes.follow_up import (
     MOST_A_DAY,
     MOST_OPEN,
@@ -159,7 +160,7 @@ def make(connection: Connection, made: FollowUp, now: datetime) -> None:
     records.append(connection, now, "schedule", made.name, made.run_id, body)
 
 
-def confirm(connection: Connection, name: str, code: str, now: datetime) -> datetime | None:
+def confirm(connection: Connection, name: str, code: str, now: datetime, actor: Actor) -> datetime | None:
     """See ``Store.confirm``."""
     found = _find(connection, name)
     if found.state != "pending":
@@ -176,7 +177,7 @@ def confirm(connection: Connection, name: str, code: str, now: datetime) -> date
         )
     connection.execute(_CONFIRM, {"name": name})
     connection.execute(_OPEN_JOB, {"name": name, "next_fire": maybe_us(slot)})
-    records.append(connection, now, "confirm", name, "", {"by": "person", "code": code})
+    records.append(connection, now, "confirm", name, "", {"by": str(actor), "code": code})
     return slot
 
 
@@ -188,10 +189,10 @@ def doubt(connection: Connection, now: datetime) -> None:
         connection.execute(_DOUBT_JOB, values)
 
 
-def cancel(connection: Connection, name: str, now: datetime) -> None:
+def cancel(connection: Connection, name: str, now: datetime, actor: Actor) -> None:
     """See ``Store.cancel_follow_up``."""
     _find(connection, name)
-    end(connection, name, now, "cancelled by a person")
+    end(connection, name, now, f"cancelled by {actor.words}", actor=actor)
 
 
 def require_confirmed(connection: Connection, name: str) -> None:
@@ -200,14 +201,23 @@ def require_confirmed(connection: Connection, name: str) -> None:
         raise RefusedError(f"{name} was not confirmed yet", help=f"look at it: agentcron confirm {name}")
 
 
-def end(connection: Connection, name: str, now: datetime, reason: str, run_id: str = "") -> None:
+def end(
+    connection: Connection,
+    name: str,
+    now: datetime,
+    reason: str,
+    run_id: str = "",
+    *,
+    actor: Actor | None = None,
+) -> None:
     """End a follow-up: it fires no more, and what a person granted it is taken back."""
     values = {"name": name, "now": to_us(now), "reason": reason}
     if connection.execute(_END, values).first() is None:
         return
     connection.execute(_END_JOB, {"name": name, "state": "removed"})
     connection.execute(_REVOKE, {"name": name, "now": to_us(now)})
-    records.append(connection, now, "unschedule", name, run_id, {"reason": reason})
+    body = {"reason": reason} | ({"by": str(actor)} if actor else {})
+    records.append(connection, now, "unschedule", name, run_id, body)
 
 
 def has_ended(connection: Connection, name: str, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from scheduler.adapters.sql.rooms import Room, StepContext
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import to_us
 from scheduler.adapters.sql.units import records
+from scheduler.core.actor import Actor
 from scheduler.core.changes.stain import FolderClean, Stain
 from scheduler.core.job.job import Job
 from scheduler.core.run.run import Run
@@ -66,7 +67,7 @@ def doubt(connection: Connection, now: datetime) -> None:
         connection.execute(_STAIN, {"key": STAIN + workdir, "value": str(to_us(now))})
 
 
-def clean(connection: Connection, workdir: str, now: datetime) -> bool:
+def clean(connection: Connection, workdir: str, now: datetime, actor: Actor) -> bool:
     """See ``Consent.clean``."""
     known = bool(connection.execute(_CLEAN, {"key": STAIN + workdir}).all())
     around = connection.execute(_STAINED, {"key": STAIN + workdir}).scalar()
@@ -76,7 +77,7 @@ def clean(connection: Connection, workdir: str, now: datetime) -> bool:
             f"{workdir} lies in {outer}, which is not clean", help="clean the job of that folder"
         )
     if known:
-        records.append(connection, now, "clean", "", "", {"by": "person", "workdir": workdir})
+        records.append(connection, now, "clean", "", "", {"by": str(actor), "workdir": workdir})
     return known
 
 

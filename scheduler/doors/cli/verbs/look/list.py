@@ -12,14 +12,14 @@ from typing import Any
 import click
 
 from scheduler.config import Config
-from scheduler.core.job.restored import CODE
+from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.standing import Standing
-from scheduler.core.run.run import Run, State
+from scheduler.core.run import reasons
+from scheduler.core.run.run import BLOCKED, RESTING, Run, State
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.halted import halted_text
 from scheduler.doors.cli.text.wrap import WIDTH, cut, fold, pad
 from scheduler.views.clock import Wall, span, wall
-from scheduler.views.going_on import asks
 from scheduler.views.jobs import NOBODY, Facts, gather, open_glance
 
 _MOST_ATTENTION = 20
@@ -225,7 +225,7 @@ def _attention(facts: Facts, clock: Wall) -> list[str]:
         if end is not None and end.failed:
             text = f"{name}: run {end.id} failed {clock.away(end.ended_at)}: {end.reason}"
             lines.append(f"  {cut(text, WIDTH - 2)}")
-        if end is not None and end.reason_code == CODE and standing.schedule.startswith("@at"):
+        if end is not None and end.reason_code == ReasonCode.RESTORED and standing.schedule.startswith("@at"):
             text = f"{name}: skipped after a restore, and fires no more: agentcron why {name}"
             lines.append(f"  {cut(text, WIDTH - 2)}")
         if end is not None and end.id in facts.unsent:
@@ -256,14 +256,14 @@ def _state(run: Run) -> str:
 
 def _what(run: Run, facts: Facts, clock: Wall) -> str:
     because = run.waiting_for or run.reason
-    resting = run.state in (State.SLEEPING, State.RETRYING)
+    resting = run.state in RESTING - {State.PARKED}
     if resting and run.wake_at is not None and run.wake_at <= facts.now:
         return f"overdue since {clock.short(run.wake_at)}" + (f": {because}" if because else "")
     if run.state is State.SLEEPING and run.wake_at is not None:
         return f"{clock.away(run.wake_at)}, {clock.short(run.wake_at)}" + (f": {because}" if because else "")
-    if asks(run):
+    if reasons.of(run).is_question:
         return because
-    if run.state in (State.RETRYING, State.PARKED) and run.wake_at is not None:
+    if run.state in BLOCKED and run.wake_at is not None:
         return f"until {clock.short(run.wake_at)}: {because}"
     if run.state is State.RUNNING:
         since = (

@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from scheduler.config import Config
+from scheduler.core.run import reasons
 from scheduler.core.run.budget import ASSUMED_USD_PER_MILLION_TOKENS
 from scheduler.core.run.conversation import Attempt, Call, CallState, Request, Usage
+from scheduler.core.run.reasons import START_AFRESH
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.turn import usd
 from scheduler.core.run.wakeup import WakeUp
@@ -21,7 +23,6 @@ from scheduler.doors.cli.text.params import RUN
 from scheduler.doors.cli.text.wrap import fold
 from scheduler.errors import NotFoundError
 from scheduler.views.clock import Wall, span, wall
-from scheduler.views.going_on import asks, go_on, more
 from scheduler.views.jobs import NOBODY, dead_runners, live_daemon, open_glance
 
 
@@ -212,21 +213,19 @@ def _spent(story: Story) -> str:
 
 def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
     """Return what comes by itself, then what to type."""
-    resume = f"agentcron resume {run.id}"
+    reason, resume = reasons.of(run), f"agentcron resume {run.id}"
     wakes = clock.both(run.wake_at) if run.wake_at else "when somebody resumes it"
     waits = [NOBODY] if nobody else []
     match run.state:
         case State.SLEEPING | State.RETRYING:
             verb = "wakes" if run.state is State.SLEEPING else "tries again"
             return [f"{verb} {wakes}", *waits, f"sooner: {resume}"]
-        case State.PARKED if run.reason_code == "context":
-            return [f"it cannot go on; start afresh: agentcron run {run.job}"]
-        case State.PARKED if asks(run):
-            return [f"see what it asks, and answer: {go_on(run)}"]
+        case State.PARKED if reason.way is START_AFRESH:
+            return [f"it cannot go on; start afresh: {reason.command(run)}"]
+        case State.PARKED if reason.is_question:
+            return [f"see what it asks, and answer: {reason.command(run)}"]
         case State.PARKED:
-            if run.reason_code in ("budget", "budget-day", "effects-day"):
-                resume += f" --budget {more(run)}"
-            return [*([f"by itself: {wakes}"] if run.wake_at else []), f"go on: {resume}"]
+            return [*([f"by itself: {wakes}"] if run.wake_at else []), f"go on: {reason.command(run)}"]
         case State.QUEUED:
             return waits or ["it is taken up next", f"cancel: agentcron cancel {run.id}"]
         case State.RUNNING if story.orphan:

@@ -10,9 +10,12 @@ from typing import Any
 import click
 
 from scheduler.config import Config
+from scheduler.core.actor import PERSON
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import StandingOrders
-from scheduler.core.run.run import Run, State
+from scheduler.core.run import reasons
+from scheduler.core.run.reasons import START_AFRESH
+from scheduler.core.run.run import ACTIVE, FINAL, RESTING, RESUMABLE, Run, State
 from scheduler.core.run.turn import usd
 from scheduler.doors.cli.text.follow import follow
 from scheduler.doors.cli.text.halted import hint_if_halted
@@ -20,7 +23,6 @@ from scheduler.doors.cli.text.jobs import PATIENCE_SECONDS, find_job, read_order
 from scheduler.doors.cli.text.out import hint, iso, print_json, say
 from scheduler.doors.cli.text.params import JOB
 from scheduler.doors.cli.text.wrap import fold
-from scheduler.views.going_on import asks, go_on
 
 _INTERRUPTED = 130
 
@@ -62,7 +64,7 @@ async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool,
             # A daemon has checked its own key; without one, work that must fail is not begun.
             require_ready([job], find_provider)
         await store.load_orders(orders, now)
-        run = await store.fire_by(job, "person", now)
+        run = await store.fire_by(job, "person", now, actor=PERSON)
         assert run is not None, "a run without a key is never a repetition"
         if not wait:
             _say_queued(run, daemon, as_json)
@@ -75,7 +77,7 @@ async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool,
         daemon = await app.has_daemon()
     assert ended is not None
     status = _say_ended(ended, as_json, daemon)
-    return _INTERRUPTED if stopped and ended.state in (State.QUEUED, State.RUNNING) else status
+    return _INTERRUPTED if stopped and ended.state in ACTIVE else status
 
 
 async def _until_stopped(following: Coroutine[Any, Any, None]) -> bool:
@@ -106,7 +108,7 @@ async def _run_here(app: Any, run: Run, *, show: bool) -> bool:
         await runner.once(due=False)
         # Whatever became of the run, there is nobody left who would move it on.
         state = await app.kit.store.run(run.id)
-        if state is not None and state.state in (State.QUEUED, State.RUNNING):
+        if state is not None and state.state in ACTIVE:
             following.cancel()
         await asyncio.wait({following})
     finally:
@@ -135,7 +137,7 @@ def _say_queued(run: Run, daemon: bool, as_json: bool) -> None:
 
 
 def _say_ended(run: Run, as_json: bool, daemon: bool) -> int:
-    status = 0 if run.state in (State.SUCCEEDED, State.SLEEPING, State.SKIPPED) else 1
+    status = 0 if run.state in (FINAL - RESUMABLE) | {State.SLEEPING} else 1
     if as_json:
         print_json(
             {
@@ -164,17 +166,19 @@ def _next(run: Run, daemon: bool) -> str:
     """Say what comes next, and what to type for it."""
     from scheduler.views.clock import wall
 
-    if run.state in (State.SLEEPING, State.RETRYING, State.PARKED):
+    if run.state in RESTING:
         verb = {State.SLEEPING: "it wakes", State.RETRYING: "it tries again"}.get(run.state, "it waits until")
         until = f"{verb} {wall().both(run.wake_at)}" if run.wake_at else "it waits"
         needed = "" if daemon else " Needed then: agentcron up."
-        if asks(run):
-            return f"it asks a person first: {go_on(run)}.{needed}"
-        return f"{until}.{needed}\nsooner: {go_on(run)}"
-    if run.state in (State.QUEUED, State.RUNNING):
+        reason = reasons.of(run)
+        if reason.is_question:
+            return f"it asks a person first: {reason.command(run)}.{needed}"
+        words = reason.way.words if reason.way is START_AFRESH else "sooner"
+        return f"{until}.{needed}\n{words}: {reason.command(run)}"
+    if run.state in ACTIVE:
         if daemon:
             return f"it goes on without this terminal. Look: agentcron show {run.id}"
         return "it was let go; a daemon goes on with it. Start: agentcron up"
-    if run.state in (State.FAILED, State.CANCELLED):
+    if run.state in RESUMABLE:
         return f"look: agentcron show {run.id}\ngo on: agentcron resume {run.id}"
     return f"look: agentcron show {run.id}"

@@ -19,7 +19,7 @@ import click
 
 from scheduler.core.job.job import DEFAULT_MODEL
 from scheduler.core.run.conversation import Request
-from scheduler.core.run.run import Run, State
+from scheduler.core.run.run import FINAL, Run, State
 from scheduler.doors.cli.text.out import hint, say
 from scheduler.errors import AgentcronError
 
@@ -184,11 +184,7 @@ def _play(stage: Stage) -> None:
                 runs = reader.runs(job=JOB, limit=1)
         except NoTablesError:
             return None  # the daemon is at it
-        if (
-            runs
-            and runs[0].state in (State.FAILED, State.CANCELLED, State.SKIPPED)
-            and runs[0].state not in states
-        ):
+        if runs and runs[0].state in FINAL - {State.SUCCEEDED} and runs[0].state not in states:
             raise DemoFailedError(f"the run is {runs[0].state}: {runs[0].reason}")
         return runs[0] if runs and runs[0].state in states else None
 

@@ -6,24 +6,26 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from scheduler.config import Config
+from scheduler.core.actor import PERSON
 from scheduler.core.changes.follow_up import is_follow_up
 from scheduler.core.job.firing import first_fire
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import StandingOrders
+from scheduler.core.run import reasons
 from scheduler.core.run.budget import read_tokens
+from scheduler.core.run.reasons import RESUME, CapUnit, more
 from scheduler.core.run.run import Run, State
-from scheduler.core.run.turn import usd, wants_tokens
+from scheduler.core.run.turn import usd
 from scheduler.doors.cli.text.halted import hint_if_halted
 from scheduler.doors.cli.text.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.text.out import hint, say
 from scheduler.doors.cli.text.params import JOB, RUN
-from scheduler.errors import NotFoundError, RefusedError, Unit, UsageError
-from scheduler.views.going_on import more, more_tokens
+from scheduler.errors import NotFoundError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from scheduler.ports.store import NewCaps
@@ -37,7 +39,7 @@ _EFFECTS = re.compile(r"(\d{1,6})effects?\Z")
 class Cap(NamedTuple):
     """A cap of a run, in dollars, tokens or effects; ``is_more``: so much on top of the one that it has."""
 
-    unit: Unit | Literal["effects"]
+    unit: CapUnit
     amount: float
     is_more: bool = False
 
@@ -121,7 +123,7 @@ def resume_command(config: Config, run: str, message: str, budget: Cap | None) -
     async def work(app: Any) -> None:
         store, now = app.kit.store, app.kit.clock.now()
         with _helpful(f"fire it again: agentcron run {found.job}" if found.is_final else _look(found)):
-            was = await store.resume(found.id, now, message, caps)
+            was = await store.resume(found.id, now, message, caps, actor=PERSON)
         say(f"run {found.id} of {found.job} was {was}; it is queued and goes on")
         say(f"look: agentcron show {found.id}")
         await say_if_nobody(app)
@@ -158,10 +160,10 @@ def _absolute(config: Config, run: Run, cap: Cap) -> Cap:
         raise RefusedError(f"run {run.id} has no cap on effects to add to")
     if cap.unit == "effects":
         return Cap("effects", (before.day_effects or 0) + cap.amount)
-    if cap.unit == "tokens" and before.run_tokens is None and not wants_tokens(run.reason):
+    if cap.unit == "tokens" and before.run_tokens is None and reasons.of(run).unit != "tokens":
         raise RefusedError(
             f"run {run.id} has no cap on tokens to add to",
-            help=f"give it one: agentcron resume {run.id} --budget {more_tokens(run)}",
+            help=f"give it one: agentcron resume {run.id} --budget {more(run, 'tokens')}",
         )
     if cap.unit == "tokens":
         return Cap("tokens", max(before.run_tokens or 0, run.tokens) + cap.amount)
@@ -183,7 +185,8 @@ def _look(run: Run) -> str:
 
 def _refuse_in_vain(run: Run, cap: Cap | None) -> None:
     """Refuse a resume that would park the run again at once, and say what it waits for."""
-    give_more = f"give it more: agentcron resume {run.id} --budget {more(run)}"
+    unit = "usd" if cap is None else cap.unit
+    give_more = f"give it more: agentcron resume {run.id} --budget {more(run, unit)}"
     if cap is not None and cap.unit == "usd" and not cap.amount < _MOST_BUDGET_USD:
         raise UsageError(f"--budget: {cap.amount} is not a sum of money", help="for example: --budget 2.50")
     if cap is not None and cap.unit == "usd" and cap.amount * 1_000_000 <= run.cost_microusd:
@@ -199,18 +202,13 @@ def _refuse_in_vain(run: Run, cap: Cap | None) -> None:
         )
     if run.state is not State.PARKED:
         return
-    needed = "tokens" if wants_tokens(run.reason) else "usd"
-    if run.reason_code == "effects-day":
-        needed = "effects"
-    if run.reason_code in ("budget", "budget-day", "effects-day") and (cap is None or cap.unit != needed):
-        raise RefusedError(f"run {run.id} is parked: {run.reason}", help=give_more)
-    if run.reason_code == "approval":
+    reason = reasons.of(run)
+    has_met_need = (
+        reason.way is RESUME if reason.unit is None else cap is not None and cap.unit == reason.unit
+    )
+    if not has_met_need:
         raise RefusedError(
-            f"run {run.id} is parked: {run.reason}", help="see what it asks: agentcron approvals"
-        )
-    if run.reason_code == "context":
-        raise RefusedError(
-            f"run {run.id} is parked: {run.reason}", help=f"start afresh: agentcron run {run.job}"
+            f"run {run.id} is parked: {run.reason}", help=f"{reason.way.words}: {reason.command(run)}"
         )
 
 
@@ -229,7 +227,9 @@ def cancel_command(config: Config, run: str) -> int:
 
     async def work(app: Any) -> None:
         with _helpful(_look(found)):
-            state = await app.kit.store.cancel(found.id, app.kit.clock.now(), "cancelled by a person")
+            state = await app.kit.store.cancel(
+                found.id, app.kit.clock.now(), "cancelled by a person", actor=PERSON
+            )
         if state is State.CANCELLED:
             say(f"run {found.id} of {found.job} is cancelled")
         else:
@@ -242,7 +242,7 @@ def cancel_command(config: Config, run: str) -> int:
 
 def _cancel_follow_up(config: Config, name: str) -> None:
     async def work(app: Any) -> None:
-        await app.kit.store.cancel_follow_up(name, app.kit.clock.now())
+        await app.kit.store.cancel_follow_up(name, app.kit.clock.now(), actor=PERSON)
         say(f"follow-up {name} is cancelled; it fires no more")
 
     with_app(config, work)
@@ -273,7 +273,7 @@ def pause_command(config: Config, job: str) -> int:
     async def work(app: Any) -> None:
         now = app.kit.clock.now()
         await app.kit.store.load_orders(orders, now)
-        if await app.kit.store.pause(found.name, "paused by a person", now):
+        if await app.kit.store.pause(found.name, "paused by a person", now, actor=PERSON):
             say(f"job {found.name} is paused")
         else:
             say(f"job {found.name} was paused already")
@@ -300,7 +300,7 @@ def unpause_command(config: Config, job: str) -> int:
         now = app.kit.clock.now()
         await app.kit.store.load_orders(orders, now)
         next_fire = first_fire(found.trigger, now)
-        if await app.kit.store.unpause(found.name, now, next_fire):
+        if await app.kit.store.unpause(found.name, now, next_fire, actor=PERSON):
             say(f"job {found.name} fires again")
         else:
             say(f"job {found.name} was not paused")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from scheduler.config import Config
+from scheduler.core.actor import PERSON
 from scheduler.core.changes.follow_up import FollowUp, root_of
 from scheduler.core.trust.marks import UNTRUSTED
 from scheduler.doors.cli.text.out import say
@@ -44,7 +45,7 @@ def confirm_command(config: Config, name: str, code: str) -> int:
         code = found.code
 
     async def work(app: Any) -> None:
-        slot = await app.kit.store.confirm(name, code, app.kit.clock.now())
+        slot = await app.kit.store.confirm(name, code, app.kit.clock.now(), actor=PERSON)
         clock = wall(found.job.tz)
         say(f"{name} is confirmed; it fires {clock.short(slot)} ({clock.away(slot)})")
         await say_if_nobody(app)

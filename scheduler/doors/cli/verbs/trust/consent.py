@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from scheduler.config import Config
+from scheduler.core.actor import PERSON
 from scheduler.core.time.instants import describe_seconds
 from scheduler.core.trust.approval import Approval
 from scheduler.core.trust.exact import exact_name, exact_text
@@ -107,7 +108,9 @@ def _answer(config: Config, prefix: str, *, approve: bool, always: bool = False,
 
     async def work(app: Any) -> None:
         now = app.kit.clock.now()
-        asked = await app.kit.store.answer(approval_id, now, approve=approve, always=always, words=words)
+        asked = await app.kit.store.answer(
+            approval_id, now, approve=approve, always=always, words=words, actor=PERSON
+        )
         say(
             f"{asked.tool} of run {asked.run_id} ({asked.job}) is "
             f"{'approved' if approve else 'denied'}; the run goes on"

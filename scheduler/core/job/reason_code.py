@@ -1,0 +1,59 @@
+"""Reason codes: why a slot became no run, or why a run rests or ended, in one word."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ReasonCode(StrEnum):
+    """The codes of this version; what each means stands in ``core.run.reasons``.
+
+    The vocabulary is open: a database may hold codes of a newer version, so what is stored is plain text.
+    """
+
+    MISFIRE = "misfire"
+    OVERLAP = "overlap"
+    PAUSED = "paused"
+    RESTORED = "restored"
+    GATE = "gate"
+
+    BUDGET = "budget"
+    BUDGET_TOKENS = "budget-tokens"
+    BUDGET_DAY = "budget-day"
+    BUDGET_DAY_TOKENS = "budget-day-tokens"
+    BUDGET_FLEET = "budget-fleet"
+    BUDGET_FLEET_TOKENS = "budget-fleet-tokens"
+    EFFECTS_DAY = "effects-day"
+    WAKES_HOUR = "wakes-hour"
+    MAX_STEPS = "max-steps"
+    NO_PROGRESS = "no-progress"
+    TIMEOUT = "timeout"
+
+    APPROVAL = "approval"
+
+    KEY = "key"
+    LOG = "log"
+    TOOL = "tool"
+    TRUST = "trust"
+    VERSION = "version"
+    WORKDIR = "workdir"
+
+    AUTH = "auth"
+    BILLING = "billing"
+    CONTEXT = "context"
+    INVALID = "invalid"
+    REFUSAL = "refusal"
+    UNKNOWN_ANSWER = "unknown-answer"
+    CUT = "cut"
+    OVERLOADED = "overloaded"
+    RATE_LIMITED = "rate_limited"
+    MODEL = "model"
+
+    AGENT = "agent"
+    CANCELLED = "cancelled"
+    CRASHED = "crashed"
+    DEADLINE = "deadline"
+    ANSWER = "answer"
+    CONFIG = "config"
+    SYSTEM = "system"
+    INTERNAL = "internal"

@@ -1,0 +1,157 @@
+"""Reasons: what each reason code means, whether it ends by itself, and what a person types to go on.
+
+This table is the only place that knows; the engine takes wake-ups from it, views and doors take commands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, NamedTuple, TypeAlias
+
+from scheduler.core.job.reason_code import ReasonCode
+from scheduler.core.run.budget import write_tokens
+from scheduler.core.run.run import Run, State
+from scheduler.errors import Unit
+
+CapUnit: TypeAlias = Unit | Literal["effects"]
+
+
+class Ends(StrEnum):
+    """How a reason ends without a person; the text is for the docs."""
+
+    NEVER = "no"
+    SOON = "probed again within a minute or so"
+    SLOW = "probed again within an hour or so"
+    JOB_DAY = "the next day of the job's zone"
+    FLEET_DAY = "the next day of UTC"
+    TIME = "its time"
+    ANSWER = "an answer, or the end of the question's time"
+
+
+class Way(NamedTuple):
+    """What a person does so that a run goes on: in words, and as a command to be filled in."""
+
+    words: str
+    command: str
+
+
+RESUME = Way("go on", "agentcron resume {run}")
+GIVE_MORE = Way("give it more", "agentcron resume {run} --budget {more}")
+SEE_QUESTIONS = Way("see what it asks", "agentcron approvals")
+START_AFRESH = Way("start afresh", "agentcron run {job}")
+UNPAUSE = Way("let it fire again", "agentcron unpause {job}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One line of the table.
+
+    Args:
+        code: as it is stored.
+        meaning: one sentence.
+        ends: what ends it without a person; a run that is parked is given up after some days in any case.
+        way: what a person does about it.
+        unit: what the cap counts that is used up, or None when it is no cap that ``--budget`` raises.
+    """
+
+    code: str
+    meaning: str
+    ends: Ends = Ends.NEVER
+    way: Way = RESUME
+    unit: CapUnit | None = None
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether the next day ends it."""
+        return self.ends in (Ends.JOB_DAY, Ends.FLEET_DAY)
+
+    @property
+    def is_question(self) -> bool:
+        """Whether the run waits for the answer to a question."""
+        return self.ends is Ends.ANSWER
+
+    def command(self, run: Run) -> str:
+        """Return what a person types so that this run, which has this reason, goes on."""
+        way = self.way
+        if run.state is State.RETRYING:
+            way = RESUME  # at a cap it waits for requests that are out, and may find room without a new cap
+        elif run.state is State.SKIPPED and way is RESUME:
+            way = START_AFRESH  # a gate and a restore skip slots, too: there is nothing to resume
+        return way.command.format(run=run.id, job=run.job, more=more(run, self.unit))
+
+
+_C = ReasonCode
+_LINES = (
+    Reason(_C.MISFIRE, "The slot was missed, and `window` or `catchup` gave it up.", way=START_AFRESH),
+    Reason(_C.OVERLAP, "An earlier run of the job was not over.", way=START_AFRESH),
+    Reason(_C.PAUSED, "The job was paused.", way=UNPAUSE),
+    Reason(_C.RESTORED, "The database was a backup: what was done since then is unknown."),
+    Reason(_C.GATE, "The gate said no (skipped), or failed itself (failed)."),
+    Reason(_C.BUDGET, "The run has spent its cap in dollars.", way=GIVE_MORE, unit="usd"),
+    Reason(_C.BUDGET_TOKENS, "The run has spent its cap in tokens.", way=GIVE_MORE, unit="tokens"),
+    Reason(_C.BUDGET_DAY, "The job has spent its day's cap in dollars.", Ends.JOB_DAY, GIVE_MORE, unit="usd"),
+    Reason(
+        _C.BUDGET_DAY_TOKENS,
+        "The job has spent its day's cap in tokens.",
+        Ends.JOB_DAY,
+        GIVE_MORE,
+        unit="tokens",
+    ),
+    Reason(_C.BUDGET_FLEET, "All jobs together have spent `FLEET_BUDGET` in dollars.", Ends.FLEET_DAY),
+    Reason(_C.BUDGET_FLEET_TOKENS, "All jobs together have spent `FLEET_BUDGET` in tokens.", Ends.FLEET_DAY),
+    Reason(_C.EFFECTS_DAY, "The job has used up `effects/day`.", Ends.JOB_DAY, GIVE_MORE, unit="effects"),
+    Reason(_C.WAKES_HOUR, "The job was woken more often than `wakes/hour` allows.", Ends.TIME),
+    Reason(_C.MAX_STEPS, "The attempt has made as many steps as `max-steps` allows."),
+    Reason(_C.NO_PROGRESS, "The same calls had the same results several times in a row."),
+    Reason(_C.TIMEOUT, "The attempt took longer than `timeout`."),
+    Reason(_C.APPROVAL, "A call needs an approval.", Ends.ANSWER, SEE_QUESTIONS),
+    Reason(_C.KEY, "The model cannot be asked: its key or its surroundings are missing.", Ends.SLOW),
+    Reason(_C.LOG, "The daily log cannot be written.", Ends.SOON),
+    Reason(_C.TOOL, "A tool of the job is not installed, or not usable.", Ends.SOON),
+    Reason(_C.TRUST, "The trust file cannot be read, or the profile is not known.", Ends.SOON),
+    Reason(_C.VERSION, "A newer agentcron pinned options that this one does not know.", Ends.SOON),
+    Reason(_C.WORKDIR, "The workdir is missing, or not the one that was loaded.", Ends.SOON),
+    Reason(_C.AUTH, "The API refuses the key.", Ends.SLOW),
+    Reason(_C.BILLING, "The API wants payment.", Ends.SLOW),
+    Reason(_C.CONTEXT, "The conversation no longer fits into the model's context window.", way=START_AFRESH),
+    Reason(_C.INVALID, "The API refuses this conversation."),
+    Reason(_C.REFUSAL, "The model refused to go on."),
+    Reason(_C.UNKNOWN_ANSWER, "The API or the model gave an answer of an unknown kind."),
+    Reason(_C.CUT, "The connection to the API broke.", Ends.TIME),
+    Reason(_C.OVERLOADED, "The API is overloaded or has an error of its own.", Ends.TIME),
+    Reason(_C.RATE_LIMITED, "The API wants fewer requests.", Ends.TIME),
+    Reason(_C.MODEL, "The API failed more often in a row than `retries` allows."),
+    Reason(_C.AGENT, "The agent said that it failed."),
+    Reason(_C.CANCELLED, "A person cancelled the run, or a newer run replaced it."),
+    Reason(_C.CRASHED, "Its runners died too often."),
+    Reason(_C.DEADLINE, "It was parked, and no person came before the deadline."),
+    Reason(_C.ANSWER, "What the model or a tool gave is nested too deeply to be kept."),
+    Reason(_C.CONFIG, "The configuration is wrong."),
+    Reason(_C.SYSTEM, "The operating system reported an error."),
+    Reason(_C.INTERNAL, "An internal error: please report it."),
+)
+
+REASONS: dict[str, Reason] = {reason.code: reason for reason in _LINES}
+
+
+def find(code: str) -> Reason:
+    """Return the reason of a stored code; one that this version does not know is left to a person."""
+    return REASONS.get(code) or Reason(code, "This version does not know it.")
+
+
+def of(run: Run) -> Reason:
+    """Return the reason why a run rests, ended or never was."""
+    return find(run.reason_code)
+
+
+def more(run: Run, unit: CapUnit | None = "usd") -> str:
+    """Return the cap that lets a run which has met one go on for a while, as ``--budget`` takes it.
+
+    A dollar more than it has spent, or a hundred thousand tokens more, in round thousands.
+    """
+    if unit == "effects":
+        return "+10effects"
+    if unit == "tokens":
+        return write_tokens(-(-run.tokens // 1_000) * 1_000 + 100_000)
+    return f"{run.cost_microusd / 1_000_000 + 1:.2f}"
