@@ -186,11 +186,15 @@ def parse_text(config: Config, text: str, now: datetime) -> Table:
 
 def complete(config: Config, job: Job) -> Job:
     """Return the job with its paths settled: the workdir, real, and a rehearsal's script."""
-    model = job.model
-    if model.startswith(REHEARSAL):
-        script = os.path.expanduser(model.removeprefix(REHEARSAL))
-        model = REHEARSAL + os.path.normpath(os.path.join(config.crontab.parent, script))
-    return replace(job, workdir=workdirs.workdir_of(config, job), model=model)
+    return replace(job, workdir=workdirs.workdir_of(config, job), model=complete_model(config, job.model))
+
+
+def complete_model(config: Config, model: str) -> str:
+    """Return the name of a model; of a rehearsal with the absolute path of its script."""
+    if not model.startswith(REHEARSAL):
+        return model
+    script = os.path.expanduser(model.removeprefix(REHEARSAL))
+    return REHEARSAL + os.path.normpath(os.path.join(config.crontab.parent, script))
 
 
 class CrontabFile:

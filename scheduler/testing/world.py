@@ -21,7 +21,7 @@ from pathlib import Path
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.daylog import FileDayLog
 from scheduler.adapters.halt_file import HaltFile
-from scheduler.adapters.rehearsal import RehearsalModel
+from scheduler.adapters.rehearsal.model import RehearsalModel
 from scheduler.adapters.secrets import SystemSecrets
 from scheduler.adapters.sql.history.glance import Glance
 from scheduler.adapters.sql.history.reader import Reader

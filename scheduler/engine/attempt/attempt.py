@@ -14,7 +14,6 @@ from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.stored import unknown_reason
 from scheduler.core.run import reasons, turn
 from scheduler.core.run.conversation import Call, CallState, Request
-from scheduler.core.run.reasons import Ends
 from scheduler.core.run.retry import BackOff, after_fault
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import CallResult, Step
@@ -285,13 +284,13 @@ class Executor:
             return  # whoever asks for the next step hands the run back
         except StoreError:
             raise
-        except CannotWorkError as error:
+        except (CannotWorkError, ConfigError) as error:
             await self._park(Park(ReasonCode.KEY, error.message))
 
     async def _wait_for_room(self, error: OverBudgetError) -> None:
         """Wait for another day, or a while when it is requests that are out which hold the room."""
         code = ReasonCode(error.code)
-        if error.spent >= error.cap and reasons.find(code).ends is Ends.FLEET_DAY:
+        if error.spent >= error.cap and reasons.find(code).ends is reasons.Ends.FLEET_DAY:
             spent = part(error.spent, "today's", error.cap, error.unit)
             await self._park(Park(code, f"all jobs have spent {spent}"))
             return
@@ -318,8 +317,7 @@ class Executor:
 
     async def _after(self, fault: ModelFault) -> None:
         at = self.progress.at
-        verdict = after_fault(fault, at.failures, at.job.retries)
-        match verdict:
+        match verdict := after_fault(fault, at.failures, at.job.retries):
             case BackOff(code, seconds, reason):
                 await self._back_off(reason, code, "the next attempt", seconds)
             case Park():

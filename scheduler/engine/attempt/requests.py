@@ -188,7 +188,7 @@ def _answered(opened: Request, reply: Reply, now: datetime) -> Request:
 
 
 def acts(call: Call, tools: Toolbox) -> bool:
-    """Whether a call may act; one of a control tool, which only steers its run, may not."""
+    """Whether a call may act by itself; one that happens inside a commit may not."""
     tool = tools.get(call.name)
     declared = None if tool is None or isinstance(tool, InsideTool) else tool.spec
     return may_act(call.effect, declared)

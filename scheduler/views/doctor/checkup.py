@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from scheduler.config import Config
 from scheduler.errors import AgentcronError
+from scheduler.ports.provider import FindProvider
 from scheduler.views.clock import Wall
 from scheduler.views.doctor import host
 from scheduler.views.doctor.finding import Finding, Findings
@@ -13,7 +15,7 @@ from scheduler.views.doctor.finding import Finding, Findings
 Check = Callable[[Config, Wall], Findings]
 
 
-def all_findings(config: Config, clock: Wall, *, deep: bool = False) -> list[Finding]:
+def all_findings(config: Config, clock: Wall, find: FindProvider, *, deep: bool = False) -> list[Finding]:
     """Do all checks; one that breaks is a problem of its own and stops no other."""
     from scheduler.views.doctor.store import check_database, check_deep, check_log
     from scheduler.views.doctor.work import check_crontab, check_work
@@ -28,7 +30,7 @@ def all_findings(config: Config, clock: Wall, *, deep: bool = False) -> list[Fin
         ("database", check_database),
         ("log", check_log),
         ("work", check_work),
-        ("crontab", check_crontab),
+        ("crontab", partial(check_crontab, find=find)),
         ("api", host.check_api),
         ("tools", host.check_tools),
     ]

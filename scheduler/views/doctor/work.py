@@ -11,6 +11,7 @@ from scheduler.config import Config
 from scheduler.core.run import reasons
 from scheduler.core.run.run import Run, State
 from scheduler.errors import CannotWorkError
+from scheduler.ports.provider import FindProvider
 from scheduler.views.clock import Wall, span
 from scheduler.views.doctor.finding import Finding, Findings, counted, named
 from scheduler.views.jobs import Facts, dead_runners, gather
@@ -122,14 +123,14 @@ def _ids(runs: Sequence[Run]) -> str:
     return named(f"{run.id} ({run.job})" for run in runs)
 
 
-def check_crontab(config: Config, clock: Wall) -> Findings:
+def check_crontab(config: Config, clock: Wall, find: FindProvider) -> Findings:
     """Whether the crontab can be read, and its jobs can run."""
     if not config.crontab.exists():
         yield Finding("problem", "crontab", f"there is none at {config.crontab}", "agentcron init")
         return
-    from scheduler.views.lint.linting import KEY_VARIABLE, lint_crontab
+    from scheduler.views.lint.linting import lint_crontab
 
-    linted = lint_crontab(config, clock.now)
+    linted = lint_crontab(config, clock.now, find)
     if linted.errors:
         first = next(problem for problem in linted.problems if problem.severity == "error")
         more = f" and {linted.errors - 1} more" if linted.errors > 1 else ""
@@ -138,11 +139,10 @@ def check_crontab(config: Config, clock: Wall) -> Findings:
     else:
         warned = f", warnings: {linted.warnings} (agentcron check)" if linted.warnings else ""
         yield Finding("ok", "crontab", f"{counted(linted.table.jobs, 'job')}{warned}")
-    if linted.keyless:
-        whose = f"{counted(linted.keyless, 'job')} ({named(linted.keyless)})"
-        text = f"{KEY_VARIABLE} is not set; needed by {whose}"
-        yield Finding("problem", "key", text, f"export {KEY_VARIABLE}=..., or try: agentcron demo")
-    elif linted.table.jobs:
+    for each in linted.unready:
+        whose = f"{counted(each.jobs, 'job')} ({named(each.jobs)})"
+        yield Finding("problem", "key", f"{each.problem.message}; needed by {whose}", each.problem.help)
+    if linted.table.jobs and not linted.unready:
         yield Finding("ok", "key", "set, or not needed by any job")
     yield from _commands(config, linted.table.jobs)
     yield from _sandbox(linted.table.jobs)

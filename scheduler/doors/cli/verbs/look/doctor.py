@@ -26,9 +26,11 @@ def doctor_command(config: Config, as_json: bool, deep: bool) -> int:
 
     Example:  agentcron doctor
     """
+    from scheduler.app.providers import find_provider
     from scheduler.views.doctor.checkup import all_findings
 
-    findings = sorted(all_findings(config, wall(), deep=deep), key=lambda found: _ORDER.index(found.level))
+    checked = all_findings(config, wall(), find_provider, deep=deep)
+    findings = sorted(checked, key=lambda found: _ORDER.index(found.level))
     problems = sum(found.level == "problem" for found in findings)
     if as_json:
         out.print_json({"ok": not problems, "problems": problems, "checks": [f.as_json() for f in findings]})

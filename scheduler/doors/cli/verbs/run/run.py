@@ -47,9 +47,11 @@ def run_command(config: Config, job: str, wait: bool, as_json: bool) -> int:
 
 
 async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool, as_json: bool) -> int:
-    from scheduler.app.compose import open_app, require_key
+    from scheduler.app.compose import open_app
+    from scheduler.app.providers import find_provider
     from scheduler.engine.move_log import Witness
     from scheduler.engine.settings import Settings
+    from scheduler.views.lint.models import require_ready
 
     hint_if_halted(config)
     settings = Settings(grace_seconds=_GRACE_SECONDS)
@@ -60,7 +62,7 @@ async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool,
         daemon = await app.has_daemon()
         if not daemon:
             # A daemon has checked its own key; without one, work that must fail is not begun.
-            require_key([job])
+            require_ready([job], find_provider)
         await store.load_orders(orders, now)
         run = await store.fire_by(job, "person", now, actor=PERSON)
         assert run is not None, "a run without a key is never a repetition"

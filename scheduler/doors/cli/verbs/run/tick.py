@@ -32,12 +32,14 @@ def tick_command(config: Config, log_format: str) -> int:
 async def _once(config: Config) -> int:
     from scheduler.adapters.crontab_file import CrontabFile
     from scheduler.adapters.system import now
-    from scheduler.app.compose import open_app, require_key
+    from scheduler.app.compose import open_app
+    from scheduler.app.providers import find_provider
+    from scheduler.views.lint.models import require_ready
 
     orders = CrontabFile(config).read(now())
     for problem in orders.problems:
         hint(problem)
-    require_key(orders.jobs)
+    require_ready(orders.jobs, find_provider)
     hint_if_halted(config)
     signals: list[int] = []
     async with open_app(config) as app:

@@ -18,7 +18,7 @@ from scheduler.core.job.standing import LoadReport, StandingOrders
 from scheduler.core.text.english import counted
 from scheduler.doors.cli.text.logs import start_logging
 from scheduler.doors.cli.text.out import hint, say
-from scheduler.views.lint.linting import keyless_jobs
+from scheduler.views.lint.models import require_ready, unready_jobs
 
 if TYPE_CHECKING:
     from scheduler.doors.cli.verbs.run.watchers import Watchers
@@ -60,13 +60,13 @@ def up_command(
     start_logging(log_format)
     from scheduler.adapters.crontab_file import CrontabFile
     from scheduler.adapters.system import now
-    from scheduler.app.compose import require_key
+    from scheduler.app.providers import find_provider
     from scheduler.doors.cli.verbs.run.watchers import watched
     from scheduler.engine.settings import Settings
 
     address = _address(metrics)
     orders = CrontabFile(config).read(now())
-    require_key(orders.jobs)
+    require_ready(orders.jobs, find_provider)
     settings = Settings(
         concurrency=concurrency, grace_seconds=grace, lease_seconds=lease, renew_seconds=lease / 3
     )
@@ -141,11 +141,13 @@ def _say_loaded(orders: StandingOrders, report: LoadReport) -> None:
     for what, names in (("added", report.added), ("changed", report.changed), ("removed", report.removed)):
         if names:
             log.info("%s: %s", what, _shown(names), extra={"event": f"crontab.{what}"})
-    keyless = keyless_jobs(orders.jobs)
-    if keyless:
+    from scheduler.app.providers import find_provider
+
+    for each in unready_jobs(orders.jobs, find_provider):
         log.warning(
-            "ANTHROPIC_API_KEY is not set; these jobs will stop at their first step: %s",
-            _shown(keyless),
+            "%s; these jobs will stop at their first step: %s",
+            each.problem.message,
+            _shown(each.jobs),
             extra={"event": "crontab.no_key"},
         )
     for job, runs in report.orphans:

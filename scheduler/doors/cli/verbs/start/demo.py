@@ -17,10 +17,11 @@ from typing import Any
 
 import click
 
+from scheduler.core.job.job import DEFAULT_MODEL
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.run import FINAL, Run, State
 from scheduler.doors.cli.text.out import hint, say
-from scheduler.errors import AgentcronError, CannotWorkError
+from scheduler.errors import AgentcronError
 
 JOB = "demo"
 SLEEP_SECONDS = 8
@@ -134,12 +135,11 @@ def demo_command(live: bool) -> int:
     Needs no key: the model's answers are read from a script.  Everything else is real.
     """
     from scheduler.adapters.system import now, pause
+    from scheduler.app.providers import find_provider
 
-    if live and not os.environ.get("ANTHROPIC_API_KEY"):
-        raise CannotWorkError(
-            "ANTHROPIC_API_KEY is not set", help="export it, or drop --live: agentcron demo"
-        )
     if live:
+        if (problem := find_provider(DEFAULT_MODEL).problem(DEFAULT_MODEL)) is not None:
+            raise problem
         say("Live: the answers come from Claude and cost a few cents.")
     else:
         say("A rehearsal: the model's answers are read from a script. Daemon, store, clock, tools are real.")

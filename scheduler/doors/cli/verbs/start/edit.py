@@ -108,11 +108,12 @@ def _let_edit(config: Config, text: str) -> str:
 def _lint(config: Config, text: str) -> list[str]:
     """Return what is wrong, all of it, as ``check`` would say it."""
     from scheduler.adapters.system import now
+    from scheduler.app.providers import find_provider
     from scheduler.views.lint.linting import lint_text
 
     try:
         text.encode("utf-8")
-        found = lint_text(config, text, now())
+        found = lint_text(config, text, now(), find_provider)
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start) + 1
         return [f"{config.crontab.name}:{line}: this is not UTF-8 text\n  help: save it as UTF-8"]
