@@ -18,6 +18,7 @@ from scheduler.adapters.sql.errors import BUSY_SECONDS
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.adapters.trust_file import TrustFile
+from scheduler.app.backends import backend_for
 from scheduler.app.providers import Models
 from scheduler.app.senders import find_sender
 from scheduler.config import Config
@@ -116,6 +117,7 @@ async def open_app(
         clock=SystemClock(),
         model_for=models,
         tools_for=job_tools,
+        backend_for=backend_for,
         profile_for=TrustFile(config),
         sender_for=find_sender,
         folder=str(config.crontab.parent),

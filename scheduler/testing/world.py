@@ -28,6 +28,7 @@ from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
 from scheduler.adapters.trust_file import TrustFile
+from scheduler.app.backends import backend_for
 from scheduler.app.compose import job_tools
 from scheduler.app.senders import find_sender
 from scheduler.config import Config, load
@@ -36,12 +37,12 @@ from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, StandingOrders
 from scheduler.core.run.conversation import Message, Usage
 from scheduler.core.run.run import Run, State
-from scheduler.engine.attempt.attempt import Executor
-from scheduler.engine.attempt.writer import Progress
+from scheduler.engine.attempt.attempt import Attempt
 from scheduler.engine.daemon.tick import Pass, tick
 from scheduler.engine.outbox import send_notices
 from scheduler.engine.services import Kit
 from scheduler.engine.settings import Settings
+from scheduler.ports.backend import Backend
 from scheduler.ports.model import Ask, Model, Reply
 from scheduler.ports.sender import Sender
 from scheduler.ports.tool import AnyTool
@@ -94,9 +95,9 @@ class ListeningModel:
 
 @dataclass(frozen=True, slots=True)
 class Underway:
-    """An executor that works beside the test."""
+    """An attempt that works beside the test."""
 
-    executor: Executor
+    attempt: Attempt
     task: asyncio.Task[State]
 
     async def kill(self) -> None:
@@ -161,14 +162,12 @@ class World:
         underway = []
         for lease in leases:
             at = await self.store.checkpoint(lease, self.clock.now())
-            executor = Executor(
-                self.kit, Progress(self.store, lease, at, self.kit.witness), lambda: self.stopping
-            )
-            underway.append(Underway(executor, asyncio.create_task(executor.run())))
+            attempt = Attempt(self.kit, lease, at, lambda: self.stopping)
+            underway.append(Underway(attempt, asyncio.create_task(attempt.run())))
         return underway
 
     async def take_over(self) -> None:
-        """Let the leases of dead executors run out, and settle."""
+        """Let the leases of dead attempts run out, and settle."""
         self.clock.advance(self.kit.settings.lease_seconds)
         await self.settle()
 
@@ -244,6 +243,7 @@ async def open_world(
     model: Model | None = None,
     tools: Mapping[str, AnyTool] | None = None,
     senders: Sequence[Sender] = (),
+    backends: Mapping[str, Backend] | None = None,
     settings: Settings | None = None,
     clock: FakeClock | None = None,
     price_usd: float | None = None,
@@ -255,6 +255,7 @@ async def open_world(
         model: what answers instead of rehearsals.
         tools: more tools for every job, by name.
         senders: more senders; they come before those that are installed.
+        backends: by job, what takes its runs forward instead of our own loop.
         price_usd: what every answer of the model costs; rehearsals are free.
         tokens: how many every answer of the model uses; rehearsals use none.
     """
@@ -270,6 +271,7 @@ async def open_world(
         clock=time,
         model_for=lambda _: listening,
         tools_for=lambda job: {**job_tools(job), **extra},
+        backend_for=lambda job: (backends or {}).get(job.name) or backend_for(job),
         profile_for=TrustFile(config),
         sender_for=lambda kind: others.get(kind) or find_sender(kind),
         folder=str(config.crontab.parent),

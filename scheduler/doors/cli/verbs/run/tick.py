@@ -74,8 +74,8 @@ async def _show_progress(app: Any, runner: Any) -> None:
     try:
         while True:
             await app.kit.clock.sleep(0.5)
-            if runner.executors:
+            if runner.attempts:
                 waited = app.kit.clock.monotonic() - began
-                progress(f"{counted(len(runner.executors), 'run')} at work, {waited:.0f} s ...")
+                progress(f"{counted(len(runner.attempts), 'run')} at work, {waited:.0f} s ...")
     finally:
         progress("")
