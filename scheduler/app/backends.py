@@ -16,13 +16,13 @@ GROUP = "agentcron.backends"
 DEFAULT = "turns"
 
 
-def backend_for(job: Job) -> Backend:  # noqa: ARG001  (jobs name none yet)
+def backend_for(job: Job) -> Backend:
     """Return the backend of a job.
 
     Raises:
         ConfigError: no installed package provides it, or it cannot be loaded.
     """
-    return backend(DEFAULT)
+    return backend(str(job.extra.get("backend", DEFAULT)))
 
 
 @cache

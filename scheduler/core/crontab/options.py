@@ -34,6 +34,11 @@ OPTIONS: tuple[Option, ...] = (
         DEFAULT_MODEL, field="model",
     ),
     Option(
+        "backend", values.backend,
+        "what takes its runs forward: our own loop over the model, or what a plug-in provides",
+        "turns",
+    ),
+    Option(
         "budget", values.budget,
         "caps in dollars, tokens (`200ktok/run 2Mtok/day`), effects, wake-ups (`40effects/day 6wakes/hour`)",
         f"{DEFAULT_BUDGET_RUN_USD:.2f}/run {DEFAULT_BUDGET_DAY_USD:g}/day", field="budget", lint=over_budget,

@@ -107,7 +107,7 @@ def test_the_guide_shows_the_defaults_of_the_code() -> None:
 
 def test_the_default_of_an_option_is_what_a_job_gets() -> None:
     job = Job(name="x", trigger=Manual(), prompt="x")
-    for option in OPTIONS:
+    for option in (each for each in OPTIONS if each.field):
         if option.name in ("budget", "tz", "dst", "gate", "tools", "workdir", "report", "trust"):
             continue
         assert option.read(option.default) == getattr(job, option.field), option.name
