@@ -16,8 +16,12 @@ from scheduler.core.trust.grant import Grant, grant_from_json
 from scheduler.core.trust.judge import Allow, Ask, Facts, Refuse, Verdict, judge
 from scheduler.core.trust.marks import NO_MARKS, Marks
 from scheduler.core.trust.policy import BUILT_IN, Profile, parse_policy
+from scheduler.core.trust.targets import Targets
 from scheduler.errors import ConfigError
 from scheduler.ports.tool import ToolSpec
+from scheduler.tools.fetch import FETCH
+from scheduler.views.lint.preflight import _idle_grants
+from scheduler.views.rights import rights
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 HOWTO = Path(__file__).parents[2] / "docs" / "howto" / "trust.md"
@@ -75,7 +79,8 @@ def test_of_two_profiles_the_stricter_decides() -> None:
         facts = Facts(first, NO_MARKS, (), {}, NOW, also=(second,))
         assert isinstance(judge(spec(), {}, facts), Ask)
     hosts = granting(Grant(tool="post", paths=("/srv",)))
-    allowed = judge(spec(), {"path": "/srv/x"}, Facts(wide, NO_MARKS, (), {}, NOW, also=(hosts,)))
+    facts = Facts(wide, NO_MARKS, (), {}, NOW, also=(hosts,))
+    allowed = judge(spec(), {}, facts, Targets(paths=("/srv/x",)))
     assert isinstance(allowed, Allow)
     assert allowed.grant == hosts.grants[0], "of two that allow it, the grant of the later one holds"
 
@@ -215,11 +220,46 @@ def test_a_star_does_not_stretch_over_what_a_shell_reads(command: str) -> None:
         ("example.org", "https://example.org:99999/", False),
         ("*.example.org", "http://evil.test\t.example.org/", False),
         ("example.org", "//example.org/", False),
-        ("example.org", None, False),
     ],
 )
-def test_hosts(pattern: str, url: object, granted: bool) -> None:
-    assert Grant(tool="fetch", hosts=(pattern,)).covers("fetch", {"url": url}, NOW) is granted
+def test_hosts_of_a_fetch(pattern: str, url: str, granted: bool) -> None:
+    args = {"url": url}
+    grant = Grant(tool="fetch", hosts=(pattern,))
+    assert grant.covers("fetch", args, NOW, FETCH.spec.targets(args)) is granted
+
+
+@pytest.mark.parametrize(
+    "targets, granted",
+    [
+        (Targets(hosts=("a.example.org",)), True),
+        (Targets(hosts=("a.example.org", "b.example.org")), True),
+        (Targets(hosts=("a.example.org", "evil.test")), False),
+        (Targets(hosts=("A.example.org",)), False),  # not canonical, so it could be meant in two ways
+        (Targets(hosts=("evil.test/.example.org",)), False),
+        (Targets(paths=("/a.example.org",), recipients=("a.example.org",)), False),
+        (Targets(), False),
+    ],
+)
+def test_a_grant_covers_a_call_when_each_of_its_hosts_is_granted(targets: Targets, granted: bool) -> None:
+    grant = Grant(tool="post", hosts=("*.example.org",))
+    assert grant.covers("post", {"url": "https://a.example.org/"}, NOW, targets) is granted
+
+
+def test_a_grant_with_hosts_or_paths_covers_no_call_of_a_tool_that_does_not_say_what_it_reaches() -> None:
+    args = {"url": "https://example.org/", "path": "/srv/out/a"}
+    for grant in (Grant(tool="post", hosts=("example.org",)), Grant(tool="post", paths=("/srv/out",))):
+        assert isinstance(verdict(spec(), granting(grant), args=args), Refuse)
+        assert not grant.covers("post", args, NOW, spec().targets(args))
+        found = rights(spec(), granting(grant), (), NOW)
+        assert "as granted below" not in found.in_words()
+        known = rights(replace(spec(), targets=lambda _: Targets()), granting(grant), (), NOW)
+        assert "as granted below" in known.in_words()
+
+
+def test_the_check_names_a_grant_with_hosts_for_a_tool_that_does_not_say_what_it_reaches() -> None:
+    grants = (Grant(tool="shell", hosts=("example.org",)), Grant(tool="fetch", hosts=("example.org",)))
+    [fault] = _idle_grants(granting(*grants), NOW)
+    assert "matches nothing: shell does not say which hosts and paths its calls reach" in fault
 
 
 @pytest.mark.parametrize(
@@ -232,11 +272,12 @@ def test_hosts(pattern: str, url: object, granted: bool) -> None:
         ("/srv/out//../x", False),
         ("srv/out/a", False),
         ("/srv/out/a\0", False),
-        (7, False),
     ],
 )
-def test_paths(path: object, granted: bool) -> None:
-    assert Grant(tool="deliver", paths=("/srv/out",)).covers("deliver", {"path": path}, NOW) is granted
+def test_paths(path: str, granted: bool) -> None:
+    grant = Grant(tool="deliver", paths=("/srv/out",))
+    assert grant.covers("deliver", {}, NOW, Targets(paths=(path,))) is granted
+    assert not grant.covers("deliver", {}, NOW, Targets(paths=(path, "/etc/x"))), "one is not enough"
 
 
 def test_a_grant_is_stored_and_read_back() -> None:
@@ -339,7 +380,8 @@ def test_the_example_of_the_how_to_is_read_and_is_as_narrow_as_it_says() -> None
     assert shell.covers("shell", {"command": command}, NOW)
     for more in (" -K evil", " --next http://127.0.0.1/", "; id", "\nid"):
         assert not shell.covers("shell", {"command": command + more}, NOW)
-    assert not fetch.covers("fetch", {"url": "https://api.github.com.evil.test/"}, NOW)
+    for url, covered in (("https://api.github.com/x", True), ("https://api.github.com.evil.test/", False)):
+        assert fetch.covers("fetch", {"url": url}, NOW, FETCH.spec.targets({"url": url})) is covered
     wide = Grant(tool="shell", args=(("command", "git *"),), network=True)
     assert wide.covers("shell", {"command": "git -c core.sshCommand=./x.sh fetch ssh://h/r"}, NOW), "as told"
 
@@ -350,14 +392,14 @@ def test_the_example_of_the_how_to_is_read_and_is_as_narrow_as_it_says() -> None
         Grant(tool="post"),
         Grant(tool="post", args=(("to", "Ada"), ("text", "*, your * report*"))),
         Grant(tool="post", hosts=("*.example.org", "python.org")),
-        Grant(tool="post", hosts=("example.org",), args=(("url", "https://example.org/feed/*"),)),
+        Grant(tool="post", hosts=("example.org",), args=(("to", "Ada"),)),
         Grant(tool="post", paths=("/srv/../data/",), per_day=1),
         Grant(tool="post", exact={"to": ["Ada", 1]}),
         Grant(tool="post", exact={}),
     ],
 )
 def test_a_sample_of_a_grant_is_covered_by_it(grant: Grant) -> None:
-    assert grant.covers("post", grant.sample(), NOW)
+    assert grant.covers("post", grant.sample(), NOW, grant.sample_targets())
 
 
 def test_what_acts_is_told_by_what_a_tool_declares() -> None:

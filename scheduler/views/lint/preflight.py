@@ -76,14 +76,14 @@ def _idle_grants(profile: Profile, now: datetime) -> Iterator[str]:
         if grant.is_over(now):
             yield f"{where} has expired and allows nothing"
         try:
-            properties = tool(grant.tool).spec.schema.get("properties", {})
+            spec = tool(grant.tool).spec
         except AgentcronError as error:
             yield f"{where}: {error.message}"
             continue
-        wanted = [name for name, _ in grant.args]
-        wanted += ["url"] * bool(grant.hosts) + ["path"] * bool(grant.paths)
-        for name in wanted:
-            if name not in properties:
+        if (grant.hosts or grant.paths) and not spec.has_targets:
+            yield f"{where} matches nothing: {grant.tool} does not say which hosts and paths its calls reach"
+        for name, _ in grant.args:
+            if name not in spec.schema.get("properties", {}):
                 yield f"{where} matches nothing: {grant.tool} has no argument {name}"
 
 
