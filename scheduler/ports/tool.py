@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, TypeGuard
 
 from scheduler.core.job.job import Job
 from scheduler.core.record import canonical, digest
@@ -25,7 +25,7 @@ ToolAnswer: TypeAlias = str | tuple[Block, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSpec:
-    """What a tool declares; nothing of it has a default, because silence would be a claim.
+    """What a tool declares; what frees a call has no default, because silence would be a claim.
 
     Args:
         schema: JSON Schema of the arguments (draft 2020-12, unless ``$schema`` names another one).
@@ -227,6 +227,13 @@ InsideTool: TypeAlias = ControlTool | StagedTool
 """Its calls happen inside the commit that records them, and never act by themselves."""
 
 AnyTool: TypeAlias = Tool | InsideTool
+
+
+def is_tool(found: object) -> TypeGuard[AnyTool]:
+    """Whether what a plug-in gives is a tool."""
+    if not isinstance(getattr(found, "spec", None), ToolSpec):
+        return False
+    return isinstance(found, InsideTool) or all(callable(getattr(found, m, None)) for m in ("call", "probe"))
 
 
 @dataclass(frozen=True, slots=True)

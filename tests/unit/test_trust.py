@@ -20,8 +20,6 @@ from scheduler.core.trust.targets import Targets
 from scheduler.errors import ConfigError
 from scheduler.ports.tool import ToolSpec
 from scheduler.tools.fetch import FETCH
-from scheduler.views.lint.preflight import _idle_grants
-from scheduler.views.rights import rights
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 HOWTO = Path(__file__).parents[2] / "docs" / "howto" / "trust.md"
@@ -203,83 +201,6 @@ def test_a_star_does_not_stretch_over_what_a_shell_reads(command: str) -> None:
     assert not Grant(tool="shell", args=(("command", "git *"),)).covers("shell", {"command": command}, NOW)
 
 
-@pytest.mark.parametrize(
-    "pattern, url, granted",
-    [
-        ("example.org", "https://example.org/x?y=1", True),
-        ("a.example.org", "http://A.example.org:8080/", True),
-        ("*.example.org", "https://a.b.example.org/", True),
-        ("*.example.org", "https://example.org/", False),
-        ("*.b.example.org", "https://ab.example.org/", False),
-        ("example.org", "https://example.org.evil.test/", False),
-        ("example.org", "https://example.org@evil.test/", False),
-        ("example.org", "https://evil.test/#@example.org", False),
-        ("example.org", "https://evil.test\\@example.org/", False),
-        ("example.org", "ftp://example.org/", False),
-        ("example.org", "https://ｅxample.org/", False),
-        ("example.org", "https://example.org:99999/", False),
-        ("*.example.org", "http://evil.test\t.example.org/", False),
-        ("example.org", "//example.org/", False),
-    ],
-)
-def test_hosts_of_a_fetch(pattern: str, url: str, granted: bool) -> None:
-    args = {"url": url}
-    grant = Grant(tool="fetch", hosts=(pattern,))
-    assert grant.covers("fetch", args, NOW, FETCH.spec.targets(args)) is granted
-
-
-@pytest.mark.parametrize(
-    "targets, granted",
-    [
-        (Targets(hosts=("a.example.org",)), True),
-        (Targets(hosts=("a.example.org", "b.example.org")), True),
-        (Targets(hosts=("a.example.org", "evil.test")), False),
-        (Targets(hosts=("A.example.org",)), False),  # not canonical, so it could be meant in two ways
-        (Targets(hosts=("evil.test/.example.org",)), False),
-        (Targets(paths=("/a.example.org",), recipients=("a.example.org",)), False),
-        (Targets(), False),
-    ],
-)
-def test_a_grant_covers_a_call_when_each_of_its_hosts_is_granted(targets: Targets, granted: bool) -> None:
-    grant = Grant(tool="post", hosts=("*.example.org",))
-    assert grant.covers("post", {"url": "https://a.example.org/"}, NOW, targets) is granted
-
-
-def test_a_grant_with_hosts_or_paths_covers_no_call_of_a_tool_that_does_not_say_what_it_reaches() -> None:
-    args = {"url": "https://example.org/", "path": "/srv/out/a"}
-    for grant in (Grant(tool="post", hosts=("example.org",)), Grant(tool="post", paths=("/srv/out",))):
-        assert isinstance(verdict(spec(), granting(grant), args=args), Refuse)
-        assert not grant.covers("post", args, NOW, spec().targets(args))
-        found = rights(spec(), granting(grant), (), NOW)
-        assert "as granted below" not in found.in_words()
-        known = rights(replace(spec(), targets=lambda _: Targets()), granting(grant), (), NOW)
-        assert "as granted below" in known.in_words()
-
-
-def test_the_check_names_a_grant_with_hosts_for_a_tool_that_does_not_say_what_it_reaches() -> None:
-    grants = (Grant(tool="shell", hosts=("example.org",)), Grant(tool="fetch", hosts=("example.org",)))
-    [fault] = _idle_grants(granting(*grants), NOW)
-    assert "matches nothing: shell does not say which hosts and paths its calls reach" in fault
-
-
-@pytest.mark.parametrize(
-    "path, granted",
-    [
-        ("/srv/out/a.txt", True),
-        ("/srv/out", True),
-        ("/srv/outside", False),
-        ("/srv/out/../x", False),
-        ("/srv/out//../x", False),
-        ("srv/out/a", False),
-        ("/srv/out/a\0", False),
-    ],
-)
-def test_paths(path: str, granted: bool) -> None:
-    grant = Grant(tool="deliver", paths=("/srv/out",))
-    assert grant.covers("deliver", {}, NOW, Targets(paths=(path,))) is granted
-    assert not grant.covers("deliver", {}, NOW, Targets(paths=(path, "/etc/x"))), "one is not enough"
-
-
 def test_a_grant_is_stored_and_read_back() -> None:
     grant = Grant(tool="post", exact={"to": ["Ada"]}, expires=NOW, per_day=3, hosts=("a.b",), id="g")
     assert grant_from_json(grant.to_json(), id="g") == grant
@@ -380,8 +301,9 @@ def test_the_example_of_the_how_to_is_read_and_is_as_narrow_as_it_says() -> None
     assert shell.covers("shell", {"command": command}, NOW)
     for more in (" -K evil", " --next http://127.0.0.1/", "; id", "\nid"):
         assert not shell.covers("shell", {"command": command + more}, NOW)
-    for url, covered in (("https://api.github.com/x", True), ("https://api.github.com.evil.test/", False)):
-        assert fetch.covers("fetch", {"url": url}, NOW, FETCH.spec.targets({"url": url})) is covered
+    for host, covered in (("api.github.com", True), ("api.github.com.evil.test", False)):
+        args = {"url": f"https://{host}/x"}
+        assert fetch.covers("fetch", args, NOW, FETCH.spec.targets(args)) is covered
     wide = Grant(tool="shell", args=(("command", "git *"),), network=True)
     assert wide.covers("shell", {"command": "git -c core.sshCommand=./x.sh fetch ssh://h/r"}, NOW), "as told"
 

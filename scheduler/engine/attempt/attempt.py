@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import datetime
 
 from scheduler.core.job.reason_code import ReasonCode
@@ -22,11 +23,13 @@ from scheduler.core.run.turn import Park
 from scheduler.engine.attempt import rests
 from scheduler.engine.attempt.desk import RunDesk
 from scheduler.engine.attempt.failures import failure, first_of
+from scheduler.engine.attempt.toolset import open_tools
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit, Toolbox
+from scheduler.engine.services import Kit
 from scheduler.errors import BadRowError, ConfigError, LostLeaseError, StoreError
 from scheduler.host.workdir import unusable
 from scheduler.ports.backend import Backend, Interruption
+from scheduler.ports.toolset import Toolbox
 
 log = logging.getLogger("agentcron")
 
@@ -118,10 +121,25 @@ class Attempt:
             await rests.park(kit, writer, Park(ReasonCode.WORKDIR, problem))
             return
         if self.must_stop is None:
-            await ready.advance(self, RunDesk(kit, writer, self.tools))
+            await self._with_tools(ready)
+
+    async def _with_tools(self, backend: Backend) -> None:
+        """Let the backend go on with the run while its tools are open."""
+        kit, job = self.kit, self.writer.checkpoint.job
+        async with AsyncExitStack() as until_the_end:
+            try:
+                opening = open_tools(kit.sources_for(job), job, self.run_id, kit.settings)
+                self.tools = await until_the_end.enter_async_context(opening)
+            except ConfigError as error:
+                # They were there when the job was loaded, and may be again: an upgrade takes a plug-in away
+                # for a while, and a service is down for a while.
+                reason = f"{error.message}; install or repair what provides it, or cancel the run"
+                await rests.park(kit, self.writer, Park(ReasonCode.TOOL, reason))
+                return
+            await backend.advance(self, RunDesk(kit, self.writer, self.tools))
 
     async def _ready(self) -> Backend | Park:
-        """Get tools and backend ready; return why nothing may begin yet, before any cost."""
+        """Get the backend ready; return why nothing may begin yet, before any cost."""
         job = self.writer.checkpoint.job
         if job.unknown:
             # One of them may be a limit: to drop it would give the run more than it was given.
@@ -129,10 +147,8 @@ class Attempt:
         if job.secrets:  # before anything could print one
             await asyncio.to_thread(self.kit.secrets.learn, job)
         try:
-            self.tools = self.kit.tools_for(job)
             backend = self.kit.backend_for(job)
         except ConfigError as error:
-            # It was there when the job was loaded, and may be again: an upgrade takes it away for a while.
             reason = f"{error.message}; install or repair what provides it, or cancel the run"
             return Park(ReasonCode.TOOL, reason)
         try:

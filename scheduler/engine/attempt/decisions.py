@@ -23,8 +23,9 @@ from scheduler.core.trust.judge import RULE_OF_TWO, Allow, Ask, Facts, Refuse, i
 from scheduler.core.trust.marks import EXTERNAL, NO_MARKS, PRIVATE, WORKDIR, Marks
 from scheduler.core.trust.policy import Profile
 from scheduler.core.trust.targets import NO_TARGETS, Targets
-from scheduler.engine.services import Kit, Toolbox
+from scheduler.engine.services import Kit
 from scheduler.ports.tool import ControlTool, InsideTool, ToolSpec
+from scheduler.ports.toolset import Toolbox
 
 log = logging.getLogger("agentcron")
 

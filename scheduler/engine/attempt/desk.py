@@ -28,10 +28,11 @@ from scheduler.engine.attempt.decisions import Docket, facts, hear, recounted, s
 from scheduler.engine.attempt.requests import acts
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.schema import wrong_arguments
-from scheduler.engine.services import Kit, Toolbox
+from scheduler.engine.services import Kit
 from scheduler.errors import ConfigError, FactsChangedError
 from scheduler.ports.backend import Allowed, Answered, DeskAnswer, ForeignCall, Rested
 from scheduler.ports.tool import End, InsideTool, ToolAnswer, ToolSpec
+from scheduler.ports.toolset import Toolbox
 
 REPEATABLE = (Effect.PURE, Effect.KEYED)
 

@@ -12,7 +12,8 @@ from scheduler.core.run.step import Step
 from scheduler.core.run.turn import Fail, Limits
 from scheduler.engine.attempt import messages as answers
 from scheduler.engine.attempt.gate import ask_gate
-from scheduler.engine.services import Kit, Toolbox
+from scheduler.engine.services import Kit
+from scheduler.ports.toolset import Toolbox
 
 
 @cache

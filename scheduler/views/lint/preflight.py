@@ -11,6 +11,7 @@ from scheduler.config import Config
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.table import Table
 from scheduler.core.job.job import Job
+from scheduler.core.job.tool_names import source_of
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.core.trust.policy import BUILT_IN, Profile
 from scheduler.errors import AgentcronError
@@ -65,10 +66,13 @@ def needing_a_person(job: Job, profile: Profile, now: datetime) -> Sequence[str]
 
 def _idle_grants(profile: Profile, now: datetime) -> Iterator[str]:
     from scheduler.tools.registry import known_names, tool
+    from scheduler.tools.sources import is_source
 
     known = known_names()
     for number, grant in enumerate(profile.grants, 1):
         where = f"grant {number} of profile {profile.name}"
+        if is_source(source_of(grant.tool)):
+            continue  # what the tools of a source declare is known when it is open
         if grant.tool not in known:
             near = did_you_mean(grant.tool, known)
             yield f"{where} names no known tool: {grant.tool}" + (f" ({near})" if near else "")
