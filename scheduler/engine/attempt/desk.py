@@ -25,6 +25,7 @@ from scheduler.engine.attempt.accounts import price_of
 from scheduler.engine.attempt.calls import INTERRUPTED, clean
 from scheduler.engine.attempt.controls import decide_calls, ended
 from scheduler.engine.attempt.decisions import Docket, facts, hear, recounted, stains
+from scheduler.engine.attempt.pins import is_changed, new_frame
 from scheduler.engine.attempt.requests import acts
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.schema import wrong_arguments
@@ -62,7 +63,10 @@ class RunDesk:
     async def heard(self, text: str, provenance: str = "own") -> None:
         """Record what the agent is told."""
         self._require_no_open_call()
-        await self._write(self._message("user", {"type": "text", "text": text}, provenance), told=True)
+        # Nothing of it is sent: this agent has its own system prompt.  It pins what the tools declare.
+        frame = None if self.checkpoint.frame else new_frame(self.checkpoint, "", self.toolbox)
+        message = self._message("user", {"type": "text", "text": text}, provenance)
+        await self._write(message, told=True, frame=frame)
 
     async def said(self, text: str) -> None:
         """Record what the agent said."""
@@ -85,7 +89,8 @@ class RunDesk:
         elif known.state is CallState.WAITING:
             return await self._wake(known)
         tool = self.toolbox.get(known.name)
-        if tool is not None and (wrong := wrong_arguments(tool.spec.schema, known.args)):
+        is_as_pinned = tool is not None and not is_changed(self.checkpoint.frame, tool)
+        if tool is not None and is_as_pinned and (wrong := wrong_arguments(tool.spec.schema, known.args)):
             return await self._close(known, f"{known.name}: {wrong}", is_error=True)
         try:
             if isinstance(tool, InsideTool):

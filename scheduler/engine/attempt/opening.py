@@ -12,6 +12,7 @@ from scheduler.core.run.step import Step
 from scheduler.core.run.turn import Fail, Limits
 from scheduler.engine.attempt import messages as answers
 from scheduler.engine.attempt.gate import ask_gate
+from scheduler.engine.attempt.pins import new_frame
 from scheduler.engine.services import Kit
 from scheduler.ports.toolset import Toolbox
 
@@ -35,10 +36,9 @@ async def opening(kit: Kit, at: Checkpoint, limits: Limits, tools: Toolbox) -> S
         return Step(at=now, move=Move.QUIET, reason=gate.reason, reason_code=ReasonCode.GATE)
     if gate.verdict == "broken":
         return Fail(ReasonCode.GATE, gate.reason)
-    params = [tool.spec.as_param() for tool in tools.values()]
     return Step(
         at=now,
-        frame=answers.frame(at, system_prompt(), params),
+        frame=new_frame(at, system_prompt(), tools),
         messages=(answers.first_message(at, limits, gate.output, now),),
         told=True,
     )

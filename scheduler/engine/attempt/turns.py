@@ -68,7 +68,7 @@ class _Loop:
             await self.writer.look_again(self.kit.clock.now())
             step = next_step(self.writer.checkpoint, self._limits, self._is_inside)
         at, commit = self.writer.checkpoint, self.writer.commit
-        if wrong := refusals(step, self._tools):
+        if wrong := refusals(step, self._tools, at.frame):
             await commit(Step(at=kit.clock.now(), results=wrong))
             return
         match step:
