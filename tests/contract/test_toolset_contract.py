@@ -217,8 +217,8 @@ class Eager(CounterSource):
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
-        (Leaky, "a session is open"),
-        (LeakyAtItsDoor, "an opening that was given up has left a session"),
+        (Leaky, "something is open"),
+        (LeakyAtItsDoor, "an opening that was given up has left something open"),
         (Lying, "opaque call is done"),
         (Unsteady, "declare something else at the second opening"),
         (Shared, "failed in the call"),

@@ -96,7 +96,7 @@ class ToolSourceConformance:
         async def check(s: _Setup) -> None:
             _must(s.case.source.provides(s.world.jobs[_JOB]) is True, "it provides nothing for the job")
             s.case.source.open(s.world.jobs[_JOB], "run")
-            _must(s.case.open_sessions() == 0, "a session is open before the context is entered")
+            _must(s.case.open_sessions() == 0, "something is open before the context is entered")
 
         self._run(tmp_path, check)
 
@@ -126,7 +126,7 @@ class ToolSourceConformance:
             calls = s.calls(run.id)
             _must([each.state for each in calls] == [CallState.DONE] * 3, f"the calls came to {calls}")
             _must(s.counted.openings == 1, f"it was opened {s.counted.openings} times")
-            _must(s.case.open_sessions() == 0, "a session is open after the end of the run")
+            _must(s.case.open_sessions() == 0, "something is open after the end of the run")
 
         self._run(tmp_path, check)
 
@@ -137,12 +137,12 @@ class ToolSourceConformance:
             tool, args = s.case.works
             run = await s.play(script().call(tool, **args).sleep("1h").call(tool, **args))
             _must(run.state is State.SLEEPING, f"the run is {run.state}: {run.reason}")
-            _must(s.case.open_sessions() == 0, "a session is open while the run sleeps")
+            _must(s.case.open_sessions() == 0, "something is open while the run sleeps")
             await s.world.jump()
             await s.settle()
             _must([each.state for each in s.calls(run.id)] == [CallState.DONE] * 2, "a call did not work")
             _must(s.counted.openings == 2, f"it was opened {s.counted.openings} times")
-            _must(s.case.open_sessions() == 0, "a session is open after the end of the run")
+            _must(s.case.open_sessions() == 0, "something is open after the end of the run")
 
         self._run(tmp_path, check)
 
@@ -159,7 +159,7 @@ class ToolSourceConformance:
                 context = ToolContext("second", _JOB, str(s.world.workdir), "key", {})
                 async with asyncio.timeout(_SECONDS):
                     await other.call(args, context)
-            _must(s.case.open_sessions() == 0, "a session is open after both were left")
+            _must(s.case.open_sessions() == 0, "something is open after both were left")
 
         self._run(tmp_path, check)
 
@@ -172,7 +172,7 @@ class ToolSourceConformance:
             await asyncio.wait({underway.task}, timeout=_SECONDS)
             _must(underway.task.done(), "the cancelled attempt does not end")
             _must(not s.case.is_busy(), "the call goes on after its run was cancelled")
-            _must(s.case.open_sessions() == 0, "a session is open after its run was cancelled")
+            _must(s.case.open_sessions() == 0, "something is open after its run was cancelled")
 
         self._run(tmp_path, check)
 
@@ -184,7 +184,7 @@ class ToolSourceConformance:
             run = await s.play(script().call(s.case.works.tool, **s.case.works.args))
             is_parked = (run.state, run.reason_code) == (State.PARKED, "tool")
             _must(is_parked, f"it was down, and the run is {run.state} {run.reason}")
-            _must(s.case.open_sessions() == 0, "an opening that failed has left a session")
+            _must(s.case.open_sessions() == 0, "an opening that failed has left something open")
             s.case.set_service("up")
             await s.world.jump()
             await s.settle()
@@ -203,7 +203,7 @@ class ToolSourceConformance:
                     _must(False, "it was opened although its service hangs")
             except ConfigError as error:
                 _must("its limit" in error.message, f"it failed in another way: {error.message}")
-            _must(s.case.open_sessions() == 0, "an opening that was given up has left a session")
+            _must(s.case.open_sessions() == 0, "an opening that was given up has left something open")
 
         self._run(tmp_path, check)
 
@@ -220,7 +220,7 @@ class ToolSourceConformance:
             expected = CallState.FAILED if call.effect is Effect.PURE else CallState.UNKNOWN
             _must(call.state is expected, f"the {call.effect} call is {call.state}: {call.result!r}")
             _must(underway.task.result() is State.SUCCEEDED, f"the run is {underway.task.result()}")
-            _must(s.case.open_sessions() == 0, "a session is open after the end of the run")
+            _must(s.case.open_sessions() == 0, "something is open after the end of the run")
 
         self._run(tmp_path, check)
 
@@ -230,7 +230,7 @@ class ToolSourceConformance:
         async def check(s: _Setup) -> None:
             underway = await s.begin_to_hang()
             await underway.kill()
-            _must(s.case.open_sessions() == 0, "a session is open after its attempt was cancelled")
+            _must(s.case.open_sessions() == 0, "something is open after its attempt was cancelled")
             if s.calls(underway.attempt.run_id)[0].effect is not Effect.OPAQUE:
                 return  # it would be made again, and hang again
             s.world.clock.advance(s.world.kit.settings.lease_seconds)
