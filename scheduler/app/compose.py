@@ -16,6 +16,7 @@ from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.rehearsal import RehearsalModel, is_rehearsal
 from scheduler.adapters.secrets import Hiding, SystemSecrets
 from scheduler.adapters.sql.errors import BUSY_SECONDS
+from scheduler.adapters.sql.read_connection import connect_to
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.adapters.trust_file import TrustFile
@@ -186,7 +187,7 @@ async def open_app(
         profile_for=TrustFile(config),
         sender_for=find_sender,
         folder=str(config.crontab.parent),
-        daylog=FileDayLog(config.log, config.database),
+        daylog=FileDayLog(config.log, connect_to(config.database)),
         settings=settings or Settings(),
         witness=witness or Witness(),
         boot_id=boot_id(),

@@ -22,9 +22,9 @@ from scheduler.errors import AgentcronError, NotFoundError, StoreError
 
 if TYPE_CHECKING:
     from scheduler.adapters.halt_file import Halt
-    from scheduler.adapters.sql.history.glance import Glance, LastEnd, UnknownCall
     from scheduler.core.changes.follow_up import FollowUp
     from scheduler.core.job.job import Job
+    from scheduler.ports.history import History, LastEnd, UnknownCall
 
 NOBODY = "nobody is running; due jobs wait. Start: agentcron up"
 
@@ -68,7 +68,7 @@ class Facts:
         return due is not None and due <= self.now and standing.state == "active" and self.daemon is None
 
 
-def open_glance(config: Config) -> Glance | None:
+def open_history(config: Config) -> History | None:
     """Open the database, or return None when nothing was ever written there.
 
     Raises:
@@ -77,12 +77,12 @@ def open_glance(config: Config) -> Glance | None:
     if not config.database.exists():
         return None
     from scheduler.adapters.sql.errors import NoTablesError, foreign_log, has_foreign_log
-    from scheduler.adapters.sql.history.glance import Glance
+    from scheduler.adapters.sql.history.history import SqlHistory
 
     if has_foreign_log(config.database):
         raise foreign_log(config.database)
     try:
-        return Glance.open(config.database)
+        return SqlHistory.open(config.database)
     except NoTablesError:
         return None  # a first start is at it just now, or died there
 
@@ -103,17 +103,17 @@ def gather(config: Config, now: datetime) -> Facts:
 
 
 def _gather(config: Config, now: datetime) -> Facts:
-    glance = open_glance(config)
-    if glance is None:
+    history = open_history(config)
+    if history is None:
         orders = read_orders(config, now)
         return Facts(now, standings_of(orders, now), orders=orders, hints=(_NO_DATABASE,))
-    with glance, glance.steady():
-        ends, meta = glance.last_ends(), glance.meta()
-        standings, runs = glance.standings(), glance.live_runs()
-        unknown = glance.unknown_calls([end.id for end in ends.values() if end.failed])
-        unsent = glance.unsent()
-        daemon, orphans = _processes(config, glance, runs, now)
-        made = glance.follow_ups() if any(is_follow_up(standing.name) for standing in standings) else ()
+    with history, history.steady():
+        ends, meta = history.last_ends(), history.meta()
+        standings, runs = history.standings(), history.live_runs()
+        unknown = history.unknown_calls([end.id for end in ends.values() if end.failed])
+        unsent = history.unsent()
+        daemon, orphans = _processes(config, history, runs, now)
+        made = history.follow_ups() if any(is_follow_up(standing.name) for standing in standings) else ()
     facts = Facts(now, standings, runs, ends, unknown, unsent, daemon, orphans, from_database=True, made=made)
     facts = _with_crontab(facts, config, meta)
     if "copy" in meta:
@@ -180,10 +180,10 @@ def living_runners(config: Config) -> list[str]:
     held = {path.stem for path in config.runners.glob("*.lock") if not is_free(str(path))}
     known: list[RunnerInfo] = []
     try:
-        glance = open_glance(config)
-        if glance is not None:
-            with glance:
-                known = glance.runners()
+        history = open_history(config)
+        if history is not None:
+            with history:
+                known = history.runners()
     except StoreError:
         pass  # a damaged database is a reason to restore one, and the locks are enough on this host
     moment = now()
@@ -209,15 +209,15 @@ def _is_here(host: str) -> bool:
 
 
 def _processes(
-    config: Config, glance: Glance, runs: Sequence[Run], now: datetime
+    config: Config, history: History, runs: Sequence[Run], now: datetime
 ) -> tuple[RunnerInfo | None, frozenset[str]]:
-    runners = glance.runners()
+    runners = history.runners()
     dead = dead_runners(config, runners)
     daemon = live_daemon(runners, dead, now)
     if not any(run.state is State.RUNNING for run in runs):
         return daemon, frozenset()
     living = {info.id for info in runners} - set(dead)
-    return daemon, frozenset(run for run, runner in glance.runners_of().items() if runner not in living)
+    return daemon, frozenset(run for run, runner in history.runners_of().items() if runner not in living)
 
 
 def _with_crontab(facts: Facts, config: Config, meta: dict[str, str]) -> Facts:
@@ -272,17 +272,17 @@ def job_reader(config: Config, facts: Facts) -> Iterator[Callable[[str], Job | N
     if facts.orders is not None:
         given = {job.name: job for job in facts.orders.jobs}
         if any(is_follow_up(standing.name) for standing in facts.standings) and (
-            glance := open_glance(config)
+            history := open_history(config)
         ):
-            with glance:
-                made = {s.name: glance.job(s.name) for s in facts.standings if is_follow_up(s.name)}
+            with history:
+                made = {s.name: history.job(s.name) for s in facts.standings if is_follow_up(s.name)}
             given |= {name: job for name, job in made.items() if job is not None}
         yield given.get
         return
-    glance = open_glance(config)
-    assert glance is not None, "without a database the crontab was parsed"
-    with glance:
-        yield glance.job
+    history = open_history(config)
+    assert history is not None, "without a database the crontab was parsed"
+    with history:
+        yield history.job
 
 
 def find_standing(facts: Facts, name: str) -> Standing:

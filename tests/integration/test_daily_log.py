@@ -15,6 +15,7 @@ import pytest
 
 from scheduler.adapters import daylog
 from scheduler.adapters.daylog import FileDayLog, files, hashes_in
+from scheduler.adapters.sql.read_connection import connect_to
 from scheduler.adapters.sql.sqlite.audit import Audit
 from scheduler.adapters.sql.sqlite.backup import back_up
 from scheduler.core.record import Head, Record, flaw, from_line
@@ -165,8 +166,9 @@ COPY = """
 import asyncio, sys
 from pathlib import Path
 from scheduler.adapters.daylog import FileDayLog
+from scheduler.adapters.sql.read_connection import connect_to
 async def main():
-    log = FileDayLog(Path(sys.argv[1]) / "log", Path(sys.argv[1]) / "agentcron.db")
+    log = FileDayLog(Path(sys.argv[1]) / "log", connect_to(Path(sys.argv[1]) / "agentcron.db"))
     for _ in range(300):
         await log.sync()
 asyncio.run(main())
@@ -183,7 +185,7 @@ async def test_two_processes_that_copy_at_once_do_not_fork_the_log(tmp_path: Pat
         await world.kit.daylog.sync()
         assert [other.returncode for other in others] == [0, 0]
         records = written(world)
-        assert {record.seq: record.hash for record in records} == hashes_in(world.config.database)
+        assert {record.seq: record.hash for record in records} == hashes_in(connect_to(world.config.database))
         assert len({record.seq for record in records}) == len(records)
 
 
@@ -214,7 +216,7 @@ async def test_a_database_that_is_behind_its_log_is_refused(tmp_path: Path) -> N
         await prepare(other)
         await other.store.pause("work", "", other.clock.now())
         with pytest.raises(DayLogError, match="disagree"):
-            await FileDayLog(world.config.log, other.config.database).sync()
+            await FileDayLog(world.config.log, connect_to(other.config.database)).sync()
 
 
 async def test_a_restored_database_goes_on_from_the_end_of_the_log(tmp_path: Path) -> None:
@@ -250,7 +252,7 @@ async def test_what_was_pruned_stays_on_record(tmp_path: Path) -> None:
         assert pruned.runs == 1
         await world.kit.daylog.sync()
         assert first.id in {record.run_id for record in written(world)}
-        assert len(hashes_in(world.config.database)) == len(written(world))
+        assert len(hashes_in(connect_to(world.config.database))) == len(written(world))
 
 
 async def test_the_command_reads_the_files_and_finds_what_was_changed(tmp_path: Path) -> None:

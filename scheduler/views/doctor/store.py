@@ -69,6 +69,7 @@ def check_database(config: Config, clock: Wall) -> Findings:
 def check_log(config: Config, clock: Wall) -> Findings:  # noqa: ARG001 - all checks take the same
     """Whether the daily log can be written, and goes on where the database does: else nothing acts."""
     from scheduler.adapters.daylog import behind
+    from scheduler.adapters.sql.read_connection import connect_to
 
     if not config.database.exists():
         return
@@ -76,7 +77,7 @@ def check_log(config: Config, clock: Wall) -> Findings:  # noqa: ARG001 - all ch
         text = f"the daily log in {config.log} cannot be written: nothing acts"
         yield Finding("problem", "log", text, f"chmod u+rwx {shlex.quote(str(config.log))}")
         return
-    missing = behind(config.log, config.database)
+    missing = behind(config.log, connect_to(config.database))
     text = "the daily log fits the database" if not missing else f"{missing} records are not in the log yet"
     yield Finding("ok", "log", text)
 

@@ -20,7 +20,7 @@ from scheduler.doors.cli.text.halted import halted_text
 from scheduler.doors.cli.text.wrap import WIDTH, cut, fold, pad
 from scheduler.views.clock import Wall, span, wall
 from scheduler.views.going_on import asks
-from scheduler.views.jobs import NOBODY, Facts, gather, open_glance
+from scheduler.views.jobs import NOBODY, Facts, gather, open_history
 
 _MOST_ATTENTION = 20
 _MOST_OVER = 50
@@ -64,11 +64,11 @@ def _no_collecting() -> Iterator[None]:
 
 
 def _over(config: Config) -> list[Run]:
-    glance = open_glance(config)
-    if glance is None:
+    history = open_history(config)
+    if history is None:
         return []
-    with glance:
-        return [run for run in glance.runs(limit=_MOST_OVER) if run.is_final]
+    with history:
+        return [run for run in history.runs(limit=_MOST_OVER) if run.is_final]
 
 
 # -- JSON -----------------------------------------------------------------------------------------

@@ -103,10 +103,11 @@ def _records(found: list[Path]) -> Iterator[Record]:
 def _flaws(config: Config, found: list[Path]) -> list[str]:
     """Return what is wrong with the chain, and where it differs from the database."""
     from scheduler.adapters.daylog import hashes_in, newest_of, read
+    from scheduler.adapters.sql.read_connection import connect_to
 
     flaws: list[str] = []
     before: Head | None = Head()  # the first record of all is never removed
-    stored = hashes_in(config.database) if config.database.exists() else {}
+    stored = hashes_in(connect_to(config.database)) if config.database.exists() else {}
     for path in found:
         for number, line in enumerate(read(path), 1):
             try:
@@ -124,7 +125,7 @@ def _flaws(config: Config, found: list[Path]) -> list[str]:
                 flaws.append(f"{path.name}, line {number}: {wrong}")
             before = record.head
     # After the files: whoever works meanwhile writes to the database first.
-    newest = newest_of(config.database) if config.database.exists() else None
+    newest = newest_of(connect_to(config.database)) if config.database.exists() else None
     if newest is not None and before is not None and newest.seq < before.seq:
         flaws.append(f"the log ends with record {before.seq}, the database already with {newest.seq}")
     if newest is not None and before is not None and newest.seq > before.seq:

@@ -22,7 +22,7 @@ from scheduler.doors.cli.text.wrap import fold
 from scheduler.errors import NotFoundError
 from scheduler.views.clock import Wall, span, wall
 from scheduler.views.going_on import asks, go_on, more
-from scheduler.views.jobs import NOBODY, dead_runners, live_daemon, open_glance
+from scheduler.views.jobs import NOBODY, dead_runners, live_daemon, open_history
 
 
 @click.command("show", short_help="Show a run: what was said, done and spent.")
@@ -37,26 +37,26 @@ def show_command(config: Config, run: str, full: bool, as_json: bool) -> None:
 
     Example:  agentcron show k7q2
     """
-    glance = open_glance(config)
-    if glance is None:
+    history = open_history(config)
+    if history is None:
         raise NotFoundError(f'no run "{run}": nothing has run yet', help="fire a job with: agentcron run JOB")
     clock = wall()
-    with glance, glance.steady():
-        found = glance.run(run)
-        runners = glance.runners()
+    with history, history.steady():
+        found = history.run(run)
+        runners = history.runners()
         dead = dead_runners(config, runners)
         daemon = live_daemon(runners, dead, clock.now)
-        owner = glance.runners_of().get(found.id)
+        owner = history.runners_of().get(found.id)
         alive = {info.id for info in runners} - set(dead)
         story = Story(
             run=found,
-            messages=glance.messages(found.id),
-            calls=glance.calls(found.id),
-            attempts=glance.attempts(found.id),
-            requests=glance.requests(found.id),
+            messages=history.messages(found.id),
+            calls=history.calls(found.id),
+            attempts=history.attempts(found.id),
+            requests=history.requests(found.id),
             orphan=found.state is State.RUNNING and owner not in alive,
         )
-        wakeups = glance.wakeups(found.id)
+        wakeups = history.wakeups(found.id)
     if as_json:
         out.print_json(story_json(story, wakeups))
         return

@@ -17,7 +17,7 @@ from scheduler.errors import AgentcronError, UsageError
 from scheduler.views.clock import Wall, wall
 
 if TYPE_CHECKING:
-    from scheduler.adapters.sql.history.glance import Spending
+    from scheduler.ports.history import Spending
 
 _MOST_BAR = 30
 _MOST_NAME = 24
@@ -74,13 +74,13 @@ def spend_command(config: Config, by: str, since: str, as_json: bool) -> None:
     """
     clock = wall()
     start = _start(clock, since)
-    from scheduler.views.jobs import open_glance
+    from scheduler.views.jobs import open_history
 
-    glance = open_glance(config)
+    history = open_history(config)
     parts: Sequence[Spending] = ()
-    if glance is not None:
-        with glance:
-            parts = glance.spending(start)
+    if history is not None:
+        with history:
+            parts = history.spending(start)
     sums = summed(parts, by, clock)
     total = Sum("total")
     for part in parts:
@@ -108,7 +108,7 @@ def summed(parts: Sequence[Spending], by: str, clock: Wall) -> list[Sum]:
     names: dict[str, Callable[[Spending], str]] = {
         "job": lambda part: part.job,
         "model": lambda part: part.model,
-        "day": lambda part: _day(part.at_us, clock),
+        "day": lambda part: part.at.astimezone(clock.zone).date().isoformat(),
     }
     found: dict[str, Sum] = {}
     for part in parts:
@@ -116,12 +116,6 @@ def summed(parts: Sequence[Spending], by: str, clock: Wall) -> list[Sum]:
         found.setdefault(name, Sum(name)).add(part)
     sums = list(found.values())
     return sums if by == "day" else sorted(sums, key=lambda each: (-each.microusd, each.name))
-
-
-def _day(at_us: int, clock: Wall) -> str:
-    from scheduler.adapters.sql.rows.work import from_us
-
-    return from_us(at_us).astimezone(clock.zone).date().isoformat()
 
 
 def chart(sums: Sequence[Sum], total: Sum) -> list[str]:

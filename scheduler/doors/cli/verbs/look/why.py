@@ -22,7 +22,7 @@ from scheduler.doors.cli.text.params import JOB
 from scheduler.doors.cli.text.wrap import fold
 from scheduler.views.absence import Absence
 from scheduler.views.clock import Wall, span, wall
-from scheduler.views.jobs import Facts, dead_runners, find_standing, gather, job_reader, open_glance
+from scheduler.views.jobs import Facts, dead_runners, find_standing, gather, job_reader, open_history
 from scheduler.views.verdict import Case, Verdict, ended_as, field_matches, judge
 
 _LABEL = 11
@@ -77,16 +77,16 @@ def _case(
     previous = job.trigger.before(about - timedelta(microseconds=1)) if job else None
     following = job.trigger.next_after(about) if job else None
     coming = job.trigger.next_after(clock.now) if job else None
-    glance = open_glance(config)
-    if glance is None:
+    history = open_history(config)
+    if history is None:
         return Case(standing, job, clock, Absence(clock), known=False), _Around(previous, following, coming)
-    with glance, glance.steady():
+    with history, history.steady():
         # A catch-up row stands behind the slots that it is for, and rows of other slots may lie between.
-        runs = glance.runs_around(standing.name, about, limit=20)
-        daemons = glance.daemons(about - timedelta(days=31), clock.now)
+        runs = history.runs_around(standing.name, about, limit=20)
+        daemons = history.daemons(about - timedelta(days=31), clock.now)
         dead = frozenset(dead_runners(config, daemons))
-        jumps = glance.jumps(about - timedelta(days=1))
-        spent = glance.spent_today(standing.name, clock.now, clock.name)
+        jumps = history.jumps(about - timedelta(days=1))
+        spent = history.spent_today(standing.name, clock.now, clock.name)
     if instant is None:
         runs = [run for run in runs if run.fire_time <= clock.now]
     live = [run for run in facts.runs if run.job == standing.name]

@@ -82,15 +82,15 @@ def with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
 
 
 def _find_run(config: Config, prefix: str) -> Run:
-    from scheduler.views.jobs import open_glance
+    from scheduler.views.jobs import open_history
 
-    glance = open_glance(config)
-    if glance is None:
+    history = open_history(config)
+    if history is None:
         raise NotFoundError(
             f'no run "{prefix}": nothing has run yet', help="fire a job with: agentcron run JOB"
         )
-    with glance:
-        return glance.run(prefix)
+    with history:
+        return history.run(prefix)
 
 
 async def say_if_nobody(app: Any) -> None:
@@ -148,12 +148,12 @@ def _absolute(config: Config, run: Run, cap: Cap) -> Cap:
     """
     if not cap.is_more:
         return cap
-    from scheduler.views.jobs import open_glance
+    from scheduler.views.jobs import open_history
 
-    glance = open_glance(config)
-    assert glance is not None, "the run was found there"
-    with glance:
-        before = glance.job_of(run.id).budget
+    history = open_history(config)
+    assert history is not None, "the run was found there"
+    with history:
+        before = history.job_of(run.id).budget
     if cap.unit == "effects" and before.day_effects is None:
         raise RefusedError(f"run {run.id} has no cap on effects to add to")
     if cap.unit == "effects":
@@ -251,12 +251,12 @@ def _cancel_follow_up(config: Config, name: str) -> None:
 def _job(config: Config, orders: StandingOrders, name: str) -> Job:
     """Return a job of the crontab, or one that an agent made."""
     if is_follow_up(name):
-        from scheduler.views.jobs import open_glance
+        from scheduler.views.jobs import open_history
 
-        glance = open_glance(config)
-        if glance is not None:
-            with glance:
-                for made in glance.follow_ups():
+        history = open_history(config)
+        if history is not None:
+            with history:
+                for made in history.follow_ups():
                     if made.name == name:
                         return made.job
     return find_job(orders, name)

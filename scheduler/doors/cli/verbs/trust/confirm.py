@@ -71,12 +71,12 @@ def described(made: FollowUp, clock: Wall) -> list[str]:
 
 
 def _find(config: Config, name: str) -> FollowUp:
-    from scheduler.views.jobs import open_glance
+    from scheduler.views.jobs import open_history
 
-    glance = open_glance(config)
-    if glance is not None:
-        with glance:
-            found = {each.name: each for each in glance.follow_ups()}
+    history = open_history(config)
+    if history is not None:
+        with history:
+            found = {each.name: each for each in history.follow_ups()}
         if name in found:
             return found[name]
     raise NotFoundError(f"there is no follow-up {name}", help="see: agentcron list")

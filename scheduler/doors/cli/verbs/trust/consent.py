@@ -22,13 +22,13 @@ _LEAST_ID = 4
 
 
 def _open(config: Config) -> list[Approval]:
-    from scheduler.views.jobs import open_glance
+    from scheduler.views.jobs import open_history
 
-    glance = open_glance(config)
-    if glance is None:
+    history = open_history(config)
+    if history is None:
         return []
-    with glance:
-        return glance.open_approvals()
+    with history:
+        return history.open_approvals()
 
 
 def _find(config: Config, prefix: str) -> str:
