@@ -16,6 +16,7 @@ from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.rehearsal import RehearsalModel, is_rehearsal
 from scheduler.adapters.secrets import Hiding, SystemSecrets
 from scheduler.adapters.sql.errors import BUSY_SECONDS
+from scheduler.adapters.sql.history.history import SqlHistory
 from scheduler.adapters.sql.read_connection import connect_to
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
@@ -33,6 +34,7 @@ from scheduler.engine.move_log import Witness
 from scheduler.engine.services import Kit, Toolbox
 from scheduler.engine.settings import Settings
 from scheduler.errors import CannotWorkError, DayLogError, StoreError
+from scheduler.ports.history import History
 from scheduler.ports.model import Model
 from scheduler.tools.registry import tools_for
 
@@ -117,6 +119,14 @@ class App:
     kit: Kit
     presence: FilePresence
     commits: Callable[[], int]
+
+    def history(self) -> History:
+        """Open the database to look at it.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return SqlHistory.open(self.config.database)
 
     async def has_daemon(self) -> bool:
         """Whether a daemon lives that would take up what is queued."""

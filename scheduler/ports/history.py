@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from scheduler.core.changes.follow_up import FollowUp
 from scheduler.core.job.job import Job
@@ -22,6 +22,9 @@ from scheduler.core.run.wakeup import WakeUp
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval
 from scheduler.core.trust.grant import Grant
+
+if TYPE_CHECKING:
+    from scheduler.ports.backlog import Backlog
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -77,27 +80,6 @@ class Spending(NamedTuple):
     tokens_in: int
     tokens_out: int
     tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """How much there is to do, and how late it is, at one moment.
-
-    Args:
-        runs: those that are not over, by state.
-        jobs: by state.
-        due: what should have happened by now, by kind: ``fire``, ``wake``, ``start``, ``report``.
-        oldest: since when the oldest of each kind is due; kinds with nothing due are left out.
-        outbox: notices that are to be sent, by state.
-        runners: processes that say they are at work, by kind.
-    """
-
-    runs: dict[str, int] = field(default_factory=dict)
-    jobs: dict[str, int] = field(default_factory=dict)
-    due: dict[str, int] = field(default_factory=dict)
-    oldest: dict[str, datetime] = field(default_factory=dict)
-    outbox: dict[str, int] = field(default_factory=dict)
-    runners: dict[str, int] = field(default_factory=dict)
 
 
 class History(Protocol):

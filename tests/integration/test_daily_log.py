@@ -16,7 +16,7 @@ import pytest
 from scheduler.adapters import daylog
 from scheduler.adapters.daylog import FileDayLog, files, hashes_in
 from scheduler.adapters.sql.read_connection import connect_to
-from scheduler.adapters.sql.sqlite.audit import Audit
+from scheduler.adapters.sql.sqlite.audit import SqliteAudit
 from scheduler.adapters.sql.sqlite.backup import back_up
 from scheduler.core.record import Head, Record, flaw, from_line
 from scheduler.core.run.run import State
@@ -236,7 +236,7 @@ async def test_a_restored_database_goes_on_from_the_end_of_the_log(tmp_path: Pat
         restored = next(record for record in written(world) if record.kind == "restore")
         assert (restored.seq, restored.prev_hash) == (end.seq + 1, end.hash)
         assert json.loads(restored.body)["log_was_ahead"]["seq"] == end.seq
-        with Audit.open(world.config.database) as audit:
+        with SqliteAudit.open(world.config.database) as audit:
             assert audit.unchained() == ""
 
 
@@ -292,7 +292,7 @@ async def test_the_command_reads_the_files_and_finds_what_was_changed(tmp_path: 
     with sqlite3.connect(tmp_path / "agentcron.db") as connection:
         connection.execute("UPDATE records SET kind = 'nothing' WHERE seq = 2")
     connection.close()
-    with Audit.open(tmp_path / "agentcron.db") as audit:
+    with SqliteAudit.open(tmp_path / "agentcron.db") as audit:
         assert "record 2" in audit.unchained()
 
 

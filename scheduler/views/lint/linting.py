@@ -6,9 +6,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from scheduler.adapters import crontab_file
-from scheduler.config import Config
 from scheduler.core.crontab.lint import all_problems
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.table import Table
@@ -17,7 +16,11 @@ from scheduler.core.run.conversation import Usage
 from scheduler.errors import AgentcronError
 from scheduler.views.lint.preflight import at_name, of_trust
 
+if TYPE_CHECKING:
+    from scheduler.views.home import Home
+
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
+REHEARSAL = "rehearsal:"
 
 _PRICED = frozenset({"claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5"})
 
@@ -42,39 +45,37 @@ class Linted:
         return len(self.problems) - self.errors
 
 
-def lint_crontab(config: Config, now: datetime) -> Linted:
+def lint_crontab(home: Home, now: datetime) -> Linted:
     """Read a crontab and collect its problems, sorted by place.
 
     Raises:
         NotFoundError, CannotWorkError, ConfigError: it cannot be read at all.
     """
-    return lint_text(config, crontab_file.read_text(config), now)
+    return lint_text(home, home.crontab_text(), now)
 
 
-def lint_text(config: Config, text: str, now: datetime) -> Linted:
+def lint_text(home: Home, text: str, now: datetime) -> Linted:
     """Collect the problems that a text would have as the crontab."""
-    table = crontab_file.parse_text(config, text, now)
-    found = (*all_problems(table, now), *_of_tools(table), *_of_rehearsals(table, config))
-    problems = sorted((*found, *of_trust(table, config, now)))
-    return Linted(table, tuple(problems), keyless_jobs(table.jobs), unpriced_models(table.jobs))
+    table = home.parse(text, now)
+    found = (*all_problems(table, now), *_of_tools(table), *_of_rehearsals(table, home))
+    problems = sorted((*found, *of_trust(table, home.policy(), now)))
+    return Linted(table, tuple(problems), keyless_jobs(table.jobs), unpriced_models(table.jobs, home))
 
 
 def keyless_jobs(jobs: tuple[Job, ...]) -> tuple[str, ...]:
     """Return the enabled jobs that need a key of the API, when there is none."""
     if os.environ.get(KEY_VARIABLE):
         return ()
-    return tuple(job.name for job in jobs if job.enabled and not job.model.startswith(crontab_file.REHEARSAL))
+    return tuple(job.name for job in jobs if job.enabled and not job.model.startswith(REHEARSAL))
 
 
-def unpriced_models(jobs: tuple[Job, ...]) -> tuple[str, ...]:
+def unpriced_models(jobs: tuple[Job, ...], home: Home) -> tuple[str, ...]:
     """Return the models whose price is not known, so that their budgets cap tokens."""
-    named = {job.model for job in jobs if not job.model.startswith(crontab_file.REHEARSAL)} - _PRICED
+    named = {job.model for job in jobs if not job.model.startswith(REHEARSAL)} - _PRICED
     if not named:
         return ()
     # The table of prices takes 0.2 s to load: only where somebody names an unusual model.
-    from scheduler.adapters.anthropic.prices import price_microusd
-
-    return tuple(sorted(name for name in named if price_microusd(name, Usage()) is None))
+    return tuple(sorted(name for name in named if home.price(name, Usage()) is None))
 
 
 def _of_tools(table: Table) -> Iterator[Problem]:
@@ -92,17 +93,13 @@ def _of_tools(table: Table) -> Iterator[Problem]:
                 yield _at_name(table, index, f"tools: {error.message}", error.help)
 
 
-def _of_rehearsals(table: Table, config: Config) -> Iterator[Problem]:
+def _of_rehearsals(table: Table, home: Home) -> Iterator[Problem]:
     """Rehearsals whose script cannot be read: better said now than when the job fires."""
-    named = [i for i, job in enumerate(table.jobs) if job.model.startswith(crontab_file.REHEARSAL)]
-    if not named:
-        return
-    from scheduler.adapters.rehearsal import load_script
-
-    for index in named:
-        model = crontab_file.complete(config, table.jobs[index]).model
+    for index, job in enumerate(table.jobs):
+        if not job.model.startswith(REHEARSAL):
+            continue
         try:
-            load_script(model.removeprefix(crontab_file.REHEARSAL))
+            home.read_rehearsal(job)
         except AgentcronError as error:
             yield _at_name(table, index, f"model: {error.message}", error.help)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from scheduler.adapters.sql.read_connection import ReadConnection
 from scheduler.adapters.sql.rows.work import from_us, to_us
 from scheduler.core.run.run import LIVE
-from scheduler.ports.history import Backlog
+from scheduler.ports.backlog import Backlog
 
 _LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
 

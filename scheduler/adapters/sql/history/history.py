@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from scheduler.adapters.sql import selects as queries
 from scheduler.adapters.sql.history.reader import Reader
@@ -18,7 +19,10 @@ from scheduler.core.run.run import LIVE
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval
 from scheduler.core.trust.grant import Grant
-from scheduler.ports.history import Backlog, LastEnd, Spending, UnknownCall
+from scheduler.ports.history import LastEnd, Spending, UnknownCall
+
+if TYPE_CHECKING:
+    from scheduler.ports.backlog import Backlog
 
 _LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
 

@@ -6,10 +6,11 @@ from datetime import datetime
 
 import click
 
+from scheduler.app.clock import wall
 from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.wrap import fold
-from scheduler.views.clock import Wall, wall
+from scheduler.views.clock import Wall, iso
 
 MOST_FIRES = 1000
 
@@ -44,7 +45,7 @@ def explain_command(
                 "expression": expression,
                 "zone": clock.name,
                 "meaning": meaning,
-                "next": [out.iso(fire) for fire in fires],
+                "next": [iso(fire) for fire in fires],
                 "notes": notes,
             }
         )

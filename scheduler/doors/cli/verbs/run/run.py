@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from scheduler.app.clock import wall
 from scheduler.config import Config
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import StandingOrders
@@ -17,9 +18,10 @@ from scheduler.core.run.turn import usd
 from scheduler.doors.cli.text.follow import follow
 from scheduler.doors.cli.text.halted import hint_if_halted
 from scheduler.doors.cli.text.jobs import PATIENCE_SECONDS, find_job, read_orders
-from scheduler.doors.cli.text.out import hint, iso, print_json, say
+from scheduler.doors.cli.text.out import hint, print_json, say
 from scheduler.doors.cli.text.params import JOB
 from scheduler.doors.cli.text.wrap import fold
+from scheduler.views.clock import iso
 from scheduler.views.going_on import asks, go_on
 
 _INTERRUPTED = 130
@@ -160,8 +162,6 @@ def _say_ended(run: Run, as_json: bool, daemon: bool) -> int:
 
 def _next(run: Run, daemon: bool) -> str:
     """Say what comes next, and what to type for it."""
-    from scheduler.views.clock import wall
-
     if run.state in (State.SLEEPING, State.RETRYING, State.PARKED):
         verb = {State.SLEEPING: "it wakes", State.RETRYING: "it tries again"}.get(run.state, "it waits until")
         until = f"{verb} {wall().both(run.wake_at)}" if run.wake_at else "it waits"

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from scheduler.app.clock import wall
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.changes.follow_up import FollowUp, root_of
 from scheduler.core.trust.marks import UNTRUSTED
@@ -15,7 +17,7 @@ from scheduler.doors.cli.text.params import JOB
 from scheduler.doors.cli.text.wrap import WIDTH, fold
 from scheduler.doors.cli.verbs.steer.steer import say_if_nobody, with_app
 from scheduler.errors import NotFoundError, RefusedError
-from scheduler.views.clock import Wall, wall
+from scheduler.views.clock import Wall
 
 
 @click.command("confirm", epilog="Example:  agentcron confirm triage/check-ci")
@@ -71,9 +73,7 @@ def described(made: FollowUp, clock: Wall) -> list[str]:
 
 
 def _find(config: Config, name: str) -> FollowUp:
-    from scheduler.views.jobs import open_history
-
-    history = open_history(config)
+    history = FileHome(config).history()
     if history is not None:
         with history:
             found = {each.name: each for each in history.follow_ups()}

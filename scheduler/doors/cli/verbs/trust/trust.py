@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from scheduler.adapters.trust_file import read_policy
+from scheduler.app.clock import wall
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.changes.follow_up import is_follow_up, root_of, within
 from scheduler.core.job.job import Job
@@ -21,7 +22,6 @@ from scheduler.doors.cli.text.params import JOB
 from scheduler.doors.cli.text.wrap import WIDTH, broken, fold
 from scheduler.doors.cli.verbs.steer.steer import with_app
 from scheduler.errors import NotFoundError
-from scheduler.views.clock import wall
 
 if TYPE_CHECKING:
     from scheduler.ports.history import History
@@ -44,7 +44,7 @@ def explain_command(config: Config, job: str, as_json: bool) -> int:
     JOB may be the name of a follow-up.
     """
     found = _job(config, job)
-    profile = read_policy(config).profile(found.trust)
+    profile = FileHome(config).policy().profile(found.trust)
     always = _asked(config, lambda history: history.always_grants(found.name)) or []
     if as_json:
         out.print_json(
@@ -76,9 +76,7 @@ def _job(config: Config, name: str) -> Job:
 
 def _asked(config: Config, ask: Callable[[History], T]) -> T | None:
     """Ask the database; None where there is none yet."""
-    from scheduler.views.jobs import open_history
-
-    history = open_history(config)
+    history = FileHome(config).history()
     if history is None:
         return None
     with history:
