@@ -121,10 +121,10 @@ class FileHome:
 
     def read_rehearsal(self, job: Job) -> None:
         """Read the script of a job whose model is a rehearsal."""
-        from scheduler.adapters.crontab_file import REHEARSAL, complete
+        from scheduler.adapters.crontab_file import script_of
         from scheduler.adapters.rehearsal import load_script
 
-        load_script(complete(self.config, job).model.removeprefix(REHEARSAL))
+        load_script(script_of(self.config, job))
 
     # -- who is there -----------------------------------------------------------------------------
     def halt(self) -> Halt | None:
