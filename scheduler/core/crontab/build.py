@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,9 @@ _NEEDS_QUOTES = re.compile(r"[^\w@%+=:,./-]", re.ASCII)
 
 # Read on the way, and not simply copied into the Job.
 _SPECIAL = frozenset({"budget", "tz", "dst", "fields", "gate", "workdir"})
+
+_FIELDS = {option.name: option.field for option in OPTIONS if option.name not in _SPECIAL}
+"""The fields of a Job that an option is copied into."""
 
 
 class CannotBuildError(Exception):
@@ -59,6 +63,11 @@ class _Sources:
         except BrokenDefaultError as error:
             self.broken = str(error)
             return otherwise
+
+    def mentioned(self) -> Sequence[str]:
+        """Return the options that any of the three says: most jobs have few, of the many that there are."""
+        said = {*self.line.values, *self.prompt.values, *self.defaults.options()}
+        return [option.name for option in OPTIONS if option.name in said] if said else ()
 
     def span(self, option: str, otherwise: Span) -> Span:
         """Return where the job's own line says it, else the place of the job's name or prompt file."""
@@ -94,11 +103,8 @@ class Builder:
         if line.schedule:
             terms = Terms(name, tz, sources.get("dst"), sources.get("fields", "or"))
             trigger = read_trigger(line, terms, self._report, self._now)
-        values = {
-            option.field: value
-            for option in OPTIONS
-            if option.name not in _SPECIAL and (value := sources.get(option.name)) is not None
-        }
+        said = {name: value for name in sources.mentioned() if (value := sources.get(name)) is not None}
+        values = {_FIELDS[name]: value for name, value in said.items() if name in _FIELDS}
         values["budget"] = self._budget(sources, line.name_span)
         values |= self._paths(line, sources)
         if self._report.errors > before or not line.sound:
@@ -119,7 +125,7 @@ class Builder:
             line=lines.head.line,
             **values,
         )
-        return job, frozenset(option.name for option in OPTIONS if sources.get(option.name) is not None)
+        return job, frozenset(said)
 
     def _prompt(self, line: JobLine, lines: JobLines) -> tuple[Prompt | None, str]:
         """Return the prompt, and what is wrong in its file; errors E12 and E14 go to the report."""

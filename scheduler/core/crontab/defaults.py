@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,10 @@ class Defaults:
         if default.broken:
             raise BrokenDefaultError(default.key, default.span.line)
         return default.value
+
+    def options(self) -> Iterable[str]:
+        """Return the options that have a default here."""
+        return self._current
 
     def used_by_all(self) -> None:
         """Count every default as used: a job that cannot be read may have meant any of them."""
