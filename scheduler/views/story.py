@@ -26,7 +26,7 @@ class Story:
     Args:
         orphan: it is said to be running, and its runner is dead.
         wakeups: what it waits for now.
-        nobody: no daemon lives that would go on with it.
+        without_daemon: no daemon lives that would go on with it.
     """
 
     run: Run
@@ -36,7 +36,7 @@ class Story:
     requests: Sequence[Request]
     orphan: bool = False
     wakeups: Sequence[WakeUp] = ()
-    nobody: bool = False
+    without_daemon: bool = False
 
 
 def read_story(home: Home, prefix: str, now: datetime) -> Story:
@@ -63,7 +63,7 @@ def read_story(home: Home, prefix: str, now: datetime) -> Story:
             requests=history.requests(run.id),
             orphan=run.state is State.RUNNING and owner not in alive,
             wakeups=history.wakeups(run.id),
-            nobody=live_daemon(runners, dead, now) is None,
+            without_daemon=live_daemon(runners, dead, now) is None,
         )
 
 

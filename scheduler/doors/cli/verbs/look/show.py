@@ -39,7 +39,11 @@ def show_command(config: Config, run: str, full: bool, as_json: bool) -> None:
     if as_json:
         out.print_json(story_json(story))
         return
-    lines = [*_head(story, clock), *chat_lines(story, clock, full=full), *_foot(story, clock)]
+    lines = [
+        *_head(story, clock),
+        *chat_lines(story, clock, full=full),
+        *_foot(story, clock, nobody=story.without_daemon),
+    ]
     click.echo("\n".join(lines))
 
 
@@ -77,7 +81,7 @@ def _attempts(story: Story) -> str:
     return ", ".join(parts)
 
 
-def _foot(story: Story, clock: Wall) -> list[str]:
+def _foot(story: Story, clock: Wall, *, nobody: bool) -> list[str]:
     run, lines = story.run, [""]
     if run.summary:
         lines += fold(f"{'failed' if run.outcome == 'failed' else 'summary'}: {run.summary}", indent="  ")
@@ -90,7 +94,7 @@ def _foot(story: Story, clock: Wall) -> list[str]:
     if run.marks:
         lines += fold(_seen(run.marks), indent="  ")
     lines += fold(_spent(story), indent="  ")
-    for line in _next(run, story, clock):
+    for line in _next(run, story, clock, nobody=nobody):
         lines += fold(line, indent="  ")
     return lines
 
@@ -122,11 +126,11 @@ def _spent(story: Story) -> str:
     return text
 
 
-def _next(run: Run, story: Story, clock: Wall) -> list[str]:
+def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
     """Return what comes by itself, then what to type."""
     resume = f"agentcron resume {run.id}"
     wakes = clock.both(run.wake_at) if run.wake_at else "when somebody resumes it"
-    waits = [NOBODY] if story.nobody else []
+    waits = [NOBODY] if nobody else []
     match run.state:
         case State.SLEEPING | State.RETRYING:
             verb = "wakes" if run.state is State.SLEEPING else "tries again"
@@ -143,8 +147,8 @@ def _next(run: Run, story: Story, clock: Wall) -> list[str]:
             return waits or ["it is taken up next", f"cancel: agentcron cancel {run.id}"]
         case State.RUNNING if story.orphan:
             return [
-                f"{'a' if story.nobody else 'the'} daemon takes it up where it was"
-                + (": agentcron up" if story.nobody else "")
+                f"{'a' if nobody else 'the'} daemon takes it up where it was"
+                + (": agentcron up" if nobody else "")
             ]
         case State.RUNNING:
             return [f"cancel: agentcron cancel {run.id}"]
