@@ -41,10 +41,12 @@ _MINE = "id = :id AND epoch = :epoch AND state = 'running'"
 _SUMS = (
     "steps = steps + :steps, claim_steps = claim_steps + :steps, last_seq = last_seq + :messages,"
     " cost_microusd = cost_microusd + :cost, tokens = tokens + :tokens,"
-    " marks = coalesce(:marks, marks)"
+    " marks = coalesce(:marks, marks), woken = CASE WHEN :told THEN NULL ELSE woken END"
 )
 
 _GO_ON = text(f"UPDATE runs SET {_SUMS} WHERE {_MINE} RETURNING job, last_seq, cancel_requested")
+# Under the write lock a look is as good a fence, and an UPDATE would write the row for nothing.
+_LOOK = text(f"SELECT job, last_seq, cancel_requested FROM runs WHERE {_MINE}")
 
 
 def _moving(move: Move) -> TextClause:
@@ -71,7 +73,6 @@ _FROM_RUNNING = (
 _MOVE = {move: _moving(move) for move in _FROM_RUNNING}
 
 _FRAME = text("UPDATE pins SET frame = :frame WHERE run_id = :id")
-_TOLD = text("UPDATE runs SET woken = NULL WHERE id = :id")
 
 # A closed call is never opened or answered again: its effect may have happened once already.
 _OPEN = "run_id = :run_id AND id = :id AND state IN ('planned', 'started', 'waiting') RETURNING name, args"
@@ -123,8 +124,6 @@ def commit(connection: Connection, lease: Lease, step: Step, rooms: Rooms) -> bo
         connection.execute(INSERT_MESSAGE, [rows.message_values(run_id, m) for m in step.messages])
     if step.frame is not None:
         connection.execute(_FRAME, {"id": run_id, "frame": rows.frame_text(step.frame)})
-    if step.told:
-        connection.execute(_TOLD, {"id": run_id})
     if step.planned:
         connection.execute(INSERT_CALL, [rows.call_values(run_id, call) for call in step.planned])
         _note_effects(connection, job, run_id, step)
@@ -146,8 +145,10 @@ def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, 
         "marks": None if step.marks is None else str(step.marks),
         "cost": (step.closed.cost_microusd or 0) if step.closed else 0,
         "tokens": step.closed.tokens if step.closed else 0,
+        "told": step.told,
     }
-    statement = _GO_ON
+    is_only_a_look = not (step.messages or step.new_step or step.closed or step.told) and step.marks is None
+    statement = _LOOK if is_only_a_look else _GO_ON
     if step.move is not None:
         if step.move not in _MOVE:
             raise ValueError(f"a step cannot {step.move.value}")
@@ -238,10 +239,11 @@ def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel
     """
     ids: Sequence[str] = [lease.run_id]
     close_attempts(connection, ids, step.at, move.value)
-    lose_requests(connection, ids, step.at)
+    if step.closed is None:  # only one can be out
+        lose_requests(connection, ids, step.at)
     drop_wakeups(connection, ids, step.at)
     if transition(move).target in FINAL:
-        finals.ended(connection, lease.run_id, move, step.at)
+        finals.ended_of(connection, lease.job, lease.run_id, move, step.at, step.reason_code)
         return False
     body = {"code": step.reason_code} if step.reason_code else {}
     records.append(connection, step.at, move.value, lease.job, lease.run_id, body)
