@@ -24,7 +24,7 @@ from scheduler.core.trust.marks import Marks
 from scheduler.engine.attempt import messages as answers
 from scheduler.engine.attempt import rests as resting
 from scheduler.engine.attempt.arguments import refusals
-from scheduler.engine.attempt.calls import run_calls
+from scheduler.engine.attempt.calls import begin_pure, run_calls
 from scheduler.engine.attempt.controls import decide_calls
 from scheduler.engine.attempt.decisions import Docket
 from scheduler.engine.attempt.failures import failure, first_of
@@ -71,7 +71,8 @@ class Executor:
             day_tokens=job.budget.day_tokens,
         )
         self._tools: Toolbox = {}
-        progress.complete = self._with_end
+        self._begun: Docket | None = None
+        progress.complete = self._completed
         progress.secrets = kit.secrets
         self.is_owed = False
         """Whether the attempt ended and the database could not be told."""
@@ -193,18 +194,10 @@ class Executor:
             case turn.Park():
                 await self._park(step)
 
-    def _with_end(self, step: Step) -> Step:
-        """Let an answer that leaves nothing to do end its run in the same commit."""
+    def _completed(self, step: Step) -> Step:
+        """Add what follows, and what the step shows of the run: no crash makes it forget what it read."""
         at = self.progress.at
-        step = self._with_marks(step)
-        if step.move is not None or not any(message.role == "assistant" for message in step.messages):
-            return step
-        following = next_step(at.apply(step), self._limits, self._is_inside)
-        return answers.ended(step, following, at) if isinstance(following, turn.Finish) else step
-
-    def _with_marks(self, step: Step) -> Step:
-        """Add what the step shows of the run, in the same commit: no crash makes it forget what it read."""
-        at = self.progress.at
+        step = answers.joined(at, step, self._limits, self._is_inside)
         specs = {name: tool.spec for name, tool in self._tools.items()}
         before = at.run.marks
         now = before | (step.marks or Marks()) | marks_of_step(step, at.calls, specs)
@@ -214,7 +207,8 @@ class Executor:
 
     async def _run_calls(self, fresh: Sequence[Call], doubtful: Sequence[Call]) -> None:
         try:
-            docket = await run_calls(self.kit, self.progress, self._tools, fresh, doubtful)
+            begun, self._begun = self._begun, None
+            docket = await run_calls(self.kit, self.progress, self._tools, fresh, doubtful, begun)
             if docket is not None:
                 await self._wait_for_another(docket)
         except FactsChangedError:
@@ -246,6 +240,10 @@ class Executor:
         """Read everything anew: another run or a person was faster.  The loop looks first whether to stop."""
         self.progress.at = await self.kit.store.checkpoint(self.progress.lease, self.kit.clock.now())
 
+    async def _begin_pure(self, step: Step) -> Step:
+        step, self._begun = await begin_pure(self.kit, self.progress.at, self._tools, self._limits, step)
+        return step
+
     def _is_inside(self, name: str) -> bool:
         return isinstance(self._tools.get(name), InsideTool)
 
@@ -270,7 +268,7 @@ class Executor:
         """Ask for the next answer or for a summary, and decide what it means when none comes."""
         try:
             if compaction is None:
-                await ask_model(self.kit, self.progress, self._tools)
+                await ask_model(self.kit, self.progress, self._tools, self._begin_pure)
             else:
                 await self._compact(compaction)
         except ModelFault as fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,8 +25,13 @@ from scheduler.ports.model import Ask, Reply
 from scheduler.ports.tool import InsideTool
 
 
-async def ask_model(kit: Kit, progress: Progress, tools: Toolbox) -> None:
+async def ask_model(
+    kit: Kit, progress: Progress, tools: Toolbox, begin: Callable[[Step], Awaitable[Step]]
+) -> None:
     """Send the conversation and commit the answer with its planned calls in one transaction.
+
+    Args:
+        begin: lets those calls begin in that transaction that may.
 
     Raises:
         ModelFault: no usable answer; every request that was made is recorded as failed.
@@ -47,16 +53,15 @@ async def ask_model(kit: Kit, progress: Progress, tools: Toolbox) -> None:
         _plan(at.run.id, message.seq, position, block, tools)
         for position, block in enumerate(b for b in reply.content if b.get("type") == "tool_use")
     )
-    await progress.commit(
-        Step(
-            at=now,
-            messages=(message,),
-            planned=planned,
-            external=tuple(call.id for call in planned if acts(call, tools)),
-            closed=_answered(opened, reply, now),
-            new_step=True,
-        )
+    step = Step(
+        at=now,
+        messages=(message,),
+        planned=planned,
+        external=tuple(call.id for call in planned if acts(call, tools)),
+        closed=_answered(opened, reply, now),
+        new_step=True,
     )
+    await progress.commit(await begin(step) if planned else step)
 
 
 async def compact(kit: Kit, progress: Progress, covers: int) -> str:

@@ -28,6 +28,7 @@ class Progress:
         self.at = at
         self.cancel_asked = at.run.cancel_requested
         self.open_request: Request | None = None
+        self._in_turn = asyncio.Lock()
         self.complete: Callable[[Step], Step] = lambda step: step
         """What may be added to a step just before it is written."""
         self.secrets: Secrets = NoSecrets()
@@ -51,6 +52,11 @@ class Progress:
             raise
 
     async def _write(self, step: Step) -> None:
+        # One after the other: what completes a step depends on what parallel calls have written before it.
+        async with self._in_turn:
+            await self._write_next(step)
+
+    async def _write_next(self, step: Step) -> None:
         step = self.secrets.hidden(self.complete(step))
         asked = await self._store.commit(self.lease, step)
         before, self.at = self.at, self.at.apply(step)

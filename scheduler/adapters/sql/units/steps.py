@@ -28,6 +28,7 @@ from scheduler.adapters.sql.words import (
 )
 from scheduler.core.changes.follow_up import root_of
 from scheduler.core.record import canonical, digest
+from scheduler.core.run.checkpoint import begun
 from scheduler.core.run.conversation import CLOSED_CALLS, Request
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, Move, transition
@@ -125,7 +126,8 @@ def commit(connection: Connection, lease: Lease, step: Step, rooms: Rooms) -> bo
     if step.frame is not None:
         connection.execute(_FRAME, {"id": run_id, "frame": rows.frame_text(step.frame)})
     if step.planned:
-        connection.execute(INSERT_CALL, [rows.call_values(run_id, call) for call in step.planned])
+        calls = [rows.call_values(run_id, begun(call, step)) for call in step.planned]
+        connection.execute(INSERT_CALL, calls)
         _note_effects(connection, job, run_id, step)
     _advance_calls(connection, job, run_id, step)
     rooms.write(connection, context, step)
@@ -181,12 +183,17 @@ def _note_effects(connection: Connection, job: str, run_id: str, step: Step) -> 
 
 def _advance_calls(connection: Connection, job: str, run_id: str, step: Step) -> None:
     now = to_us(step.at)
+    planned = {call.id: call for call in step.planned}
     for state, call_ids in (("started", step.started), ("waiting", step.waiting)):
         for call_id in call_ids:
-            values = {"run_id": run_id, "id": call_id, "state": state, "now": now}
-            values["rule"] = step.rules.get(call_id, "")
-            name, args = _must_hit(connection, _BEGIN_CALL, values, "call")
-            body = {"call": call_id, "tool": name, "args": digest(canonical(rows.load(args)))}
+            if state == "started" and call_id in planned:  # it was inserted so
+                name, args = planned[call_id].name, planned[call_id].args
+            else:
+                values = {"run_id": run_id, "id": call_id, "state": state, "now": now}
+                values["rule"] = step.rules.get(call_id, "")
+                name, stored = _must_hit(connection, _BEGIN_CALL, values, "call")
+                args = rows.load(stored)
+            body = {"call": call_id, "tool": name, "args": digest(canonical(args))}
             records.append(connection, step.at, state, job, run_id, _with_rule(body, step.rules.get(call_id)))
     for call_id in step.again:
         records.append(connection, step.at, "started", job, run_id, {"call": call_id, "again": True})
