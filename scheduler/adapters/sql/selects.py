@@ -23,6 +23,7 @@ MESSAGES = (
     f"SELECT {columns('m', MESSAGE_COLUMNS)} FROM messages m WHERE m.run_id = :id AND m.seq > :after"
     " ORDER BY m.seq"
 )
+TOLD = f"SELECT {columns('m', MESSAGE_COLUMNS)} FROM messages m WHERE m.run_id = :id AND m.role = 'user'"
 CALLS = (
     f"SELECT {columns('c', CALL_COLUMNS)} FROM calls c WHERE c.run_id = :id"
     " ORDER BY c.message_seq, c.position"

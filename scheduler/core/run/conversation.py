@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -103,6 +103,17 @@ class Call:
         if self.state in (CallState.FAILED, CallState.UNKNOWN):
             block["is_error"] = True
         return block
+
+
+def results_in(messages: Iterable[Message]) -> dict[str, str | tuple[Block, ...]]:
+    """Return the contents of all tool_result blocks, by the id of the call that each answers."""
+    found: dict[str, str | tuple[Block, ...]] = {}
+    for message in messages:
+        for block in message.content:
+            if message.role == "user" and block.get("type") == "tool_result":
+                content = block.get("content", "")
+                found[str(block.get("tool_use_id"))] = content if isinstance(content, str) else tuple(content)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,10 @@ class Reader:
 
     def calls(self, run_id: str) -> list[Call]:
         """Return all tool calls, in the order in which they were asked for."""
-        return self._all(queries.CALLS, {"id": run_id}, rows.call_from)
+        calls = self._all(queries.CALLS, {"id": run_id}, rows.call_from)
+        if all(call.result is not None for call in calls if call.is_closed):
+            return calls
+        return list(rows.with_results(calls, self._all(queries.TOLD, {"id": run_id}, rows.message_from)))
 
     def requests(self, run_id: str) -> list[Request]:
         """Return all calls of the model."""

@@ -95,7 +95,8 @@ def load(connection: Connection, lease: Lease, now: datetime, rooms: Rooms) -> C
     if last_seq:
         of_run = {"id": lease.run_id, "after": asked.covers}
         messages = tuple(map(rows.message_from, connection.execute(_MESSAGES, of_run)))
-        calls = tuple(map(rows.call_from, connection.execute(_LAST_CALLS, of_run)))
+        found = map(rows.call_from, connection.execute(_LAST_CALLS, of_run))
+        calls = tuple(rows.with_results(found, messages[-1:]))
     always = connection.execute(_GRANTS, {"job": run.job}) if has_grants else ()
     return Checkpoint(
         run=run,

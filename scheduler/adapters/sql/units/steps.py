@@ -29,7 +29,7 @@ from scheduler.adapters.sql.words import (
 from scheduler.core.changes.follow_up import root_of
 from scheduler.core.record import canonical, digest
 from scheduler.core.run.checkpoint import begun
-from scheduler.core.run.conversation import CLOSED_CALLS, Request
+from scheduler.core.run.conversation import CLOSED_CALLS, Request, results_in
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, Move, transition
 from scheduler.core.run.step import CallResult, Step
@@ -84,6 +84,10 @@ _END_CALL = text(
     " rule = CASE WHEN :rule = '' THEN rule ELSE :rule END"
     f" WHERE {_OPEN}"
 )
+# Its message holds it from now on, and it is stored once; readers look there (``rows.with_results``).
+_TOLD = text(
+    "UPDATE calls SET result = NULL WHERE run_id = :run_id AND id IN :ids AND result IS NOT NULL"
+).bindparams(many("ids"))
 
 _CLOSE_REQUEST = text(
     "UPDATE requests SET state = :state, ended_at = :ended_at, request_id = :request_id,"
@@ -200,10 +204,15 @@ def _advance_calls(connection: Connection, job: str, run_id: str, step: Step) ->
     for call_id in step.taken_back:
         _must_hit(connection, _TAKE_BACK, {"run_id": run_id, "id": call_id}, "call")
         records.append(connection, step.at, "taken_back", job, run_id, {"call": call_id})
+    told = results_in(step.messages)
     for result in step.results:
-        name, _ = _must_hit(connection, _END_CALL, _result(run_id, result, now), "call")
+        values = _result(run_id, result, now, is_told=result.call_id in told)
+        name, _ = _must_hit(connection, _END_CALL, values, "call")
         body = {"call": result.call_id, "tool": name, "state": result.state.value}
         records.append(connection, step.at, "closed", job, run_id, _with_rule(body, result.rule))
+    earlier = told.keys() - {result.call_id for result in step.results}
+    if earlier:
+        connection.execute(_TOLD, {"run_id": run_id, "ids": sorted(earlier)})
 
 
 def _with_rule(body: dict[str, str], rule: str | None) -> dict[str, str]:
@@ -211,14 +220,14 @@ def _with_rule(body: dict[str, str], rule: str | None) -> dict[str, str]:
     return body | {"rule": rule} if rule else body
 
 
-def _result(run_id: str, result: CallResult, now: int) -> dict[str, Any]:
+def _result(run_id: str, result: CallResult, now: int, *, is_told: bool) -> dict[str, Any]:
     if result.state not in CLOSED_CALLS:
         raise ValueError(f"a result cannot leave call {result.call_id} {result.state}")
     return {
         "run_id": run_id,
         "id": result.call_id,
         "state": result.state.value,
-        "result": rows.result_text(result.content),
+        "result": None if is_told else rows.result_text(result.content),
         "provenance": plain(result.provenance),
         "rule": result.rule,
         "now": now,
