@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -105,6 +105,17 @@ class Call:
         return block
 
 
+def results_in(messages: Iterable[Message]) -> dict[str, str | tuple[Block, ...]]:
+    """Return the contents of all tool_result blocks, by the id of the call that each answers."""
+    found: dict[str, str | tuple[Block, ...]] = {}
+    for message in messages:
+        for block in message.content:
+            if message.role == "user" and block.get("type") == "tool_result":
+                content = block.get("content", "")
+                found[str(block.get("tool_use_id"))] = content if isinstance(content, str) else tuple(content)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one request, as the API counts them."""
@@ -185,3 +196,17 @@ class Attempt:
     claimed_at: datetime
     released_at: datetime | None = None
     ended_as: str = ""
+
+
+def with_results(calls: Iterable[Call], messages: Iterable[Message]) -> Iterator[Call]:
+    """Yield calls with their results: once its message is stored, a result stands there and not in the call.
+
+    Args:
+        messages: those that may answer the calls; others do no harm.
+    """
+    results = results_in(messages)
+    for call in calls:
+        if call.is_closed and call.result is None:
+            yield replace(call, result=results.get(call.id))
+        else:
+            yield call

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from scheduler.core.changes.note import Note
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run import reasons, turn
-from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.reasons import Ends
 from scheduler.core.run.retry import BackOff, after_fault
@@ -20,7 +20,7 @@ from scheduler.core.run.window import latest_cut
 from scheduler.engine.attempt import messages as answers
 from scheduler.engine.attempt import rests
 from scheduler.engine.attempt.arguments import refusals
-from scheduler.engine.attempt.calls import run_calls
+from scheduler.engine.attempt.calls import begin_pure, run_calls
 from scheduler.engine.attempt.controls import decide_calls
 from scheduler.engine.attempt.decisions import Docket
 from scheduler.engine.attempt.desk import RunDesk
@@ -59,6 +59,10 @@ class _Loop:
     def __init__(self, desk: RunDesk) -> None:
         self.kit, self.writer, self._tools = desk.kit, desk.writer, desk.toolbox
         self._limits = limits_of(self.writer.checkpoint.job)
+        inside = frozenset(name for name, tool in self._tools.items() if isinstance(tool, InsideTool))
+        self._is_inside = inside.__contains__
+        self._begun: Docket | None = None
+        self.writer.follow = partial(answers.joined, limits=self._limits, is_inside=self._is_inside)
 
     async def one_step(self) -> None:
         kit = self.kit
@@ -96,14 +100,10 @@ class _Loop:
             case turn.Park():
                 await rests.park(self.kit, self.writer, step)
 
-    def _with_end(self, checkpoint: Checkpoint, step: Step) -> Step:
-        """Let an answer that leaves nothing to do end its run in the same commit."""
-        following = next_step(checkpoint.apply(step), self._limits, self._is_inside)
-        return answers.ended(step, following, checkpoint) if isinstance(following, turn.Finish) else step
-
     async def _run_calls(self, fresh: Sequence[Call], doubtful: Sequence[Call]) -> None:
         try:
-            docket = await run_calls(self.kit, self.writer, self._tools, fresh, doubtful)
+            begun, self._begun = self._begun, None
+            docket = await run_calls(self.kit, self.writer, self._tools, fresh, doubtful, begun)
             if docket is not None:
                 await rests.wait_for_another(self.kit, self.writer, docket)
         except FactsChangedError:
@@ -124,8 +124,10 @@ class _Loop:
         except ConfigError as error:
             await rests.park(self.kit, self.writer, Park(ReasonCode.TRUST, error.message))
 
-    def _is_inside(self, name: str) -> bool:
-        return isinstance(self._tools.get(name), InsideTool)
+    async def _begin_pure(self, step: Step) -> Step:
+        checkpoint = self.writer.checkpoint
+        step, self._begun = await begin_pure(self.kit, checkpoint, self._tools, self._limits, step)
+        return step
 
     async def _begin(self) -> None:
         if self.writer.checkpoint.job.gate is not None:
@@ -148,7 +150,7 @@ class _Loop:
         """Ask for the next answer or for a summary, and decide what it means when none comes."""
         try:
             if compaction is None:
-                await ask_model(self.kit, self.writer, self._tools, self._with_end)
+                await ask_model(self.kit, self.writer, self._tools, self._begin_pure)
             else:
                 await self._compact(compaction)
         except ModelFault as fault:

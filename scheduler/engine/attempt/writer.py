@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from scheduler.core.run.checkpoint import Checkpoint
@@ -28,6 +28,7 @@ class RunWriter:
 
     Attributes:
         declared: what the tools of the run declare, for the marks that its calls leave.
+        follow: adds to a step what follows from it at once, so that one commit does for both.
     """
 
     def __init__(
@@ -46,6 +47,8 @@ class RunWriter:
         self.secrets = secrets
         self.cancel_asked = checkpoint.run.cancel_requested
         self.open_request: Request | None = None
+        self.follow: Callable[[Checkpoint, Step], Step] = lambda _, step: step
+        self._in_turn = asyncio.Lock()
 
     async def commit(self, step: Step) -> None:
         """Write one step.
@@ -77,6 +80,11 @@ class RunWriter:
         return None if self.open_request is None else self.open_request.as_lost(now, "interrupted")
 
     async def _write(self, step: Step) -> None:
+        # One after the other: what follows from a step depends on what parallel calls have written before it.
+        async with self._in_turn:
+            await self._write_next(self.follow(self.checkpoint, step))
+
+    async def _write_next(self, step: Step) -> None:
         # In the same commit: no crash makes the run forget what it has met.
         step = self.secrets.hidden(with_marks(step, self.checkpoint, self.declared))
         asked = await self._store.commit(self.lease, step)

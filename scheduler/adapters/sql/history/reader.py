@@ -21,7 +21,7 @@ from scheduler.core.changes.follow_up import root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, Standing
 from scheduler.core.run.budget import day_start
-from scheduler.core.run.conversation import Attempt, Call, Message, Request
+from scheduler.core.run.conversation import Attempt, Call, Message, Request, with_results
 from scheduler.core.run.run import Run
 from scheduler.core.run.wakeup import WakeUp
 from scheduler.core.text.suggest import nearest
@@ -171,7 +171,10 @@ class Reader:
 
     def calls(self, run_id: str) -> list[Call]:
         """Return all tool calls, in the order in which they were asked for."""
-        return self._all(queries.CALLS, {"id": run_id}, rows.call_from)
+        calls = self._all(queries.CALLS, {"id": run_id}, rows.call_from)
+        if all(call.result is not None for call in calls if call.is_closed):
+            return calls
+        return list(with_results(calls, self._all(queries.TOLD, {"id": run_id}, rows.message_from)))
 
     def requests(self, run_id: str) -> list[Request]:
         """Return all calls of the model."""

@@ -185,7 +185,10 @@ class MessageRow(Table, table=True):
 
 
 class CallRow(Table, table=True):
-    """A tool call and how far it has come."""
+    """A tool call and how far it has come.
+
+    ``result`` is null again once the message that holds it is stored: it is the largest text of a round.
+    """
 
     __tablename__ = "calls"
     __table_args__ = (
