@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -114,6 +114,20 @@ def results_in(messages: Iterable[Message]) -> dict[str, str | tuple[Block, ...]
                 content = block.get("content", "")
                 found[str(block.get("tool_use_id"))] = content if isinstance(content, str) else tuple(content)
     return found
+
+
+def with_results(calls: Iterable[Call], messages: Iterable[Message]) -> Iterator[Call]:
+    """Yield calls with their results: once its message is stored, a result stands there and not in the call.
+
+    Args:
+        messages: those that may answer the calls; others do no harm.
+    """
+    results = results_in(messages)
+    for call in calls:
+        if call.is_closed and call.result is None:
+            yield replace(call, result=results.get(call.id))
+        else:
+            yield call
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from scheduler.core.changes.follow_up import root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, Standing
 from scheduler.core.run.budget import day_start
-from scheduler.core.run.conversation import Attempt, Call, Message, Request
+from scheduler.core.run.conversation import Attempt, Call, Message, Request, with_results
 from scheduler.core.run.run import Run
 from scheduler.core.run.wakeup import WakeUp
 from scheduler.core.text.suggest import nearest
@@ -190,7 +190,7 @@ class Reader:
         calls = self._all(queries.CALLS, {"id": run_id}, rows.call_from)
         if all(call.result is not None for call in calls if call.is_closed):
             return calls
-        return list(rows.with_results(calls, self._all(queries.TOLD, {"id": run_id}, rows.message_from)))
+        return list(with_results(calls, self._all(queries.TOLD, {"id": run_id}, rows.message_from)))
 
     def requests(self, run_id: str) -> list[Request]:
         """Return all calls of the model."""

@@ -7,8 +7,8 @@ so that a message is replayed as it came.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from scheduler.core.job.job import Job, job_from_json, job_to_json
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.standing import RunnerInfo, Standing
-from scheduler.core.run.conversation import Attempt, Call, CallState, Message, Request, Usage, results_in
+from scheduler.core.run.conversation import Attempt, Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.step import Frame
 from scheduler.core.run.wakeup import WakeUp, Waking, Woken
@@ -216,20 +216,6 @@ def call_from(row: Row) -> Call:
         maybe_from_us(started_at),
         maybe_from_us(ended_at),
     )
-
-
-def with_results(calls: Iterable[Call], messages: Iterable[Message]) -> Iterator[Call]:
-    """Yield calls with their results: once its message is stored, a result stands there and not in the call.
-
-    Args:
-        messages: those that may answer the calls; others do no harm.
-    """
-    results = results_in(messages)
-    for call in calls:
-        if call.is_closed and call.result is None:
-            yield replace(call, result=results.get(call.id))
-        else:
-            yield call
 
 
 def call_values(run_id: str, call: Call) -> dict[str, Any]:

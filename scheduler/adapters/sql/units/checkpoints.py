@@ -18,7 +18,7 @@ from scheduler.adapters.sql.rows.work import to_us
 from scheduler.core.changes.follow_up import root_of
 from scheduler.core.run.budget import day_start
 from scheduler.core.run.checkpoint import Checkpoint
-from scheduler.core.run.conversation import Block, Call, Message
+from scheduler.core.run.conversation import Block, Call, Message, with_results
 from scheduler.core.run.lease import Lease
 from scheduler.errors import LostLeaseError
 
@@ -26,7 +26,8 @@ _NEWEST = "ORDER BY number DESC LIMIT 1"
 
 # One look says what there is at all: most claims are of a run that has no request, message or grant yet.
 _RUN = text(
-    f"SELECT {rows.columns('r', rows.RUN_COLUMNS)}, r.woken, r.claim_steps, p.spec, p.frame, r.last_seq,"
+    f"SELECT {rows.columns('r', rows.RUN_COLUMNS)}, r.woken, r.claim_steps, p.spec,"
+    " (SELECT f.frame FROM frames f WHERE f.hash = p.frame_hash), r.last_seq,"
     f" (SELECT q.number FROM requests q WHERE q.run_id = r.id {_NEWEST}),"
     f" EXISTS ({queries.GRANTS_OF}),"
     " (SELECT j.spec FROM jobs j WHERE j.name = :root AND j.state <> 'removed')"
@@ -96,7 +97,7 @@ def load(connection: Connection, lease: Lease, now: datetime, rooms: Rooms) -> C
         of_run = {"id": lease.run_id, "after": asked.covers}
         messages = tuple(map(rows.message_from, connection.execute(_MESSAGES, of_run)))
         found = map(rows.call_from, connection.execute(_LAST_CALLS, of_run))
-        calls = tuple(rows.with_results(found, messages[-1:]))
+        calls = tuple(with_results(found, messages[-1:]))
     always = connection.execute(_GRANTS, {"job": run.job}) if has_grants else ()
     return Checkpoint(
         run=run,
