@@ -26,7 +26,8 @@ _NEWEST = "ORDER BY number DESC LIMIT 1"
 
 # One look says what there is at all: most claims are of a run that has no request, message or grant yet.
 _RUN = text(
-    f"SELECT {rows.columns('r', rows.RUN_COLUMNS)}, r.woken, r.claim_steps, p.spec, p.frame, r.last_seq,"
+    f"SELECT {rows.columns('r', rows.RUN_COLUMNS)}, r.woken, r.claim_steps, p.spec,"
+    " (SELECT f.frame FROM frames f WHERE f.hash = p.frame_hash), r.last_seq,"
     f" (SELECT q.number FROM requests q WHERE q.run_id = r.id {_NEWEST}),"
     f" EXISTS ({queries.GRANTS_OF}),"
     " (SELECT j.spec FROM jobs j WHERE j.name = :root AND j.state <> 'removed')"

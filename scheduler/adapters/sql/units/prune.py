@@ -81,6 +81,14 @@ _OF_NO_RUN = (
 _OLD_NOTICES = text(f"SELECT count(*) {_OF_NO_RUN}")
 _FORGET_NOTICES = text(f"DELETE {_OF_NO_RUN}")
 
+_FRAMES_OF = text(
+    "SELECT DISTINCT frame_hash FROM pins WHERE run_id IN :ids AND frame_hash IS NOT NULL"
+).bindparams(many("ids"))
+_FORGET_FRAMES = text(
+    "DELETE FROM frames WHERE hash IN :hashes"
+    " AND NOT EXISTS (SELECT 1 FROM pins p WHERE p.frame_hash = frames.hash)"
+).bindparams(many("hashes"))
+
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
@@ -135,8 +143,10 @@ def prune(
             break
     gone = _weigh(connection, ids) if ids else Pruned()
     if ids:
+        frames = list(connection.execute(_FRAMES_OF, {"ids": ids}).scalars())
         for statement in _DELETE:
             connection.execute(statement, {"ids": ids})
+        connection.execute(_FORGET_FRAMES, {"hashes": frames})
     return Pruned(gone.runs, gone.rows + rows, gone.bytes, next_job)
 
 

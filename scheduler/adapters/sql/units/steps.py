@@ -73,7 +73,8 @@ _FROM_RUNNING = (
 )
 _MOVE = {move: _moving(move) for move in _FROM_RUNNING}
 
-_FRAME = text("UPDATE pins SET frame = :frame WHERE run_id = :id")
+_KEEP_FRAME = text("INSERT INTO frames (hash, frame) VALUES (:hash, :frame) ON CONFLICT (hash) DO NOTHING")
+_PIN_FRAME = text("UPDATE pins SET frame_hash = :hash WHERE run_id = :id")
 
 # A closed call is never opened or answered again: its effect may have happened once already.
 _OPEN = "run_id = :run_id AND id = :id AND state IN ('planned', 'started', 'waiting') RETURNING name, args"
@@ -128,7 +129,9 @@ def commit(connection: Connection, lease: Lease, step: Step, rooms: Rooms) -> bo
             raise ValueError(f"messages of run {run_id} must be numbered {list(expected)}")
         connection.execute(INSERT_MESSAGE, [rows.message_values(run_id, m) for m in step.messages])
     if step.frame is not None:
-        connection.execute(_FRAME, {"id": run_id, "frame": rows.frame_text(step.frame)})
+        frame = rows.frame_text(step.frame)
+        connection.execute(_KEEP_FRAME, {"hash": digest(frame), "frame": frame})
+        connection.execute(_PIN_FRAME, {"id": run_id, "hash": digest(frame)})
     if step.planned:
         calls = [rows.call_values(run_id, begun(call, step)) for call in step.planned]
         connection.execute(INSERT_CALL, calls)
