@@ -117,7 +117,7 @@ class Bench:
 
     async def queue(self, job: Job | None = None, seconds: float = 0) -> Run:
         """Queue a run by hand."""
-        run = await self.store.fire_by(job or make_job(), "person", at(seconds), actor=PERSON)
+        run = await self.store.fire_by(job or make_job(), at(seconds), actor=PERSON)
         assert run is not None
         return run
 

@@ -15,6 +15,7 @@ from scheduler.core.changes.question import PutQuestion
 from scheduler.core.job.firing import decide_reboot
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, RunnerInfo, StandingOrders
+from scheduler.core.run.cause import REBOOT, Cause
 from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
@@ -226,7 +227,7 @@ async def test_the_boot_of_a_reboot_job_is_remembered(bench: Bench) -> None:
         now = at(day * DAY)
         return len(
             await bench.store.fire(
-                job, lambda facts: decide_reboot(job, now, facts), now, origin="reboot", key="this boot"
+                job, lambda facts: decide_reboot(job, now, facts), now, Cause(REBOOT, "this boot")
             )
         )
 

@@ -14,6 +14,7 @@ from scheduler.core.actor import PERSON
 from scheduler.core.changes.notify import Notify
 from scheduler.core.changes.question import PutQuestion
 from scheduler.core.job.firing import decide_reboot
+from scheduler.core.run.cause import REBOOT, Cause
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move, State
@@ -181,9 +182,7 @@ async def test_a_reboot_job_has_fired_in_this_boot_perhaps(bench: Bench, boot: s
     await bench.load(job)
     await restore(bench)
     now = at(2 * HOUR + 1)
-    made = await bench.store.fire(
-        job, lambda facts: decide_reboot(job, now, facts), now, origin="reboot", key=boot
-    )
+    made = await bench.store.fire(job, lambda facts: decide_reboot(job, now, facts), now, Cause(REBOOT, boot))
     assert [run.state for run in made] == [state]
 
 

@@ -114,7 +114,7 @@ def test_raw_messages_come_back_verbatim_and_in_order(
 async def _round_trip(folder: Path, contents: list[list[dict[str, Any]]]) -> None:
     store = await open_sqlite(folder / "a.db", "a")
     try:
-        await store.fire_by(make_job(), "person", NOON, actor=PERSON)
+        await store.fire_by(make_job(), NOON, actor=PERSON)
         [lease] = await store.claim("r1", NOON, limit=1, lease_seconds=30)
         messages = tuple(
             Message(seq, "user", tuple(blocks), "owner", NOON) for seq, blocks in enumerate(contents, 1)

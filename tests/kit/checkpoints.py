@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scheduler.core.job.job import Job
+from scheduler.core.run.cause import BY_SCHEDULE
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState, Message
 from scheduler.core.run.run import Run, State
@@ -34,7 +35,7 @@ def job(**more: Any) -> Job:
 
 def running(**more: Any) -> Run:
     """Return a run at work."""
-    return replace(Run("abcd2345", "job", State.RUNNING, "schedule", START, START, epoch=1), **more)
+    return replace(Run("abcd2345", "job", State.RUNNING, BY_SCHEDULE, START, START, epoch=1), **more)
 
 
 def user(seq: int = 1, text: str = "Do it.") -> Message:

@@ -74,6 +74,25 @@ def test_0003_keeps_the_notices_and_lets_one_be_about_no_run(tmp_path: Path) -> 
             database.execute("UPDATE outbox SET urgency = 'shrill'")
 
 
+def test_0004_makes_causes_of_origins_and_keeps_what_refers_to_runs(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with open_engine(path).begin() as connection:
+        run_migrations(connection, "0003")
+    with closing(sqlite3.connect(path)) as database, database:
+        for run_id, origin, key in (("r1", "reboot", "boot-1"), ("r2", "person", ""), ("r3", "person", "")):
+            insert(database, "runs", id=run_id, job="brief", state="succeeded", origin=origin, key=key)
+            insert(database, "pins", run_id=run_id, spec="{}")
+    assert upgrade(path) is True
+    with closing(sqlite3.connect(path)) as database, database:
+        causes = database.execute("SELECT cause, cause_key FROM runs ORDER BY id").fetchall()
+        assert causes == [("reboot", "boot-1"), ("person", ""), ("person", "")]
+        assert database.execute("SELECT count(*) FROM pins").fetchone() == (3,)
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        insert(database, "runs", id="r4", job="brief", state="succeeded", cause="of a plug-in", cause_key="1")
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+            insert(database, "runs", id="r5", job="brief", state="queued", cause="reboot", cause_key="boot-1")
+
+
 def insert(database: sqlite3.Connection, table: str, **values: object) -> None:
     """Insert a row; columns that need a value and are given none become 0 or empty."""
     for _, name, kind, needed, default, _ in database.execute(f"PRAGMA table_info({table})").fetchall():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from scheduler.core.run.cause import BY_PERSON, REBOOT, Cause
 from scheduler.core.run.turn import Limits
 from scheduler.core.run.wake_note import begin_note, local, resume_note, wake_note
 from scheduler.core.run.wakeup import Waking, Woken
@@ -43,8 +44,8 @@ def test_a_run_is_told_what_else_it_stands_for() -> None:
 
 def test_who_started_it_is_said() -> None:
     checkpoint = at()
-    by_hand = replace(checkpoint, run=replace(checkpoint.run, origin="person"))
-    at_boot = replace(checkpoint, run=replace(checkpoint.run, origin="reboot"))
+    by_hand = replace(checkpoint, run=replace(checkpoint.run, cause=BY_PERSON))
+    at_boot = replace(checkpoint, run=replace(checkpoint.run, cause=Cause(REBOOT)))
     assert "A person started it by hand" in begin_note(by_hand, LIMITS, START + HOUR)
     assert "planned" not in begin_note(by_hand, LIMITS, START + HOUR)
     assert "because the machine came up" in begin_note(at_boot, LIMITS, START)

@@ -60,7 +60,7 @@ class Spans(Observer):
         attributes: dict[str, Any] = {
             "gen_ai.provider.name": _provider_of(at.job.model),
             "gen_ai.request.model": _model_of(at.job.model),
-            "agentcron.origin": run.origin,
+            "agentcron.cause": run.cause.kind,
             "agentcron.fire_time": to_iso(run.fire_time),
         }
         if at.woken is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Literal
 
-REVISIONS = ("0001", "0003")
+REVISIONS = ("0001", "0003", "0004")
 """All revisions that this version knows, oldest first.
 
 There is no 0002: before the first release 0001 and 0002 were two steps to the tables that 0001 makes now,

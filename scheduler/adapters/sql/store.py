@@ -37,10 +37,11 @@ from scheduler.core.changes.follow_up import root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.core.record import Head
+from scheduler.core.run.cause import BY_PERSON, BY_SCHEDULE, Cause
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.notice import Notice
-from scheduler.core.run.run import Origin, Run, State
+from scheduler.core.run.run import Run, State
 from scheduler.core.run.step import Step
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval, Used
@@ -126,20 +127,14 @@ class SqlStore:
         """Return the names of jobs whose next slot has come."""
         return await self._read(lambda c: looks.due_jobs(c, now))
 
-    async def fire(
-        self, job: Job, decide: Decide, now: datetime, *, origin: Origin = "schedule", key: str = ""
-    ) -> list[Run]:
+    async def fire(self, job: Job, decide: Decide, now: datetime, cause: Cause = BY_SCHEDULE) -> list[Run]:
         """Record what ``decide`` says about the job's due slots."""
-        return await self._write(
-            points.FIRE, lambda c: fires.fire(c, job, decide, now, origin, key, self._new_id)
-        )
+        return await self._write(points.FIRE, lambda c: fires.fire(c, job, decide, now, cause, self._new_id))
 
-    async def fire_by(
-        self, job: Job, origin: Origin, now: datetime, key: str = "", *, actor: Actor
-    ) -> Run | None:
+    async def fire_by(self, job: Job, now: datetime, cause: Cause = BY_PERSON, *, actor: Actor) -> Run | None:
         """Queue a run now, leaving the cadence alone."""
         return await self._write(
-            points.FIRE, lambda c: fires.fire_by(c, job, origin, now, key, self._new_id, actor)
+            points.FIRE, lambda c: fires.fire_by(c, job, cause, now, self._new_id, actor)
         )
 
     async def pause(self, job: str, reason: str, now: datetime, *, actor: Actor) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from scheduler.core.run.cause import PERSON, REBOOT
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.turn import Limits, usd
 from scheduler.core.run.wakeup import Waking, Woken
@@ -26,9 +27,9 @@ def begin_note(at: Checkpoint, limits: Limits, now: datetime) -> str:
         lines.append(
             f"This prompt was not written by the owner but by the agent of run {at.job.made_by}, for later."
         )
-    if run.origin == "person":
+    if run.cause.kind == PERSON:
         lines.append("A person started it by hand, outside its schedule.")
-    elif run.origin == "reboot":
+    elif run.cause.kind == REBOOT:
         lines.append("It was started because the machine came up.")
     else:
         late = (now - run.fire_time).total_seconds()

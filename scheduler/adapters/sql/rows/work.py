@@ -16,6 +16,7 @@ from typing import Any
 from scheduler.core.job.job import Job, job_from_json, job_to_json
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.standing import RunnerInfo, Standing
+from scheduler.core.run.cause import Cause
 from scheduler.core.run.conversation import Attempt, Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.step import Frame
@@ -30,7 +31,8 @@ _MICROSECOND = timedelta(microseconds=1)
 
 _STATES = {state.value: state for state in State}
 
-RUN_COLUMNS = tuple(f.name for f in fields(Run))
+_CAUSE = ("cause", "cause_key")
+RUN_COLUMNS = tuple(name for f in fields(Run) for name in (_CAUSE if f.name == "cause" else (f.name,)))
 MESSAGE_COLUMNS = ("seq", "role", "content", "provenance", "created_at", "stop_reason")
 CALL_COLUMNS = tuple(f.name for f in fields(Call))
 ATTEMPT_COLUMNS = tuple(f.name for f in fields(Attempt))
@@ -104,16 +106,16 @@ def run_from(row: Row) -> Run:
     """Return the run of a row of RUN_COLUMNS."""
     # fmt: off
     (
-        run_id, job, state, origin, fire_time, created_at, epoch, attempts, not_before, started_at, ended_at,
-        wake_at, waiting_for, reason, code, outcome, summary, missed, last_missed, cancel_requested, steps,
-        cost_microusd, unknown_cost_requests, marks, tokens,
+        run_id, job, state, cause, cause_key, fire_time, created_at, epoch, attempts, not_before, started_at,
+        ended_at, wake_at, waiting_for, reason, code, outcome, summary, missed, last_missed, cancel_requested,
+        steps, cost_microusd, unknown_cost_requests, marks, tokens,
     ) = row
     # fmt: on
     return Run(
         run_id,
         job,
         _STATES[state],
-        origin,
+        Cause(cause, cause_key),
         from_us(fire_time),
         from_us(created_at),
         epoch,

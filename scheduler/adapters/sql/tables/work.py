@@ -96,6 +96,7 @@ class JobRow(Table, table=True):
 class RunRow(Table, table=True):
     """A run.  ``runner`` stays after the release, to say who had it; ``lease_expires_at`` does not.
 
+    ``cause`` is the kind of what fired it, and no CHECK says which there are: a plug-in may have its own.
     ``overlap`` is the job's; ``serial``: it waits until the job's earlier runs are final.
     ``free_claim``: the next claim uses up no attempt (woken from a sleep, or handed back).
     ``last_seq`` and ``claim_steps`` count messages of the run and steps since its claim.
@@ -106,12 +107,11 @@ class RunRow(Table, table=True):
     __tablename__ = "runs"
     __table_args__ = (
         _check("runs", "state", State),
-        _check("runs", "origin", ("schedule", "reboot", "person")),
         _check("runs", "overlap", ("skip", "queue", "replace", "allow")),
         CheckConstraint("state <> 'running' OR lease_expires_at IS NOT NULL", name="runs_running_is_leased"),
         # Two processes that fire the same slot make one row.
-        Index("runs_slot", "job", "fire_time", unique=True, **_where("origin <> 'person'")),
-        Index("runs_key", "job", "key", unique=True, **_where("key <> ''")),
+        Index("runs_slot", "job", "fire_time", unique=True, **_where("cause = 'schedule'")),
+        Index("runs_cause", "job", "cause", "cause_key", unique=True, **_where("cause_key <> ''")),
         Index("runs_job_state", "job", "state", "fire_time", "id"),
         Index(
             "runs_queued",
@@ -126,10 +126,10 @@ class RunRow(Table, table=True):
     id: str = _text(primary_key=True)
     job: str = _text()
     state: str = _text()
-    origin: str = _text()
+    cause: str = _text()
     fire_time: int = _big()
     created_at: int = _big()
-    key: str = _text(default="")
+    cause_key: str = _text(default="")
     overlap: str = _text(default="skip")
     serial: bool = False
     epoch: int = 0

@@ -54,17 +54,16 @@ _LAST_ENDED = (
     "SELECT e.id FROM runs e WHERE e.job = :job AND e.ended_at IS NOT NULL"
     " ORDER BY e.ended_at DESC, e.id DESC LIMIT 1"
 )
-# The last row of each origin: an `@at` job has one slot, an `@reboot` job one row for this boot.
+# The last row of each cause: an `@at` job has one slot, an `@reboot` job one row for this boot.
 _LAST_OF = (
-    "SELECT e.id FROM runs e WHERE e.job = :job AND e.origin = '{origin}' AND e.origin <> 'person'"
-    " ORDER BY e.fire_time DESC LIMIT 1"
+    "SELECT e.id FROM runs e WHERE e.job = :job AND e.cause = '{cause}' ORDER BY e.fire_time DESC LIMIT 1"
 )
 _OLD = text(
     "SELECT r.id, r.last_seq FROM runs r WHERE r.job = :job AND r.ended_at < :ended_before"
-    f" AND {states(FINAL, 'r.state')} AND (r.origin = 'person' OR r.fire_time < :fired_before)"
+    f" AND {states(FINAL, 'r.state')} AND (r.cause = 'person' OR r.fire_time < :fired_before)"
     f" AND r.id NOT IN ({_LAST_ENDED})"
-    f" AND coalesce(r.id <> ({_LAST_OF.format(origin='schedule')}), true)"
-    f" AND coalesce(r.id <> ({_LAST_OF.format(origin='reboot')}), true)"
+    f" AND coalesce(r.id <> ({_LAST_OF.format(cause='schedule')}), true)"
+    f" AND coalesce(r.id <> ({_LAST_OF.format(cause='reboot')}), true)"
     " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.run_id = r.id AND o.state IN ('waiting', 'taken'))"
     " ORDER BY r.ended_at, r.id LIMIT :limit"
 )

@@ -40,6 +40,7 @@ from scheduler.core.job.firing import decide
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.restored import Restored
 from scheduler.core.record import Head
+from scheduler.core.run.cause import BY_SCHEDULE
 from scheduler.core.run.run import Move, transition
 from scheduler.core.run.wakeup import Waking, Woken
 from scheduler.core.time.instants import to_iso
@@ -143,7 +144,7 @@ def _skip_due(connection: Connection, now: datetime, new_id: Callable[[], str]) 
     """Let every due job decide, which it does in the light of the restore; return how many were due."""
     jobs = [job_from(spec) for spec in connection.execute(_DUE, {"now": to_us(now)}).scalars()]
     for job in jobs:
-        fires.fire(connection, job, partial(decide, job, now=now), now, "schedule", "", new_id)
+        fires.fire(connection, job, partial(decide, job, now=now), now, BY_SCHEDULE, new_id)
     return len(jobs)
 
 

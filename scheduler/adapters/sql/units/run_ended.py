@@ -30,7 +30,7 @@ _DONE = text(
     "UPDATE jobs SET state = 'done' WHERE name = :job AND state = 'active' AND one_shot AND next_fire IS NULL"
     f" AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.job = jobs.name AND {live('r.state')})"
     " AND EXISTS (SELECT 1 FROM runs r WHERE r.id = (SELECT s.id FROM runs s WHERE s.job = jobs.name"
-    " AND s.origin = 'schedule' ORDER BY s.fire_time DESC LIMIT 1) AND ("
+    " AND s.cause = 'schedule' ORDER BY s.fire_time DESC LIMIT 1) AND ("
     "r.state IN ('succeeded', 'cancelled') OR (r.state = 'skipped' AND r.started_at IS NOT NULL)"
     " OR (r.state = 'failed' AND EXISTS (SELECT 1 FROM requests q WHERE q.run_id = r.id"
     " AND q.state = 'answered'))))"

@@ -11,6 +11,7 @@ import click
 from scheduler.config import Config
 from scheduler.core.run import reasons
 from scheduler.core.run.budget import ASSUMED_USD_PER_MILLION_TOKENS
+from scheduler.core.run.cause import EVENT, PERSON, REBOOT, SCHEDULE, Cause
 from scheduler.core.run.conversation import Attempt, Call, CallState, Request, Usage
 from scheduler.core.run.reasons import START_AFRESH
 from scheduler.core.run.run import Run, State
@@ -73,7 +74,7 @@ def show_command(config: Config, run: str, full: bool, as_json: bool) -> None:
 def story_json(story: Story, wakeups: list[WakeUp]) -> dict[str, Any]:
     """Return the run as ``--json`` prints it."""
     return {
-        "run": _plain(story.run) | {"orphan": story.orphan},
+        "run": _plain(story.run) | _cause_json(story.run.cause) | {"orphan": story.orphan},
         "messages": [_plain(message) | {"content": list(message.content)} for message in story.messages],
         "calls": [_call_json(call) for call in story.calls],
         "attempts": [_attempt_json(attempt, story.requests) for attempt in story.attempts],
@@ -99,6 +100,10 @@ def _plain(value: Any) -> dict[str, Any]:
         else:
             found[field.name] = given
     return found
+
+
+def _cause_json(cause: Cause) -> dict[str, Any]:
+    return {"origin": cause.kind, "cause": {"kind": cause.kind, "key": cause.key}}
 
 
 def _call_json(call: Call) -> dict[str, Any]:
@@ -131,6 +136,9 @@ def _sum(requests: Any) -> Usage:
     return sum((request.usage for request in requests), Usage())
 
 
+_HOW = {SCHEDULE: "by schedule", PERSON: "by hand", REBOOT: "after a boot", EVENT: "by an event"}
+
+
 # -- text -----------------------------------------------------------------------------------------
 def _head(story: Story, clock: Wall) -> list[str]:
     run = story.run
@@ -138,7 +146,7 @@ def _head(story: Story, clock: Wall) -> list[str]:
     lines = fold(
         f"run {run.id} of {run.job}: {state}" + (f", {run.reason}" if run.reason else ""), indent="  "
     )
-    how = {"person": "by hand", "reboot": "after a boot"}.get(run.origin, "by schedule")
+    how = _HOW.get(run.cause.kind, f"by {run.cause.kind}")
     lines.append(f"  fired {how} for {clock(run.fire_time)} ({clock.name})")
     if run.missed:
         last = f", the last one {clock(run.last_missed)}" if run.last_missed else ""
