@@ -23,7 +23,6 @@ from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.step import Step
-from scheduler.core.run.wakeup import Waking
 from scheduler.core.time.clocks import Jump
 from scheduler.ports.consent import Consent
 from scheduler.ports.outbox import Outbox
@@ -65,7 +64,7 @@ class Roused:
     run_id: str
     job: str
     state: State
-    kind: Waking
+    kind: str
     due: datetime
     reason: str = ""
 

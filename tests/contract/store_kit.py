@@ -88,7 +88,7 @@ def done(call_id: str, text: str = "ok") -> CallResult:
 
 def sleep(seconds: float, *, until: float, **more: Any) -> Step:
     """Return the step that puts a run to sleep ``seconds`` after noon."""
-    wakeup = WakeUp(Waking.TIME, at(until))
+    wakeup = WakeUp(Waking.TIME, due=at(until))
     return Step(at=at(seconds), move=Move.SUSPEND, waiting_for="the morning", wakeups=(wakeup,), **more)
 
 

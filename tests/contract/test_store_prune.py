@@ -155,7 +155,7 @@ async def test_a_live_run_stays(bench: Bench, rest: str) -> None:
         if rest == "sleeping":
             await bench.store.commit(lease, sleep(1, until=90 * DAY))
         if rest == "parked":
-            await bench.end(lease, Move.PARK, 1, wakeups=(WakeUp(Waking.DEADLINE, at(90 * DAY)),))
+            await bench.end(lease, Move.PARK, 1, wakeups=(WakeUp(Waking.DEADLINE, due=at(90 * DAY)),))
     assert await bench.store.prune(at(60 * DAY)) == Pruned()
     assert run_id in await left(bench)
 

@@ -58,15 +58,19 @@ async def test_note_is_taken_once(bench: Bench) -> None:
     assert await other.settle_restore(RESTORE, "boot", GIVEN_UP) is None
 
 
-@pytest.mark.parametrize("state", ["queued", "running", "retrying", "parked", "overslept"])
+@pytest.mark.parametrize("state", ["queued", "running", "retrying", "parked", "overslept", "awaits"])
 async def test_a_run_that_may_have_acted_waits_for_a_person(bench: Bench, state: str) -> None:
     rests = {
-        "retrying": Step(at=at(1), move=Move.BACK_OFF, wakeups=(WakeUp(Waking.RETRY, at(90)),)),
+        "retrying": Step(at=at(1), move=Move.BACK_OFF, wakeups=(WakeUp(Waking.RETRY, due=at(90)),)),
         "parked": Step(
             at=at(1), move=Move.PARK, reason="no key", reason_code="key",
-            wakeups=(WakeUp(Waking.PROBE, at(9 * HOUR)),),
+            wakeups=(WakeUp(Waking.PROBE, due=at(9 * HOUR)),),
         ),
         "overslept": sleep(1, until=HOUR),
+        "awaits": Step(
+            at=at(1), move=Move.SUSPEND,
+            wakeups=(WakeUp(Waking.TIME, due=at(9 * HOUR)), WakeUp("repo:push", "main")),
+        ),
     }  # fmt: skip
     if state == "queued":
         run_id = (await bench.queue()).id
@@ -113,7 +117,7 @@ async def test_who_is_resumed_hears_of_the_restore_and_of_the_sleep_before_it(be
     [again] = await bench.claim(2 * HOUR + 10)
     woken = (await bench.checkpoint(again)).woken
     assert woken is not None
-    assert (woken.kind, woken.text, woken.restored_from) == (Waking.PERSON, "go on", BACKUP)
+    assert (woken.kind, woken.payload, woken.restored_from) == (Waking.PERSON, "go on", BACKUP)
     assert (woken.planned, woken.slept_since) == (at(HOUR), at(1))
 
 

@@ -90,7 +90,7 @@ def life(run_id: str) -> list[Step]:
         Step(at=_at(7), opened=asked),
         Step(at=_at(8), closed=summed),
         Step(at=_at(8), told=True),
-        Step(at=_at(9), move=Move.SUSPEND, wakeups=(WakeUp(Waking.TIME, _at(100)),)),
+        Step(at=_at(9), move=Move.SUSPEND, wakeups=(WakeUp(Waking.TIME, due=_at(100)),)),
     ]
 
 

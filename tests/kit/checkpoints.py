@@ -19,7 +19,7 @@ from scheduler.core.trust.effect import Effect
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 LIMITS = Limits(max_steps=50, run_microusd=500_000, day_microusd=5_000_000)
 CONTROL = frozenset({"sleep", "note", "finish"})
-NEWS = Woken(Waking.PERSON, START, text="hello")
+NEWS = Woken(Waking.PERSON, START, payload="hello")
 TIME = Woken(Waking.TIME, START)
 
 

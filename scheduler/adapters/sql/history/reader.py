@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 from scheduler.adapters.sql import selects as queries
 from scheduler.adapters.sql.errors import LOOK_SECONDS, explain, read_only, wrong_schema
 from scheduler.adapters.sql.rows import work as rows
+from scheduler.adapters.sql.rows.wakeups import wakeup_from
 from scheduler.adapters.sql.rows.work import Row, to_us
 from scheduler.adapters.sql.schema import judge, stored_revision
 from scheduler.adapters.sql.states import live
@@ -199,7 +200,7 @@ class Reader:
 
     def wakeups(self, run_id: str) -> list[WakeUp]:
         """Return what the run waits for now, the earliest first."""
-        return self._all(queries.WAKEUPS, {"id": run_id}, rows.wakeup_from)
+        return self._all(queries.WAKEUPS, {"id": run_id}, wakeup_from)
 
     # -- processes --------------------------------------------------------------------------------
     def runners(self) -> list[RunnerInfo]:

@@ -20,7 +20,6 @@ from scheduler.core.run.cause import Cause
 from scheduler.core.run.conversation import Attempt, Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.step import Frame
-from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.marks import Marks
 
@@ -43,7 +42,6 @@ REQUEST_COLUMNS = (
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_microusd"),
     *("cost_assumed", "error", "covers", "summary", "reserved_microusd", "tokens"),
 )
-WAKEUP_COLUMNS = ("kind", "due")
 
 DISABLED = "enabled=no in the crontab"
 """What is shown as the reason of a job that its crontab switches off."""
@@ -296,41 +294,6 @@ def attempt_from(row: Row) -> Attempt:
     """Return the attempt of a row of ATTEMPT_COLUMNS."""
     number, epoch, runner, claimed_at, released_at, ended_as = row
     return Attempt(number, epoch, runner, from_us(claimed_at), maybe_from_us(released_at), ended_as)
-
-
-def wakeup_from(row: Row) -> WakeUp:
-    """Return the wake-up of a row of WAKEUP_COLUMNS."""
-    kind, due = row
-    return WakeUp(Waking(kind), from_us(due))
-
-
-def woken_text(woken: Woken) -> str:
-    """Return why a run was woken as JSON text."""
-    return dump(
-        {
-            "kind": woken.kind.value,
-            "at": to_us(woken.at),
-            "planned": maybe_us(woken.planned),
-            "slept_since": maybe_us(woken.slept_since),
-            "text": woken.text,
-            "restored_from": maybe_us(woken.restored_from),
-        }
-    )
-
-
-def woken_from(text: str | None) -> Woken | None:
-    """Return what ``woken_text`` wrote."""
-    if text is None:
-        return None
-    values = load(text)
-    return Woken(
-        Waking(values["kind"]),
-        from_us(values["at"]),
-        maybe_from_us(values["planned"]),
-        maybe_from_us(values["slept_since"]),
-        values["text"],
-        maybe_from_us(values["restored_from"]),
-    )
 
 
 def job_text(job: Job) -> str:

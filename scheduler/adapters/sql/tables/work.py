@@ -16,7 +16,7 @@ from sqlmodel import Field, SQLModel
 from scheduler.adapters.sql.states import one_of
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import State
-from scheduler.core.run.wakeup import Waking
+from scheduler.core.run.wakeup import OUR_KINDS, Waking
 from scheduler.core.time.clocks import JumpKind
 from scheduler.core.trust.approval import ApprovalState
 from scheduler.core.trust.effect import Effect
@@ -63,6 +63,10 @@ def _big(**more: Any) -> Any:
 JOB_STATES = ("active", "paused", "invalid", "done", "removed")
 REQUEST_STATES = ("sent", "answered", "failed", "lost")
 WAKEUP_STATES = ("open", "won", "dropped")
+
+_OF_RESTS = ", ".join(sorted(f"'{kind}'" for kind in OUR_KINDS - {Waking.TIME}))
+ENDS_SLEEP = f"kind NOT IN ({_OF_RESTS})"
+"""Wake-ups that the agent had asked for: ``Woken.ends_sleep``, in SQL."""
 
 
 class JobRow(Table, table=True):
@@ -298,22 +302,28 @@ class AttemptRow(Table, table=True):
 
 
 class WakeUpRow(Table, table=True):
-    """What a run waits for; the first that comes due wins, the others are dropped with it."""
+    """What a run waits for; the first that comes wins, the others are dropped with it.
+
+    ``due`` is when the clock ends the wait, by its deadline too; null: only an event does.  ``deadline`` is
+    the wake-up's own.  Which kinds there are, no CHECK says: most are those of events.
+    """
 
     __tablename__ = "wakeups"
     __table_args__ = (
-        _check("wakeups", "kind", Waking),
         _check("wakeups", "state", WAKEUP_STATES),
         Index("wakeups_due", "due", "id", **_where("state = 'open'")),
         Index("wakeups_run", "run_id", "state"),
-        Index("wakeups_slept", "closed_at", **_where("state = 'won' AND kind = 'time'")),
+        Index("wakeups_slept", "closed_at", **_where(f"state = 'won' AND {ENDS_SLEEP}")),
+        Index("wakeups_event", "kind", "key", **_where("state = 'open'")),
     )
     id: int | None = Field(default=None, primary_key=True)
     run_id: str = _text(foreign_key="runs.id")
     kind: str = _text()
-    due: int = _big()
+    due: int | None = _big(default=None)
     state: str = _text(default="open")
     closed_at: int | None = _big(default=None)
+    key: str = _added_text()
+    deadline: int | None = _big(default=None)
 
 
 class RunnerRow(Table, table=True):

@@ -13,6 +13,7 @@ from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.rows import trust as rows_of_trust
 from scheduler.adapters.sql.rows import work as rows
+from scheduler.adapters.sql.rows.wakeups import woken_from
 from scheduler.adapters.sql.rows.work import to_us
 from scheduler.core.changes.follow_up import root_of
 from scheduler.core.run.budget import day_start
@@ -83,7 +84,7 @@ def load(connection: Connection, lease: Lease, now: datetime, rooms: Rooms) -> C
         window_tokens=window_tokens,
         base_tokens=base_tokens,
         calls=tuple(map(rows.call_from, connection.execute(_LAST_CALLS, values))),
-        woken=rows.woken_from(woken),
+        woken=woken_from(woken),
         parts=rooms.parts(connection, run, job, now),
         trust_now=_trust_of_line(connection, root_of(run.job)),
         always=tuple(map(rows_of_trust.grant_from, connection.execute(_GRANTS, {"job": run.job}))),

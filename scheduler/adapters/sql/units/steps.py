@@ -10,6 +10,7 @@ from sqlalchemy import TextClause, text
 from scheduler.adapters.sql.connection import Connection, Row
 from scheduler.adapters.sql.rooms import Rooms, StepContext
 from scheduler.adapters.sql.rows import work as rows
+from scheduler.adapters.sql.rows.wakeups import wakeup_values
 from scheduler.adapters.sql.rows.work import maybe_us, plain, to_us
 from scheduler.adapters.sql.states import sources
 from scheduler.adapters.sql.units import records
@@ -32,7 +33,7 @@ from scheduler.core.run.conversation import CLOSED_CALLS, Request
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, Move, transition
 from scheduler.core.run.step import CallResult, Step
-from scheduler.core.run.wakeup import Waking
+from scheduler.core.run.wakeup import Waking, earliest
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError
 
@@ -158,7 +159,7 @@ def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, 
             "reason": plain(step.reason),
             "code": step.reason_code,
             "waiting_for": plain(step.waiting_for),
-            "wake_at": maybe_us(min((wakeup.due for wakeup in step.wakeups), default=None)),
+            "wake_at": maybe_us(earliest(step.wakeups)),
             "outcome": step.outcome,
             "summary": plain(step.summary),
         }
@@ -251,24 +252,14 @@ def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel
         finals.ended(connection, lease.run_id, Move.CANCEL, step.at)
         return True
     if step.wakeups:
-        waits = [
-            {
-                "run_id": lease.run_id,
-                "kind": wakeup.kind.value,
-                "due": to_us(wakeup.due),
-                "state": "open",
-                "closed_at": None,
-            }
-            for wakeup in step.wakeups
-        ]
-        connection.execute(INSERT_WAKEUP, waits)
+        connection.execute(INSERT_WAKEUP, [wakeup_values(lease.run_id, each) for each in step.wakeups])
         _look_back(connection, lease.run_id, step)
     return False
 
 
 def _look_back(connection: Connection, run_id: str, step: Step) -> None:
     """Wake a run at once when what it waits for has happened while it came to rest."""
-    ids = [wakeup.key for wakeup in step.wakeups if wakeup.kind is Waking.APPROVAL and wakeup.key]
+    ids = [wakeup.key for wakeup in step.wakeups if wakeup.kind == Waking.APPROVAL and wakeup.key]
     if not ids:
         return
     connection.execute(_HURRY, {"run_id": run_id, "now": to_us(step.at), "ids": ids})

@@ -8,8 +8,10 @@ from datetime import datetime
 from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.rows.work import from_us, maybe_from_us, plain, to_us, woken_from, woken_text
+from scheduler.adapters.sql.rows.wakeups import woken_from, woken_text
+from scheduler.adapters.sql.rows.work import from_us, maybe_from_us, plain, to_us
 from scheduler.adapters.sql.states import sources
+from scheduler.adapters.sql.tables.work import ENDS_SLEEP
 from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.words import drop_wakeups, many
@@ -21,11 +23,12 @@ from scheduler.core.run.wakeup import Waking, Woken
 from scheduler.errors import NotFoundError, RefusedError
 from scheduler.ports.store import Roused
 
+_GIVES_UP = "(w.kind = 'deadline' OR coalesce(w.deadline = w.due, false))"
 # At one instant a deadline comes last: whoever can still wake the run wins.
 _DUE = text(
-    "SELECT w.id, w.run_id, w.kind, w.due, r.state, r.slept_since, r.woken, r.reason, r.job"
-    " FROM wakeups w JOIN runs r ON r.id = w.run_id"
-    " WHERE w.state = 'open' AND w.due <= :now ORDER BY w.due, w.kind = 'deadline', w.id LIMIT :limit"
+    f"SELECT w.id, w.run_id, w.kind, w.key, w.due, {_GIVES_UP}, r.state, r.slept_since, r.woken, r.reason,"
+    " r.job FROM wakeups w JOIN runs r ON r.id = w.run_id"
+    f" WHERE w.state = 'open' AND w.due <= :now ORDER BY w.due, {_GIVES_UP}, w.id LIMIT :limit"
 )
 
 _WIN = text("UPDATE wakeups SET state = 'won', closed_at = :now WHERE id IN :won").bindparams(many("won"))
@@ -52,7 +55,7 @@ _RETRY = text(
 
 _ENDED_SLEEPS = text(
     "SELECT w.closed_at FROM wakeups w JOIN runs r ON r.id = w.run_id"
-    " WHERE w.state = 'won' AND w.kind = 'time' AND w.closed_at > :since"
+    f" WHERE w.state = 'won' AND w.{ENDS_SLEEP} AND w.closed_at > :since"
     f" AND (r.job = :job OR substr(r.job, 1, length(:job) + 1) = :job || '{SEPARATOR}')"
     " ORDER BY w.closed_at DESC LIMIT :most"
 )
@@ -65,20 +68,20 @@ def wake_due(connection: Connection, now: datetime, limit: int) -> list[Roused]:
     roused: list[Roused] = []
     wakes: list[dict[str, object]] = []
     expired: list[tuple[str, str]] = []
-    for number, run_id, kind, due, state, since, woken, reason, job in connection.execute(
+    for number, run_id, kind, key, due, gives_up, state, since, woken, reason, job in connection.execute(
         _DUE, {"now": instant, "limit": limit}
     ).all():
         if run_id in won:
             continue
         won[run_id] = number
-        source, waking = State(state), Waking(kind)
-        if waking is Waking.DEADLINE and source in transition(Move.EXPIRE).sources:
+        source = State(state)
+        if gives_up and source in transition(Move.EXPIRE).sources:
             why = "nobody came before the deadline" + (f"; it was parked: {reason}" if reason else "")
             expired.append((run_id, why))
-            roused.append(Roused(run_id, job, State.FAILED, waking, from_us(due), why))
+            roused.append(Roused(run_id, job, State.FAILED, kind, from_us(due), why))
         elif source in transition(Move.WAKE).sources:
-            told = Woken(waking, now, from_us(due), maybe_from_us(since))
-            roused.append(Roused(run_id, job, State.QUEUED, waking, from_us(due)))
+            told = Woken(kind, now, from_us(due), maybe_from_us(since), key=key)
+            roused.append(Roused(run_id, job, State.QUEUED, kind, from_us(due)))
             wakes.append(
                 {
                     "id": run_id,
@@ -87,7 +90,7 @@ def wake_due(connection: Connection, now: datetime, limit: int) -> list[Roused]:
                     "by_person": False,
                 }
             )
-            records.append(connection, now, Move.WAKE.value, job, run_id, {"by": waking.value})
+            records.append(connection, now, Move.WAKE.value, job, run_id, {"by": kind})
     if not won:
         return []
     connection.execute(_WIN, {"won": list(won.values()), "now": instant})
@@ -124,8 +127,9 @@ def _keep_untold(untold: Woken | None, woken: Woken) -> Woken:
     """
     if untold is None:
         return woken
-    if woken.kind in (Waking.TIME, Waking.PERSON):
-        return replace(woken, restored_from=untold.restored_from)
+    if woken.ends_sleep or woken.kind == Waking.PERSON:
+        earlier = untold if untold.is_event else untold.earlier
+        return replace(woken, restored_from=untold.restored_from, earlier=earlier)
     return replace(untold, at=woken.at)
 
 
@@ -149,9 +153,9 @@ def resume(connection: Connection, run_id: str, now: datetime, words: str, actor
         planned or (woken.planned if woken else None),
         since or (woken.slept_since if woken else None),
         plain(words),
-        woken.restored_from if woken else None,
+        provenance="owner",
     )
-    values = {"id": run_id, "woken": woken_text(told)}
+    values = {"id": run_id, "woken": woken_text(_keep_untold(woken, told))}
     if retry:
         connection.execute(_RETRY, values)
     else:

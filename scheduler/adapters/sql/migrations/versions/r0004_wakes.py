@@ -13,13 +13,55 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Copy the tables whose CHECKs go: SQLite cannot drop one."""
+    """Copy the tables whose CHECKs go: SQLite cannot drop one.  Approvals that are waited for get keys."""
     with op.batch_alter_table("runs", copy_from=_runs_before(), recreate="always") as table:
         table.drop_constraint("runs_origin_known", type_="check")
         table.alter_column("origin", new_column_name="cause")
         table.alter_column("key", new_column_name="cause_key")
     for name, columns, unique, where in _RUNS_INDEXES:
         _index(name, "runs", *columns, unique=unique, where=where)
+    with op.batch_alter_table("wakeups", copy_from=_wakeups_before(), recreate="always") as table:
+        table.drop_constraint("wakeups_kind_known", type_="check")
+        table.alter_column("due", existing_type=sa.BigInteger(), nullable=True)
+        table.add_column(sa.Column("key", sa.Text(), nullable=False, server_default=""))
+        table.add_column(sa.Column("deadline", sa.BigInteger(), nullable=True))
+    _index("wakeups_due", "wakeups", "due", "id", where="state = 'open'")
+    _index("wakeups_run", "wakeups", "run_id", "state")
+    _index("wakeups_slept", "wakeups", "closed_at", where=f"state = 'won' AND {_ENDS_SLEEP}")
+    _index("wakeups_event", "wakeups", "kind", "key", where="state = 'open'")
+    op.execute(_KEYS)
+
+
+_ENDS_SLEEP = "kind NOT IN ('approval', 'day', 'deadline', 'person', 'probe', 'retry')"
+
+# There was one wake-up for each question, all due at one instant: which is whose does not matter.
+_PLACE = "row_number() OVER (PARTITION BY run_id ORDER BY id) AS place"
+_KEYS = (
+    "UPDATE wakeups SET key = coalesce((SELECT a.id FROM"
+    f" (SELECT id, run_id, {_PLACE} FROM approvals WHERE state = 'asked') a JOIN"
+    f" (SELECT id, run_id, {_PLACE} FROM wakeups WHERE state = 'open' AND kind = 'approval') w"
+    " ON w.run_id = a.run_id AND w.place = a.place WHERE w.id = wakeups.id), '')"
+    " WHERE state = 'open' AND kind = 'approval'"
+)
+
+
+def _wakeups_before() -> sa.Table:
+    """Return the table as 0001 made it."""
+    kinds = "'approval', 'day', 'deadline', 'person', 'probe', 'retry', 'time'"
+    return sa.Table(
+        "wakeups",
+        sa.MetaData(),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("due", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(f"kind IN ({kinds})", name="wakeups_kind_known"),
+        sa.CheckConstraint("state IN ('dropped', 'open', 'won')", name="wakeups_state_known"),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
 
 
 _RUNS_INDEXES = (

@@ -222,7 +222,8 @@ def _spent(story: Story) -> str:
 def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
     """Return what comes by itself, then what to type."""
     reason, resume = reasons.of(run), f"agentcron resume {run.id}"
-    wakes = clock.both(run.wake_at) if run.wake_at else "when somebody resumes it"
+    what = run.waiting_for or "what it waits for"
+    wakes = clock.both(run.wake_at) if run.wake_at else f"when this comes, or somebody resumes it: {what}"
     waits = [NOBODY] if nobody else []
     match run.state:
         case State.SLEEPING | State.RETRYING:
