@@ -20,8 +20,9 @@ from scheduler.core.run.turn import usd
 from scheduler.core.run.wakeup import Waking, earliest
 from scheduler.core.text.safe import safe_text
 from scheduler.core.time.instants import to_iso
+from scheduler.ports.intake import Roused
 from scheduler.ports.observer import Moved, Observer
-from scheduler.ports.store import Rescued, Roused
+from scheduler.ports.store import Rescued
 
 log = logging.getLogger("agentcron")
 

@@ -25,6 +25,7 @@ from scheduler.core.run.run import Run, State
 from scheduler.core.run.step import Step
 from scheduler.core.time.clocks import Jump
 from scheduler.ports.consent import Consent
+from scheduler.ports.intake import Intake, Roused
 from scheduler.ports.outbox import Outbox
 
 Decide: TypeAlias = Callable[[FireFacts], Decision]
@@ -55,18 +56,6 @@ class Rescued:
     epoch: int
     created_at: datetime
     claimed_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Roused:
-    """A run whose wake-up came due: queued, or failed when that was its deadline (then with the reason)."""
-
-    run_id: str
-    job: str
-    state: State
-    kind: str
-    due: datetime
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +93,7 @@ class Pruned:
         return Pruned(self.runs + other.runs, self.rows + other.rows, self.bytes + other.bytes)
 
 
-class Store(Consent, Outbox, Protocol):
+class Store(Consent, Intake, Outbox, Protocol):
     """What the engine needs to remember."""
 
     # -- the crontab ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from scheduler.adapters.sql.tables import work as tables
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.notify import Notify
 from scheduler.core.changes.question import PutQuestion
-from scheduler.core.job.firing import decide_reboot
+from scheduler.core.job.firing import decide_at_once
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, RunnerInfo, StandingOrders
 from scheduler.core.run.cause import REBOOT, Cause
@@ -227,7 +227,7 @@ async def test_the_boot_of_a_reboot_job_is_remembered(bench: Bench) -> None:
         now = at(day * DAY)
         return len(
             await bench.store.fire(
-                job, lambda facts: decide_reboot(job, now, facts), now, Cause(REBOOT, "this boot")
+                job, lambda facts: decide_at_once(job, now, facts), now, Cause(REBOOT, "this boot")
             )
         )
 

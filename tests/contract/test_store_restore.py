@@ -13,7 +13,7 @@ from scheduler.adapters.sql.backup_mark import MARK, mark_text
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.notify import Notify
 from scheduler.core.changes.question import PutQuestion
-from scheduler.core.job.firing import decide_reboot
+from scheduler.core.job.firing import decide_at_once
 from scheduler.core.run.cause import REBOOT, Cause
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.notice import Notice
@@ -186,7 +186,9 @@ async def test_a_reboot_job_has_fired_in_this_boot_perhaps(bench: Bench, boot: s
     await bench.load(job)
     await restore(bench)
     now = at(2 * HOUR + 1)
-    made = await bench.store.fire(job, lambda facts: decide_reboot(job, now, facts), now, Cause(REBOOT, boot))
+    made = await bench.store.fire(
+        job, lambda facts: decide_at_once(job, now, facts), now, Cause(REBOOT, boot)
+    )
     assert [run.state for run in made] == [state]
 
 

@@ -16,6 +16,7 @@ from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.schema import HEAD, STAMPED, VERSION_TABLE, judge, stored_revision
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
 from scheduler.adapters.sql.sqlite.opening import open_engine, told
+from scheduler.adapters.sql.tables import events as tables_events
 from scheduler.adapters.sql.tables import follow_ups as tables_follow_ups
 from scheduler.adapters.sql.tables import log as tables_log
 from scheduler.adapters.sql.tables import outbox as tables_outbox
@@ -27,7 +28,11 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Named here, so that the metadata knows of them: each file of tables adds its own.
 (_METADATA,) = {
-    table.metadata for table in (tables_log.records, tables_follow_ups.follow_ups, tables_outbox.outbox)
+    table.metadata
+    for table in (
+        *(tables_log.records, tables_follow_ups.follow_ups, tables_outbox.outbox),
+        tables_events.events,
+    )
 }
 
 

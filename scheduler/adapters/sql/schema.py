@@ -27,7 +27,7 @@ VERSION_TABLE = "alembic_version"
 TABLES = (
     *("jobs", "runs", "pins", "messages", "calls", "requests"),
     *("attempts", "wakeups", "outbox", "runners", "meta", "jumps"),
-    *("approvals", "grants", "records", "follow_ups"),
+    *("approvals", "grants", "records", "follow_ups", "events"),
 )
 """The tables of this version."""
 

@@ -20,6 +20,7 @@ from scheduler.adapters.sql.units import (
     checkpoints,
     claims,
     fires,
+    intake,
     jumps,
     orders,
     outbox,
@@ -39,6 +40,7 @@ from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, Standi
 from scheduler.core.record import Head
 from scheduler.core.run.cause import BY_PERSON, BY_SCHEDULE, Cause
 from scheduler.core.run.checkpoint import Checkpoint
+from scheduler.core.run.event import Event
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Run, State
@@ -46,8 +48,9 @@ from scheduler.core.run.step import Step
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval, Used
 from scheduler.crash import crashpoint
+from scheduler.ports.intake import Roused, Taken
 from scheduler.ports.outbox import Pending
-from scheduler.ports.store import Decide, NewCaps, Pruned, Rescued, Restoration, Roused
+from scheduler.ports.store import Decide, NewCaps, Pruned, Rescued, Restoration
 
 T = TypeVar("T")
 
@@ -192,6 +195,11 @@ class SqlStore:
     async def cancel_follow_up(self, name: str, now: datetime, *, actor: Actor) -> None:
         """End a follow-up."""
         await self._write(points.PERSON, lambda c: follow_ups.cancel(c, name, now, actor))
+
+    # -- events -----------------------------------------------------------------------------------
+    async def take_event(self, event: Event) -> Taken:
+        """Record an event, queue the runs that wait for it and fire the jobs that it fires."""
+        return await self._write(points.EVENT, lambda c: intake.take(c, event, self._new_id))
 
     # -- runs -------------------------------------------------------------------------------------
     async def wake_due(self, now: datetime, limit: int) -> list[Roused]:

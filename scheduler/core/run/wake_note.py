@@ -34,7 +34,8 @@ def begin_note(at: Checkpoint, limits: Limits, now: datetime) -> str:
     elif run.cause.kind == REBOOT:
         lines.append("It was started because the machine came up.")
     elif run.cause.kind == EVENT:
-        lines.append("It was started by an event.")
+        which = f" {_name(at.woken)}" if at.woken is not None and at.woken.is_event else ""
+        lines.append(f"It was started by an event{which and ':'}{which}.")
     elif run.cause.kind != SCHEDULE:
         lines.append(f"It was started by: {run.cause.kind}.")
     else:

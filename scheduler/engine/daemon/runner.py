@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from scheduler.core.job.firing import decide_reboot
+from scheduler.core.job.firing import decide_at_once
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.core.run.cause import REBOOT, Cause
@@ -228,7 +228,7 @@ class Runner:
             # Only the daemon's own start counts as one: a line added later waits for the next.
             for job in orders.jobs:
                 if isinstance(job.trigger, Reboot):
-                    decide = partial(decide_reboot, job, now)
+                    decide = partial(decide_at_once, job, now)
                     for run in await self.kit.store.fire(job, decide, now, cause):
                         self.kit.witness.fired(run, now)
             self.boot_id = ""

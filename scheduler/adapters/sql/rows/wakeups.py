@@ -27,6 +27,7 @@ def wakeup_values(run_id: str, wakeup: WakeUp) -> dict[str, Any]:
         "closed_at": None,
         "key": plain(wakeup.key),
         "deadline": maybe_us(wakeup.deadline),
+        "event": None,
     }
 
 

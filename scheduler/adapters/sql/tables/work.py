@@ -73,6 +73,7 @@ class JobRow(Table, table=True):
     """A standing order, and what is remembered about it between two fires.
 
     ``spec`` is the job as JSON (null when it never was valid) and stands last: ``list`` does not read it.
+    ``event`` is the kind of events that fire it, if any do.
     ``slots`` holds what decides the slots (trigger, zone, rules), to see whether a new crontab moved them.
     """
 
@@ -80,6 +81,7 @@ class JobRow(Table, table=True):
     __table_args__ = (
         _check("jobs", "state", JOB_STATES),
         Index("jobs_due", "next_fire", **_where("next_fire IS NOT NULL")),
+        Index("jobs_event", "event", **_where("event <> ''")),
     )
     name: str = _text(primary_key=True)
     state: str = _text()
@@ -95,6 +97,7 @@ class JobRow(Table, table=True):
     failures: int = 0
     slots: str = _text(default="")
     spec: str | None = _text(default=None)
+    event: str = _added_text()
 
 
 class RunRow(Table, table=True):
@@ -305,7 +308,8 @@ class WakeUpRow(Table, table=True):
     """What a run waits for; the first that comes wins, the others are dropped with it.
 
     ``due`` is when the clock ends the wait, by its deadline too; null: only an event does.  ``deadline`` is
-    the wake-up's own.  Which kinds there are, no CHECK says: most are those of events.
+    the wake-up's own; ``event`` is the number of the one that has won.  Which kinds there are, no CHECK says:
+    most are those of events.
     """
 
     __tablename__ = "wakeups"
@@ -324,6 +328,7 @@ class WakeUpRow(Table, table=True):
     closed_at: int | None = _big(default=None)
     key: str = _added_text()
     deadline: int | None = _big(default=None)
+    event: int | None = None
 
 
 class RunnerRow(Table, table=True):

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from scheduler.adapters.sql import selects as queries
 from scheduler.adapters.sql.backup_mark import restored_from
 from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rows.wakeups import woken_text
 from scheduler.adapters.sql.rows.work import job_text, maybe_from_us, maybe_us, plain, run_from, to_us
 from scheduler.adapters.sql.states import live
 from scheduler.adapters.sql.units import records
@@ -23,6 +24,7 @@ from scheduler.core.job.firing import Fire, FireFacts
 from scheduler.core.job.job import Job
 from scheduler.core.run.cause import REBOOT, SCHEDULE, Cause
 from scheduler.core.run.run import Move, Run, State, transition
+from scheduler.core.run.wakeup import Woken
 from scheduler.errors import StoreError
 from scheduler.ports.store import Decide
 
@@ -49,9 +51,15 @@ _ID_TAKEN = text("SELECT 1 FROM runs WHERE id = :id")
 
 
 def fire(
-    connection: Connection, job: Job, decide: Decide, now: datetime, cause: Cause, new_id: NewId
+    connection: Connection,
+    job: Job,
+    decide: Decide,
+    now: datetime,
+    cause: Cause,
+    new_id: NewId,
+    woken: Woken | None = None,
 ) -> list[Run]:
-    """See ``Store.fire``."""
+    """See ``Store.fire``; ``woken`` is what the agent is told of the event that fires it."""
     row = connection.execute(_JOB, {"job": job.name}).first()
     if row is None or row[0] not in ("active", "paused") or _is_taken(connection, job.name, cause):
         return []
@@ -79,7 +87,7 @@ def fire(
             continue
         for run_id in planned.replaces:
             made += _replace(connection, run_id, now)
-        made.append(_insert_fire(connection, job, planned, now, cause, new_id))
+        made.append(_insert_fire(connection, job, planned, now, cause, new_id, woken))
     fired = sum(run.state is State.QUEUED for run in made)
     following = follow_ups.fired(connection, job.name, fired, decision.next_fire, now)
     if following != facts.next_fire:
@@ -118,7 +126,13 @@ def _replace(connection: Connection, run_id: str, now: datetime) -> list[Run]:
 
 
 def _insert_fire(
-    connection: Connection, job: Job, planned: Fire, now: datetime, cause: Cause, new_id: NewId
+    connection: Connection,
+    job: Job,
+    planned: Fire,
+    now: datetime,
+    cause: Cause,
+    new_id: NewId,
+    woken: Woken | None,
 ) -> Run:
     move = Move.FIRE if planned.action == "fire" else Move.SKIP
     run = Run(
@@ -136,7 +150,7 @@ def _insert_fire(
         last_missed=planned.last_missed,
         marks=follow_ups.marks_of(connection, job.name),
     )
-    _insert(connection, run, job, serial=planned.serial)
+    _insert(connection, run, job, serial=planned.serial, woken=woken)
     return run
 
 
@@ -148,7 +162,15 @@ def _free_id(connection: Connection, new_id: NewId) -> str:
     raise StoreError(f"no free run id was found in {_MOST_COLLISIONS} tries")
 
 
-def _insert(connection: Connection, run: Run, job: Job, *, serial: bool, actor: Actor | None = None) -> None:
+def _insert(
+    connection: Connection,
+    run: Run,
+    job: Job,
+    *,
+    serial: bool,
+    actor: Actor | None = None,
+    woken: Woken | None = None,
+) -> None:
     values: dict[str, Any] = {
         "id": run.id,
         "job": run.job,
@@ -183,7 +205,7 @@ def _insert(connection: Connection, run: Run, job: Job, *, serial: bool, actor: 
         "last_seq": 0,
         "cost_microusd": 0,
         "unknown_cost_requests": 0,
-        "woken": None,
+        "woken": None if woken is None else woken_text(woken),
         "marks": str(run.marks),
         "tokens": 0,
     }

@@ -18,6 +18,7 @@ from scheduler.core.changes.follow_up import is_follow_up
 from scheduler.core.job.firing import first_fire
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, LoadReport, StandingOrders
+from scheduler.core.run.event import event_of
 from scheduler.core.time.instants import to_iso
 from scheduler.core.time.trigger import At
 
@@ -25,7 +26,7 @@ _STORED = text("SELECT name, state, slots, spec, paused_reason, problem FROM job
 
 _UPDATE = text(
     "UPDATE jobs SET state = :state, schedule = :schedule, zone = :zone, enabled = :enabled,"
-    " one_shot = :one_shot, problem = '', slots = :slots, spec = :spec WHERE name = :name"
+    " one_shot = :one_shot, problem = '', slots = :slots, spec = :spec, event = :event WHERE name = :name"
 )
 _NEW_SLOT = text("UPDATE jobs SET next_fire = :next_fire WHERE name = :name")
 _BEGIN_AGAIN = text(
@@ -132,6 +133,7 @@ class _Changes:
             "one_shot": isinstance(job.trigger, At),
             "slots": slots_text(job),
             "spec": spec,
+            "event": event_of(job.trigger.to_json()),
         }
         slot = None
         if moved:
@@ -193,6 +195,7 @@ class _Changes:
             "failures": 0,
             "slots": "",
             "spec": None,
+            "event": "",
         }
 
 

@@ -9,11 +9,14 @@ from sqlalchemy import text
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import job_from, to_us
 from scheduler.adapters.sql.states import live
-from scheduler.adapters.sql.units import records
+from scheduler.adapters.sql.units import events, records
+from scheduler.core.run.event import RUN_ENDED
 from scheduler.core.run.run import Move, State, transition
 
 _JOB_OF = text(
-    "SELECT r.job, p.spec, r.reason_code FROM runs r JOIN pins p ON p.run_id = r.id WHERE r.id = :id"
+    "SELECT r.id, r.job, r.state, coalesce(r.outcome, ''), r.reason_code, p.spec, EXISTS (SELECT 1"
+    f" FROM wakeups w WHERE w.state = 'open' AND w.kind = '{RUN_ENDED}' AND w.key IN ('', r.id, r.job))"
+    " FROM runs r JOIN pins p ON p.run_id = r.id WHERE r.id = :id"
 )
 
 _RESET = text("UPDATE jobs SET failures = 0 WHERE name = :job AND failures <> 0")
@@ -42,7 +45,7 @@ def ended(connection: Connection, run_id: str, move: Move, now: datetime) -> Non
     row = connection.execute(_JOB_OF, {"id": run_id}).first()
     if row is None:
         return
-    job, spec, code = row
+    _, job, _, _, code, spec, is_awaited = row
     records.append(connection, now, move.value, job, run_id, {"code": code} if code else {})
     target = transition(move).target
     if target is State.SUCCEEDED:
@@ -50,6 +53,8 @@ def ended(connection: Connection, run_id: str, move: Move, now: datetime) -> Non
     elif target is State.FAILED:
         _failed(connection, job, job_from(spec).pause_after, now)
     settle_one_shot(connection, job)
+    if is_awaited:  # otherwise its row is record enough: who waits for it later looks there
+        events.happened(connection, events.end_of(row[:5], now))
 
 
 def settle_one_shot(connection: Connection, job: str) -> None:

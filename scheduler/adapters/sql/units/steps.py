@@ -13,7 +13,7 @@ from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.wakeups import wakeup_values
 from scheduler.adapters.sql.rows.work import maybe_us, plain, to_us
 from scheduler.adapters.sql.states import sources
-from scheduler.adapters.sql.units import records
+from scheduler.adapters.sql.units import events, records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.words import (
     COUNT_LOST,
@@ -25,7 +25,6 @@ from scheduler.adapters.sql.words import (
     close_attempts,
     drop_wakeups,
     lose_requests,
-    many,
 )
 from scheduler.core.changes.follow_up import root_of
 from scheduler.core.record import canonical, digest
@@ -33,7 +32,7 @@ from scheduler.core.run.conversation import CLOSED_CALLS, Request
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, Move, transition
 from scheduler.core.run.step import CallResult, Step
-from scheduler.core.run.wakeup import Waking, earliest
+from scheduler.core.run.wakeup import earliest
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError
 
@@ -91,16 +90,6 @@ _CLOSE_REQUEST = text(
     " cost_microusd = :cost_microusd, cost_assumed = :cost_assumed, error = :error, summary = :summary,"
     " tokens = :tokens"
     " WHERE run_id = :run_id AND number = :number AND state = 'sent' RETURNING number"
-)
-
-
-_HURRY = text(
-    "UPDATE wakeups SET due = :now WHERE run_id = :run_id AND state = 'open' AND kind = 'approval'"
-    " AND EXISTS (SELECT 1 FROM approvals a WHERE a.id IN :ids AND a.state <> 'asked')"
-).bindparams(many("ids"))
-_HURRIED = text(
-    "UPDATE runs SET wake_at = (SELECT min(due) FROM wakeups w WHERE w.run_id = :run_id"
-    " AND w.state = 'open') WHERE id = :run_id"
 )
 
 
@@ -253,14 +242,5 @@ def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel
         return True
     if step.wakeups:
         connection.execute(INSERT_WAKEUP, [wakeup_values(lease.run_id, each) for each in step.wakeups])
-        _look_back(connection, lease.run_id, step)
+        events.look_back(connection, lease, step)
     return False
-
-
-def _look_back(connection: Connection, run_id: str, step: Step) -> None:
-    """Wake a run at once when what it waits for has happened while it came to rest."""
-    ids = [wakeup.key for wakeup in step.wakeups if wakeup.kind == Waking.APPROVAL and wakeup.key]
-    if not ids:
-        return
-    connection.execute(_HURRY, {"run_id": run_id, "now": to_us(step.at), "ids": ids})
-    connection.execute(_HURRIED, {"run_id": run_id})

@@ -25,11 +25,27 @@ def upgrade() -> None:
         table.alter_column("due", existing_type=sa.BigInteger(), nullable=True)
         table.add_column(sa.Column("key", sa.Text(), nullable=False, server_default=""))
         table.add_column(sa.Column("deadline", sa.BigInteger(), nullable=True))
+        table.add_column(sa.Column("event", sa.Integer(), nullable=True))
     _index("wakeups_due", "wakeups", "due", "id", where="state = 'open'")
     _index("wakeups_run", "wakeups", "run_id", "state")
     _index("wakeups_slept", "wakeups", "closed_at", where=f"state = 'won' AND {_ENDS_SLEEP}")
     _index("wakeups_event", "wakeups", "kind", "key", where="state = 'open'")
     op.execute(_KEYS)
+    op.add_column("jobs", sa.Column("event", sa.Text(), nullable=False, server_default=""))
+    _index("jobs_event", "jobs", "event", where="event <> ''")
+    op.create_table(
+        "events",
+        sa.Column("id", sa.Integer(), nullable=False),
+        *(
+            sa.Column(name, sa.Text(), nullable=False)
+            for name in ("source", "kind", "key", "subject", "payload", "provenance")
+        ),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("expires", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _index("events_key", "events", "kind", "key", unique=True, where="key <> ''")
+    _index("events_kind", "events", "kind", "at")
 
 
 _ENDS_SLEEP = "kind NOT IN ('approval', 'day', 'deadline', 'person', 'probe', 'retry')"
