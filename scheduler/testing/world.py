@@ -136,7 +136,7 @@ class World:
 
     async def fire(self, job: str) -> str:
         """Fire a job by hand; return the run's id."""
-        run = await self.store.fire_by(self.jobs[job], "person", self.clock.now(), actor=PERSON)
+        run = await self.store.fire_by(self.jobs[job], self.clock.now(), actor=PERSON)
         assert run is not None
         return run.id
 

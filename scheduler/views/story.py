@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from scheduler.core.run.cause import Cause
 from scheduler.core.run.conversation import Attempt, Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.wakeup import WakeUp
@@ -104,7 +105,7 @@ def usage_of(requests: Iterable[Request]) -> Usage:
 def story_json(story: Story) -> dict[str, Any]:
     """Return the story as JSON takes it: instants as UTC with Z, money in dollars."""
     return {
-        "run": _plain(story.run) | {"orphan": story.orphan},
+        "run": _plain(story.run) | cause_json(story.run.cause) | {"orphan": story.orphan},
         "messages": [_plain(message) | {"content": list(message.content)} for message in story.messages],
         "calls": [_call_json(call) for call in story.calls],
         "attempts": [_attempt_json(attempt, story.requests) for attempt in story.attempts],
@@ -114,6 +115,11 @@ def story_json(story: Story) -> dict[str, Any]:
         "tokens": story.run.tokens,
         "unknown_cost_requests": story.run.unknown_cost_requests,
     }
+
+
+def cause_json(cause: Cause) -> dict[str, Any]:
+    """Return what fired a run, as JSON takes it."""
+    return {"origin": cause.kind, "cause": {"kind": cause.kind, "key": cause.key}}
 
 
 def _plain(value: Any) -> dict[str, Any]:

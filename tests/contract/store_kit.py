@@ -88,7 +88,7 @@ def done(call_id: str, text: str = "ok") -> CallResult:
 
 def sleep(seconds: float, *, until: float, **more: Any) -> Step:
     """Return the step that puts a run to sleep ``seconds`` after noon."""
-    wakeup = WakeUp(Waking.TIME, at(until))
+    wakeup = WakeUp(Waking.TIME, due=at(until))
     return Step(at=at(seconds), move=Move.SUSPEND, waiting_for="the morning", wakeups=(wakeup,), **more)
 
 
@@ -117,7 +117,7 @@ class Bench:
 
     async def queue(self, job: Job | None = None, seconds: float = 0) -> Run:
         """Queue a run by hand."""
-        run = await self.store.fire_by(job or make_job(), "person", at(seconds), actor=PERSON)
+        run = await self.store.fire_by(job or make_job(), at(seconds), actor=PERSON)
         assert run is not None
         return run
 

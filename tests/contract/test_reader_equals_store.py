@@ -112,7 +112,7 @@ async def test_the_runs_around_an_instant_come_in_order(bench: Bench) -> None:
 async def test_a_run_is_found_by_the_beginning_of_its_id(bench: Bench) -> None:
     first = await bench.queue()
     other = await bench.open_more("b")
-    second = await other.fire_by(make_job("other"), "person", NOON, actor=PERSON)
+    second = await other.fire_by(make_job("other"), NOON, actor=PERSON)
     assert second is not None
     with bench.reader() as reader:
         assert reader.run("a") == first

@@ -15,9 +15,10 @@ from scheduler.adapters.sql.tables import work as tables
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.notify import Notify
 from scheduler.core.changes.question import PutQuestion
-from scheduler.core.job.firing import decide_reboot
+from scheduler.core.job.firing import decide_at_once
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, RunnerInfo, StandingOrders
+from scheduler.core.run.cause import REBOOT, Cause
 from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
@@ -158,7 +159,7 @@ async def test_a_live_run_stays(bench: Bench, rest: str) -> None:
         if rest == "sleeping":
             await bench.store.commit(lease, sleep(1, until=90 * DAY))
         if rest == "parked":
-            await bench.end(lease, Move.PARK, 1, wakeups=(WakeUp(Waking.DEADLINE, at(90 * DAY)),))
+            await bench.end(lease, Move.PARK, 1, wakeups=(WakeUp(Waking.DEADLINE, due=at(90 * DAY)),))
     assert await bench.store.prune(at(60 * DAY)) == Pruned()
     assert run_id in await left(bench)
 
@@ -230,7 +231,7 @@ async def test_the_boot_of_a_reboot_job_is_remembered(bench: Bench) -> None:
         now = at(day * DAY)
         return len(
             await bench.store.fire(
-                job, lambda facts: decide_reboot(job, now, facts), now, origin="reboot", key="this boot"
+                job, lambda facts: decide_at_once(job, now, facts), now, Cause(REBOOT, "this boot")
             )
         )
 

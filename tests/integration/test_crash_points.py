@@ -32,7 +32,7 @@ PLUGIN_POINTS = ("effect",)
 FILE_POINTS = ("backup", "aside")
 """Points between two files that change places: killed at in test_restore.py, as is ``restore``."""
 
-APART = ("rescue", "person", "renew", "compacted", "step", "jump", "restore", "prune", "notice")
+APART = ("rescue", "person", "renew", "compacted", "step", "jump", "restore", "prune", "notice", "event")
 """Points with tests of their own below, in test_restore.py, test_prune.py or test_store_crashes.py."""
 
 IN_THE_RUN = (

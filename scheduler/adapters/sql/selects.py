@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scheduler.adapters.sql.rows.trust import APPROVAL_COLUMNS
+from scheduler.adapters.sql.rows.wakeups import WAKEUP_COLUMNS
 from scheduler.adapters.sql.rows.work import (
     ATTEMPT_COLUMNS,
     CALL_COLUMNS,
@@ -11,7 +12,6 @@ from scheduler.adapters.sql.rows.work import (
     RUN_COLUMNS,
     RUNNER_COLUMNS,
     STANDING_COLUMNS,
-    WAKEUP_COLUMNS,
     columns,
 )
 from scheduler.adapters.sql.states import live
@@ -37,7 +37,7 @@ REQUESTS = f"SELECT {columns('q', REQUEST_COLUMNS)} FROM requests q WHERE q.run_
 ATTEMPTS = f"SELECT {columns('a', ATTEMPT_COLUMNS)} FROM attempts a WHERE a.run_id = :id ORDER BY a.number"
 WAKEUPS = (
     f"SELECT {columns('w', WAKEUP_COLUMNS)} FROM wakeups w WHERE w.run_id = :id AND w.state = 'open'"
-    " ORDER BY w.due, w.id"
+    " ORDER BY w.due IS NULL, w.due, w.id"
 )
 RUNNERS = (
     f"SELECT {columns('u', RUNNER_COLUMNS)} FROM runners u WHERE u.stopped_at IS NULL"

@@ -139,8 +139,8 @@ def decide(job: Job, facts: FireFacts, now: datetime, fleet_spread_seconds: int 
     return Decision((*doubtful, *rows), following)
 
 
-def decide_reboot(job: Job, now: datetime, facts: FireFacts) -> Decision:
-    """What to do about an ``@reboot`` job when the daemon starts; the store asks once per boot.
+def decide_at_once(job: Job, now: datetime, facts: FireFacts) -> Decision:
+    """What to do about a job that no clock fires, but a boot or an event; the store asks once for each.
 
     The fire time is now, however long ago the machine came up: ``window`` does not apply.
     """

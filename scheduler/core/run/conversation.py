@@ -210,17 +210,3 @@ class Attempt:
     claimed_at: datetime
     released_at: datetime | None = None
     ended_as: str = ""
-
-
-def with_results(calls: Iterable[Call], messages: Iterable[Message]) -> Iterator[Call]:
-    """Yield calls with their results: once its message is stored, a result stands there and not in the call.
-
-    Args:
-        messages: those that may answer the calls; others do no harm.
-    """
-    results = results_in(messages)
-    for call in calls:
-        if call.is_closed and call.result is None:
-            yield replace(call, result=results.get(call.id))
-        else:
-            yield call

@@ -324,7 +324,7 @@ class Lives(RuleBasedStateMachine):
     def everything_holds(self) -> None:
         """I1 to I7, as far as they can be seen in the database."""
         assert not self.wrong, self.wrong
-        slots = Counter(run.fire_time for run in self.world.runs() if run.origin == "schedule")
+        slots = Counter(run.fire_time for run in self.world.runs() if run.cause.kind == "schedule")
         assert all(count == 1 for count in slots.values()), "I1: a slot has two rows"
         for run in self.world.runs():
             with self.world.reader() as reader:

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 from scheduler.adapters.sql import selects as queries
 from scheduler.adapters.sql.read_connection import Connect, connect_as_reader
 from scheduler.adapters.sql.rows import work as rows
+from scheduler.adapters.sql.rows.wakeups import wakeup_from
 from scheduler.adapters.sql.rows.work import Row, to_us
 from scheduler.adapters.sql.states import live
 from scheduler.core.changes.follow_up import root_of
@@ -186,7 +187,7 @@ class Reader:
 
     def wakeups(self, run_id: str) -> list[WakeUp]:
         """Return what the run waits for now, the earliest first."""
-        return self._all(queries.WAKEUPS, {"id": run_id}, rows.wakeup_from)
+        return self._all(queries.WAKEUPS, {"id": run_id}, wakeup_from)
 
     # -- processes --------------------------------------------------------------------------------
     def runners(self) -> list[RunnerInfo]:

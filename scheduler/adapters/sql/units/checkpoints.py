@@ -14,6 +14,7 @@ from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.rows import trust as rows_of_trust
 from scheduler.adapters.sql.rows import work as rows
+from scheduler.adapters.sql.rows.wakeups import woken_from
 from scheduler.adapters.sql.rows.work import to_us
 from scheduler.core.changes.follow_up import root_of
 from scheduler.core.run.budget import day_start
@@ -108,7 +109,7 @@ def load(connection: Connection, lease: Lease, now: datetime, rooms: Rooms) -> C
         window_tokens=asked.window_tokens,
         base_tokens=asked.base_tokens,
         calls=calls,
-        woken=rows.woken_from(woken),
+        woken=woken_from(woken),
         parts=rooms.parts(connection, run, job, now, is_new=not last_seq),
         trust_now=() if line is None else (rows.job_from(line).trust,),
         always=tuple(map(rows_of_trust.grant_from, always)),

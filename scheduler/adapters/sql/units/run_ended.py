@@ -9,11 +9,17 @@ from sqlalchemy import text
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import job_from, to_us
 from scheduler.adapters.sql.states import live
-from scheduler.adapters.sql.units import records
+from scheduler.adapters.sql.units import events, records
+from scheduler.core.run.event import RUN_ENDED
 from scheduler.core.run.run import Move, State, transition
 
 _JOB_OF = text("SELECT job, reason_code FROM runs WHERE id = :id")
 _SPEC = text("SELECT spec FROM pins WHERE run_id = :id")
+_AWAITED = text(
+    "SELECT r.id, r.job, r.state, coalesce(r.outcome, ''), r.reason_code FROM runs r WHERE r.id = :id"
+    f" AND EXISTS (SELECT 1 FROM wakeups w WHERE w.state = 'open' AND w.kind = '{RUN_ENDED}'"
+    " AND w.key IN ('', r.id, r.job))"
+)
 
 _COUNT = text("UPDATE jobs SET failures = failures + 1 WHERE name = :job RETURNING failures")
 
@@ -27,7 +33,7 @@ _IS_DONE = (
     "state = 'active' AND one_shot AND next_fire IS NULL"
     f" AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.job = jobs.name AND {live('r.state')})"
     " AND EXISTS (SELECT 1 FROM runs r WHERE r.id = (SELECT s.id FROM runs s WHERE s.job = jobs.name"
-    " AND s.origin = 'schedule' ORDER BY s.fire_time DESC LIMIT 1) AND ("
+    " AND s.cause = 'schedule' ORDER BY s.fire_time DESC LIMIT 1) AND ("
     "r.state IN ('succeeded', 'cancelled') OR (r.state = 'skipped' AND r.started_at IS NOT NULL)"
     " OR (r.state = 'failed' AND EXISTS (SELECT 1 FROM requests q WHERE q.run_id = r.id"
     " AND q.state = 'answered'))))"
@@ -53,11 +59,14 @@ def ended_of(connection: Connection, job: str, run_id: str, move: Move, now: dat
     target = transition(move).target
     if target is State.SUCCEEDED:
         connection.execute(_SUCCEEDED, {"job": job})
-        return
-    if target is State.FAILED:
-        spec = connection.execute(_SPEC, {"id": run_id}).scalar_one()
-        _failed(connection, job, job_from(spec).pause_after, now)
-    settle_one_shot(connection, job)
+    else:
+        if target is State.FAILED:
+            spec = connection.execute(_SPEC, {"id": run_id}).scalar_one()
+            _failed(connection, job, job_from(spec).pause_after, now)
+        settle_one_shot(connection, job)
+    awaited = connection.execute(_AWAITED, {"id": run_id}).first()
+    if awaited is not None:  # otherwise its row is record enough: who waits for it later looks there
+        events.happened(connection, events.end_of(awaited, now))
 
 
 def settle_one_shot(connection: Connection, job: str) -> None:

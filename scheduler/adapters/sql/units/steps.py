@@ -10,9 +10,10 @@ from sqlalchemy import TextClause, text
 from scheduler.adapters.sql.connection import Connection, Row
 from scheduler.adapters.sql.rooms import Rooms, StepContext
 from scheduler.adapters.sql.rows import work as rows
+from scheduler.adapters.sql.rows.wakeups import wakeup_values
 from scheduler.adapters.sql.rows.work import maybe_us, plain, to_us
 from scheduler.adapters.sql.states import sources
-from scheduler.adapters.sql.units import records
+from scheduler.adapters.sql.units import events, records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.words import (
     COUNT_LOST,
@@ -33,7 +34,7 @@ from scheduler.core.run.conversation import CLOSED_CALLS, Request, results_in
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, Move, transition
 from scheduler.core.run.step import CallResult, Step
-from scheduler.core.run.wakeup import Waking
+from scheduler.core.run.wakeup import earliest
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError
 
@@ -100,16 +101,6 @@ _CLOSE_REQUEST = text(
 )
 
 
-_HURRY = text(
-    "UPDATE wakeups SET due = :now WHERE run_id = :run_id AND state = 'open' AND kind = 'approval'"
-    " AND EXISTS (SELECT 1 FROM approvals a WHERE a.id IN :ids AND a.state <> 'asked')"
-).bindparams(many("ids"))
-_HURRIED = text(
-    "UPDATE runs SET wake_at = (SELECT min(due) FROM wakeups w WHERE w.run_id = :run_id"
-    " AND w.state = 'open') WHERE id = :run_id"
-)
-
-
 def commit(connection: Connection, lease: Lease, step: Step, rooms: Rooms) -> bool:
     """See ``Store.commit``.
 
@@ -168,7 +159,7 @@ def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, 
             "reason": plain(step.reason),
             "code": step.reason_code,
             "waiting_for": plain(step.waiting_for),
-            "wake_at": maybe_us(min((wakeup.due for wakeup in step.wakeups), default=None)),
+            "wake_at": maybe_us(earliest(step.wakeups)),
             "outcome": step.outcome,
             "summary": plain(step.summary),
         }
@@ -272,25 +263,6 @@ def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel
         finals.ended(connection, lease.run_id, Move.CANCEL, step.at)
         return True
     if step.wakeups:
-        waits = [
-            {
-                "run_id": lease.run_id,
-                "kind": wakeup.kind.value,
-                "due": to_us(wakeup.due),
-                "state": "open",
-                "closed_at": None,
-            }
-            for wakeup in step.wakeups
-        ]
-        connection.execute(INSERT_WAKEUP, waits)
-        _look_back(connection, lease.run_id, step)
+        connection.execute(INSERT_WAKEUP, [wakeup_values(lease.run_id, each) for each in step.wakeups])
+        events.look_back(connection, lease, step)
     return False
-
-
-def _look_back(connection: Connection, run_id: str, step: Step) -> None:
-    """Wake a run at once when what it waits for has happened while it came to rest."""
-    ids = [wakeup.key for wakeup in step.wakeups if wakeup.kind is Waking.APPROVAL and wakeup.key]
-    if not ids:
-        return
-    connection.execute(_HURRY, {"run_id": run_id, "now": to_us(step.at), "ids": ids})
-    connection.execute(_HURRIED, {"run_id": run_id})

@@ -9,6 +9,7 @@ from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.run import reasons
 from scheduler.core.run.budget import ASSUMED_USD_PER_MILLION_TOKENS
+from scheduler.core.run.cause import EVENT, PERSON, REBOOT, SCHEDULE
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.reasons import START_AFRESH
 from scheduler.core.run.run import Run, State
@@ -48,13 +49,16 @@ def show_command(config: Config, run: str, full: bool, as_json: bool) -> None:
     click.echo("\n".join(lines))
 
 
+_HOW = {SCHEDULE: "by schedule", PERSON: "by hand", REBOOT: "after a boot", EVENT: "by an event"}
+
+
 def _head(story: Story, clock: Wall) -> list[str]:
     run = story.run
     state = "running, but its runner is dead" if story.orphan else run.state.value
     lines = fold(
         f"run {run.id} of {run.job}: {state}" + (f", {run.reason}" if run.reason else ""), indent="  "
     )
-    how = {"person": "by hand", "reboot": "after a boot"}.get(run.origin, "by schedule")
+    how = _HOW.get(run.cause.kind, f"by {run.cause.kind}")
     lines.append(f"  fired {how} for {clock(run.fire_time)} ({clock.name})")
     if run.missed:
         last = f", the last one {clock(run.last_missed)}" if run.last_missed else ""
@@ -130,7 +134,8 @@ def _spent(story: Story) -> str:
 def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
     """Return what comes by itself, then what to type."""
     reason, resume = reasons.of(run), f"agentcron resume {run.id}"
-    wakes = clock.both(run.wake_at) if run.wake_at else "when somebody resumes it"
+    what = run.waiting_for or "what it waits for"
+    wakes = clock.both(run.wake_at) if run.wake_at else f"when this comes, or somebody resumes it: {what}"
     waits = [NOBODY] if nobody else []
     match run.state:
         case State.SLEEPING | State.RETRYING:

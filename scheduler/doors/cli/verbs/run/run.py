@@ -66,7 +66,7 @@ async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool,
             # A daemon has checked its own key; without one, work that must fail is not begun.
             require_ready([job], find_provider)
         await store.load_orders(orders, now)
-        run = await store.fire_by(job, "person", now, actor=PERSON)
+        run = await store.fire_by(job, now, actor=PERSON)
         assert run is not None, "a run without a key is never a repetition"
         if not wait:
             _say_queued(run, daemon, as_json)
