@@ -19,6 +19,7 @@ from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
 from scheduler.config import load
+from scheduler.core.actor import PERSON
 
 JOBS = 10_000
 ROUNDS = 5
@@ -56,9 +57,9 @@ async def fill(home: Path) -> str:
     now = datetime.now(UTC)
     orders = CrontabFile(load(str(home))).read(now)
     await store.load_orders(orders, now)
-    fired = await asyncio.gather(*(store.fire_by(job, "person", now) for job in orders.jobs))
+    fired = await asyncio.gather(*(store.fire_by(job, "person", now, actor=PERSON) for job in orders.jobs))
     runs = [run.id for run in fired if run is not None]
-    await asyncio.gather(*(store.cancel(run, now, "cancelled by a person") for run in runs))
+    await asyncio.gather(*(store.cancel(run, now, "cancelled by a person", actor=PERSON) for run in runs))
     await store.close()
     return runs[0]
 
