@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 
@@ -45,7 +46,10 @@ def backend(name: str) -> Backend:
     except Exception as error:  # whatever a stranger's module does at import
         problem = f"{type(error).__name__}: {error}"
         raise ConfigError(f"the backend {name} ({points[name].value}) cannot be loaded: {problem}") from error
-    if not callable(getattr(found, "advance", None)):
-        raise ConfigError(f"the backend {name} ({points[name].value}) has no `advance`")
+    tools = getattr(found, "tools", None)
+    if not callable(getattr(found, "advance", None)) or not isinstance(tools, Mapping):
+        raise ConfigError(
+            f"the backend {name} ({points[name].value}) is no backend", help="it needs `advance` and `tools`"
+        )
     loaded: Backend = found
     return loaded
