@@ -231,6 +231,7 @@ class RunDesk:
                 await self.writer.commit(messages.answer(self.checkpoint, self._limits, (call,), now))
                 return _answer_of(self._call(call_id))
             if call.id in self._begun:
+                await asyncio.sleep(0)  # whoever asks again and again must not keep others from working
                 return Answered(UNDER_WAY, is_error=True)
             if (wrong := refusal(call, self.toolbox)) is not None:
                 return await self._close(wrong)

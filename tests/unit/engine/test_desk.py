@@ -12,6 +12,7 @@ import pytest
 
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.core.actor import PERSON
+from scheduler.core.record import Head
 from scheduler.core.run.conversation import CallState, Usage
 from scheduler.core.run.run import Run, State
 from scheduler.core.trust.effect import Effect
@@ -98,6 +99,19 @@ async def office(
     async with open_world(folder, backends={"job": backend}, tools=tools) as world:
         await world.load(f'{above}\n@manual  job  "Do it."  {options}\n')
         yield Office(world, backend)
+
+
+class Log:
+    """A daily log that does something else."""
+
+    def __init__(self, sync: Callable[[], Awaitable[None]]) -> None:
+        self._sync = sync
+
+    async def sync(self) -> None:
+        await self._sync()
+
+    async def head(self) -> Head:
+        return Head()
 
 
 async def act(desk: Desk, call: ForeignCall) -> None:
@@ -341,18 +355,15 @@ async def test_nothing_begins_while_the_home_is_halted_and_the_run_is_handed_bac
 
 
 async def test_a_call_that_a_halt_overtakes_is_taken_back_before_it_acts(tmp_path: Path) -> None:
-    class HaltingLog:
-        """Halts the home while the log is written: after the last look, and before the call begins."""
-
-        async def sync(self) -> None:
-            o.halt()
+    async def halt() -> None:
+        o.halt()  # after the last look, and before the call begins
 
     async def play(desk: Desk) -> None:
         await desk.open()
         assert isinstance(await desk.begin(one()), Rested)
 
     async with office(tmp_path, play) as o:
-        o.world.kit = replace(o.world.kit, daylog=HaltingLog())
+        o.world.kit = replace(o.world.kit, daylog=Log(halt))
         run = await o.play()
         assert run.state is State.QUEUED
         assert o.states(run) == [CallState.PLANNED]
@@ -361,18 +372,15 @@ async def test_a_call_that_a_halt_overtakes_is_taken_back_before_it_acts(tmp_pat
 async def test_a_run_whose_call_cannot_be_logged_is_parked_and_the_call_does_not_begin(
     tmp_path: Path,
 ) -> None:
-    class FullLog:
-        """Cannot write."""
-
-        async def sync(self) -> None:
-            raise DayLogError("the disk is full")
+    async def fail() -> None:
+        raise DayLogError("the disk is full")
 
     async def play(desk: Desk) -> None:
         await desk.open()
         assert isinstance(await desk.begin(one()), Rested)
 
     async with office(tmp_path, play) as o:
-        o.world.kit = replace(o.world.kit, daylog=FullLog())
+        o.world.kit = replace(o.world.kit, daylog=Log(fail))
         run = await o.play()
         assert (run.state, run.reason_code) == (State.PARKED, "log")
         assert o.states(run) == [CallState.PLANNED]
