@@ -12,6 +12,7 @@ from scheduler.core.run.reasons import REASONS, Reason
 from scheduler.core.run.run import FINAL, TRANSITIONS, State
 from tests.house.decisions import index
 from tests.house.tree import FLOORS, ROOT, first_line, python_files
+from tests.kit.walk import page
 
 WINDOWS: dict[str, tuple[str, str]] = {
     "W0": ("a due slot was seen", "nothing is written; the next pass sees it again"),
@@ -143,7 +144,17 @@ def decisions() -> str:
     return index(_HEAD)
 
 
-PAGES = {"docs/lifecycle.md": lifecycle, "docs/map.md": the_map, "docs/why/README.md": decisions}
+def the_walk() -> str:
+    """Return ``docs/walk.md``."""
+    return page(_HEAD)
+
+
+PAGES = {
+    "docs/lifecycle.md": lifecycle,
+    "docs/map.md": the_map,
+    "docs/walk.md": the_walk,
+    "docs/why/README.md": decisions,
+}
 
 
 def main() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Literal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scheduler.ports.audit import SchemaState
 
 REVISIONS = ("0001", "0003")
 """All revisions that this version knows, oldest first.
@@ -30,9 +33,6 @@ TABLES = (
     *("approvals", "grants", "records", "follow_ups"),
 )
 """The tables of this version."""
-
-SchemaState = Literal["missing", "current", "older", "newer", "abandoned"]
-"""``older`` can be upgraded; ``abandoned`` can not, by this version."""
 
 
 def judge(revision: str | None) -> SchemaState:

@@ -17,7 +17,6 @@ from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
-from scheduler.core.run.step_marks import with_marks
 from scheduler.core.run.turn import Park
 from scheduler.engine.attempt import rests
 from scheduler.engine.attempt.desk import RunDesk
@@ -50,7 +49,7 @@ class Attempt:
     ) -> None:
         self.kit = kit
         self.tools: Toolbox = {}
-        self.writer = writer(kit.store, lease, checkpoint, kit.witness, kit.secrets, self._complete)
+        self.writer = writer(kit.store, lease, checkpoint, kit.witness, kit.secrets)
         self._stopping = stopping
         self._work: asyncio.Task[None] | None = None
         self._interrupted: Interruption | None = None
@@ -102,10 +101,6 @@ class Attempt:
             log.warning("run %s: let go without a record: %s", self.run_id, late)
         return self.writer.checkpoint.run.state
 
-    def _complete(self, checkpoint: Checkpoint, step: Step) -> Step:
-        """Add the marks that a step leaves: in the same commit, so no crash makes the run forget them."""
-        return with_marks(step, checkpoint, {name: tool.spec for name, tool in self.tools.items()})
-
     async def _advance(self) -> None:
         kit, writer, job = self.kit, self.writer, self.writer.checkpoint.job
         ready = await self._ready()
@@ -137,6 +132,7 @@ class Attempt:
         try:
             backend = self.kit.backend_for(job)
             self.tools = _all_tools(self.kit.tools_for(job), backend)
+            self.writer.declared = {name: tool.spec for name, tool in self.tools.items()}
         except ConfigError as error:
             # It was there when the job was loaded, and may be again: an upgrade takes it away for a while.
             reason = f"{error.message}; install or repair what provides it, or cancel the run"

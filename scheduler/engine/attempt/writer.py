@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import datetime
 
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.step import Step
+from scheduler.core.run.step_marks import with_marks
+from scheduler.core.trust.effect import Declared
 from scheduler.engine.move_log import Witness
 from scheduler.errors import FactsChangedError
 from scheduler.ports.secrets import Secrets
@@ -27,7 +29,9 @@ class RunWriter:
 
     Args:
         secrets: what is taken out of a step before it is written, shown, or sent to a model.
-        complete: adds to a step what belongs to it, just before it is written.
+
+    Attributes:
+        declared: what the tools of the run declare, for the marks that its calls leave.
     """
 
     def __init__(
@@ -37,11 +41,10 @@ class RunWriter:
         checkpoint: Checkpoint,
         witness: Witness,
         secrets: Secrets,
-        complete: Callable[[Checkpoint, Step], Step],
     ) -> None:
         self._store = store
         self._witness = witness
-        self._complete = complete
+        self.declared: Mapping[str, Declared] = {}
         self.lease = lease
         self.checkpoint = checkpoint
         self.secrets = secrets
@@ -83,7 +86,8 @@ class RunWriter:
         return None if self.open_request is None else self.open_request.as_lost(now, "interrupted")
 
     async def _write(self, step: Step) -> None:
-        step = self.secrets.hidden(self._complete(self.checkpoint, step))
+        # In the same commit: no crash makes the run forget what it has met.
+        step = self.secrets.hidden(with_marks(step, self.checkpoint, self.declared))
         asked = await self._store.commit(self.lease, step)
         self._looks = 0
         before, self.checkpoint = self.checkpoint, self.checkpoint.apply(step)

@@ -145,8 +145,8 @@ class Setup:
         return run
 
     async def answer(self, *, approve: bool) -> None:
-        with self.world.glance() as glance:
-            [question] = glance.open_approvals()
+        with self.world.history() as history:
+            [question] = history.open_approvals()
         await self.world.store.answer(question.id, self.world.clock.now(), approve=approve, actor=PERSON)
 
     async def to_its_end(self, run: Run) -> Run:

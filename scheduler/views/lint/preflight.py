@@ -6,24 +6,21 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
-from scheduler.adapters.trust_file import read_policy
-from scheduler.config import Config
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.table import Table
 from scheduler.core.job.job import Job
 from scheduler.core.text.suggest import did_you_mean
-from scheduler.core.trust.policy import BUILT_IN, Profile
+from scheduler.core.trust.policy import BUILT_IN, Policy, Profile
 from scheduler.errors import AgentcronError
 from scheduler.views.rights import rights
 
 
-def of_trust(table: Table, config: Config, now: datetime) -> Iterator[Problem]:
+def of_trust(table: Table, policy: Policy, now: datetime) -> Iterator[Problem]:
     """Yield what is wrong or doubtful about the trust file, and which tools would need a person.
 
     E17 a profile that is missing or broken: its jobs park.  W09 a grant that grants nothing: an unknown
     tool, an argument that the tool has not, an end that is past.  W10 a tool that would stop and wait.
     """
-    policy = read_policy(config)
     said: set[str] = set()
     for index, job in enumerate(table.jobs):
         try:

@@ -79,8 +79,8 @@ class Office:
         HaltFile(self.world.config.halt).write("stop")
 
     async def answer(self, *, approve: bool) -> None:
-        with self.world.glance() as glance:
-            [question] = glance.open_approvals()
+        with self.world.history() as history:
+            [question] = history.open_approvals()
         now = self.world.clock.now()
         await self.world.store.answer(question.id, now, approve=approve, words="No.", actor=PERSON)
         await self.world.settle()
