@@ -11,12 +11,13 @@ from datetime import datetime
 from scheduler.core.changes.limits import DayAffords
 from scheduler.core.job.job import Job
 from scheduler.core.job.reason_code import ReasonCode
-from scheduler.core.run import reasons
+from scheduler.core.run import reasons, turn
 from scheduler.core.run.budget import DayCap, assumed_microusd, day_start
 from scheduler.core.run.conversation import Request, Usage
 from scheduler.core.run.reasons import Ends
 from scheduler.core.run.step import Step
-from scheduler.core.run.turn import Park, part
+from scheduler.core.run.turn import Fail, Limits, Park, part
+from scheduler.engine.attempt import rests
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Kit
 from scheduler.errors import OverBudgetError
@@ -90,3 +91,22 @@ def price_of(kit: Kit, model: str, usage: Usage, cost_microusd: int | None) -> t
     """Return what tokens of a model cost in millionths of a dollar, and whether that is assumed."""
     price = kit.price(model, usage) if cost_microusd is None else cost_microusd
     return (assumed_microusd(usage), True) if price is None else (price, False)
+
+
+async def rest_when_spent(kit: Kit, writer: RunWriter, limits: Limits) -> None:
+    """Let a run rest, or fail, that has used up one of its limits, or whose day others have spent."""
+    over = turn.over(writer.checkpoint, limits)
+    if isinstance(over, Park) and reasons.find(over.code).is_daily:
+        # What was spent "today" was counted at the claim, and midnight may have passed since.
+        await writer.look_again(kit.clock.now())
+        over = turn.over(writer.checkpoint, limits)
+    if over is None:
+        now = kit.clock.now()
+        try:
+            await writer.commit(Step(at=now, guards=(day_affords(writer.checkpoint.job, now),)))
+        except OverBudgetError as error:
+            over = day_spent(error)
+    if isinstance(over, Fail):
+        await rests.fail(kit, writer, over.code, over.reason)
+    elif over is not None:
+        await rests.park(kit, writer, over)

@@ -17,19 +17,19 @@ from typing import Any, Literal
 
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.record import canonical
-from scheduler.core.run import reasons, turn
+from scheduler.core.run.budget import assumed_microusd
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import State
 from scheduler.core.run.step import CallResult, Step
-from scheduler.core.run.turn import Fail, Park, limits_of
+from scheduler.core.run.turn import Park, limits_of
 from scheduler.core.run.wake_note import resume_note
 from scheduler.core.run.wakeup import Waking
 from scheduler.core.text.capped import sendable, sendable_json
 from scheduler.core.trust.effect import Effect, call_key
 from scheduler.crash import crashpoint
 from scheduler.engine.attempt import messages, rests
-from scheduler.engine.attempt.accounts import day_affords, day_spent, price_of
+from scheduler.engine.attempt.accounts import price_of, rest_when_spent
 from scheduler.engine.attempt.arguments import refusal
 from scheduler.engine.attempt.calls import INTERRUPTED, clean
 from scheduler.engine.attempt.controls import decide_calls, ended
@@ -38,7 +38,7 @@ from scheduler.engine.attempt.opening import open_run
 from scheduler.engine.attempt.requests import acts
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Kit, Toolbox
-from scheduler.errors import ConfigError, DayLogError, FactsChangedError, OverBudgetError
+from scheduler.errors import ConfigError, DayLogError, FactsChangedError
 from scheduler.ports.backend import Allowed, Answered, DeskAnswer, ForeignCall, Rested
 from scheduler.ports.tool import End, InsideTool, ToolAnswer, ToolSpec
 
@@ -156,7 +156,10 @@ class RunDesk:
         """Count what a request has cost; false when the run rests now, or the attempt must stop."""
         async with self._lock:
             now, checkpoint = self.kit.clock.now(), self.checkpoint
-            cost, is_assumed = price_of(self.kit, checkpoint.job.model, usage, cost_microusd)
+            try:
+                cost, is_assumed = price_of(self.kit, checkpoint.job.model, usage, cost_microusd)
+            except ConfigError:  # the agent has a model of its own, and nobody here knows its price
+                cost, is_assumed = assumed_microusd(usage), True
             sent = Request(checkpoint.requests + 1, checkpoint.run.epoch, checkpoint.job.model, now)
             answered = replace(
                 sent,
@@ -169,7 +172,7 @@ class RunDesk:
             )
             await self.writer.commit(Step(at=now, opened=sent, closed=answered))
             if not self._begun:
-                await self._rest_when_spent()
+                await rest_when_spent(self.kit, self.writer, self._limits)
             return not self._is_over
 
     async def end(self, summary: str, outcome: Literal["done", "nothing_to_do", "failed"] = "done") -> None:
@@ -315,27 +318,6 @@ class RunDesk:
         await self.writer.commit(replace(step, messages=(answer,), told=not self.news))
         self._begun.discard(result.call_id)
         return _answer_of(self._call(result.call_id))
-
-    async def _rest_when_spent(self) -> None:
-        over = turn.over(self.checkpoint, self._limits)
-        if isinstance(over, Park) and reasons.find(over.code).is_daily:
-            # What was spent "today" was counted at the claim, and midnight may have passed since.
-            await self.writer.look_again(self.kit.clock.now())
-            over = turn.over(self.checkpoint, self._limits)
-        over = over or await self._day_is_spent()
-        if isinstance(over, Fail):
-            await rests.fail(self.kit, self.writer, over.code, over.reason)
-        elif over is not None:
-            await rests.park(self.kit, self.writer, over)
-
-    async def _day_is_spent(self) -> Park | None:
-        """Return how the run rests when others have spent the day of its job, or that of all jobs."""
-        now = self.kit.clock.now()
-        try:
-            await self.writer.commit(Step(at=now, guards=(day_affords(self.checkpoint.job, now),)))
-        except OverBudgetError as error:
-            return day_spent(error)
-        return None
 
     # -- messages ---------------------------------------------------------------------------------
     def _message(
