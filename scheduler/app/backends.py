@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 
-from scheduler.core.job.job import Job
+from scheduler.core.job.job import DEFAULT_BACKEND, Job
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.engine.attempt.turns import Turns
 from scheduler.errors import ConfigError
 from scheduler.ports.backend import Backend
 
 GROUP = "agentcron.backends"
-
-DEFAULT = "turns"
 
 
 def backend_for(job: Job) -> Backend:
@@ -23,7 +21,7 @@ def backend_for(job: Job) -> Backend:
     Raises:
         ConfigError: no installed package provides it, or it cannot be loaded.
     """
-    return backend(str(job.extra.get("backend", DEFAULT)))
+    return backend(job.backend)
 
 
 @cache
@@ -33,11 +31,11 @@ def backend(name: str) -> Backend:
     Raises:
         ConfigError: as ``backend_for``.
     """
-    if name == DEFAULT:
+    if name == DEFAULT_BACKEND:
         return Turns()
     points = {point.name: point for point in entry_points(group=GROUP)}
     if name not in points:
-        known = ", ".join(sorted({DEFAULT, *points}))
+        known = ", ".join(sorted({DEFAULT_BACKEND, *points}))
         raise ConfigError(
             f"no backend is called {name}", help=did_you_mean(name, points) or f"known backends: {known}"
         )
