@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scheduler.ports.halt import Halt
     from scheduler.ports.history import History
     from scheduler.ports.provider import Provider
+    from scheduler.ports.tool import ToolSpec
 
 
 class FileHome:
@@ -127,6 +128,16 @@ class FileHome:
         from scheduler.adapters.crontab_file import complete_model
 
         return complete_model(self.config, model)
+
+    def backend_tools(self, backend: str) -> Mapping[str, ToolSpec]:
+        """Return what the tools of a backend declare that its agent runs itself.
+
+        Raises:
+            ConfigError: nobody provides the backend, or it cannot be loaded.
+        """
+        from scheduler.app.backends import backend as find_backend
+
+        return find_backend(backend).tools
 
     # -- who is there -----------------------------------------------------------------------------
     def halt(self) -> Halt | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scheduler.ports.halt import Halt
     from scheduler.ports.history import History
     from scheduler.ports.provider import Provider
+    from scheduler.ports.tool import ToolSpec
 
 
 class Home(Protocol):
@@ -111,6 +112,14 @@ class Home(Protocol):
 
     def complete_model(self, model: str) -> str:
         """Return the name of a model as its provider knows it; a path in it becomes absolute."""
+        ...
+
+    def backend_tools(self, backend: str) -> Mapping[str, ToolSpec]:
+        """Return what the tools of a backend declare that its agent runs itself.
+
+        Raises:
+            ConfigError: nobody provides the backend, or it cannot be loaded.
+        """
         ...
 
     # -- who is there -----------------------------------------------------------------------------

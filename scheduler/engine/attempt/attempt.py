@@ -26,6 +26,7 @@ from scheduler.engine.services import Kit, Toolbox
 from scheduler.errors import BadRowError, ConfigError, LostLeaseError, StoreError
 from scheduler.host.workdir import unusable
 from scheduler.ports.backend import Backend, Interruption
+from scheduler.ports.tool import ForeignTool
 
 log = logging.getLogger("agentcron")
 
@@ -113,7 +114,12 @@ class Attempt:
             await rests.park(kit, writer, Park(ReasonCode.WORKDIR, problem))
             return
         if self.must_stop is None:
-            await ready.advance(self, RunDesk(kit, writer, self.tools))
+            await ready.advance(self, RunDesk(kit, writer, self.tools, lambda: self.must_stop is not None))
+        if writer.checkpoint.run.state is State.RUNNING and self.must_stop is None:
+            # Its lease would run out, and others would count a crash.
+            log.error("run %s: its backend returned while it runs", self.run_id)
+            reason = "its backend left the run neither over nor at rest"
+            await rests.fail(kit, writer, ReasonCode.INTERNAL, reason)
 
     async def _ready(self) -> Backend | Park:
         """Get tools and backend ready; return why nothing may begin yet, before any cost."""
@@ -124,9 +130,9 @@ class Attempt:
         if job.secrets:  # before anything could print one
             await asyncio.to_thread(self.kit.secrets.learn, job)
         try:
-            self.tools = self.kit.tools_for(job)
-            self.writer.declared = {name: tool.spec for name, tool in self.tools.items()}
             backend = self.kit.backend_for(job)
+            self.tools = _all_tools(self.kit.tools_for(job), backend)
+            self.writer.declared = {name: tool.spec for name, tool in self.tools.items()}
         except ConfigError as error:
             # It was there when the job was loaded, and may be again: an upgrade takes it away for a while.
             reason = f"{error.message}; install or repair what provides it, or cancel the run"
@@ -183,3 +189,14 @@ class Attempt:
                 closed=self.writer.lost_request(now),
             )
         )
+
+
+def _all_tools(tools: Toolbox, backend: Backend) -> Toolbox:
+    """Return the tools of a job and those of its backend.
+
+    Raises:
+        ConfigError: two have the same name, so one would act by what the other declares.
+    """
+    if twice := sorted(tools.keys() & backend.tools.keys()):
+        raise ConfigError(f"its backend has tools of its own named {', '.join(twice)}, as the job has")
+    return {**tools, **{name: ForeignTool(spec) for name, spec in backend.tools.items()}}

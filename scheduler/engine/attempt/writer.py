@@ -13,8 +13,12 @@ from scheduler.core.run.step import Step
 from scheduler.core.run.step_marks import with_marks
 from scheduler.core.trust.effect import Declared
 from scheduler.engine.move_log import Witness
+from scheduler.errors import FactsChangedError
 from scheduler.ports.secrets import Secrets
 from scheduler.ports.store import Store
+
+MAX_LOOKS = 20
+"""How often a checkpoint is read again without a step: a change that is refused each time must not spin."""
 
 
 class RunWriter:
@@ -49,6 +53,7 @@ class RunWriter:
         self.open_request: Request | None = None
         self.follow: Callable[[Checkpoint, Step], Step] = lambda _, step: step
         self._in_turn = asyncio.Lock()
+        self._looks = 0
 
     async def commit(self, step: Step) -> None:
         """Write one step.
@@ -68,11 +73,15 @@ class RunWriter:
             raise
 
     async def look_again(self, now: datetime) -> None:
-        """Read the checkpoint anew: another run or a person was faster.
+        """Read the checkpoint again: another run or a person was faster.
 
         Raises:
+            FactsChangedError: it was read so often since the last step that reading it does not help.
             LostLeaseError: another runner owns the run.
         """
+        self._looks += 1
+        if self._looks > MAX_LOOKS:
+            raise FactsChangedError("what its calls depend on was never as it had been read a moment before")
         self.checkpoint = await self._store.checkpoint(self.lease, now)
 
     def lost_request(self, now: datetime) -> Request | None:
@@ -88,6 +97,7 @@ class RunWriter:
         # In the same commit: no crash makes the run forget what it has met.
         step = self.secrets.hidden(with_marks(step, self.checkpoint, self.declared))
         asked = await self._store.commit(self.lease, step)
+        self._looks = 0
         before, self.checkpoint = self.checkpoint, self.checkpoint.apply(step)
         self.cancel_asked = asked
         if step.opened is not None:

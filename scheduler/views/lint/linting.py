@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from scheduler.core.crontab.table import Table
 from scheduler.errors import AgentcronError, ConfigError
 from scheduler.ports.provider import FindProvider
 from scheduler.views.lint.models import Unready, unpriced_models, unready_jobs
-from scheduler.views.lint.preflight import at_name, of_trust
+from scheduler.views.lint.preflight import Specs, at_name, of_trust
 
 if TYPE_CHECKING:
     from scheduler.views.home import Home
@@ -51,8 +51,9 @@ def lint_crontab(home: Home, now: datetime) -> Linted:
 def lint_text(home: Home, text: str, now: datetime) -> Linted:
     """Collect the problems that a text would have as the crontab."""
     table, find = home.parse(text, now), home.find_provider
-    found = (*all_problems(table, now), *_of_tools(table), *_of_models(table, home))
-    problems = sorted((*found, *of_trust(table, home.policy(), now)))
+    foreign, of_backends = _backends(table, home)
+    found = (*all_problems(table, now), *_of_tools(table), *_of_models(table, home), *of_backends)
+    problems = sorted((*found, *of_trust(table, home.policy(), now, foreign)))
     jobs = table.jobs
     return Linted(table, tuple(problems), unready_jobs(jobs, find), unpriced_models(jobs, find))
 
@@ -76,11 +77,27 @@ def _of_models(table: Table, home: Home) -> Iterator[Problem]:
     """Models that do not exist, such as a script that cannot be read: better said now than at the fire."""
     wrong: dict[str, ConfigError | None] = {}
     for index, job in enumerate(table.jobs):
+        if not job.asks_a_model:
+            continue
         model = home.complete_model(job.model)
         if model not in wrong:
             wrong[model] = _wrong_model(model, home.find_provider)
         if (error := wrong[model]) is not None:
             yield _at_name(table, index, f"model: {error.message}", error.help)
+
+
+def _backends(table: Table, home: Home) -> tuple[Mapping[str, Specs], list[Problem]]:
+    """Return the tools that backends bring, by the name of the backend, and those that cannot be used."""
+    foreign: dict[str, Specs] = {}
+    problems: list[Problem] = []
+    for index, job in enumerate(table.jobs):
+        if job.asks_a_model or job.backend in foreign:
+            continue
+        try:
+            foreign[job.backend] = home.backend_tools(job.backend)
+        except ConfigError as error:
+            problems.append(_at_name(table, index, f"backend: {error.message}", error.help))
+    return foreign, problems
 
 
 def _wrong_model(model: str, find: FindProvider) -> ConfigError | None:
