@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scheduler.core.time.trigger import At as At
     from scheduler.core.time.trigger import Every as Every
     from scheduler.core.time.when import parse_when as parse_when
+    from scheduler.core.trust.targets import Targets as Targets
     from scheduler.ports.tool import tool as tool
 
 _HOMES = {
@@ -22,11 +23,12 @@ _HOMES = {
     "Cron": "scheduler.core.time.cron",
     "Every": "scheduler.core.time.trigger",
     "Job": "scheduler.core.job.job",
+    "Targets": "scheduler.core.trust.targets",
     "parse_when": "scheduler.core.time.when",
     "tool": "scheduler.ports.tool",
 }
 
-__all__ = ["At", "Cron", "Every", "Job", "errors", "parse_when", "tool"]
+__all__ = ["At", "Cron", "Every", "Job", "Targets", "errors", "parse_when", "tool"]
 
 
 def __getattr__(name: str) -> Any:

@@ -204,3 +204,7 @@ class SendFault(AgentcronError):
 
 class ToolFault(AgentcronError):
     """A tool refuses or fails in a way that the agent is told as an error result."""
+
+
+class ToolLostError(AgentcronError):
+    """What a tool works with ended in the middle of a call: it may have happened, or not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -31,18 +31,27 @@ from scheduler.duties.pruner import keep_pruned
 from scheduler.engine.daemon.restored import take_note
 from scheduler.engine.daemon.runner import Runner
 from scheduler.engine.move_log import Witness
-from scheduler.engine.services import Kit, Toolbox
+from scheduler.engine.services import Kit
 from scheduler.engine.settings import Settings
 from scheduler.errors import DayLogError, StoreError
 from scheduler.ports.history import History
-from scheduler.tools.registry import tools_for
+from scheduler.ports.toolset import ToolSource
+from scheduler.tools.registry import INSTALLED
+from scheduler.tools.sources import NOTHING, named_sources
 
 log = logging.getLogger("agentcron")
 
 
-def job_tools(job: Job) -> Toolbox:
-    """Return the tools of a job."""
-    return tools_for(job.tools)
+def sources_for(job: Job, known: Mapping[str, ToolSource] = NOTHING) -> Sequence[ToolSource]:
+    """Return where the tools of a job come from.
+
+    Args:
+        known: by name, tool sources that need not be installed.
+
+    Raises:
+        ConfigError: a tool source that it names is not installed, or has nothing for it.
+    """
+    return (INSTALLED, *named_sources(job, known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +136,7 @@ async def open_app(
         store=store,
         clock=SystemClock(),
         model_for=models,
-        tools_for=job_tools,
+        sources_for=sources_for,
         backend_for=backend_for,
         profile_for=TrustFile(config),
         sender_for=find_sender,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from scheduler.core.job.job import Job
 from scheduler.core.run.conversation import Usage
@@ -18,9 +17,7 @@ from scheduler.ports.model import Model
 from scheduler.ports.secrets import NoSecrets, Secrets
 from scheduler.ports.sender import Sender
 from scheduler.ports.store import Store
-from scheduler.ports.tool import AnyTool
-
-Toolbox: TypeAlias = Mapping[str, AnyTool]
+from scheduler.ports.toolset import ToolSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +26,7 @@ class Kit:
 
     Args:
         model_for: the model that answers to a name; may raise CannotWorkError (no key).
-        tools_for: the tools of a job, in a stable order; may raise ConfigError.
+        sources_for: where the tools of a job come from, in a stable order; may raise ConfigError.
         backend_for: what takes the runs of a job forward; may raise ConfigError.
         profile_for: what a job may do, asked before each effect; may raise ConfigError.
         sender_for: who sends notices of a kind, or None; may raise ConfigError.
@@ -45,7 +42,7 @@ class Kit:
     store: Store
     clock: Clock
     model_for: Callable[[str], Model]
-    tools_for: Callable[[Job], Toolbox]
+    sources_for: Callable[[Job], Sequence[ToolSource]]
     backend_for: Callable[[Job], Backend]
     profile_for: Callable[[Job], Profile]
     sender_for: Callable[[str], Sender | None]

@@ -19,6 +19,8 @@ class Settings:
         probe_seconds: how long until a run that is parked for a refused key asks the model again.
         soon_seconds: the same for what is looked at for nothing: log, trust file, workdir, tools.
         room_seconds: how long a run waits for the reservations of others before it asks for room again.
+        open_seconds: how long a tool source may take to be opened.
+        close_seconds: how long it may take to be closed, and then once more to end when it is cancelled.
         report_seconds: how long a sender may take for one notice.
         most_attempts: a run that its runners did not survive this often is buried.
     """
@@ -39,4 +41,6 @@ class Settings:
     gate_seconds: float = 30.0
     gate_output_bytes: int = 16_000
     approval_seconds: float = 24 * 3600.0
+    open_seconds: float = 30.0
+    close_seconds: float = 10.0
     report_seconds: float = 60.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, TypeGuard
 
 from scheduler.core.job.job import Job
 from scheduler.core.record import canonical, digest
@@ -16,6 +16,7 @@ from scheduler.core.run.step import Change
 from scheduler.core.run.wakeup import WakeUp
 from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.marks import NO_MARKS, Marks
+from scheduler.core.trust.targets import Targets, no_targets
 from scheduler.errors import ToolFault
 
 Args: TypeAlias = Mapping[str, Any]
@@ -24,7 +25,7 @@ ToolAnswer: TypeAlias = str | tuple[Block, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSpec:
-    """What a tool declares; nothing of it has a default, because silence would be a claim.
+    """What a tool declares; what frees a call has no default, because silence would be a claim.
 
     Args:
         schema: JSON Schema of the arguments (draft 2020-12, unless ``$schema`` names another one).
@@ -33,6 +34,8 @@ class ToolSpec:
         reads_untrusted: its result may hold words of strangers.
         external: changes something outside the job's workdir.
         timeout_seconds: after this long the call is cancelled and failed.
+        targets: ``targets(args)`` returns what a call reaches, without looking anywhere; a grant with hosts
+            or paths covers no call of a tool that does not say.
     """
 
     name: str
@@ -43,6 +46,12 @@ class ToolSpec:
     reads_untrusted: bool
     external: bool
     timeout_seconds: float = 120.0
+    targets: Callable[[Args], Targets] = no_targets
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether the tool says what its calls reach."""
+        return self.targets is not no_targets
 
     def as_param(self) -> dict[str, Any]:
         """Return the tool as the API takes it."""
@@ -220,6 +229,13 @@ InsideTool: TypeAlias = ControlTool | StagedTool
 AnyTool: TypeAlias = Tool | InsideTool
 
 
+def is_tool(found: object) -> TypeGuard[AnyTool]:
+    """Whether what a plug-in gives is a tool."""
+    if not isinstance(getattr(found, "spec", None), ToolSpec):
+        return False
+    return isinstance(found, InsideTool) or all(callable(getattr(found, m, None)) for m in ("call", "probe"))
+
+
 @dataclass(frozen=True, slots=True)
 class ForeignTool:
     """A tool that a backend's own agent runs: only what it declares is known here."""
@@ -266,6 +282,7 @@ def tool(
     reads_untrusted: bool = True,
     external: bool = True,
     timeout_seconds: float = 120.0,
+    targets: Callable[[Args], Targets] = no_targets,
     probe: Callable[[Args, ToolContext], Awaitable[Probe]] | None = None,
 ) -> Callable[[Callable[[Args, ToolContext], Awaitable[ToolAnswer]]], FunctionTool]:
     """Make a tool of an async function ``f(args, context)``; say nothing and the worst is assumed.
@@ -281,5 +298,6 @@ def tool(
         reads_untrusted=reads_untrusted,
         external=external,
         timeout_seconds=timeout_seconds,
+        targets=targets,
     )
     return lambda function: FunctionTool(spec, function, probe)

@@ -30,7 +30,7 @@ from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
 from scheduler.adapters.trust_file import TrustFile
 from scheduler.app.backends import backend_for
-from scheduler.app.compose import job_tools
+from scheduler.app.compose import sources_for
 from scheduler.app.senders import find_sender
 from scheduler.config import Config, load
 from scheduler.core.actor import PERSON
@@ -47,6 +47,7 @@ from scheduler.ports.backend import Backend
 from scheduler.ports.model import Ask, Model, Reply
 from scheduler.ports.sender import Sender
 from scheduler.ports.tool import AnyTool
+from scheduler.ports.toolset import FixedTools, ToolSource
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.rehearsal import ScriptBuilder
 
@@ -237,12 +238,19 @@ class World:
         return self.config.work
 
 
+def with_tools(kit: Kit, tools: Mapping[str, AnyTool]) -> Kit:
+    """Return a kit whose jobs have more tools, or others of the same name."""
+    before = kit.sources_for
+    return replace(kit, sources_for=lambda job: (*before(job), FixedTools(lambda _: tools)))
+
+
 @asynccontextmanager
 async def open_world(
     folder: Path,
     *,
     model: Model | None = None,
     tools: Mapping[str, AnyTool] | None = None,
+    tool_sources: Sequence[ToolSource] = (),
     senders: Sequence[Sender] = (),
     backends: Mapping[str, Backend] | None = None,
     settings: Settings | None = None,
@@ -255,6 +263,7 @@ async def open_world(
     Args:
         model: what answers instead of rehearsals.
         tools: more tools for every job, by name.
+        tool_sources: more tool sources for jobs that name them; they come before those that are installed.
         senders: more senders; they come before those that are installed.
         backends: by job, what takes its runs forward instead of our own loop.
         price_usd: what every answer of the model costs; rehearsals are free.
@@ -266,12 +275,13 @@ async def open_world(
     listening = ListeningModel(model or RehearsalModel(), price_usd, tokens)
     extra = dict(tools or {})
     others = {sender.kind: sender for sender in senders}
+    given = {source.name: source for source in tool_sources}
     time = clock or FakeClock()
     kit = Kit(
         store=store,
         clock=time,
         model_for=lambda _: listening,
-        tools_for=lambda job: {**job_tools(job), **extra},
+        sources_for=lambda job: (*sources_for(job, given), FixedTools(lambda _: extra)),
         backend_for=lambda job: (backends or {}).get(job.name) or backend_for(job),
         profile_for=TrustFile(config),
         sender_for=lambda kind: others.get(kind) or find_sender(kind),

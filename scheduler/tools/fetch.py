@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from scheduler.core.text.capped import MOST_OUTPUT_BYTES, sendable
 from scheduler.core.trust.addresses import Address, IPAddress, host_granted, may_reach, parse
 from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.targets import NO_TARGETS, Targets
 from scheduler.errors import ToolFault
 from scheduler.host.beneath import overwrite
 from scheduler.host.confined import confine, refuse_special
@@ -268,6 +269,14 @@ def _save(workdir: str, path: str, data: bytes) -> None:
         raise ToolFault(f"{path}: {_why(error)}") from error
 
 
+def _targets(args: Args) -> Targets:
+    """Return the host of the URL, read by the reader that fetches it; redirects are checked later."""
+    try:
+        return Targets(hosts=(parse(args["url"]).host,))
+    except ToolFault:
+        return NO_TARGETS
+
+
 FETCH = FunctionTool(
     ToolSpec(
         name="fetch",
@@ -304,6 +313,7 @@ FETCH = FunctionTool(
         reads_untrusted=True,
         external=True,  # a URL can carry data away
         timeout_seconds=TOTAL_SECONDS + 10,
+        targets=_targets,
     ),
     Fetcher(),
 )

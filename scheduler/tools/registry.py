@@ -10,10 +10,12 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from scheduler.core.job.job import DEFAULT_TOOLS
+from scheduler.core.job.tool_names import installed
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.engine.schema import check_schema
 from scheduler.errors import ConfigError
-from scheduler.ports.tool import AnyTool, InsideTool, StagedTool, ToolSpec
+from scheduler.ports.tool import AnyTool, StagedTool, is_tool
+from scheduler.ports.toolset import FixedTools
 
 GROUP = "agentcron.tools"
 CHANGES = "agentcron.changes"
@@ -62,12 +64,12 @@ def tool(name: str) -> AnyTool:
     except Exception as error:  # whatever a stranger's module does at import
         problem = f"{type(error).__name__}: {error}"
         raise ConfigError(f"the tool {name} ({point.value}) cannot be loaded: {problem}") from error
-    if not _is_tool(found):
+    if not is_tool(found):
         raise ConfigError(
             f"the tool {name} ({point.value}) is not a tool but a {type(found).__name__}",
             help="make one with `from scheduler import tool`",
         )
-    declared: AnyTool = found
+    declared = found
     if declared.spec.name != name:
         raise ConfigError(f"the tool {name} ({point.value}) calls itself {declared.spec.name}")
     if isinstance(declared, StagedTool):
@@ -84,15 +86,19 @@ def tool(name: str) -> AnyTool:
 
 
 def tools_for(names: Sequence[str] | None) -> dict[str, AnyTool]:
-    """Return the tools of a job by name; ``None`` means the built-in ones.
+    """Return the installed tools of a job by name; ``None`` means the built-in ones.
 
-    Sleep, note and finish are always there.
+    Sleep, note and finish are always there; tools of sources are not.
 
     Raises:
         ConfigError: as ``tool`` does.
     """
-    wanted = BUILT_IN if names is None else (*ALWAYS, *names)
+    wanted = BUILT_IN if names is None else (*ALWAYS, *installed(names))
     return {name: tool(name) for name in ordered(wanted)}
+
+
+INSTALLED = FixedTools(lambda job: tools_for(job.tools))
+"""The installed tools, as a tool source."""
 
 
 def _require_rooms(staged: StagedTool) -> None:
@@ -103,12 +109,6 @@ def _require_rooms(staged: StagedTool) -> None:
             f"the tool {staged.spec.name} needs changes that are not installed: {', '.join(unknown)}",
             help=f"install what provides them as entry points {CHANGES}",
         )
-
-
-def _is_tool(found: object) -> bool:
-    if not isinstance(getattr(found, "spec", None), ToolSpec):
-        return False
-    return isinstance(found, InsideTool) or all(callable(getattr(found, m, None)) for m in ("call", "probe"))
 
 
 def _point(name: str) -> EntryPoint:

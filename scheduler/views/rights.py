@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduler.core.trust.effect import Declared
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.judge import WORKDIR, Allow, Ask, Facts, Verdict, judge
 from scheduler.core.trust.marks import EXTERNAL, NO_MARKS, PRIVATE, UNTRUSTED, Marks
 from scheduler.core.trust.policy import Profile
+from scheduler.core.trust.targets import NO_TARGETS
+from scheduler.ports.tool import ToolSpec
 
 _OTHER = {"any other argument": ""}
 """The arguments of a call that only a grant of any call covers."""
@@ -72,15 +73,19 @@ class Rights:
 _NEVER = {"observe": "it is no pure tool", "no-grant": "no grant names it"}
 
 
-def rights(tool: Declared, profile: Profile, always: Sequence[Grant], now: datetime) -> Rights:
+def rights(tool: ToolSpec, profile: Profile, always: Sequence[Grant], now: datetime) -> Rights:
     """Return what a job under ``profile`` may do with a tool that acts.
 
     Args:
         always: what was granted by approvals given "always".
     """
-    samples = [grant.sample() for grant in (*profile.grants, *always) if grant.tool == tool.name]
+    grants = [grant for grant in (*profile.grants, *always) if grant.tool == tool.name]
+    samples = [(each.sample(), each.sample_targets() if tool.has_targets else NO_TARGETS) for each in grants]
     early, late = (
-        [judge(tool, args, Facts(profile, marks, always, {}, now)) for args in (*samples, _OTHER)]
+        [
+            judge(tool, args, Facts(profile, marks, always, {}, now), targets)
+            for args, targets in (*samples, (_OTHER, NO_TARGETS))
+        ]
         for marks in (NO_MARKS, _ALL_MARKS)
     )
     return Rights(tuple(early[:-1]), early[-1], tuple(late))

@@ -25,7 +25,7 @@ def test_nothing_of_a_declaration_goes_without_saying() -> None:
     defaults = {
         field.name for field in dataclasses.fields(ToolSpec) if field.default is not dataclasses.MISSING
     }
-    assert defaults == {"timeout_seconds"}
+    assert defaults == {"timeout_seconds", "targets"}, "who says no targets has the fewest rights"
 
 
 @pytest.mark.parametrize("each", TOOLS, ids=name_of)

@@ -12,6 +12,7 @@ from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import State
 from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.policy import BUILT_IN, Profile
+from scheduler.testing.world import with_tools
 from tests.kit.models import call
 from tests.kit.stage import Recorder, Stage, hang, stage
 
@@ -59,8 +60,7 @@ async def test_a_begun_call_whose_arguments_its_tool_does_not_take_any_more_is_u
         (underway,) = await s.world.begin()
         await look.begun.wait()
         await underway.kill()
-        made = s.world.kit.tools_for
-        replace_in(s, "tools_for", lambda job: {**made(job), "look": stricter.made()})
+        s.world.kit = with_tools(s.world.kit, {"look": stricter.made()})
         await s.world.take_over()
         [journal] = [each for each in s.calls(run_id) if each.name == "look"]
         assert (journal.state, stricter.calls) == (CallState.UNKNOWN, [])
@@ -84,8 +84,7 @@ async def test_a_tool_that_changed_while_a_person_thought_is_asked_for_anew(tmp_
         run = await s.play()
         with s.world.history() as history:
             [question] = history.open_approvals()
-        made = s.world.kit.tools_for
-        replace_in(s, "tools_for", lambda job: {**made(job), "look": changed.made()})
+        s.world.kit = with_tools(s.world.kit, {"look": changed.made()})
         await s.world.store.answer(question.id, s.world.clock.now(), approve=True, actor=PERSON)
         await s.world.settle()
         [journal] = [each for each in s.calls(run.id) if each.name == "look"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from scheduler.adapters.sql.units.changes import stains
 from scheduler.core.actor import PERSON
 from scheduler.core.run.run import State
 from scheduler.core.trust.approval import Approval
+from scheduler.testing.world import with_tools
 from tests.kit.models import call, finish, sleep
 from tests.kit.stage import JOB, Recorder, Stage, hang, stage
 
@@ -133,8 +133,7 @@ async def test_a_tool_that_claims_something_else_is_asked_for_anew(tmp_path: Pat
         run = await s.play()
         (question,) = questions(s)
         curious = Recorder("post", "opaque", external=True, reads_private=True)
-        made = s.world.kit.tools_for
-        s.world.kit = replace(s.world.kit, tools_for=lambda job: {**made(job), "post": curious.made()})
+        s.world.kit = with_tools(s.world.kit, {"post": curious.made()})
         await answer(s, question)
         await s.world.settle()
         assert ((await s.world.run(run.id)).state, curious.calls) == (State.PARKED, [])

@@ -15,6 +15,7 @@ from scheduler.core.run.conversation import Attempt, Call, Message, Request
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.wakeup import WakeUp
 from scheduler.core.trust.effect import Effect
+from scheduler.core.trust.targets import Targets, no_targets
 from scheduler.engine.settings import Settings
 from scheduler.ports.tool import AnyTool, Args, FunctionTool, Probe, ToolAnswer, ToolContext, tool
 from scheduler.testing.world import World, open_world
@@ -36,6 +37,7 @@ class Recorder:
     reads_private: bool = False
     reads_untrusted: bool = False
     external: bool = False
+    targets: Callable[[Args], Targets] = no_targets
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
     calls: list[Args] = field(default_factory=list)
     contexts: list[ToolContext] = field(default_factory=list)
@@ -53,6 +55,7 @@ class Recorder:
             reads_untrusted=self.reads_untrusted,
             external=self.external,
             timeout_seconds=self.timeout_seconds,
+            targets=self.targets,
             probe=self.probe,
         )
         async def function(args: Args, context: ToolContext) -> ToolAnswer:

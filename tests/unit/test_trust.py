@@ -16,8 +16,10 @@ from scheduler.core.trust.grant import Grant, grant_from_json
 from scheduler.core.trust.judge import Allow, Ask, Facts, Refuse, Verdict, judge
 from scheduler.core.trust.marks import NO_MARKS, Marks
 from scheduler.core.trust.policy import BUILT_IN, Profile, parse_policy
+from scheduler.core.trust.targets import Targets
 from scheduler.errors import ConfigError
 from scheduler.ports.tool import ToolSpec
+from scheduler.tools.fetch import FETCH
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 HOWTO = Path(__file__).parents[2] / "docs" / "howto" / "trust.md"
@@ -75,7 +77,8 @@ def test_of_two_profiles_the_stricter_decides() -> None:
         facts = Facts(first, NO_MARKS, (), {}, NOW, also=(second,))
         assert isinstance(judge(spec(), {}, facts), Ask)
     hosts = granting(Grant(tool="post", paths=("/srv",)))
-    allowed = judge(spec(), {"path": "/srv/x"}, Facts(wide, NO_MARKS, (), {}, NOW, also=(hosts,)))
+    facts = Facts(wide, NO_MARKS, (), {}, NOW, also=(hosts,))
+    allowed = judge(spec(), {}, facts, Targets(paths=("/srv/x",)))
     assert isinstance(allowed, Allow)
     assert allowed.grant == hosts.grants[0], "of two that allow it, the grant of the later one holds"
 
@@ -198,47 +201,6 @@ def test_a_star_does_not_stretch_over_what_a_shell_reads(command: str) -> None:
     assert not Grant(tool="shell", args=(("command", "git *"),)).covers("shell", {"command": command}, NOW)
 
 
-@pytest.mark.parametrize(
-    "pattern, url, granted",
-    [
-        ("example.org", "https://example.org/x?y=1", True),
-        ("a.example.org", "http://A.example.org:8080/", True),
-        ("*.example.org", "https://a.b.example.org/", True),
-        ("*.example.org", "https://example.org/", False),
-        ("*.b.example.org", "https://ab.example.org/", False),
-        ("example.org", "https://example.org.evil.test/", False),
-        ("example.org", "https://example.org@evil.test/", False),
-        ("example.org", "https://evil.test/#@example.org", False),
-        ("example.org", "https://evil.test\\@example.org/", False),
-        ("example.org", "ftp://example.org/", False),
-        ("example.org", "https://ｅxample.org/", False),
-        ("example.org", "https://example.org:99999/", False),
-        ("*.example.org", "http://evil.test\t.example.org/", False),
-        ("example.org", "//example.org/", False),
-        ("example.org", None, False),
-    ],
-)
-def test_hosts(pattern: str, url: object, granted: bool) -> None:
-    assert Grant(tool="fetch", hosts=(pattern,)).covers("fetch", {"url": url}, NOW) is granted
-
-
-@pytest.mark.parametrize(
-    "path, granted",
-    [
-        ("/srv/out/a.txt", True),
-        ("/srv/out", True),
-        ("/srv/outside", False),
-        ("/srv/out/../x", False),
-        ("/srv/out//../x", False),
-        ("srv/out/a", False),
-        ("/srv/out/a\0", False),
-        (7, False),
-    ],
-)
-def test_paths(path: object, granted: bool) -> None:
-    assert Grant(tool="deliver", paths=("/srv/out",)).covers("deliver", {"path": path}, NOW) is granted
-
-
 def test_a_grant_is_stored_and_read_back() -> None:
     grant = Grant(tool="post", exact={"to": ["Ada"]}, expires=NOW, per_day=3, hosts=("a.b",), id="g")
     assert grant_from_json(grant.to_json(), id="g") == grant
@@ -339,7 +301,9 @@ def test_the_example_of_the_how_to_is_read_and_is_as_narrow_as_it_says() -> None
     assert shell.covers("shell", {"command": command}, NOW)
     for more in (" -K evil", " --next http://127.0.0.1/", "; id", "\nid"):
         assert not shell.covers("shell", {"command": command + more}, NOW)
-    assert not fetch.covers("fetch", {"url": "https://api.github.com.evil.test/"}, NOW)
+    for host, covered in (("api.github.com", True), ("api.github.com.evil.test", False)):
+        args = {"url": f"https://{host}/x"}
+        assert fetch.covers("fetch", args, NOW, FETCH.spec.targets(args)) is covered
     wide = Grant(tool="shell", args=(("command", "git *"),), network=True)
     assert wide.covers("shell", {"command": "git -c core.sshCommand=./x.sh fetch ssh://h/r"}, NOW), "as told"
 
@@ -350,14 +314,14 @@ def test_the_example_of_the_how_to_is_read_and_is_as_narrow_as_it_says() -> None
         Grant(tool="post"),
         Grant(tool="post", args=(("to", "Ada"), ("text", "*, your * report*"))),
         Grant(tool="post", hosts=("*.example.org", "python.org")),
-        Grant(tool="post", hosts=("example.org",), args=(("url", "https://example.org/feed/*"),)),
+        Grant(tool="post", hosts=("example.org",), args=(("to", "Ada"),)),
         Grant(tool="post", paths=("/srv/../data/",), per_day=1),
         Grant(tool="post", exact={"to": ["Ada", 1]}),
         Grant(tool="post", exact={}),
     ],
 )
 def test_a_sample_of_a_grant_is_covered_by_it(grant: Grant) -> None:
-    assert grant.covers("post", grant.sample(), NOW)
+    assert grant.covers("post", grant.sample(), NOW, grant.sample_targets())
 
 
 def test_what_acts_is_told_by_what_a_tool_declares() -> None:

@@ -115,7 +115,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "tools", values.tool_names,
-        "what the agent may use beside sleep, note and finish",
+        "what the agent may use beside sleep, note and finish; of a tool source `SOURCE:NAME`",
         "the built-in ones", field="tools",
     ),
     Option(

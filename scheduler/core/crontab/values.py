@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scheduler.core.job.job import Budget
+from scheduler.core.job.tool_names import is_tool_name
 from scheduler.core.run.budget import read_tokens, write_tokens
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.core.time.durations import parse_duration, read_duration, write_duration
@@ -16,7 +17,7 @@ from scheduler.errors import ConfigError
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@~-]{0,255}\Z")
 _BACKEND = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-_TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
+_PROFILE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
 _CAP = re.compile(
     r"(?:(?P<usd>\$?\d{1,6}(?:\.\d{1,4})?)|(?P<tokens>\d{1,9}(?:\.\d{1,4})?[kKmM]?tok))/(?P<per>run|day)\Z"
     r"|(?P<effects>\d{1,6})effects?/day\Z|(?P<wakes>\d{1,4})wakes?/hour\Z"
@@ -217,17 +218,20 @@ def fleet_budget(text: str) -> Caps:
 
 
 def tool_names(text: str) -> tuple[str, ...]:
-    """Return the names of ``read,write``; an empty text is no tool beside sleep, note and finish."""
+    """Return the names of ``read,write,mail:*``; an empty text is no tool beside sleep, note and finish."""
     names = tuple(part for part in re.split(r"[\s,]+", text) if part)
     for name in names:
-        if not _TOOL.match(name):
-            raise ConfigError(f'"{name}" cannot be the name of a tool', help="for example tools=read,write")
+        if not is_tool_name(name):
+            raise ConfigError(
+                f'"{name}" cannot be the name of a tool',
+                help="for example tools=read,write; of a tool source tools=SOURCE:NAME or SOURCE:*",
+            )
     return tuple(dict.fromkeys(names))
 
 
 def profile(text: str) -> str:
     """Return the name of a trust profile; whether there is one of that name is the trust file's business."""
-    if not _TOOL.match(text):
+    if not _PROFILE.match(text):
         raise ConfigError(f'"{text}" cannot be the name of a profile', help="for example trust=propose")
     return text
 

@@ -108,7 +108,7 @@ _LINES = (
     Reason(_C.APPROVAL, "A call needs an approval.", Ends.ANSWER, SEE_QUESTIONS),
     Reason(_C.KEY, "The model cannot be asked: its key or its surroundings are missing.", Ends.SLOW),
     Reason(_C.LOG, "The daily log cannot be written.", Ends.SOON),
-    Reason(_C.TOOL, "A tool of the job is not installed, or not usable.", Ends.SOON),
+    Reason(_C.TOOL, "A tool of the job is missing or unusable, or its source cannot be opened.", Ends.SOON),
     Reason(_C.TRUST, "The trust file cannot be read, or the profile is not known.", Ends.SOON),
     Reason(_C.VERSION, "A newer agentcron pinned options that this one does not know.", Ends.SOON),
     Reason(_C.WORKDIR, "The workdir is missing, or not the one that was loaded.", Ends.SOON),

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from scheduler.core.time.instants import from_iso, to_iso
-from scheduler.core.trust.addresses import host_granted, parse
+from scheduler.core.trust.addresses import canonical_host, host_granted
 from scheduler.core.trust.exact import exact_name, exact_text
+from scheduler.core.trust.targets import NO_TARGETS, Targets
 from scheduler.errors import ToolFault
 
 # No sign that a shell reads, no quote, no control character: a star must not stretch over ``; rm -rf``.
@@ -27,8 +28,8 @@ class Grant:
         tool: whose calls it allows.
         args: patterns by the argument's name, each for its whole text; ``*`` stands for letters, digits,
             blanks and ``_ . / : = @ % + , -``, everything else must be written out.
-        hosts: whom the argument ``url`` may name: ``example.org``, or ``*.example.org`` for those below it.
-        paths: folders that the argument ``path`` must lie in.
+        hosts: whom a call may reach: ``example.org``, or ``*.example.org`` for those below it.
+        paths: folders that every path which a call reaches must lie in.
         network: whether the call may use the network at all (the shell's sandbox has none otherwise).
         per_day: how many calls it allows on one local day of the job; None: any number.
         expires: from when on it allows nothing.
@@ -50,28 +51,38 @@ class Grant:
         """Whether it has expired."""
         return self.expires is not None and now >= self.expires
 
-    def covers(self, tool: str, args: Mapping[str, Any], now: datetime) -> bool:
-        """Whether it allows this call, its number apart."""
+    def covers(
+        self, tool: str, args: Mapping[str, Any], now: datetime, targets: Targets = NO_TARGETS
+    ) -> bool:
+        """Whether it allows this call, its number apart.
+
+        Args:
+            targets: what the call reaches, as its tool says.
+        """
         if tool != self.tool or self.is_over(now):
             return False
         if self.exact is not None and canonical(args) != canonical(self.exact):
             return False
         if not all(fits(pattern, args.get(name)) for name, pattern in self.args):
             return False
-        if self.hosts and not any(is_host(pattern, args.get("url")) for pattern in self.hosts):
+        if self.hosts and not _all(targets.hosts, lambda host: _is_granted(host, self.hosts)):
             return False
-        return not self.paths or any(is_below(folder, args.get("path")) for folder in self.paths)
+        return not self.paths or _all(
+            targets.paths, lambda path: any(is_below(folder, path) for folder in self.paths)
+        )
 
     def sample(self) -> dict[str, Any]:
         """Return the arguments of a call that it covers, to ask the judge about; it need not make sense."""
         if self.exact is not None:
             return dict(self.exact)
-        args: dict[str, Any] = {name: pattern.replace("*", "") for name, pattern in self.args}
-        if self.hosts:
-            args.setdefault("url", f"https://{self.hosts[0].replace('*', 'a')}/")
-        if self.paths:
-            args.setdefault("path", posixpath.join(posixpath.normpath(self.paths[0]), "a"))
-        return args
+        return {name: pattern.replace("*", "") for name, pattern in self.args}
+
+    def sample_targets(self) -> Targets:
+        """Return what the sample call reaches, if its tool says so."""
+        return Targets(
+            hosts=tuple(host.replace("*", "a") for host in self.hosts[:1]),
+            paths=tuple(posixpath.join(posixpath.normpath(path), "a") for path in self.paths[:1]),
+        )
 
     def in_words(self) -> str:
         """Return it as a person reads it."""
@@ -145,24 +156,23 @@ def fits(pattern: str, value: object) -> bool:
     return _STAR.match(value[at:end]) is not None
 
 
-def is_host(pattern: str, url: object) -> bool:
-    """Whether a URL names this host; read by the very reader that the fetch tool uses."""
-    return bool(host := host_of(url)) and host_granted(host, (pattern,))
-
-
-def host_of(url: object) -> str:
-    """Return the canonical host of a plain http or https URL, or an empty text."""
-    if not isinstance(url, str):
-        return ""
-    try:
-        return parse(url).host
-    except ToolFault:
-        return ""
-
-
 def canonical(args: Mapping[str, Any]) -> str:
     """Return arguments as JSON in one form: keys sorted, and 1 is neither 1.0 nor true."""
     return json.dumps(dict(args), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _all(reached: Sequence[str], is_granted: Callable[[str], bool]) -> bool:
+    """Whether anything is reached, and all of it is granted; what is not said is not granted."""
+    return bool(reached) and all(map(is_granted, reached))
+
+
+def _is_granted(host: str, patterns: Sequence[str]) -> bool:
+    """Whether patterns name a host; one that is not canonical could be read in two ways, and is none."""
+    try:
+        is_canonical = canonical_host(f"[{host}]" if ":" in host else host) == host
+    except ToolFault:
+        return False
+    return is_canonical and host_granted(host, patterns)
 
 
 def is_below(folder: str, path: object) -> bool:

@@ -11,6 +11,7 @@ from scheduler.core.trust.effect import Declared, Effect, acts
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.marks import EXTERNAL, PRIVATE, UNTRUSTED, Marks
 from scheduler.core.trust.policy import Profile
+from scheduler.core.trust.targets import NO_TARGETS, Targets
 
 RULE_OF_TWO = "rule-of-two"
 WORKDIR = "workdir"
@@ -75,14 +76,17 @@ class Facts:
         return "+".join(profile.version for profile in (self.profile, *self.also))
 
 
-def judge(tool: Declared, args: Mapping[str, Any], facts: Facts) -> Verdict:
+def judge(tool: Declared, args: Mapping[str, Any], facts: Facts, targets: Targets = NO_TARGETS) -> Verdict:
     """Return what becomes of a call of ``tool``; control tools never come here, they only steer their run.
 
     Of several profiles the strictest decides, and of those that agree the last, whose grants hold.
+
+    Args:
+        targets: what the call reaches, as the tool says.
     """
-    verdict = _judge(tool, args, facts, facts.profile)
+    verdict = _judge(tool, args, targets, facts, facts.profile)
     for profile in facts.also:
-        other = _judge(tool, args, facts, profile)
+        other = _judge(tool, args, targets, facts, profile)
         if _STRICTNESS[type(other)] >= _STRICTNESS[type(verdict)]:
             verdict = other
     return verdict
@@ -91,11 +95,13 @@ def judge(tool: Declared, args: Mapping[str, Any], facts: Facts) -> Verdict:
 _STRICTNESS: Mapping[type[Verdict], int] = {Allow: 0, Ask: 1, Refuse: 2}
 
 
-def _judge(tool: Declared, args: Mapping[str, Any], facts: Facts, profile: Profile) -> Verdict:
+def _judge(
+    tool: Declared, args: Mapping[str, Any], targets: Targets, facts: Facts, profile: Profile
+) -> Verdict:
     if profile.base == "observe" and acts(tool):
         return Refuse("observe", f"{tool.name} is no pure tool, and this job may only observe")
     grants = (*profile.grants, *facts.always)
-    covering = [g for g in grants if g.covers(tool.name, args, facts.now)]
+    covering = [g for g in grants if g.covers(tool.name, args, facts.now, targets)]
     used = facts.used_today.get(tool.name, 0)
     # The first that has room left today; where none has, the first, so that its number can be told.
     grant = next((g for g in covering if g.per_day is None or used < g.per_day), next(iter(covering), None))

@@ -10,8 +10,8 @@ from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.step import CallResult
 from scheduler.core.run.turn import Decide, NextStep, RunCalls
 from scheduler.engine.schema import wrong_arguments
-from scheduler.engine.services import Toolbox
 from scheduler.errors import ConfigError
+from scheduler.ports.toolset import Toolbox
 
 CHANGED = (
     "This call was interrupted, and its tool has changed since: it does not take these arguments any more. "

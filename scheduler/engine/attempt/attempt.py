@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import datetime
 
 from scheduler.core.job.reason_code import ReasonCode
@@ -21,12 +22,14 @@ from scheduler.core.run.turn import Park
 from scheduler.engine.attempt import rests
 from scheduler.engine.attempt.desk import RunDesk
 from scheduler.engine.attempt.failures import failure, first_of
+from scheduler.engine.attempt.toolset import open_tools
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit, Toolbox
+from scheduler.engine.services import Kit
 from scheduler.errors import BadRowError, ConfigError, LostLeaseError, StoreError
 from scheduler.host.workdir import unusable
 from scheduler.ports.backend import Backend, Interruption
 from scheduler.ports.tool import ForeignTool
+from scheduler.ports.toolset import Toolbox
 
 log = logging.getLogger("agentcron")
 
@@ -114,15 +117,31 @@ class Attempt:
             await rests.park(kit, writer, Park(ReasonCode.WORKDIR, problem))
             return
         if self.must_stop is None:
-            await ready.advance(self, RunDesk(kit, writer, self.tools, lambda: self.must_stop is not None))
+            await self._with_tools(ready)
         if writer.checkpoint.run.state is State.RUNNING and self.must_stop is None:
             # Its lease would run out, and others would count a crash.
             log.error("run %s: its backend returned while it runs", self.run_id)
             reason = "its backend left the run neither over nor at rest"
             await rests.fail(kit, writer, ReasonCode.INTERNAL, reason)
 
+    async def _with_tools(self, backend: Backend) -> None:
+        """Let the backend go on with the run while its tools are open."""
+        kit, writer, job = self.kit, self.writer, self.writer.checkpoint.job
+        async with AsyncExitStack() as until_the_end:
+            try:
+                opening = open_tools(kit.sources_for(job), job, self.run_id, kit.settings)
+                self.tools = _all_tools(await until_the_end.enter_async_context(opening), backend)
+            except ConfigError as error:
+                # They were there when the job was loaded, and may be again: an upgrade takes a plug-in away
+                # for a while, and a service is down for a while.
+                reason = f"{error.message}; install or repair what provides it, or cancel the run"
+                await rests.park(kit, writer, Park(ReasonCode.TOOL, reason))
+                return
+            writer.declared = {name: tool.spec for name, tool in self.tools.items()}
+            await backend.advance(self, RunDesk(kit, writer, self.tools, lambda: self.must_stop is not None))
+
     async def _ready(self) -> Backend | Park:
-        """Get tools and backend ready; return why nothing may begin yet, before any cost."""
+        """Get the backend ready; return why nothing may begin yet, before any cost."""
         job = self.writer.checkpoint.job
         if job.unknown:
             # One of them may be a limit: to drop it would give the run more than it was given.
@@ -131,10 +150,7 @@ class Attempt:
             await asyncio.to_thread(self.kit.secrets.learn, job)
         try:
             backend = self.kit.backend_for(job)
-            self.tools = _all_tools(self.kit.tools_for(job), backend)
-            self.writer.declared = {name: tool.spec for name, tool in self.tools.items()}
         except ConfigError as error:
-            # It was there when the job was loaded, and may be again: an upgrade takes it away for a while.
             reason = f"{error.message}; install or repair what provides it, or cancel the run"
             return Park(ReasonCode.TOOL, reason)
         try:

@@ -20,9 +20,10 @@ from scheduler.engine.attempt.arguments import refusals
 from scheduler.engine.attempt.decisions import Docket, Reach, facts, hear, recounted, stains
 from scheduler.engine.attempt.requests import acts
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit, Toolbox
-from scheduler.errors import ConfigError, ToolFault
-from scheduler.ports.tool import InsideTool, Tool, ToolAnswer, ToolContext
+from scheduler.engine.services import Kit
+from scheduler.errors import ConfigError, ToolFault, ToolLostError
+from scheduler.ports.tool import InsideTool, ToolAnswer, ToolContext
+from scheduler.ports.toolset import Toolbox
 
 log = logging.getLogger("agentcron")
 
@@ -190,7 +191,10 @@ async def _outcome(
     except TimeoutError:
         if not limit.expired():
             return CallState.FAILED, f"{call.name}: timed out.", label
-        return _timed_out(tool, call)
+        return _cut_off(call, f"stopped after {tool.spec.timeout_seconds:g} s, its limit", "own")
+    except ToolLostError as error:
+        log.warning("run %s: %s: %s", writer.checkpoint.run.id, call.name, error.message)
+        return _cut_off(call, str(clean(hidden(error.message))), label)
     except ToolFault as fault:
         told = fault.message + (f" ({fault.help})" if fault.help else "")
         return CallState.FAILED, clean(hidden(told)), label
@@ -201,12 +205,11 @@ async def _outcome(
     return CallState.DONE, answer, label
 
 
-def _timed_out(tool: Tool, call: Call) -> tuple[CallState, ToolAnswer, str]:
-    seconds = f"{tool.spec.timeout_seconds:g}"
+def _cut_off(call: Call, why: str, label: str) -> tuple[CallState, ToolAnswer, str]:
     if call.effect is Effect.PURE:
-        return CallState.FAILED, f"{call.name}: stopped after {seconds} s, its limit.", "own"
+        return CallState.FAILED, f"{call.name}: {why}.", label
     unknown = "Its outcome is unknown; verify before you repeat it."
-    return CallState.UNKNOWN, f"{call.name}: stopped after {seconds} s, its limit. {unknown}", "own"
+    return CallState.UNKNOWN, f"{call.name}: {why}. {unknown}", label
 
 
 def _context(writer: RunWriter, call: Call, reach: Reach) -> ToolContext:

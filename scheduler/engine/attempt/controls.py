@@ -23,9 +23,10 @@ from scheduler.core.trust.marks import NO_MARKS, Marks
 from scheduler.engine.attempt.decisions import Docket, facts, hear
 from scheduler.engine.attempt.messages import answer_message, notify
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit, Toolbox
+from scheduler.engine.services import Kit
 from scheduler.errors import RefusedError, ToolFault
 from scheduler.ports.tool import ControlTool, End, Outcome, Rest, StageContext, Staged, StagedTool
+from scheduler.ports.toolset import Toolbox
 
 log = logging.getLogger("agentcron")
 

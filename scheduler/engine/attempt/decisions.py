@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,12 +18,16 @@ from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.step import CallResult, Change, Guard
 from scheduler.core.trust.approval import ALWAYS, OUTSIDE, Approval, ApprovalState, Share, Used, digest
 from scheduler.core.trust.effect import Effect, acts
-from scheduler.core.trust.grant import Grant, host_of
+from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.judge import RULE_OF_TWO, Allow, Ask, Facts, Refuse, is_outside, judge
 from scheduler.core.trust.marks import EXTERNAL, NO_MARKS, PRIVATE, WORKDIR, Marks
 from scheduler.core.trust.policy import Profile
-from scheduler.engine.services import Kit, Toolbox
+from scheduler.core.trust.targets import NO_TARGETS, Targets
+from scheduler.engine.services import Kit
 from scheduler.ports.tool import ControlTool, InsideTool, ToolSpec
+from scheduler.ports.toolset import Toolbox
+
+log = logging.getLogger("agentcron")
 
 STAINED = Marks.of(f"{PRIVATE}:{WORKDIR}")
 
@@ -155,21 +160,22 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
         met = known.marks | docket.marks | Marks.of_siblings(docket.allowed, specs)
         if docket.is_stained:
             met |= STAINED
-        verdict = judge(tool.spec, call.args, replace(known, used_today=used, marks=met))
+        targets = _targets(at, tool.spec, call)
+        verdict = judge(tool.spec, call.args, replace(known, used_today=used, marks=met), targets)
         match verdict:
             case Allow(rule, grant):
                 if is_outside(call.effect, rule) and not _has_room(at, known, docket):
                     continue
                 used[call.name] = used.get(call.name, 0) + 1
                 name = rule if grant is None or not grant.id else f"{ALWAYS}:{grant.id}"
-                docket.allow(call, name, _reach(call, grant))
+                docket.allow(call, name, _reach(targets, grant))
                 if grant is not None and grant.per_day is not None:
                     since = day_start(known.now, at.job.tz)
                     docket.shares.append(Share(call.name, grant.per_day, since))
             case Refuse(rule, reason):
                 docket.refuse(call, rule, f"Refused: {reason}.")
             case Ask():
-                _ask(kit, at, call, tool.spec, verdict, known, docket)
+                _ask(kit, at, call, tool.spec, targets, verdict, known, docket)
     if docket.allowed and docket.is_stained:
         docket.marks |= STAINED
     return docket
@@ -206,8 +212,27 @@ def _has_room(at: Checkpoint, known: Facts, docket: Docket) -> bool:
     return True
 
 
+def _targets(at: Checkpoint, spec: ToolSpec, call: Call) -> Targets:
+    """Return what a call reaches; of a tool that cannot tell, nothing, which no grant with hosts covers."""
+    try:
+        targets = spec.targets(call.args)
+        if not isinstance(targets, Targets):
+            raise TypeError(f"it returned {type(targets).__name__}, no Targets")
+    except Exception:  # a plug-in may raise anything
+        log.exception("run %s: the targets of %s cannot be told", at.run.id, call.name)
+        return NO_TARGETS
+    return targets
+
+
 def _ask(
-    kit: Kit, at: Checkpoint, call: Call, spec: ToolSpec, ask: Ask, known: Facts, docket: Docket
+    kit: Kit,
+    at: Checkpoint,
+    call: Call,
+    spec: ToolSpec,
+    targets: Targets,
+    ask: Ask,
+    known: Facts,
+    docket: Docket,
 ) -> None:
     mark = digest(at.run.id, call.name, call.args, f"{known.version} {spec.fingerprint}")
     questions: Questions = at.parts.get(question.KIND) or ()
@@ -226,7 +251,7 @@ def _ask(
         # "used" is by this very call, which was taken back before it acted, or of which nobody knows.
         if is_outside(call.effect, f"approved:{put.id}") and not _has_room(at, known, docket):
             return
-        docket.allow(call, f"approved:{put.id}", _reach(call, ask.grant, approved=True))
+        docket.allow(call, f"approved:{put.id}", _reach(targets, ask.grant, approved=True))
         if put.state == "approved":
             docket.settled[put.id] = "used"
     elif known.now < put.expires_at and put.state == "asked":
@@ -261,11 +286,10 @@ def _question(
     )
 
 
-def _reach(call: Call, grant: Grant | None, *, approved: bool = False) -> Reach:
-    """Return what a call may reach: what its grant says; without hosts there, the one that it names."""
+def _reach(targets: Targets, grant: Grant | None, *, approved: bool = False) -> Reach:
+    """Return what a call may reach: what its grant says; without hosts there, those that it names."""
     if grant is not None and grant.hosts:
         return Reach(grant.hosts, grant.network)
     if grant is None and not approved:
         return Reach()
-    host = host_of(call.args.get("url"))
-    return Reach((host,) if host else (), grant is not None and grant.network)
+    return Reach(targets.hosts, grant is not None and grant.network)

@@ -37,10 +37,11 @@ from scheduler.engine.attempt.decisions import Docket, facts, hear, recounted, s
 from scheduler.engine.attempt.opening import open_run
 from scheduler.engine.attempt.requests import acts
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit, Toolbox
+from scheduler.engine.services import Kit
 from scheduler.errors import ConfigError, DayLogError, FactsChangedError
 from scheduler.ports.backend import Allowed, Answered, DeskAnswer, ForeignCall, Rested
 from scheduler.ports.tool import End, InsideTool, ToolAnswer, ToolSpec
+from scheduler.ports.toolset import Toolbox
 
 REPEATABLE = (Effect.PURE, Effect.KEYED)
 
@@ -84,7 +85,7 @@ class RunDesk:
     def news(self) -> str:
         """What the agent must be told before it goes on."""
         checkpoint, woken = self.checkpoint, self.checkpoint.woken
-        if woken is None or woken.kind is not Waking.PERSON or checkpoint.last is None:
+        if woken is None or woken.kind != Waking.PERSON or checkpoint.last is None:
             return ""
         if any(call.state is CallState.WAITING for call in checkpoint.calls):
             return ""

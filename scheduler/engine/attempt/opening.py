@@ -15,8 +15,9 @@ from scheduler.engine.attempt import messages as answers
 from scheduler.engine.attempt import rests
 from scheduler.engine.attempt.gate import ask_gate
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit, Toolbox
+from scheduler.engine.services import Kit
 from scheduler.errors import DayLogError
+from scheduler.ports.toolset import Toolbox
 
 
 @cache

@@ -17,10 +17,11 @@ from scheduler.core.trust.effect import Effect, call_key, may_act
 from scheduler.crash import crashpoint
 from scheduler.engine.attempt.accounts import answered, close_failed, open_request
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit, Toolbox
+from scheduler.engine.services import Kit
 from scheduler.errors import HaltedError, ModelFault
 from scheduler.ports.model import Ask, Reply
 from scheduler.ports.tool import InsideTool
+from scheduler.ports.toolset import Toolbox
 
 
 async def ask_model(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from scheduler.core.crontab.lint import all_problems
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.table import Table
+from scheduler.core.job import tool_names
 from scheduler.errors import AgentcronError, ConfigError
 from scheduler.ports.provider import FindProvider
 from scheduler.views.lint.models import Unready, unpriced_models, unready_jobs
@@ -60,13 +61,17 @@ def lint_text(home: Home, text: str, now: datetime) -> Linted:
 
 def _of_tools(table: Table) -> Iterator[Problem]:
     """Tools that no installed distribution provides: found here, where entry points may be looked up."""
-    named = [(index, job.tools) for index, job in enumerate(table.jobs) if job.tools]
+    named = [(index, job, job.tools) for index, job in enumerate(table.jobs) if job.tools]
     if not named:
         return
     from scheduler.tools.registry import check_names
+    from scheduler.tools.sources import source_problem
 
-    for index, tools in named:
-        for name in tools:
+    for index, job, tools in named:
+        for source in tool_names.sources(tools):
+            if (problem := source_problem(job, source)) is not None:
+                yield _at_name(table, index, f"tools: {problem.message}", problem.help)
+        for name in tool_names.installed(tools):
             try:
                 check_names([name])
             except AgentcronError as error:

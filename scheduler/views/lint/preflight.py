@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.table import Table
 from scheduler.core.job.job import Job
+from scheduler.core.job.tool_names import source_of
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.core.trust.policy import BUILT_IN, Policy, Profile
 from scheduler.errors import AgentcronError
@@ -75,10 +76,13 @@ def _specs_of(job: Job) -> Specs:
 
 def _idle_grants(profile: Profile, now: datetime, further: Specs) -> Iterator[str]:
     from scheduler.tools.registry import known_names, tool
+    from scheduler.tools.sources import is_source
 
     known = {*known_names(), *further}
     for number, grant in enumerate(profile.grants, 1):
         where = f"grant {number} of profile {profile.name}"
+        if is_source(source_of(grant.tool)):
+            continue  # what the tools of a source declare is known when it is open
         if grant.tool not in known:
             near = did_you_mean(grant.tool, known)
             yield f"{where} names no known tool: {grant.tool}" + (f" ({near})" if near else "")
@@ -87,14 +91,13 @@ def _idle_grants(profile: Profile, now: datetime, further: Specs) -> Iterator[st
             yield f"{where} has expired and allows nothing"
         try:
             spec = further[grant.tool] if grant.tool in further else tool(grant.tool).spec
-            properties = spec.schema.get("properties", {})
         except AgentcronError as error:
             yield f"{where}: {error.message}"
             continue
-        wanted = [name for name, _ in grant.args]
-        wanted += ["url"] * bool(grant.hosts) + ["path"] * bool(grant.paths)
-        for name in wanted:
-            if name not in properties:
+        if (grant.hosts or grant.paths) and not spec.has_targets:
+            yield f"{where} matches nothing: {grant.tool} does not say which hosts and paths its calls reach"
+        for name, _ in grant.args:
+            if name not in spec.schema.get("properties", {}):
                 yield f"{where} matches nothing: {grant.tool} has no argument {name}"
 
 

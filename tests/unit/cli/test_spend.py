@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 from scheduler import tool
-from scheduler.app.compose import job_tools
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.run import State
 from scheduler.core.run.step import Step
 from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.rehearsal import script
-from scheduler.testing.world import World
+from scheduler.testing.world import World, with_tools
 from tests.unit.cli.conftest import Build, Call
 from tests.unit.cli.scenes import load
 
@@ -217,7 +215,7 @@ async def poster(world: World) -> None:
     async def post(args: Args, context: ToolContext) -> str:
         return "posted"
 
-    world.kit = replace(world.kit, tools_for=lambda job: {**job_tools(job), "post": post})
+    world.kit = with_tools(world.kit, {"post": post})
     (world.config.trust).write_text(
         'default = "post"\n[profile.post]\nbase = "act"\n[[profile.post.grant]]\ntool = "post"\n'
     )

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scheduler import tool
-from scheduler.app.compose import job_tools
 from scheduler.core.actor import PERSON
 from scheduler.core.trust import judge as judging
 from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.rehearsal import script
-from scheduler.testing.world import World
+from scheduler.testing.world import World, with_tools
 from tests.unit.cli.conftest import Build, Call
 
 LATER = {"action": "make", "name": "check", "when": "in 2h", "prompt": "Is it green now?"}
@@ -27,7 +25,7 @@ async def family(world: World) -> None:
     async def post(args: Args, context: ToolContext) -> str:
         return "posted"
 
-    world.kit = replace(world.kit, tools_for=lambda job: {**job_tools(job), "post": post})
+    world.kit = with_tools(world.kit, {"post": post})
     world.script("ci", script().call("schedule", **LATER).finish("Later."))
     await world.load(
         '@manual  ci  "Look."  model=rehearsal:ci.jsonl tools=read,schedule budget=1/run,2/day\n'

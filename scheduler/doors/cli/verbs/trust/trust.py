@@ -135,12 +135,14 @@ def _rights(job: Job, profile: Profile, always: list[Grant]) -> dict[str, str]:
     from scheduler.tools.registry import tools_for
 
     now = wall().now
-    return {
+    of_sources = [name for name in job.tools or () if ":" in name]
+    known = {
         name: "always: it only steers its own run"
         if isinstance(tool, ControlTool)
         else rights(tool.spec, profile, always, now).in_words()
         for name, tool in tools_for(job.tools).items()
     }
+    return known | dict.fromkeys(of_sources, "each as it declares when its source is opened")
 
 
 @trust_command.command("revoke", epilog="Example:  agentcron trust revoke 3fa9k2ce")

@@ -1,0 +1,69 @@
+"""The port of tool sources: tools that live as long as an attempt, such as a session or a browser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from scheduler.core.job.job import Job
+from scheduler.ports.tool import AnyTool
+
+Toolbox: TypeAlias = Mapping[str, AnyTool]
+"""Tools by name."""
+
+
+class ToolSource(Protocol):
+    """Gives tools to an attempt: opened before anything of the run goes on, closed when the attempt ends.
+
+    Register an object under the entry point group ``agentcron.toolsources``; its name is that of the entry
+    point: small letters, digits and ``-``.  A job names its tools as ``tools=SOURCE:NAME`` or ``SOURCE:*``.
+    """
+
+    @property
+    def name(self) -> str:
+        """What a job calls it; empty for installed tools, which need no source in their names."""
+        ...
+
+    def provides(self, job: Job) -> bool:
+        """Whether this job can get tools of it, told without opening anything."""
+        ...
+
+    def open(self, job: Job, run_id: str) -> AbstractAsyncContextManager[Toolbox]:
+        """Open what the tools work with; the tools may be called until the context is left.
+
+        Entered and left in one task of its own, once for each attempt at a run.  Opening is no effect: it
+        may happen any number of times, and a person is not asked.  Leaving happens however the attempt ends,
+        but not when the process is killed, so a child process has to end with its parent.  A run that goes
+        on elsewhere may open its next attempt while this one is being left.
+
+        The tools are of the kind ``Tool``, called ``SOURCE__NAME``, and declare the same at each opening: one
+        that changes is refused to runs that began before.  A call raises ToolFault when it is known to have
+        failed.  Any other error, and the end of the context in the middle of a call, mean that nobody knows.
+
+        Raises:
+            Exception: it cannot be opened now.  The run is parked with the reason ``tool``, and looks again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedTools:
+    """A tool source that needs no opening.
+
+    Args:
+        tools: the tools of a job; may raise ConfigError.
+    """
+
+    tools: Callable[[Job], Toolbox]
+    name: str = ""
+
+    def provides(self, job: Job) -> bool:  # noqa: ARG002  (a port)
+        """Every job gets tools of it."""
+        return True
+
+    @asynccontextmanager
+    async def open(self, job: Job, run_id: str) -> AsyncIterator[Toolbox]:  # noqa: ARG002  (a port)
+        """Give the tools of the job."""
+        yield self.tools(job)
