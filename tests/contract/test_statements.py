@@ -45,7 +45,7 @@ async def statements(world: World) -> list[str]:
     connection_of(world).driver.set_trace_callback(None)
     run = world.runs()[-1]
     assert run.state == "succeeded"
-    own = (f"'{run.id}'", f'"{run.id}"', "'nothing'", "/nothing'", "'fleet'")
+    own = (f"'{run.id}'", f'"{run.id}"', "'nothing'", f"{world.workdir / 'nothing'}'", "'fleet'")
     return [each for each in said if not SHARED.match(each) and any(name in each for name in own)]
 
 
