@@ -16,8 +16,9 @@ from scheduler.core.crontab.table import Table
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, StandingOrders
 from scheduler.errors import CannotWorkError, ConfigError, NotFoundError
-from scheduler.host import workdirs
 from scheduler.host.commands import is_sign, words_of
+from scheduler.host.plug_ins import vocabulary
+from scheduler.host.workdirs import Workdirs
 
 MOST_CRONTAB_BYTES = 4_000_000
 MOST_PROMPT_BYTES = 1_000_000
@@ -69,6 +70,7 @@ class FileLook:
         self._config = config
         self._base = config.crontab.parent
         self.prompts: set[str] = set()
+        self.workdirs = Workdirs(config)
 
     def absolute(self, path: str) -> str:
         """Return a path as it is meant: from the crontab's folder, ``~`` expanded."""
@@ -123,11 +125,11 @@ class FileLook:
 
     def editable(self, jobs: Sequence[Job]) -> Iterator[tuple[int, str, str, str]]:
         """Yield by position the jobs that must not run beside the others: code, why, and the way out."""
-        return workdirs.editable(self._config, jobs)
+        return self.workdirs.editable(jobs)
 
     def workdir_problem(self, workdir: str) -> str | None:
         """Return why an agent must not work there: it could edit what the daemon obeys."""
-        return workdirs.refused(self._config, workdir)
+        return self.workdirs.refused(workdir)
 
 
 def read_text(config: Config) -> str:
@@ -173,16 +175,27 @@ def digest(text: str) -> str:
 
 def parse_text(config: Config, text: str, now: datetime) -> Table:
     """Parse a text as if it stood in the crontab."""
-    return parse(text, file=config.crontab.name, look=FileLook(config), now=now, default_tz=local_zone())
+    return parse(
+        text,
+        file=config.crontab.name,
+        look=FileLook(config),
+        now=now,
+        default_tz=local_zone(),
+        vocabulary=vocabulary(),
+    )
 
 
-def complete(config: Config, job: Job) -> Job:
+def complete(config: Config, job: Job, workdirs: Workdirs) -> Job:
     """Return the job with its paths settled: the workdir, real, and a rehearsal's script."""
-    model = job.model
-    if model.startswith(REHEARSAL):
-        script = os.path.expanduser(model.removeprefix(REHEARSAL))
-        model = REHEARSAL + os.path.normpath(os.path.join(config.crontab.parent, script))
-    return replace(job, workdir=workdirs.workdir_of(config, job), model=model)
+    return replace(job, workdir=workdirs.real(job), model=complete_model(config, job.model))
+
+
+def complete_model(config: Config, model: str) -> str:
+    """Return the name of a model; of a rehearsal with the absolute path of its script."""
+    if not model.startswith(REHEARSAL):
+        return model
+    script = os.path.expanduser(model.removeprefix(REHEARSAL))
+    return REHEARSAL + os.path.normpath(os.path.join(config.crontab.parent, script))
 
 
 class CrontabFile:
@@ -200,10 +213,17 @@ class CrontabFile:
         """Read everything that can be read; broken jobs are named beside the good ones."""
         text = read_text(self._config)
         look = FileLook(self._config)
-        table = parse(text, file=self._config.crontab.name, look=look, now=now, default_tz=local_zone())
+        table = parse(
+            text,
+            file=self._config.crontab.name,
+            look=look,
+            now=now,
+            default_tz=local_zone(),
+            vocabulary=vocabulary(),
+        )
         self._watched = tuple(sorted(look.prompts))
         return StandingOrders(
-            jobs=tuple(complete(self._config, job) for job in table.jobs),
+            jobs=tuple(complete(self._config, job, look.workdirs) for job in table.jobs),
             broken=tuple(BrokenJob(bad.name or f"line {bad.line}", bad.problem) for bad in table.invalid),
             digest=digest(text),
             file=str(self._config.crontab),

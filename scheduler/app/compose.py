@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -13,17 +13,19 @@ from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.daylog import FileDayLog
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.presence import FilePresence
-from scheduler.adapters.rehearsal import RehearsalModel, is_rehearsal
 from scheduler.adapters.secrets import Hiding, SystemSecrets
 from scheduler.adapters.sql.errors import BUSY_SECONDS
+from scheduler.adapters.sql.history.history import SqlHistory
+from scheduler.adapters.sql.read_connection import connect_to
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.adapters.trust_file import TrustFile
+from scheduler.app.backends import backend_for
+from scheduler.app.providers import Models
 from scheduler.app.senders import find_sender
 from scheduler.config import Config
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, StandingOrders
-from scheduler.core.run.conversation import Usage
 from scheduler.duties.logkeeper import keep_logged
 from scheduler.duties.pruner import keep_pruned
 from scheduler.engine.daemon.restored import take_note
@@ -31,76 +33,11 @@ from scheduler.engine.daemon.runner import Runner
 from scheduler.engine.move_log import Witness
 from scheduler.engine.services import Kit, Toolbox
 from scheduler.engine.settings import Settings
-from scheduler.errors import CannotWorkError, DayLogError, StoreError
-from scheduler.ports.model import Model
+from scheduler.errors import DayLogError, StoreError
+from scheduler.ports.history import History
 from scheduler.tools.registry import tools_for
 
 log = logging.getLogger("agentcron")
-
-KEY_VARIABLE = "ANTHROPIC_API_KEY"
-
-
-class Models:
-    """The models of this process, made when first asked for."""
-
-    def __init__(self) -> None:
-        self._made: dict[str, Model] = {}
-
-    def __call__(self, name: str) -> Model:
-        """Return the model that answers to ``name``.
-
-        Raises:
-            CannotWorkError: there is no key for it.
-            ConfigError: a rehearsal's script is wrong.
-        """
-        provider = "rehearsal" if is_rehearsal(name) else "anthropic"
-        if provider not in self._made:
-            self._made[provider] = self._make(name)
-        return self._made[provider]
-
-    def _make(self, name: str) -> Model:
-        if is_rehearsal(name):
-            return RehearsalModel()
-        from scheduler.adapters.anthropic.model import AnthropicModel
-
-        return AnthropicModel()
-
-    async def close(self) -> None:
-        """Close what was opened."""
-        for model in self._made.values():
-            await model.close()
-
-
-def without_key(jobs: Iterable[Job]) -> list[str]:
-    """Return the names of the enabled jobs that need a key of the API, when there is none."""
-    if os.environ.get(KEY_VARIABLE):
-        return []
-    return [job.name for job in jobs if job.enabled and not is_rehearsal(job.model)]
-
-
-def require_key(jobs: Iterable[Job]) -> None:
-    """Refuse to begin work that would stop at its first request.
-
-    Raises:
-        CannotWorkError: there is no key, and jobs need one.
-    """
-    names = without_key(jobs)
-    if names:
-        need = "1 job needs" if len(names) == 1 else f"{len(names)} jobs need"
-        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        raise CannotWorkError(
-            f"ANTHROPIC_API_KEY is not set; {need} it ({shown})",
-            help="export ANTHROPIC_API_KEY=..., or try without a key: agentcron demo",
-        )
-
-
-def price_of(model: str, usage: Usage) -> int | None:
-    """Return what so many tokens of a model cost in millionths of a dollar; None: nobody knows."""
-    if is_rehearsal(model):
-        return 0
-    from scheduler.adapters.anthropic.prices import price_microusd
-
-    return price_microusd(model, usage)
 
 
 def job_tools(job: Job) -> Toolbox:
@@ -116,6 +53,14 @@ class App:
     kit: Kit
     presence: FilePresence
     commits: Callable[[], int]
+
+    def history(self) -> History:
+        """Open the database to look at it.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return SqlHistory.open(self.config.database)
 
     async def has_daemon(self) -> bool:
         """Whether a daemon lives that would take up what is queued."""
@@ -183,14 +128,15 @@ async def open_app(
         clock=SystemClock(),
         model_for=models,
         tools_for=job_tools,
+        backend_for=backend_for,
         profile_for=TrustFile(config),
         sender_for=find_sender,
         folder=str(config.crontab.parent),
-        daylog=FileDayLog(config.log, config.database),
+        daylog=FileDayLog(config.log, connect_to(config.database)),
         settings=settings or Settings(),
         witness=witness or Witness(),
         boot_id=boot_id(),
-        price=price_of,
+        price=models.price,
         halted=HaltFile(config.halt).reason,
         secrets=secrets,
     )

@@ -11,6 +11,7 @@ from scheduler.core.run.conversation import Usage
 from scheduler.core.trust.policy import Profile
 from scheduler.engine.move_log import Witness
 from scheduler.engine.settings import Settings
+from scheduler.ports.backend import Backend
 from scheduler.ports.clock import Clock
 from scheduler.ports.daylog import DayLog
 from scheduler.ports.model import Model
@@ -29,6 +30,7 @@ class Kit:
     Args:
         model_for: the model that answers to a name; may raise CannotWorkError (no key).
         tools_for: the tools of a job, in a stable order; may raise ConfigError.
+        backend_for: what takes the runs of a job forward; may raise ConfigError.
         profile_for: what a job may do, asked before each effect; may raise ConfigError.
         sender_for: who sends notices of a kind, or None; may raise ConfigError.
         folder: the crontab's, absolute: where gates run.
@@ -44,6 +46,7 @@ class Kit:
     clock: Clock
     model_for: Callable[[str], Model]
     tools_for: Callable[[Job], Toolbox]
+    backend_for: Callable[[Job], Backend]
     profile_for: Callable[[Job], Profile]
     sender_for: Callable[[str], Sender | None]
     folder: str

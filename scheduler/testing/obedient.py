@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from scheduler.adapters.rehearsal import RehearsalModel
+from scheduler.adapters.rehearsal.model import RehearsalModel
 from scheduler.core.run.conversation import Block, Usage
 from scheduler.ports.model import Ask, Model, Reply
 

@@ -12,7 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scheduler.adapters.rehearsal import PREFIX, RehearsalModel, parse_script
+from scheduler.adapters.rehearsal.model import RehearsalModel
+from scheduler.adapters.rehearsal.script import PREFIX, parse_script
 
 
 class ScriptBuilder:

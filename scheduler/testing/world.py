@@ -21,13 +21,15 @@ from pathlib import Path
 from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.daylog import FileDayLog
 from scheduler.adapters.halt_file import HaltFile
-from scheduler.adapters.rehearsal import RehearsalModel
+from scheduler.adapters.rehearsal.model import RehearsalModel
 from scheduler.adapters.secrets import SystemSecrets
-from scheduler.adapters.sql.history.glance import Glance
+from scheduler.adapters.sql.history.history import SqlHistory
 from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.read_connection import connect_to
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
 from scheduler.adapters.trust_file import TrustFile
+from scheduler.app.backends import backend_for
 from scheduler.app.compose import job_tools
 from scheduler.app.senders import find_sender
 from scheduler.config import Config, load
@@ -36,12 +38,12 @@ from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, StandingOrders
 from scheduler.core.run.conversation import Message, Usage
 from scheduler.core.run.run import Run, State
-from scheduler.engine.attempt.attempt import Executor
-from scheduler.engine.attempt.writer import Progress
+from scheduler.engine.attempt.attempt import Attempt
 from scheduler.engine.daemon.tick import Pass, tick
 from scheduler.engine.outbox import send_notices
 from scheduler.engine.services import Kit
 from scheduler.engine.settings import Settings
+from scheduler.ports.backend import Backend
 from scheduler.ports.model import Ask, Model, Reply
 from scheduler.ports.sender import Sender
 from scheduler.ports.tool import AnyTool
@@ -94,9 +96,9 @@ class ListeningModel:
 
 @dataclass(frozen=True, slots=True)
 class Underway:
-    """An executor that works beside the test."""
+    """An attempt that works beside the test."""
 
-    executor: Executor
+    attempt: Attempt
     task: asyncio.Task[State]
 
     async def kill(self) -> None:
@@ -161,14 +163,12 @@ class World:
         underway = []
         for lease in leases:
             at = await self.store.checkpoint(lease, self.clock.now())
-            executor = Executor(
-                self.kit, Progress(self.store, lease, at, self.kit.witness), lambda: self.stopping
-            )
-            underway.append(Underway(executor, asyncio.create_task(executor.run())))
+            attempt = Attempt(self.kit, lease, at, lambda: self.stopping)
+            underway.append(Underway(attempt, asyncio.create_task(attempt.run())))
         return underway
 
     async def take_over(self) -> None:
-        """Let the leases of dead executors run out, and settle."""
+        """Let the leases of dead attempts run out, and settle."""
         self.clock.advance(self.kit.settings.lease_seconds)
         await self.settle()
 
@@ -227,9 +227,9 @@ class World:
         """Return a reader of the same database, to be used in a ``with`` statement."""
         return Reader.open(self.config.database)
 
-    def glance(self) -> Glance:
-        """Return what the command line asks beside the reader, to be used in a ``with`` statement."""
-        return Glance.open(self.config.database)
+    def history(self) -> SqlHistory:
+        """Return what every door asks, to be used in a ``with`` statement."""
+        return SqlHistory.open(self.config.database)
 
     @property
     def workdir(self) -> Path:
@@ -244,6 +244,7 @@ async def open_world(
     model: Model | None = None,
     tools: Mapping[str, AnyTool] | None = None,
     senders: Sequence[Sender] = (),
+    backends: Mapping[str, Backend] | None = None,
     settings: Settings | None = None,
     clock: FakeClock | None = None,
     price_usd: float | None = None,
@@ -255,6 +256,7 @@ async def open_world(
         model: what answers instead of rehearsals.
         tools: more tools for every job, by name.
         senders: more senders; they come before those that are installed.
+        backends: by job, what takes its runs forward instead of our own loop.
         price_usd: what every answer of the model costs; rehearsals are free.
         tokens: how many every answer of the model uses; rehearsals use none.
     """
@@ -270,10 +272,11 @@ async def open_world(
         clock=time,
         model_for=lambda _: listening,
         tools_for=lambda job: {**job_tools(job), **extra},
+        backend_for=lambda job: (backends or {}).get(job.name) or backend_for(job),
         profile_for=TrustFile(config),
         sender_for=lambda kind: others.get(kind) or find_sender(kind),
         folder=str(config.crontab.parent),
-        daylog=FileDayLog(config.log, config.database),
+        daylog=FileDayLog(config.log, connect_to(config.database)),
         settings=settings or Settings(),
         price=lambda *_: round((price_usd or 0) * 1_000_000),
         halted=HaltFile(config.halt).reason,

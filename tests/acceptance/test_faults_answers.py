@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.anthropic import AnthropicModel
+from scheduler.adapters.anthropic.model import AnthropicModel
 from scheduler.adapters.sql.history.reader import Reader
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import Run, State

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from scheduler.adapters.sql.history.glance import Glance
+from scheduler.adapters.sql.history.history import SqlHistory
 from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.actor import PERSON
@@ -166,9 +166,9 @@ class Bench:
         """Open the plain reader."""
         return Reader.open(self.path)
 
-    def glance(self) -> Glance:
+    def history(self) -> SqlHistory:
         """Open what the command line asks beside the reader."""
-        return Glance.open(self.path)
+        return SqlHistory.open(self.path)
 
 
 async def open_sqlite(path: Path, prefix: str) -> Store:

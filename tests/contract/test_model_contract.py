@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.anthropic import AnthropicModel
+from scheduler.adapters.anthropic.model import AnthropicModel
 from scheduler.ports.model import Ask, Model, Reply
 from scheduler.testing.rehearsal import script
 from tests.fake_messages_api import FakeMessagesAPI, answer, verify_pairing

@@ -84,8 +84,8 @@ async def test_live_runs_are_those_that_are_not_over(busy: Bench) -> None:
 
 
 async def test_the_last_run_of_each_job_is_found_at_once(busy: Bench) -> None:
-    with busy.glance() as glance:
-        last = glance.last_ends()
+    with busy.history() as history:
+        last = history.last_ends()
     assert {job: end.state for job, end in last.items()} == {"brief": "skipped", "tired": "failed"}
     run = await busy.run(last["brief"].id)
     assert (last["brief"].ended_at, last["brief"].reason_code) == (run.ended_at, run.reason_code)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from scheduler.core.run.cause import EVENT, Cause
 from scheduler.core.run.event import RUN_ENDED, Event, is_wanted
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.wakeup import WakeUp, Waking, Woken
-from scheduler.core.time.trigger import trigger_from_json
+from scheduler.core.time.triggers.event import Event as OnEvent
 from scheduler.ports.intake import Taken
 from tests.contract.store_kit import Bench, at, make_job, parked
 from tests.contract.test_store_wakeups import PUSH, waiting
@@ -194,41 +193,10 @@ async def test_a_parked_run_waits_too(bench: Bench) -> None:
 
 
 # -- what it fires ----------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class OnEvent:
-    """A trigger that events fire, as a branch to come has one."""
-
-    event: str
-    subject: str = ""
-    options: tuple[tuple[str, str], ...] = ()
-
-    def describe(self) -> str:
-        return f"@event {self.event}"
-
-    def next_after(self, _: datetime) -> datetime | None:
-        return None
-
-    def to_json(self) -> dict[str, Any]:
-        options = [list(pair) for pair in self.options]
-        return {"kind": "event", "event": self.event, "subject": self.subject, "options": options}
-
-
-@pytest.fixture
-def _events_fire(monkeypatch: pytest.MonkeyPatch) -> None:
-    def with_events(data: dict[str, Any]) -> Any:
-        if data["kind"] != "event":
-            return trigger_from_json(data)
-        return OnEvent(data["event"], data["subject"], tuple(map(tuple, data["options"])))
-
-    monkeypatch.setattr("scheduler.core.job.job.trigger_from_json", with_events)
-
-
 def on_push(name: str = "review", subject: str = "", **options: Any) -> Job:
-    trigger: Any = OnEvent(PUSH, subject)
-    return make_job(name, trigger, **options)
+    return make_job(name, OnEvent(PUSH, subject), **options)
 
 
-@pytest.mark.usefixtures("_events_fire")
 async def test_an_event_fires_the_jobs_that_want_it(bench: Bench) -> None:
     await bench.load(on_push(), on_push("main", "ma*"), on_push("dev", "dev"), make_job())
     taken = await bench.store.take_event(push(60, "d1", payload="words"))
@@ -244,7 +212,6 @@ async def test_an_event_fires_the_jobs_that_want_it(bench: Bench) -> None:
     assert (woken.payload, woken.provenance) == ("words", "untrusted:repo")
 
 
-@pytest.mark.usefixtures("_events_fire")
 async def test_a_fire_that_an_event_is_denied_is_on_record_with_its_reason(bench: Bench) -> None:
     await bench.load(on_push())
     await bench.store.take_event(push(60))
@@ -255,7 +222,6 @@ async def test_a_fire_that_an_event_is_denied_is_on_record_with_its_reason(bench
     assert (paused.state, paused.reason_code, paused.cause) == (State.SKIPPED, "paused", Cause(EVENT, "d3"))
 
 
-@pytest.mark.usefixtures("_events_fire")
 async def test_events_without_a_key_fire_each_and_after_all_of_them_were_deleted_too(bench: Bench) -> None:
     await bench.load(on_push(overlap="allow"))
     for seconds in (60, 60, 40 * DAY):
@@ -265,7 +231,6 @@ async def test_events_without_a_key_fire_each_and_after_all_of_them_were_deleted
         assert run.state is State.QUEUED
 
 
-@pytest.mark.usefixtures("_events_fire")
 async def test_a_job_that_listens_no_more_is_not_fired(bench: Bench) -> None:
     await bench.load(on_push())
     await bench.load(make_job("review"))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduler.core.crontab.load import Table, all_problems, explain, parse, worst_case
+from scheduler.core.crontab.load import Table, all_problems, parse, worst_case
 from scheduler.core.job.job import Job
 from scheduler.errors import NotFoundError
 
@@ -51,7 +51,7 @@ def test_a_job_is_when_name_and_prompt() -> None:
     (job,) = table.jobs
     assert job.name == "morning-brief"
     assert job.prompt == "Summarise overnight PRs"
-    assert explain(job.trigger) == "at 09:00 on Monday to Friday (UTC)"
+    assert job.trigger.explain() == "at 09:00 on Monday to Friday (UTC)"
     assert job.trigger.next_after(SUNDAY) == datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
@@ -123,7 +123,7 @@ def test_an_ordinary_cron_line_is_refused_and_rewritten() -> None:
     assert table.errors[0].help == 'write `0 9 * * *  claude  "Summarise overnight PRs"`'
 
 
-@pytest.mark.parametrize("later", ['@event push  x  "Hi"', '@daily  x  "Hi"  notify=me'])
+@pytest.mark.parametrize("later", ['@heartbeat  x  "Hi"', '@daily  x  "Hi"  notify=me'])
 def test_what_is_not_built_yet_is_refused_never_ignored(later: str) -> None:
     assert "is not built yet" in read(later).errors[0].message
 

@@ -76,9 +76,12 @@ def test_tools_are_called_at_one_place() -> None:
 @pytest.mark.parametrize(
     ("name", "where"),
     [
-        ("run_calls", {"scheduler/engine/attempt/calls.py", "scheduler/engine/attempt/attempt.py"}),
+        ("run_calls", {"scheduler/engine/attempt/calls.py", "scheduler/engine/attempt/turns.py"}),
         ("_outcome", {"scheduler/engine/attempt/calls.py"}),
-        ("hear", {f"scheduler/engine/attempt/{name}.py" for name in ("decisions", "calls", "controls")}),
+        (
+            "hear",
+            {f"scheduler/engine/attempt/{name}.py" for name in ("decisions", "calls", "controls", "desk")},
+        ),
         ("prober", {"scheduler/ports/tool.py"}),
         ("function", {"scheduler/ports/tool.py"}),
     ],

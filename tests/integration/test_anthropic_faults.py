@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.anthropic import AnthropicModel
+from scheduler.adapters.anthropic.model import AnthropicModel
 from scheduler.errors import CannotWorkError, FaultKind, ModelFault
 from scheduler.ports.model import Ask, Reply
 from tests.fake_messages_api import FakeMessagesAPI, Turn, answer, fail, verify_pairing
@@ -321,7 +321,7 @@ def test_without_a_key_nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv("ANTHROPIC_API_KEY", key)
         with pytest.raises(CannotWorkError, match="ANTHROPIC_API_KEY is not set") as caught:
             AnthropicModel()
-        assert caught.value.help == "export it, or try without a key: agentcron demo"
+        assert caught.value.help == "export ANTHROPIC_API_KEY=..., or try without a key: agentcron demo"
     with pytest.raises(CannotWorkError, match="characters that no key has") as caught:
         AnthropicModel(api_key="sk-ant-\u200bsecret")
     assert "secret" not in str(caught.value)

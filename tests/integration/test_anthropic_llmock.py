@@ -9,7 +9,7 @@ import pytest
 from llmock.scenarios import Delay, Fail, Reply, StreamFault, ToolCall, ToolFault
 from llmock.testing import LLMockServer
 
-from scheduler.adapters.anthropic import AnthropicModel
+from scheduler.adapters.anthropic.model import AnthropicModel
 from scheduler.errors import FaultKind, ModelFault
 from scheduler.ports import model as port
 

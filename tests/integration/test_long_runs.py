@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.anthropic import AnthropicModel
+from scheduler.adapters.anthropic.model import AnthropicModel
 from scheduler.core.run.conversation import Message
 from scheduler.core.run.run import State
 from scheduler.ports.model import Ask, Reply

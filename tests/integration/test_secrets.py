@@ -17,7 +17,8 @@ from keyring.backend import KeyringBackend
 from scheduler.adapters.secrets import Hiding, SystemSecrets
 from scheduler.app.compose import open_app
 from scheduler.config import load
-from scheduler.core.job.job import Job, job_from_json, job_to_json
+from scheduler.core.job.job import Job
+from scheduler.core.job.stored import job_from_json, job_to_json
 from scheduler.core.run.run import State
 from scheduler.core.time.trigger import Manual
 from scheduler.doors.cli.text.logs import JsonLines, TextLines

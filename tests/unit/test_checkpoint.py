@@ -13,8 +13,8 @@ from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import CallState, Request, RequestState, Usage
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import CallResult, Frame, Step
-from scheduler.engine.attempt.attempt import Executor
-from scheduler.engine.attempt.writer import Progress
+from scheduler.engine.attempt.attempt import Attempt
+from scheduler.engine.attempt.writer import RunWriter
 from scheduler.errors import RefusedError
 from tests.kit.checkpoints import NEWS, START, assistant, at, call, user
 from tests.kit.models import Answer, Said, fault, finish, say, sleep, summary
@@ -145,13 +145,13 @@ async def test_apply_gives_what_the_store_would_load(tmp_path: Path, lines: list
     async with stage(tmp_path, *lines, finish(), recorders=(Recorder(),), options="compact=10k") as s:
         compared = 0
 
-        class Comparing(Progress):
+        class Comparing(RunWriter):
             async def commit(self, step: Step) -> None:
                 nonlocal compared
                 await super().commit(step)
-                if self.at.run.state is State.RUNNING:
+                if self.checkpoint.run.state is State.RUNNING:
                     stored = await s.world.store.checkpoint(self.lease, s.world.clock.now())
-                    assert replace(stored, run=replace(stored.run, wake_at=None)) == self.at
+                    assert replace(stored, run=replace(stored.run, wake_at=None)) == self.checkpoint
                     compared += 1
 
         await s.fire()
@@ -160,7 +160,7 @@ async def test_apply_gives_what_the_store_would_load(tmp_path: Path, lines: list
             leases = await s.world.store.claim("r", s.world.clock.now(), limit=1, lease_seconds=30)
             for lease in leases:
                 checkpoint = await s.world.store.checkpoint(lease, s.world.clock.now())
-                await Executor(s.world.kit, Comparing(s.world.store, lease, checkpoint)).run()
+                await Attempt(s.world.kit, lease, checkpoint, writer=Comparing).run()
             s.world.clock.advance(3600)
         assert s.model.lines == []
         assert compared > 10

@@ -22,7 +22,8 @@ from scheduler.core.changes.follow_up import (
     slot_within,
     within,
 )
-from scheduler.core.job.job import DEFAULT_TOOLS, Budget, Job, job_from_json, job_to_json
+from scheduler.core.job.job import DEFAULT_TOOLS, Budget, Job
+from scheduler.core.job.stored import job_from_json, job_to_json
 from scheduler.core.run.cause import BY_SCHEDULE
 from scheduler.core.run.run import Run, State
 from scheduler.core.time.trigger import At, CronTrigger, Every, Manual

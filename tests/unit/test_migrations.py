@@ -15,6 +15,7 @@ from scheduler.adapters.sql.migrate import run_migrations, upgrade
 from scheduler.adapters.sql.schema import HEAD, judge
 from scheduler.adapters.sql.sqlite.opening import open_engine
 from scheduler.adapters.sql.tables import work as tables
+from scheduler.core.record import digest
 from scheduler.errors import StoreError
 
 
@@ -72,6 +73,27 @@ def test_0003_keeps_the_notices_and_lets_one_be_about_no_run(tmp_path: Path) -> 
         insert(database, "outbox", **old | {"id": 8, "run_id": None}, error="")
         with pytest.raises(sqlite3.IntegrityError, match="outbox_urgency_known"):
             database.execute("UPDATE outbox SET urgency = 'shrill'")
+
+
+def test_0005_keeps_each_frame_once_under_the_hash_that_steps_give_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    engine = open_engine(path)
+    with engine.begin() as connection:
+        run_migrations(connection, "0003")
+    frames = {"r1": '{"model":"ä"}', "r2": '{"model":"ä"}', "r3": "{}", "r4": None}
+    with closing(sqlite3.connect(path)) as database, database:
+        for run_id, frame in frames.items():
+            insert(database, "runs", id=run_id, job="brief", state="succeeded", origin="person")
+            insert(database, "pins", run_id=run_id, spec=f"spec of {run_id}", frame=frame)
+    assert upgrade(path) is True
+    with closing(sqlite3.connect(path)) as database:
+        kept = dict(database.execute("SELECT hash, frame FROM frames").fetchall())
+        assert sorted(kept.values()) == ['{"model":"ä"}', "{}"]
+        assert all(digest(frame) == name for name, frame in kept.items())
+        pins = database.execute("SELECT run_id, spec, frame_hash FROM pins ORDER BY run_id").fetchall()
+        assert {run_id: kept.get(name) for run_id, _, name in pins} == frames
+        assert [spec for _, spec, _ in pins] == [f"spec of {run_id}" for run_id in frames]
+        assert database.execute("SELECT * FROM pragma_foreign_key_check").fetchall() == []
 
 
 RUNS_AT_0003 = (("r1", "reboot", "boot-1"), ("r2", "person", ""), ("r3", "person", ""))

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.rehearsal import RehearsalModel, load_script, parse_script
+from scheduler.adapters.rehearsal.model import RehearsalModel
+from scheduler.adapters.rehearsal.script import load_script, parse_script
 from scheduler.errors import ConfigError, ModelFault
 from scheduler.ports.model import Ask, Reply
 from scheduler.testing.rehearsal import script

@@ -203,7 +203,7 @@ async def test_a_lost_lease_ends_the_attempt(tmp_path: Path) -> None:
         await world.fire("work")
         (underway,) = await world.begin()
         await slow.begun.wait()
-        underway.executor.interrupt("lost")
+        underway.attempt.interrupt("lost")
         await underway.task
     attempt = seen.one("invoke_agent work")
     assert attributes(attempt)["error.type"] == "lease_lost"

@@ -8,16 +8,16 @@ sample, and it would obey a ``retry-after`` of days inside a blocking sleep), an
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from scheduler.adapters.anthropic import key
 from scheduler.adapters.anthropic.answer import Answer
 from scheduler.adapters.anthropic.faults import fault_of, status_fault
 from scheduler.adapters.anthropic.params import COMPACT_BETA, needs_beta, params_of
 from scheduler.adapters.anthropic.prices import price_microusd
-from scheduler.errors import CannotWorkError, ModelFault
+from scheduler.errors import ModelFault
 from scheduler.ports.model import Ask, Reply
 
 if TYPE_CHECKING:
@@ -42,14 +42,7 @@ class AnthropicModel:
     def __init__(
         self, *, api_key: str | None = None, base_url: str | None = None, idle_seconds: float = IDLE_SECONDS
     ) -> None:
-        # A key with a line feed at its end would be quoted in the error about an illegal header.
-        self._key = (api_key or os.environ.get("ANTHROPIC_API_KEY", "")).strip()
-        if not self._key:
-            raise CannotWorkError(
-                "ANTHROPIC_API_KEY is not set", help="export it, or try without a key: agentcron demo"
-            )
-        if not (self._key.isascii() and self._key.isprintable()):
-            raise CannotWorkError("ANTHROPIC_API_KEY holds characters that no key has", help="copy it again")
+        self._key = key.api_key(api_key)
         self._base_url = base_url
         self._idle_seconds = idle_seconds
         self._client: AsyncAnthropic | None = None

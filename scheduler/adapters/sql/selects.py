@@ -23,6 +23,7 @@ MESSAGES = (
     f"SELECT {columns('m', MESSAGE_COLUMNS)} FROM messages m WHERE m.run_id = :id AND m.seq > :after"
     " ORDER BY m.seq"
 )
+TOLD = f"SELECT {columns('m', MESSAGE_COLUMNS)} FROM messages m WHERE m.run_id = :id AND m.role = 'user'"
 CALLS = (
     f"SELECT {columns('c', CALL_COLUMNS)} FROM calls c WHERE c.run_id = :id"
     " ORDER BY c.message_seq, c.position"
@@ -49,10 +50,8 @@ OPEN_APPROVALS = (
     f" AND {live('r.state')}"
     " ORDER BY a.asked_at, a.id"
 )
-GRANTS = (
-    "SELECT g.id, g.spec FROM grants g WHERE g.job = :job AND g.revoked_at IS NULL"
-    " ORDER BY g.created_at, g.id"
-)
+GRANTS_OF = "SELECT g.id, g.spec FROM grants g WHERE g.job = :job AND g.revoked_at IS NULL"
+GRANTS = f"{GRANTS_OF} ORDER BY g.created_at, g.id"
 # Names of follow-ups begin with the job's and a slash; "0" comes after "/".
 GRANTED_FOLLOW_UPS = (
     "SELECT DISTINCT g.job FROM grants g WHERE g.job >= :job || '/' AND g.job < :job || '0'"

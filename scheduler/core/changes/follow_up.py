@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import ClassVar, Literal
 
-from scheduler.core.job.job import DEFAULT_TOOLS, Job, job_to_json
+from scheduler.core.job.job import DEFAULT_TOOLS, Job
+from scheduler.core.job.stored import job_to_json
 from scheduler.core.record import canonical, digest
 from scheduler.core.run.run import Run
 from scheduler.core.text.redact import OURS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,11 +15,14 @@ from scheduler.core.crontab.layout import JobLines
 from scheduler.core.crontab.look import Look
 from scheduler.core.crontab.options import OPTIONS
 from scheduler.core.crontab.problem import Problem, Report
-from scheduler.core.crontab.schedule import Terms, read_trigger
+from scheduler.core.crontab.schedule import read_trigger
 from scheduler.core.crontab.settings import Settings
 from scheduler.core.crontab.source import Span
 from scheduler.core.crontab.values import Caps
 from scheduler.core.job.job import Budget, Job
+from scheduler.core.job.option import Option
+from scheduler.core.job.vocabulary import Vocabulary
+from scheduler.core.time.triggers.base import Schedule
 from scheduler.errors import AgentcronError, ConfigError
 
 MAX_PROMPT_CHARS = 200_000
@@ -28,6 +32,12 @@ _NEEDS_QUOTES = re.compile(r"[^\w@%+=:,./-]", re.ASCII)
 
 # Read on the way, and not simply copied into the Job.
 _SPECIAL = frozenset({"budget", "tz", "dst", "fields", "gate", "workdir"})
+
+_FIELDS = {option.name: option.field for option in OPTIONS if option.field and option.name not in _SPECIAL}
+"""The fields of a Job that an option is copied into."""
+
+_HAVE_FIELDS = frozenset(option.name for option in OPTIONS if option.field)
+"""The options that stand in fields of a Job; the others stand in its ``extra``."""
 
 
 class CannotBuildError(Exception):
@@ -60,6 +70,11 @@ class _Sources:
             self.broken = str(error)
             return otherwise
 
+    def mentioned(self) -> Sequence[str]:
+        """Return the options that any of the three says: most jobs have few, of the many that there are."""
+        said = {*self.line.values, *self.prompt.values, *self.defaults.options()}
+        return [option.name for option in OPTIONS if option.name in said] if said else ()
+
     def span(self, option: str, otherwise: Span) -> Span:
         """Return where the job's own line says it, else the place of the job's name or prompt file."""
         return self.line.spans.get(option, otherwise)
@@ -68,8 +83,13 @@ class _Sources:
 class Builder:
     """Builds the jobs of one crontab; keeps the prompt files that several jobs share."""
 
-    def __init__(self, look: Look, report: Report, now: datetime, default_tz: str) -> None:
+    def __init__(
+        self, look: Look, report: Report, now: datetime, default_tz: str, vocabulary: Vocabulary
+    ) -> None:
         self.foreign_problems: list[Problem] = []
+        self.further: dict[str, Option] = {}
+        """The options of plug-ins that any job has."""
+        self._vocabulary = vocabulary
         self._look = look
         self._report = report
         self._now = now
@@ -88,19 +108,22 @@ class Builder:
         prompt, fault = self._prompt(line, lines)
         settings = prompt.settings if prompt else Settings()
         sources = _Sources(line_settings, settings, defaults)
-        tz = sources.get("tz", self._default_tz)
-        name = line.name or "job"
+        said = {name: value for name in sources.mentioned() if (value := sources.get(name)) is not None}
+        name, tz = line.name or "job", said.get("tz", self._default_tz)
+        dst, fields = said.get("dst"), said.get("fields", "or")
         trigger = None
         if line.schedule:
-            terms = Terms(name, tz, sources.get("dst"), sources.get("fields", "or"))
-            trigger = read_trigger(line, terms, self._report, self._now)
-        values = {
-            option.field: value
-            for option in OPTIONS
-            if option.name not in _SPECIAL and (value := sources.get(option.name)) is not None
-        }
+            schedule = Schedule(
+                line.schedule, self._now, name, tz, dst, fields, line_settings.own, self._vocabulary.events
+            )
+            trigger = read_trigger(schedule, line.fields, self._vocabulary.triggers, self._report)
+        values = {_FIELDS[name]: value for name, value in said.items() if name in _FIELDS}
         values["budget"] = self._budget(sources, line.name_span)
         values |= self._paths(line, sources)
+        if line_settings.further or settings.further or defaults.further:
+            said |= self._further(sources)
+        if extra := {name: said[name] for name in sorted(said) if name not in _HAVE_FIELDS}:
+            values["extra"] = extra
         if self._report.errors > before or not line.sound:
             return None
         if fault or sources.broken:
@@ -112,14 +135,21 @@ class Builder:
             trigger=trigger,
             prompt=prompt.text,
             tz=tz,
-            dst=terms.dst,
-            fields=terms.fields,
+            dst=dst,
+            fields=fields,
             env=tuple(sorted((defaults.env | settings.env | line_settings.env).items())),
             secrets=tuple(sorted(defaults.secrets.items())),
             line=lines.head.line,
             **values,
         )
-        return job, frozenset(option.name for option in OPTIONS if sources.get(option.name) is not None)
+        return job, frozenset(said)
+
+    def _further(self, sources: _Sources) -> dict[str, Any]:
+        """Return the values of the options that have no field, which a plug-in provides."""
+        options = {each.name: each for each in (*sources.line.further, *sources.prompt.further)}
+        options |= sources.defaults.further
+        self.further |= options
+        return {name: value for name in sorted(options) if (value := sources.get(name)) is not None}
 
     def _prompt(self, line: JobLine, lines: JobLines) -> tuple[Prompt | None, str]:
         """Return the prompt, and what is wrong in its file; errors E12 and E14 go to the report."""
@@ -159,7 +189,7 @@ class Builder:
             try:
                 if not path:
                     raise ConfigError("a prompt file has no name", help="for example @jobs/triage.md")
-                prompt, report = read_prompt(self._look.read_prompt(path), path)
+                prompt, report = read_prompt(self._look.read_prompt(path), path, self._vocabulary.options)
             except AgentcronError as error:
                 self._report.error("E12", span, error.message, error.help)
                 return None, ""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
+from math import ceil, floor
 
-from scheduler.core.job.job import Job
+from scheduler.core.job.job import Budget, Job
+from scheduler.core.job.option import Doubt
 from scheduler.core.text.english import counted
-from scheduler.core.time.fields import HOUR, MINUTE
-from scheduler.core.time.instants import DAY_SECONDS
-from scheduler.core.time.slots import expand
-from scheduler.core.time.trigger import At, CronTrigger, Every
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +39,14 @@ class WorstCase:
         return f"{counted(self.jobs, 'job')}, {runs}, at most {most} by your budgets"
 
 
-def fires_per_day(job: Job, now: datetime) -> float:
-    """Return how often the job's schedule fires on its busiest day; a fraction for intervals beyond a day.
-
-    A product of how many minutes and hours there are, so the work does not depend on the answer.  Boots
-    and manual runs cannot be foreseen and count as none.
-
-    Args:
-        now: an aware instant; an ``@at`` before it fires no more.
-    """
-    trigger = job.trigger
-    if isinstance(trigger, CronTrigger):
-        fields = trigger.cron.reading.fields
-        return float(len(expand(MINUTE, fields[MINUTE])) * len(expand(HOUR, fields[HOUR])))
-    if isinstance(trigger, Every):
-        return DAY_SECONDS / trigger.seconds
-    if isinstance(trigger, At):
-        return 1.0 if trigger.instant > now else 0.0
-    return 0.0
-
-
 def worst_day_usd(job: Job, now: datetime) -> float:
     """Return the most US dollars that the scheduled runs of a job may cost in a day."""
-    return min(ceil(fires_per_day(job, now)) * job.budget.run_usd, job.budget.day_usd)
+    return min(ceil(job.trigger.fires_per_day(now)) * job.budget.run_usd, job.budget.day_usd)
 
 
 def worst_day_tokens(job: Job, now: datetime) -> int | None:
     """Return the same in tokens; None when nothing caps them."""
-    budget, runs = job.budget, ceil(fires_per_day(job, now))
+    budget, runs = job.budget, ceil(job.trigger.fires_per_day(now))
     if not runs:
         return 0
     caps = [] if budget.run_tokens is None else [runs * budget.run_tokens]
@@ -84,8 +61,40 @@ def worst_case(jobs: Iterable[Job], now: datetime) -> WorstCase:
     tokens = [worst_day_tokens(job, now) for job in enabled]
     return WorstCase(
         jobs=len(enabled),
-        runs_per_day=sum(ceil(fires_per_day(job, now)) for job in enabled),
+        runs_per_day=sum(ceil(job.trigger.fires_per_day(now)) for job in enabled),
         usd_per_day=round(sum(worst_day_usd(job, now) for job in enabled), 4),
         default_budget_jobs=sum(job.budget.default for job in enabled),
         tokens_per_day=None if None in tokens else sum(each or 0 for each in tokens),
+    )
+
+
+def over_budget(job: Job, now: datetime) -> Iterator[Doubt]:
+    """Yield W04 when the day's cap does not pay for all runs of a day at the run's cap."""
+    runs, budget = ceil(job.trigger.fires_per_day(now)), job.budget
+    if not job.enabled:
+        return
+    yield from _over_tokens(runs, budget)
+    if runs * budget.run_usd <= budget.day_usd:
+        return
+    total, paid = runs * budget.run_usd, floor(budget.day_usd / budget.run_usd + 1e-9)
+    cents = floor(budget.day_usd / runs * 100 + 1e-9)
+    hint = f', or write budget="{cents / 100:.2f}/run {budget.day_usd:g}/day"' if cents else ""
+    yield Doubt(
+        f"{runs} runs/day at ${budget.run_usd:.2f}/run may cost ${total:.2f}/day; "
+        f"the cap of ${budget.day_usd:.2f}/day pays for {paid}",
+        f"run it less often{hint}",
+        "W04",
+    )
+
+
+def _over_tokens(runs: int, budget: Budget) -> Iterator[Doubt]:
+    """Yield W04 for tokens, where both the run and the day have a cap on them."""
+    run, day = budget.run_tokens, budget.day_tokens
+    if run is None or day is None or runs * run <= day:
+        return
+    yield Doubt(
+        f"{runs} runs/day at {run:,} tokens/run may use {runs * run:,} tokens/day; "
+        f"the cap of {day:,} tokens/day pays for {day // run}",
+        "run it less often, or change one of the two caps",
+        "W04",
     )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from scheduler.core.crontab.frontmatter import read_value_text
 from scheduler.core.crontab.layout import DefaultLine
-from scheduler.core.crontab.options import Option
 from scheduler.core.crontab.problem import Report
 from scheduler.core.crontab.settings import Written, read_default, read_value
 from scheduler.core.crontab.source import Span
 from scheduler.core.crontab.values import Caps, fleet_budget
 from scheduler.core.job.job import Budget
+from scheduler.core.job.option import Option
+from scheduler.core.registry import Registry
 from scheduler.errors import ConfigError
 
 FLEET = "FLEET_BUDGET"
@@ -42,12 +44,15 @@ class _Default:
 class Defaults:
     """What holds for the next job, while the file is read from top to bottom."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, options: Registry[Option]) -> None:
         self.env: dict[str, str] = {}
         self.fleet_usd: float | None = 0.0
         self.fleet_tokens = 0
         self.secrets: dict[str, str] = {}
+        self.further: dict[str, Option] = {}
+        """The options of plug-ins that any line has set."""
         self._report = report
+        self._options = options
         self._current: dict[str, _Default] = {}
 
     def read(self, statement: DefaultLine) -> None:
@@ -59,12 +64,14 @@ class Defaults:
         if item.key == FLEET:
             self._read_fleet(item, before)
             return
-        option = read_default(item, self.env, self.secrets, self._report)
+        option = read_default(item, self.env, self.secrets, self._options, self._report)
         if option is None:
             return
+        if not option.field:
+            self.further[option.name] = option
         found: dict[str, Any] = {}
         if self._report.errors == before:
-            read_value(option, item, found, self._report)
+            read_value(option.name, option.read, item, found, self._report)
         value = found.get(option.name)
         if isinstance(value, Caps):
             value = self._budget(value, item)
@@ -94,6 +101,10 @@ class Defaults:
         if default.broken:
             raise BrokenDefaultError(default.key, default.span.line)
         return default.value
+
+    def options(self) -> Iterable[str]:
+        """Return the options that have a default here."""
+        return self._current
 
     def used_by_all(self) -> None:
         """Count every default as used: a job that cannot be read may have meant any of them."""

@@ -21,6 +21,8 @@ from scheduler.core.crontab.problem import Report
 from scheduler.core.crontab.scan import scan
 from scheduler.core.crontab.settings import Settings, Written, read_settings
 from scheduler.core.crontab.source import BLANKS, Line, Span, split_lines
+from scheduler.core.job.option import Option
+from scheduler.core.registry import Registry
 
 _FENCE = "---"
 _PAIR = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)[ \t]*:(?:[ \t]+|\Z)")
@@ -35,7 +37,7 @@ class Prompt:
     text: str
 
 
-def read_prompt(text: str, file: str) -> tuple[Prompt, Report]:
+def read_prompt(text: str, file: str, options: Registry[Option]) -> tuple[Prompt, Report]:
     """Split a prompt file into settings and text; the problems are placed in that file."""
     lines = split_lines(text)
     report = Report(file, tuple(line.text for line in lines))
@@ -51,7 +53,7 @@ def read_prompt(text: str, file: str) -> tuple[Prompt, Report]:
         )
         return Prompt(Settings(), ""), report
     written = [item for line in lines[1:end] if (item := _pair(line, report)) is not None]
-    return Prompt(read_settings(written, report), _body(lines[end + 1 :])), report
+    return Prompt(read_settings(written, report, options, "prompt"), _body(lines[end + 1 :])), report
 
 
 def read_value_text(line: Line, start: int, report: Report) -> tuple[str, Span]:

@@ -11,23 +11,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from scheduler.core.crontab.build import Builder, CannotBuildError
 from scheduler.core.crontab.defaults import BrokenDefaultError, Defaults
 from scheduler.core.crontab.jobline import JobLine, read_job_line
 from scheduler.core.crontab.layout import DefaultLine, JobLines, lay_out
 from scheduler.core.crontab.look import Look
+from scheduler.core.crontab.options import BUILT_IN, OPTIONS
 from scheduler.core.crontab.problem import Problem, Report
-from scheduler.core.crontab.settings import read_settings
-from scheduler.core.crontab.source import split_lines
+from scheduler.core.crontab.settings import Settings, read_settings
+from scheduler.core.crontab.source import Span, split_lines
 from scheduler.core.crontab.table import InvalidJob, Place, Table
 from scheduler.core.job.job import Job
+from scheduler.core.job.vocabulary import Vocabulary, own_options
+from scheduler.errors import ConfigError
 
 _SHOWN_CHARS = 90
 
+_LINTED = tuple(option for option in OPTIONS if option.lint)
 
-def parse(text: str, *, file: str, look: Look, now: datetime, default_tz: str = "UTC") -> Table:
+
+def parse(
+    text: str,
+    *,
+    file: str,
+    look: Look,
+    now: datetime,
+    default_tz: str = "UTC",
+    vocabulary: Vocabulary = BUILT_IN,
+) -> Table:
     """Read a crontab; never raises on any text.
 
     Args:
@@ -35,10 +50,11 @@ def parse(text: str, *, file: str, look: Look, now: datetime, default_tz: str = 
         look: answers about prompt files, gates and folders.
         now: an aware instant; a schedule that never fires after it is an error.
         default_tz: the zone of jobs that nobody gave one.
+        vocabulary: the triggers and options that there are.
     """
     lines = split_lines(text)
     report = Report(file, tuple(line.text for line in lines))
-    reader = _Reader(report, look, now, default_tz)
+    reader = _Reader(report, look, now, default_tz, vocabulary)
     for statement in lay_out(lines, report):
         if isinstance(statement, DefaultLine):
             reader.defaults.read(statement)
@@ -56,6 +72,7 @@ def parse(text: str, *, file: str, look: Look, now: datetime, default_tz: str = 
         keep_seconds=keep_seconds,
         fleet_usd=reader.defaults.fleet_usd,
         fleet_tokens=reader.defaults.fleet_tokens,
+        linted=(*_LINTED, *(each for each in reader.builder.further.values() if each.lint)),
     )
 
 
@@ -66,21 +83,25 @@ def _place(problem: Problem) -> tuple[str, int, int, str, str]:
 class _Reader:
     """The state while a file is read from top to bottom."""
 
-    def __init__(self, report: Report, look: Look, now: datetime, default_tz: str) -> None:
+    def __init__(
+        self, report: Report, look: Look, now: datetime, default_tz: str, vocabulary: Vocabulary
+    ) -> None:
         self.jobs: list[Job] = []
         self.places: list[Place] = []
         self.invalid: list[InvalidJob] = []
-        self.defaults = Defaults(report)
-        self.builder = Builder(look, report, now, default_tz)
+        self.defaults = Defaults(report, vocabulary.options)
+        self.builder = Builder(look, report, now, default_tz, vocabulary)
         self._look = look
         self._report = report
+        self._vocabulary = vocabulary
         self._taken: dict[str, int] = {}
 
     def read_job(self, lines: JobLines) -> None:
         """Read one job: into ``jobs`` and ``places``, or into ``invalid``."""
         before = len(self._report.problems)
-        line = read_job_line(lines.head, self._report, has_block=bool(lines.block))
-        settings = read_settings(line.written, self._report)
+        triggers, options = self._vocabulary.triggers, self._vocabulary.options
+        line = read_job_line(lines.head, triggers, self._report, has_block=bool(lines.block))
+        settings = read_settings(line.written, self._report, options, "line", self._own_options(line))
         unique = self._claim(line)
         built, reason = None, "its lines cannot be read"
         if line.schedule:
@@ -95,11 +116,24 @@ class _Reader:
             job, said = built
             source = self._report.line(line.name_span.line)
             self.jobs.append(job)
-            self.places.append(Place(source, line.name_span, line.fields, said))
+            self.places.append(Place(source, line.name_span, line.fields, said, self._linted_spans(settings)))
         else:
             self.invalid.append(
                 InvalidJob(line.name, lines.head.line, errors[0].headline if errors else reason)
             )
+
+    def _linted_spans(self, settings: Settings) -> tuple[tuple[str, Span], ...]:
+        linted = (*_LINTED, *(option for option in settings.further if option.lint))
+        return tuple((each.name, settings.spans[each.name]) for each in linted if each.name in settings.spans)
+
+    def _own_options(self, line: JobLine) -> Mapping[str, Callable[[str], Any]]:
+        """Return the options that the trigger of a line brings; none when it cannot be made out."""
+        if not line.written or not line.schedule or not line.schedule[0].startswith("@"):
+            return {}
+        try:
+            return own_options(line.schedule, self._vocabulary)
+        except ConfigError:
+            return {}  # which is reported where the schedule is read
 
     def take_out_editable(self) -> None:
         """Refuse jobs that obey what an agent can edit, now that the workdirs of all are known."""

@@ -14,6 +14,7 @@ from scheduler.core.crontab.scan import Token, quoted, scan
 from scheduler.core.crontab.settings import Written
 from scheduler.core.crontab.shell import MAX_NAME_CHARS, is_command, rewritten
 from scheduler.core.crontab.source import Joined, Span
+from scheduler.core.time.trigger import Kinds, takes_argument
 
 FIELD_COUNT = 5
 NAME = re.compile(rf"[A-Za-z][A-Za-z0-9_.-]{{0,{MAX_NAME_CHARS - 1}}}\Z")
@@ -23,9 +24,6 @@ _ITEM = rf"(?:{_NAMES}|\d+)(?:-(?:{_NAMES}|\d+))?(?:[/#]\w+)?"
 _FIELD = re.compile(rf"[\d*?].*|H(?:[(/,-].*)?|L(?:[-,].*)?|{_ITEM}(?:,{_ITEM})*", re.IGNORECASE)
 _SURELY_FIELD = re.compile(r"[\d*?]")
 
-# These take what follows as their argument: one word at least, and further ones that begin with a digit,
-# since a job's name never does (`@every 1h 30m`, `@at 2026-12-01 09:00`).
-_WITH_ARGUMENT = frozenset({"@every", "@at", "@event"})
 _AT_WORD = re.compile(r"@[A-Za-z]+\Z")
 _TEXT_FILE = re.compile(r"[\w./-]+\.(?:md|txt|markdown)\Z")
 
@@ -51,11 +49,11 @@ class JobLine:
     sound: bool
 
 
-def read_job_line(head: Joined, report: Report, *, has_block: bool) -> JobLine:
+def read_job_line(head: Joined, kinds: Kinds, report: Report, *, has_block: bool) -> JobLine:
     """Cut a line; errors E01, E08, E09, E14 and E16 go to ``report``."""
     before = report.errors
     tokens, flaws = scan(head.text)
-    count = _schedule_length(tokens)
+    count = _schedule_length(tokens, kinds)
     schedule, rest = tokens[:count], tokens[count:]
     cron = bool(tokens) and not tokens[0].text.startswith("@")
     if cron and count != FIELD_COUNT:
@@ -94,15 +92,18 @@ def read_job_line(head: Joined, report: Report, *, has_block: bool) -> JobLine:
     )
 
 
-def _schedule_length(tokens: tuple[Token, ...]) -> int:
+def _schedule_length(tokens: tuple[Token, ...], kinds: Kinds) -> int:
     """Return how many of the first tokens are the schedule."""
     words = 0
     while words < len(tokens) and tokens[words].kind == "word":
         words += 1
     if tokens and tokens[0].text.startswith("@"):
-        if tokens[0].text.lower() not in _WITH_ARGUMENT:
+        takes = takes_argument(tokens[0].text.lower(), kinds)
+        if takes is False:
             return 1
-        count = min(2, words)
+        # One word at least, and further ones that begin with a digit, since a job's name never does
+        # (`@every 1h 30m`, `@at 2026-12-01 09:00`).
+        count = min(2, words) if takes else 1
         while count < words and tokens[count].text[0].isdigit():
             count += 1
         return count

@@ -1,16 +1,13 @@
 """The crontab's front door: everything that the floors above use, in one place.
 
 ``parse`` reads a text, ``lint`` adds the warnings that need a calendar, ``worst_case`` sums up what the
-jobs may cost, ``explain`` says a schedule in plain words.
+jobs may cost.
 """
 
 from __future__ import annotations
 
 from scheduler.core.crontab.cost import WorstCase as WorstCase
-from scheduler.core.crontab.cost import fires_per_day as fires_per_day
 from scheduler.core.crontab.cost import worst_case as worst_case
-from scheduler.core.crontab.explain import dst_notes as dst_notes
-from scheduler.core.crontab.explain import explain as explain
 from scheduler.core.crontab.grammar import parse as parse
 from scheduler.core.crontab.lint import all_problems as all_problems
 from scheduler.core.crontab.lint import lint as lint

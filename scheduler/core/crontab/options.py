@@ -1,16 +1,12 @@
-"""The options of a job, in one table: the reader, the manual and "did you mean" all use this one.
+"""The options that are built in, in one table: the reader, the manual and "did you mean" all use this one.
 
-An option is written ``key=value`` on the job's line, ``key: value`` in the front matter of its prompt
-file, or, where that makes sense, ``KEY = value`` on a line of its own as a default for the jobs below.
+A new option is a line of ``OPTIONS``, or a plug-in with an entry point of the group ``agentcron.options``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 from scheduler.core.crontab import values
+from scheduler.core.crontab.cost import over_budget
 from scheduler.core.job.job import (
     DEFAULT_BUDGET_DAY_USD,
     DEFAULT_BUDGET_RUN_USD,
@@ -21,112 +17,154 @@ from scheduler.core.job.job import (
     DEFAULT_TIMEOUT_SECONDS,
     DEFAULT_WINDOW_SECONDS,
 )
+from scheduler.core.job.option import Option, OptionPlace, upper_form
+from scheduler.core.job.vocabulary import Vocabulary
+from scheduler.core.registry import Registry
 from scheduler.core.time.durations import write_duration
 from scheduler.core.time.instants import DAY_SECONDS
+from scheduler.core.time.trigger import KINDS
 
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option.
-
-    Args:
-        name: the key on a job's line.
-        field: the field of ``Job`` that it sets.
-        read: gives the value of a text, or raises ConfigError.
-        default: what holds when nobody says anything, as the manual shows it.
-        meaning: half a sentence for the manual.
-        upper: its name as a default line, or an empty text where a shared value makes no sense.
-    """
-
-    name: str
-    field: str
-    read: Callable[[str], Any]
-    default: str
-    meaning: str
-    upper: str = ""
-
+NO_DEFAULT: tuple[OptionPlace, ...] = ("line", "prompt")
+"""Where an option may stand whose value jobs do not share."""
 
 OPTIONS: tuple[Option, ...] = (
-    Option("model", "model", values.model, DEFAULT_MODEL, "the model that runs the agent", "MODEL"),
     Option(
-        "budget", "budget", values.budget, f"{DEFAULT_BUDGET_RUN_USD:.2f}/run {DEFAULT_BUDGET_DAY_USD:g}/day",
+        "model", values.model,
+        "the model that runs the agent",
+        DEFAULT_MODEL, field="model",
+    ),
+    Option(
+        "backend", values.backend,
+        "what takes its runs forward: our own loop over the model, or what a plug-in provides",
+        "turns",
+    ),
+    Option(
+        "budget", values.budget,
         "caps in dollars, tokens (`200ktok/run 2Mtok/day`), effects, wake-ups (`40effects/day 6wakes/hour`)",
-        "BUDGET",
-    ),
-    Option("tz", "tz", values.time_zone, "the machine's", "the time zone of the schedule", "CRON_TZ"),
-    Option(
-        "dst", "dst", values.one_of("once", "elapsed", "skip"), "by the schedule",
-        "at clock changes: fixed times run `once`, wildcards by `elapsed` time; or `skip`", "DST",
+        f"{DEFAULT_BUDGET_RUN_USD:.2f}/run {DEFAULT_BUDGET_DAY_USD:g}/day", field="budget", lint=over_budget,
     ),
     Option(
-        "fields", "fields", values.one_of("or", "and"), "or",
-        "day of month and weekday both given: either matches, or both must", "FIELDS",
+        "tz", values.time_zone,
+        "the time zone of the schedule",
+        "the machine's", field="tz", upper="CRON_TZ", alias="TZ",
     ),
     Option(
-        "overlap", "overlap", values.one_of("skip", "queue", "replace", "allow"), "skip",
-        "a fire while a run of the job lives", "OVERLAP",
+        "dst", values.one_of("once", "elapsed", "skip"),
+        "at clock changes: fixed times run `once`, wildcards by `elapsed` time; or `skip`",
+        "by the schedule", field="dst",
     ),
     Option(
-        "catchup", "catchup", values.one_of("skip", "latest", "all"), "latest",
-        "fires that were missed: none, one for all, or each (at most 10)", "CATCHUP",
+        "fields", values.one_of("or", "and"),
+        "day of month and weekday both given: either matches, or both must",
+        "or", field="fields",
     ),
     Option(
-        "window", "window_seconds", values.duration(0, 366 * DAY_SECONDS),
-        write_duration(DEFAULT_WINDOW_SECONDS), "how late a missed fire may still be caught up", "WINDOW",
+        "overlap", values.one_of("skip", "queue", "replace", "allow"),
+        "a fire while a run of the job lives",
+        "skip", field="overlap",
     ),
     Option(
-        "jitter", "jitter_seconds", values.duration(0, DAY_SECONDS), "0",
-        "a fixed delay up to this long, from the job's name", "JITTER",
+        "catchup", values.one_of("skip", "latest", "all"),
+        "fires that were missed: none, one for all, or each (at most 10)",
+        "latest", field="catchup",
     ),
     Option(
-        "timeout", "timeout_seconds", values.duration(1, 7 * DAY_SECONDS),
-        write_duration(DEFAULT_TIMEOUT_SECONDS), "the longest attempt; sleeping does not count", "TIMEOUT",
+        "window", values.duration(0, 366 * DAY_SECONDS),
+        "how late a missed fire may still be caught up",
+        write_duration(DEFAULT_WINDOW_SECONDS), field="window_seconds",
     ),
     Option(
-        "retries", "retries", values.count(0, 20), str(DEFAULT_RETRIES),
-        "further attempts after a transient error", "RETRIES",
+        "jitter", values.duration(0, DAY_SECONDS),
+        "a fixed delay up to this long, from the job's name",
+        "0", field="jitter_seconds",
     ),
     Option(
-        "pause-after", "pause_after", values.count(1, 1000), str(DEFAULT_PAUSE_AFTER),
-        "failures in a row that pause the job", "PAUSE_AFTER",
+        "timeout", values.duration(1, 7 * DAY_SECONDS),
+        "the longest attempt; sleeping does not count",
+        write_duration(DEFAULT_TIMEOUT_SECONDS), field="timeout_seconds",
     ),
     Option(
-        "max-steps", "max_steps", values.count(1, 1000), str(DEFAULT_MAX_STEPS),
-        "the most steps of one attempt", "MAX_STEPS",
+        "retries", values.count(0, 20),
+        "further attempts after a transient error",
+        str(DEFAULT_RETRIES), field="retries",
     ),
     Option(
-        "compact", "compact_tokens", values.tokens(10_000, 10_000_000), "150k",
-        "the size of a request, in tokens, from which on the past is summed up", "COMPACT",
+        "pause-after", values.count(1, 1000),
+        "failures in a row that pause the job",
+        str(DEFAULT_PAUSE_AFTER), field="pause_after",
     ),
-    Option("enabled", "enabled", values.yes_or_no, "yes", "`no` keeps the job in the file and off"),
     Option(
-        "gate", "gate", values.some_text("gate"), "none",
+        "max-steps", values.count(1, 1000),
+        "the most steps of one attempt",
+        str(DEFAULT_MAX_STEPS), field="max_steps",
+    ),
+    Option(
+        "compact", values.tokens(10_000, 10_000_000),
+        "the size of a request, in tokens, from which on the past is summed up",
+        "150k", field="compact_tokens",
+    ),
+    Option(
+        "enabled", values.yes_or_no,
+        "`no` keeps the job in the file and off",
+        "yes", field="enabled", places=NO_DEFAULT,
+    ),
+    Option(
+        "gate", values.some_text("gate"),
         "a command asked first, before any cost: exit 0 wakes the agent and hands over its output, 1 skips",
+        "none", field="gate", places=NO_DEFAULT,
     ),
     Option(
-        "tools", "tools", values.tool_names, "the built-in ones",
-        "what the agent may use beside sleep, note and finish", "TOOLS",
-    ),
-    Option("workdir", "workdir", values.some_text("workdir"), "`<home>/work/<job>`", "the agent's folder"),
-    Option(
-        "report", "report", values.some_text("report"), "none",
-        "a command that gets the run's summary on stdin", "REPORT",
+        "tools", values.tool_names,
+        "what the agent may use beside sleep, note and finish",
+        "the built-in ones", field="tools",
     ),
     Option(
-        "keep", "keep_seconds", values.keep, values.FOREVER,
-        "how long runs that are over are kept, at least 1d; older ones are deleted", "KEEP",
+        "workdir", values.some_text("workdir"),
+        "the agent's folder",
+        "`<home>/work/<job>`", field="workdir", places=NO_DEFAULT,
     ),
     Option(
-        "trust", "trust", values.profile, "propose",
-        "the profile that says what the agent may do: observe, propose, act, or one of trust.toml", "TRUST",
+        "report", values.some_text("report"),
+        "a command that gets the run's summary on stdin",
+        "none", field="report",
+    ),
+    Option(
+        "keep", values.keep,
+        "how long runs that are over are kept, at least 1d; older ones are deleted",
+        values.FOREVER, field="keep_seconds",
+    ),
+    Option(
+        "trust", values.profile,
+        "the profile that says what the agent may do: observe, propose, act, or one of trust.toml",
+        "propose", field="trust",
     ),
 )  # fmt: skip
 
-BY_NAME: dict[str, Option] = {option.name: option for option in OPTIONS}
+BUILT_IN = Vocabulary(KINDS, Registry({option.name: option for option in OPTIONS}))
+"""What a crontab may consist of where no plug-in is installed."""
 
 # TZ is what many people write, and what some crons read.
-BY_UPPER: dict[str, Option] = {option.upper: option for option in OPTIONS if option.upper}
-BY_UPPER["TZ"] = BY_NAME["tz"]
+_BY_UPPER: dict[str, Option] = {upper: option for option in OPTIONS for upper in option.uppers}
+
+
+def of_default(upper: str, options: Registry[Option]) -> Option | None:
+    """Return the option that a default line of this name sets; for a plug-in it is its name in capitals.
+
+    Raises:
+        ConfigError: a plug-in that provides it cannot be used.
+    """
+    if (found := _BY_UPPER.get(upper)) is not None:
+        return found
+    name = upper.lower().replace("_", "-")
+    found = options.get(name) if upper == upper_form(name) else None
+    return found if found is not None and upper in found.uppers else None
+
+
+def default_names(options: Registry[Option]) -> list[str]:
+    """Return the names of all default lines; those of plug-ins as they would be, for none is imported."""
+    further = [upper_form(name) for name in options.names() if name not in options.built_in]
+    return [*_BY_UPPER, *further]
+
 
 ENV_PREFIX = "env."
 

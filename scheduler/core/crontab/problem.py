@@ -21,11 +21,11 @@ ERRORS: dict[str, str] = {
     "E04": "a range written backwards (minute, hour, day of month)",
     "E05": "a step of 0, or wider than its field",
     "E06": "a date that never comes",
-    "E07": "an `@` schedule that is unknown or not built yet",
+    "E07": "an `@` schedule that is unknown, not built yet, or of a plug-in that fails",
     "E08": "a job's name is missing, malformed or used twice",
     "E09": "a quote that is not closed, or not a straight double quote",
     "E10": "an unknown option or default, one given twice, or one not built yet",
-    "E11": "a value that cannot be right: duration, zone, money, model, NUL byte, or an agent's folder",
+    "E11": "a value that cannot be right: duration, zone, money, model, event, NUL, or an agent's folder",
     "E12": "the prompt file is missing, unreadable, outside the crontab's folder, or an agent can edit it",
     "E13": "the gate cannot be executed, or a command would run what the agent can edit",
     "E14": "a job without a prompt, or with two",
@@ -45,6 +45,7 @@ WARNINGS: dict[str, str] = {
     "W08": "a day that some months do not have",
     "W09": "a grant that grants nothing",
     "W10": "a tool that would stop and wait for a person",
+    "W16": "a plug-in doubts its own schedule or option",
 }
 
 

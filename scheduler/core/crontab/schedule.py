@@ -2,141 +2,79 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from scheduler.core.crontab.jobline import JobLine
-from scheduler.core.crontab.problem import Report
+from scheduler.core.crontab.problem import WARNINGS, Report
 from scheduler.core.crontab.source import Span
-from scheduler.core.job.job import DayFields, Dst
-from scheduler.core.text.suggest import did_you_mean
-from scheduler.core.time.dst import settle
-from scheduler.core.time.fields import ALIASES, HOUR, FieldProblem, read_expression
-from scheduler.core.time.instants import zone
-from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
+from scheduler.core.time.fields import FieldProblem
+from scheduler.core.time.trigger import Kinds, Trigger, kind_of
+from scheduler.core.time.triggers.base import Schedule, ScheduleError
 from scheduler.errors import ConfigError
 
-NOT_BUILT_SCHEDULES = frozenset({"@event", "@heartbeat", "@dream", "@idle", "@webhook", "@file"})
 
-KNOWN_SCHEDULES = (*ALIASES, "@every", "@at", "@reboot", "@manual")
-
-_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(Z|[+-]\d\d:?\d\d)?\Z")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a schedule depends on beside its own words."""
-
-    name: str
-    tz: str
-    dst: Dst | None
-    fields: DayFields
-
-
-def read_trigger(line: JobLine, terms: Terms, report: Report, now: datetime) -> Trigger | None:
+def read_trigger(schedule: Schedule, spans: tuple[Span, ...], kinds: Kinds, report: Report) -> Trigger | None:
     """Return the trigger of a job's line; errors E02 to E07 and E11, and W06, go to ``report``.
 
     Args:
-        now: an expression that fires at no time after it is E06.
+        spans: the place of each word.
     """
-    word = line.schedule[0].lower()
-    argument = " ".join(line.schedule[1:])
-    if not word.startswith("@") or word in ALIASES:
-        return _cron(line, terms, report, now)
-    if word == "@reboot":
-        return Reboot()
-    if word == "@manual":
-        return Manual()
-    if word == "@every":
-        return _every(argument, line.fields, terms, report)
-    if word == "@at":
-        return _at(argument, line.fields, terms, report)
-    if word in NOT_BUILT_SCHEDULES:
-        report.error(
-            "E07", line.fields[0], f"{word} is not built yet", f"there are {', '.join(KNOWN_SCHEDULES)}"
-        )
-    else:
-        hint = did_you_mean(word, KNOWN_SCHEDULES) or f"there are {', '.join(KNOWN_SCHEDULES)}"
-        report.error("E07", line.fields[0], f"there is no schedule {word}", hint)
-    return None
-
-
-def _cron(line: JobLine, terms: Terms, report: Report, now: datetime) -> Trigger | None:
-    text = " ".join(line.schedule)
-    reading = read_expression(text, terms.name, fields=terms.fields)
-    for problem in reading.problems:
-        hint = _rewritten_help(problem, line.schedule) or problem.help
-        report.error(problem.code, _placed(problem, line), problem.message, hint)
-    for note in reading.notes:
-        report.warning(note.code, _placed(note, line), note.message, note.help)
-    if reading.problems:
+    word = schedule.words[0].lower()
+    try:
+        kind = kind_of(schedule.words, kinds)
+    except ConfigError as error:
+        report.error("E07", spans[0], error.message, error.help)
         return None
-    trigger = CronTrigger(text, terms.tz, terms.name, terms.dst, terms.fields)
-    # All other impossible dates show in the fields; a search costs too much to be done for every job.
-    both = terms.fields == "and" and reading.day_restricted and reading.weekday_restricted
-    if both and trigger.next_after(now) is None:
-        report.error(
-            "E06", line.fields[0], "no date ever matches this schedule", "look at day, month and weekday"
-        )
+    try:
+        trigger = kind.read(schedule)
+        if kind.kind not in kinds.built_in:
+            _try_out(trigger, schedule)
+        doubts = trigger.doubts()
+    except ScheduleError as error:
+        _report(error.problems, spans, report)
         return None
+    except ConfigError as error:
+        report.error("E11", _argument(spans), f"{word}: {error.message}", error.help)
+        return None
+    except Exception as error:  # whatever the code of a plug-in does must not stop the other jobs
+        if kind.kind in kinds.built_in:
+            raise
+        report.error("E07", spans[0], f"{word}: its plug-in failed: {type(error).__name__}: {error}")
+        return None
+    _report(doubts, spans, report)
     return trigger
 
 
-def _placed(problem: FieldProblem, line: JobLine) -> Span:
+def placed(problem: FieldProblem, spans: Sequence[Span]) -> Span:
     """Return the place in the file of a place in the words joined by single blanks."""
     start = 0
-    for word, span in zip(line.schedule, line.fields, strict=True):
-        if problem.start <= start + len(word):
+    for span in spans:
+        width = span.end_col - span.col
+        if problem.start <= start + width:
             col = span.col + max(problem.start - start, 0)
-            end = span.col + min(problem.end - start, len(word))
+            end = span.col + min(problem.end - start, width)
             return Span(span.line, col, max(end, col + 1))
-        start += len(word) + 1
-    return line.fields[-1]
+        start += width + 1
+    return spans[-1]
 
 
-def _rewritten_help(problem: FieldProblem, words: Sequence[str]) -> str:
-    """Return, for an hour of 24 or more, the whole schedule with the hour that was probably meant."""
-    if problem.code != "E02" or len(words) != 5 or not problem.message.startswith("hour "):
-        return ""
-    offset = len(words[0]) + 1
-    number = words[HOUR][problem.start - offset : problem.end - offset]
-    if not (number.isdecimal() and len(number) <= 2):
-        return ""
-    hour = int(number) % 24
-    meant = words[HOUR][: problem.start - offset] + str(hour) + words[HOUR][problem.end - offset :]
-    clock = f"{hour % 12 or 12} {'am' if hour < 12 else 'pm'}"
-    return f"for {clock} write `{' '.join((words[0], meant, *words[2:]))}`"
+def _report(problems: Sequence[FieldProblem], spans: Sequence[Span], report: Report) -> None:
+    for problem in problems:
+        say = report.warning if problem.code in WARNINGS else report.error
+        say(problem.code, placed(problem, spans), problem.message, problem.help)
 
 
-def _every(text: str, spans: tuple[Span, ...], terms: Terms, report: Report) -> Trigger | None:
-    try:
-        return Every(text, terms.name)
-    except ConfigError as error:
-        report.error("E11", _argument(spans), f"@every: {error.message}", error.help)
-        return None
+def _try_out(trigger: Trigger, schedule: Schedule) -> None:
+    """Ask a plug-in's trigger once what the daemon will ask it.
 
-
-def _at(text: str, spans: tuple[Span, ...], terms: Terms, report: Report) -> Trigger | None:
-    match = _INSTANT.match(text)
-    try:
-        if not match:
-            hint = (
-                f"for example @at {text}T09:00" if _DATE.match(text) else "for example @at 2026-12-01T09:00"
-            )
-            what = "has no time of day" if _DATE.match(text) else "is not a date and a time"
-            raise ConfigError(f'"{text}" {what}', help=hint)
-        wall = datetime.fromisoformat(f"{match[1]}T{match[2]}{match[3] or ''}")
-        instant = wall.astimezone(UTC) if wall.tzinfo else settle(wall, zone(terms.tz))
-    except ConfigError as error:
-        report.error("E11", _argument(spans), f"@at: {error.message}", error.help)
-    except (ValueError, OverflowError):
-        report.error("E11", _argument(spans), f'@at: there is no such day or time as "{text}"')
-    else:
-        return At(instant, text)
-    return None
+    Raises:
+        ValueError: an answer would mislead the daemon.
+    """
+    now = schedule.now
+    following, last = trigger.next_after(now), trigger.before(now)
+    if following is not None and not following > now:
+        raise ValueError("its next fire is not later than now")
+    if last is not None and last > now:
+        raise ValueError("its last fire is later than now")
 
 
 def _argument(spans: tuple[Span, ...]) -> Span:

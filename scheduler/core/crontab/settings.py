@@ -1,25 +1,26 @@
-"""Settings: options as somebody wrote them, checked against the table of options."""
+"""Settings: options as somebody wrote them, checked against the registry of options."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler.core.crontab.options import (
-    BY_NAME,
-    BY_UPPER,
     CRON_DEFAULTS,
     ENV_PREFIX,
     NOT_BUILT_DEFAULTS,
     NOT_BUILT_OPTIONS,
     SECRET_PREFIX,
-    Option,
+    default_names,
+    of_default,
 )
 from scheduler.core.crontab.problem import Report
 from scheduler.core.crontab.source import Span
 from scheduler.core.crontab.values import secret_reference
+from scheduler.core.job.option import Option, OptionPlace, upper_form
+from scheduler.core.registry import Registry
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.errors import AgentcronError, ConfigError
 
@@ -39,15 +40,30 @@ class Written:
 
 @dataclass(slots=True)
 class Settings:
-    """Checked values by the name of their option, where each was written, and ``env.X`` values."""
+    """Checked values by the name of their option, where each was written, and ``env.X`` values.
+
+    ``further`` are the options among them that plug-ins provide, ``own`` the values of the trigger's own.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
+    further: list[Option] = field(default_factory=list)
+    own: dict[str, Any] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
 
 
-def read_settings(written: Iterable[Written], report: Report) -> Settings:
-    """Check options of one job; errors E10 and E11 go to ``report``, and the rest is still read."""
+def read_settings(
+    written: Iterable[Written],
+    report: Report,
+    options: Registry[Option],
+    place: OptionPlace,
+    own: Mapping[str, Callable[[str], Any]] | None = None,
+) -> Settings:
+    """Check options of one job; errors E10 and E11 go to ``report``, and the rest is still read.
+
+    Args:
+        own: readers of the options that the job's trigger brings.
+    """
     found = Settings()
     seen: set[str] = set()
     for item in written:
@@ -57,26 +73,59 @@ def read_settings(written: Iterable[Written], report: Report) -> Settings:
         seen.add(item.key)
         if item.key.startswith(ENV_PREFIX):
             _read_env(item, found.env, report)
-        elif (option := BY_NAME.get(item.key)) is None:
-            report.error("E10", item.key_span, *_unknown_option(item.key))
-        else:
+        elif (option := options.built_in.get(item.key)) is not None:
             found.spans[option.name] = item.value_span
-            read_value(option, item, found.values, report)
+            read_value(option.name, option.read, item, found.values, report)
+        elif own is not None and item.key in own:
+            read_value(item.key, own[item.key], item, found.own, report)
+        elif (option := _further(item, options, place, own or (), report)) is not None:
+            found.spans[option.name] = item.value_span
+            found.further.append(option)
+            read_value(option.name, option.read, item, found.values, report)
     return found
 
 
-def read_value(option: Option, item: Written, into: dict[str, Any], report: Report) -> bool:
-    """Read the value of a known option; E11 when it cannot be right.  Returns whether it could."""
+def read_value(
+    name: str, read: Callable[[str], Any], item: Written, into: dict[str, Any], report: Report
+) -> None:
+    """Read the value of a known option; E11 when it cannot be right."""
     try:
-        into[option.name] = option.read(item.text)
+        into[name] = read(item.text)
     except AgentcronError as error:
         report.error("E11", item.value_span, f"{item.key}: {error.message}", error.help)
-        return False
-    return True
+
+
+def _further(
+    item: Written, options: Registry[Option], place: OptionPlace, own: Iterable[str], report: Report
+) -> Option | None:
+    """Return the option of a plug-in that may stand here, or report E10."""
+    try:
+        option = options.get(item.key)
+    except ConfigError as error:
+        report.error("E10", item.key_span, error.message, error.help)
+        return None
+    if option is None:
+        report.error("E10", item.key_span, *_unknown_option(item.key, options, own))
+    elif place not in option.places:
+        where = " or ".join(_WHERE[each] for each in option.places)
+        report.error("E10", item.key_span, f"{item.key} may not be said here", f"say it {where}")
+        return None
+    return option
+
+
+_WHERE: dict[OptionPlace, str] = {
+    "line": "on the job's line",
+    "prompt": "in its prompt file",
+    "default": "as a default",
+}
 
 
 def read_default(
-    item: Written, env: dict[str, str], secrets: dict[str, str], report: Report
+    item: Written,
+    env: dict[str, str],
+    secrets: dict[str, str],
+    options: Registry[Option],
+    report: Report,
 ) -> Option | None:
     """Return which option a default line sets; None for ``env.X``, ``SECRET.X``, and what was reported."""
     if item.key.startswith(SECRET_PREFIX):
@@ -85,9 +134,13 @@ def read_default(
     if item.key.startswith(ENV_PREFIX):
         _read_env(item, env, report)
         return None
-    option = BY_UPPER.get(item.key)
+    try:
+        option = of_default(item.key, options)
+    except ConfigError as error:
+        report.error("E10", item.key_span, error.message, error.help)
+        return None
     if option is None:
-        report.error("E10", item.key_span, *_unknown_default(item.key))
+        report.error("E10", item.key_span, *_unknown_default(item.key, options))
     return option
 
 
@@ -116,30 +169,32 @@ def _read_secret(item: Written, secrets: dict[str, str], report: Report) -> None
         report.error("E11", item.value_span, f"{item.key}: {error.message}", error.help)
 
 
-def _unknown_option(key: str) -> tuple[str, str]:
+def _unknown_option(key: str, options: Registry[Option], own: Iterable[str]) -> tuple[str, str]:
     if key in NOT_BUILT_OPTIONS:
         return f"{key}= is not built yet", "remove it: an option that does nothing would mislead"
     if key.upper().startswith(SECRET_PREFIX):
         return f'no option "{key}"', "a secret has a line of its own above the job: SECRET.NAME = env:NAME"
+    known = (*own, *options.names())
     lower = key.lower().replace("_", "-")
-    if lower in BY_NAME:
+    if lower in known:
         return f'no option "{key}"', f"on a job's line it is written {lower}="
-    if key in BY_UPPER:
-        return f'no option "{key}"', f"on a job's line it is written {BY_UPPER[key].name}="
-    return f'no option "{key}"', did_you_mean(key, BY_NAME) or f"the options are {', '.join(BY_NAME)}"
+    if (option := of_default(key, options)) is not None:
+        return f'no option "{key}"', f"on a job's line it is written {option.name}="
+    return f'no option "{key}"', did_you_mean(key, known) or f"the options are {', '.join(known)}"
 
 
-def _unknown_default(key: str) -> tuple[str, str]:
+def _unknown_default(key: str, options: Registry[Option]) -> tuple[str, str]:
     if key in NOT_BUILT_DEFAULTS:
         return f"{key} is not built yet", "remove it: a default that does nothing would mislead"
     if key in CRON_DEFAULTS:
         return f'no default "{key}"', CRON_DEFAULTS[key]
     if key.upper().startswith(SECRET_PREFIX):
         return f'no default "{key}"', f"did you mean {SECRET_PREFIX}{key[len(SECRET_PREFIX) :]}?"
-    upper = key.upper().replace("-", "_")
-    if upper in BY_UPPER:
+    known = default_names(options)
+    upper = upper_form(key)
+    if upper in known and upper != key:
         return f'no default "{key}"', f"did you mean {upper}?"
-    if (lower := key.lower().replace("_", "-")) in BY_NAME:
+    if (lower := key.lower().replace("_", "-")) in options.names():
         return f'no default "{key}"', f"{lower}= is said by each job on its own line"
-    near = did_you_mean(key, BY_UPPER)
-    return f'no default "{key}"', near or f"the defaults are {', '.join(BY_UPPER)}, env.X and SECRET.X"
+    near = did_you_mean(key, known)
+    return f'no default "{key}"', near or f"the defaults are {', '.join(known)}, env.X and SECRET.X"

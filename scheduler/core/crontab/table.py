@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.source import Span
 from scheduler.core.job.job import Job
+from scheduler.core.job.option import Option
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,14 @@ class Place:
         source: the text of the line that the spans are on.
         fields: the five schedule fields, or the one span of an ``@`` schedule.
         said: the options that its line, its prompt file or a default gives the job.
+        spans: the options that its line gives and the lint asks about, with the place of the value.
     """
 
     source: str
     name: Span
     fields: tuple[Span, ...]
     said: frozenset[str] = frozenset()
+    spans: tuple[tuple[str, Span], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Table:
         keep_seconds: the ``KEEP`` that holds at the end of the file, for jobs that are in it no more.
         fleet_usd: the most that all jobs may cost in a day; 0 for no cap, None when it cannot be read.
         fleet_tokens: the same in tokens; of no meaning when that is None.
+        linted: the options that the lint asks about each job.
     """
 
     jobs: tuple[Job, ...]
@@ -62,10 +66,11 @@ class Table:
     keep_seconds: int = 0
     fleet_usd: float | None = 0.0
     fleet_tokens: int = 0
+    linted: tuple[Option, ...] = ()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        """What must be mended."""
+        """What must be corrected."""
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
     @property

@@ -15,6 +15,7 @@ from scheduler.core.time.instants import DAY_SECONDS, zone
 from scheduler.errors import ConfigError
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@~-]{0,255}\Z")
+_BACKEND = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
 _CAP = re.compile(
     r"(?:(?P<usd>\$?\d{1,6}(?:\.\d{1,4})?)|(?P<tokens>\d{1,9}(?:\.\d{1,4})?[kKmM]?tok))/(?P<per>run|day)\Z"
@@ -88,6 +89,13 @@ def model(text: str) -> str:
         raise ConfigError(
             f'"{text}" cannot be the name of a model', help="for example model=claude-sonnet-5-5"
         )
+    return text
+
+
+def backend(text: str) -> str:
+    """Return the name of a backend; whether it is installed is seen when the job is checked and run."""
+    if not _BACKEND.fullmatch(text):
+        raise ConfigError(f'"{text}" cannot be the name of a backend', help="for example backend=turns")
     return text
 
 

@@ -27,7 +27,7 @@ from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.restored import Restored
 from scheduler.core.text.hashing import stable_hash
 from scheduler.core.time.instants import as_utc, describe_seconds, to_iso
-from scheduler.core.time.trigger import At, Trigger
+from scheduler.core.time.trigger import Trigger
 
 GRACE_SECONDS = 60
 """A fire that is late by no more than this is on time."""
@@ -103,7 +103,7 @@ def first_fire(trigger: Trigger, first_loaded: datetime) -> datetime | None:
     ``@at`` is its own first slot even when it is past: then the misfire rule speaks, and nothing is lost
     silently.
     """
-    return trigger.instant if isinstance(trigger, At) else trigger.next_after(first_loaded)
+    return trigger.first_fire(first_loaded)
 
 
 def decide(job: Job, facts: FireFacts, now: datetime, fleet_spread_seconds: int = 0) -> Decision:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import Any, Literal
 
-from scheduler.core.time.trigger import Trigger, trigger_from_json
+from scheduler.core.time.trigger import Trigger
 
 Overlap = Literal["skip", "queue", "replace", "allow"]
 CatchUp = Literal["skip", "latest", "all"]
 Dst = Literal["once", "elapsed", "skip"]
 DayFields = Literal["or", "and"]
+
+DEFAULT_BACKEND = "turns"
+"""Our own loop over a model."""
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
 DEFAULT_BUDGET_RUN_USD = 0.50
@@ -53,6 +56,14 @@ class Budget:
         return Budget(**least, default=False)
 
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def _nothing() -> Mapping[str, Any]:
+    """Return one mapping for all: ten thousand empty ones would be more work for the garbage collector."""
+    return _NOTHING
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One job, complete: nothing of it is looked up again while a run lives, but what restricts it.
@@ -65,8 +76,10 @@ class Job:
     ``keep_seconds`` is how long runs that are over are kept; 0 is for ever.
     ``made_by`` is the run of the agent that made it (empty: a person wrote it), ``depth`` how many such lie
     between it and the crontab; ``ends_at`` is when it may fire no more (an ISO instant; empty: never).
-    ``unknown`` is what only a newer version knows of it: dotted names (``budget.month_usd``) and JSON texts.
-    It is kept for that version, and no attempt begins while there is any: it may be a limit.
+    ``extra`` holds the options that have no field here, by name; their values are JSON values.
+    ``unknown`` is what only a newer version or a plug-in that is missing knows of it: dotted names
+    (``budget.month_usd``, ``extra.colour``) and JSON texts.  It is kept for whoever knows it, and no attempt
+    begins while there is any: it may be a limit.
     """
 
     name: str
@@ -99,38 +112,16 @@ class Job:
     made_by: str = ""
     depth: int = 0
     ends_at: str = ""
+    extra: Mapping[str, Any] = field(default_factory=_nothing, hash=False)
     unknown: tuple[tuple[str, str], ...] = ()
     line: int = field(default=0, compare=False)
 
+    @property
+    def backend(self) -> str:
+        """The name of what takes its runs forward."""
+        return str(self.extra.get("backend", DEFAULT_BACKEND))
 
-_OWN = frozenset(f.name for f in fields(Job)) - {"unknown"}
-_CAPS = frozenset(f.name for f in fields(Budget))
-
-
-def job_to_json(job: Job) -> dict[str, Any]:
-    """Return the job as JSON values, to be pinned with a run; ``job_from_json`` reads it back."""
-    values = {name: getattr(job, name) for name in (f.name for f in fields(job)) if name in _OWN}
-    values["trigger"] = job.trigger.to_json()
-    values["budget"] = {f.name: getattr(job.budget, f.name) for f in fields(Budget)}
-    values["tools"] = None if job.tools is None else list(job.tools)
-    values["env"] = [list(pair) for pair in job.env]
-    values["secrets"] = [list(pair) for pair in job.secrets]
-    for name, text in job.unknown:
-        cap = name.removeprefix("budget.")
-        (values if cap == name else values["budget"])[cap] = json.loads(text)
-    return values
-
-
-def job_from_json(values: Mapping[str, Any]) -> Job:
-    """Return the job that ``job_to_json`` wrote; what only a newer version knows becomes its ``unknown``."""
-    given = {name: value for name, value in values.items() if name in _OWN}
-    caps = values["budget"]
-    given["trigger"] = trigger_from_json(values["trigger"])
-    given["budget"] = Budget(**{name: value for name, value in caps.items() if name in _CAPS})
-    given["tools"] = None if values["tools"] is None else tuple(values["tools"])
-    given["env"] = tuple((name, value) for name, value in values["env"])
-    given["secrets"] = tuple((name, where) for name, where in values.get("secrets", ()))
-    strange = {name: value for name, value in values.items() if name not in _OWN}
-    strange |= {f"budget.{name}": value for name, value in caps.items() if name not in _CAPS}
-    given["unknown"] = tuple((name, json.dumps(value)) for name, value in strange.items())
-    return Job(**given)
+    @property
+    def asks_a_model(self) -> bool:
+        """Whether its requests go to a model of ours; another backend has its own way to one."""
+        return self.backend == DEFAULT_BACKEND

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call
 from scheduler.core.run.step import Step
 from scheduler.core.trust.effect import Declared
-from scheduler.core.trust.marks import Marks
+from scheduler.core.trust.marks import NO_MARKS, Marks
 
 
 def marks_of_step(step: Step, calls: Iterable[Call], tools: Mapping[str, Declared]) -> Marks:
@@ -16,4 +18,14 @@ def marks_of_step(step: Step, calls: Iterable[Call], tools: Mapping[str, Declare
     for label in [m.provenance for m in step.messages] + [r.provenance for r in step.results]:
         marks |= Marks.of_label(label)
     started = set(step.started)
-    return marks | Marks.of_calls([call for call in calls if call.id in started], tools)
+    begun = [call for call in (*calls, *step.planned) if call.id in started]
+    return marks | Marks.of_calls(begun, tools)
+
+
+def with_marks(step: Step, checkpoint: Checkpoint, tools: Mapping[str, Declared]) -> Step:
+    """Return a step that also writes the marks which it leaves."""
+    before = checkpoint.run.marks
+    now = before | (step.marks or NO_MARKS) | marks_of_step(step, checkpoint.calls, tools)
+    # A step that names its own marks, if only none, must not leave the run with those alone.
+    marks = None if now == before else now
+    return step if step.marks == marks else replace(step, marks=marks)

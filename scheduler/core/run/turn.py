@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from scheduler.core.job.job import DEFAULT_COMPACT_TOKENS
+from scheduler.core.job.job import DEFAULT_COMPACT_TOKENS, Job
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.breaker import SAME, stuck_on
 from scheduler.core.run.checkpoint import Checkpoint
@@ -53,6 +53,18 @@ class Limits:
     compact_tokens: int = DEFAULT_COMPACT_TOKENS
     run_tokens: int | None = None
     day_tokens: int | None = None
+
+
+def limits_of(job: Job) -> Limits:
+    """Return what a run of a job may use up."""
+    return Limits(
+        max_steps=job.max_steps,
+        run_microusd=round(job.budget.run_usd * 1_000_000),
+        day_microusd=round(job.budget.day_usd * 1_000_000),
+        compact_tokens=job.compact_tokens,
+        run_tokens=job.budget.run_tokens,
+        day_tokens=job.budget.day_tokens,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +162,7 @@ def next_step(at: Checkpoint, limits: Limits, is_inside: Callable[[str], bool]) 
     if last.role == "user":
         if _has_news(at):
             return Continue("person")
-        return _over(at, limits) or _stuck(at) or _compact(at, limits) or AskModel()
+        return over(at, limits) or _stuck(at) or _compact(at, limits) or AskModel()
     if at.calls:
         return _with_calls(at, limits, is_inside)
     return _without_calls(at, limits)
@@ -179,7 +191,7 @@ def _without_calls(at: Checkpoint, limits: Limits) -> NextStep:
     assert at.last is not None
     stop = at.last.stop_reason
     if stop in RESENDABLE_STOPS:
-        return _over(at, limits) or AskModel()
+        return over(at, limits) or AskModel()
     if _has_news(at):
         return Continue("person")
     if end := _dead_end(at, limits):
@@ -218,14 +230,15 @@ def _make_room(at: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
     covers = middle_cut(at.messages)
     if covers is None:
         return Park(ReasonCode.CONTEXT, NO_ROOM)
-    return _over(at, limits) or Compact(covers, must=True)
+    return over(at, limits) or Compact(covers, must=True)
 
 
 def _has_news(at: Checkpoint) -> bool:
     return at.woken is not None and at.woken.kind == Waking.PERSON
 
 
-def _over(at: Checkpoint, limits: Limits) -> Fail | Park | None:
+def over(at: Checkpoint, limits: Limits) -> Fail | Park | None:
+    """Return how a run ends or rests that has used up one of its limits, or None."""
     run = at.run
     if run.cost_microusd >= limits.run_microusd:
         return Park(

@@ -24,19 +24,22 @@ def refusals(step: NextStep, tools: Toolbox) -> tuple[CallResult, ...]:
 
     A call that had begun was right then, so its tool has changed, and whether it acted is unknown.
     """
-    results = []
-    for call in _calls_of(step):
-        if call.name not in tools:
-            continue
-        try:
-            wrong = wrong_arguments(tools[call.name].spec.schema, call.args)
-        except ConfigError as error:  # of a tool that did not come through the registry
-            wrong = error.message
-        if wrong and call.state is CallState.STARTED:
-            results.append(CallResult(call.id, CallState.UNKNOWN, CHANGED))
-        elif wrong:
-            results.append(CallResult(call.id, CallState.FAILED, f"{call.name}: {wrong}"))
-    return tuple(results)
+    return tuple(found for call in _calls_of(step) if (found := refusal(call, tools)) is not None)
+
+
+def refusal(call: Call, tools: Toolbox) -> CallResult | None:
+    """Return the answer to a call whose arguments contradict the schema of its tool, or None."""
+    if call.name not in tools:
+        return None
+    try:
+        wrong = wrong_arguments(tools[call.name].spec.schema, call.args)
+    except ConfigError as error:  # of a tool that did not come through the registry
+        wrong = error.message
+    if not wrong:
+        return None
+    if call.state is CallState.STARTED:
+        return CallResult(call.id, CallState.UNKNOWN, CHANGED)
+    return CallResult(call.id, CallState.FAILED, f"{call.name}: {wrong}")
 
 
 def _calls_of(step: NextStep) -> tuple[Call, ...]:

@@ -6,18 +6,22 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Block, Call, CallState
 from scheduler.core.run.step import CallResult, Step
+from scheduler.core.run.turn import Limits, RunCalls, next_step
 from scheduler.core.text.capped import MOST_OUTPUT_BYTES, capped, sendable_json
 from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.judge import Facts
 from scheduler.crash import crashpoint
+from scheduler.engine.attempt.arguments import refusals
 from scheduler.engine.attempt.decisions import Docket, Reach, facts, hear, recounted, stains
 from scheduler.engine.attempt.requests import acts
-from scheduler.engine.attempt.writer import Progress
+from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Kit, Toolbox
-from scheduler.errors import ToolFault
+from scheduler.errors import ConfigError, ToolFault
 from scheduler.ports.tool import InsideTool, Tool, ToolAnswer, ToolContext
 
 log = logging.getLogger("agentcron")
@@ -35,43 +39,77 @@ INTERRUPTED = (
 )
 
 
+async def begin_pure(
+    kit: Kit, at: Checkpoint, tools: Toolbox, limits: Limits, step: Step
+) -> tuple[Step, Docket | None]:
+    """Let the calls of an answer begin in its own commit, when all of them are pure and simply allowed.
+
+    They wait for no record in the log, and a crash leaves nothing in doubt.  Whatever could keep the answer
+    from being stored (a guard, a question, an unreadable policy) leaves them to ``run_calls``.
+    """
+    following = next_step(at.apply(step), limits, lambda name: isinstance(tools.get(name), InsideTool))
+    if not isinstance(following, RunCalls) or len(following.fresh) < len(step.planned):
+        return step, None
+    if any(acts(call, tools) for call in step.planned) or refusals(following, tools):
+        return step, None
+    try:
+        docket = hear(kit, at, tools, step.planned, await facts(kit, at))
+    except ConfigError:
+        return step, None
+    if len(docket.allowed) < len(step.planned) or docket.guards(None) or docket.changes():
+        return step, None
+    started = tuple(call.id for call in docket.allowed)
+    return replace(step, started=started, rules=docket.rules, marks=docket.marks or None), docket
+
+
 async def run_calls(
-    kit: Kit, progress: Progress, tools: Toolbox, fresh: Sequence[Call], doubtful: Sequence[Call]
+    kit: Kit,
+    writer: RunWriter,
+    tools: Toolbox,
+    fresh: Sequence[Call],
+    doubtful: Sequence[Call],
+    begun: Docket | None = None,
 ) -> Docket | None:
     """Do the fresh calls side by side, and settle the doubtful ones by their effect class.
 
     Each result is committed as it comes, so that a crash loses at most the calls still under way.
     Returns the docket when nothing is left to do before a person has answered.
 
+    Args:
+        begun: what ``begin_pure`` has let begin: these calls look doubtful, and this very attempt does them.
+
     Raises:
         ConfigError: the trust file or the job's profile is wrong; nothing was done.
         DayLogError: the daily log cannot be written, so no call was begun.
         FactsChangedError: another run or a person was faster; nothing was done, and all is to be judged anew.
     """
-    known = await facts(kit, progress.at)
-    again = hear(kit, progress.at, tools, doubtful, recounted(known, doubtful))
-    docket = await _begun(kit, progress, tools, known, fresh, doubtful)
-    if docket.is_waiting and not doubtful:
-        return docket
-    begun = {call.id: call for call in progress.at.calls}
+    if begun is None:
+        known = await facts(kit, writer.checkpoint)
+        again = hear(kit, writer.checkpoint, tools, doubtful, recounted(known, doubtful))
+        docket = await _begun(kit, writer, tools, known, fresh, doubtful)
+        if docket.is_waiting and not doubtful:
+            return docket
+    else:
+        docket, again, doubtful = begun, Docket(), ()
+    calls = {call.id: call for call in writer.checkpoint.calls}
     async with asyncio.TaskGroup() as group:
         for call in docket.allowed:
-            group.create_task(_do(kit, progress, tools, begun[call.id], docket.reach[call.id]))
+            group.create_task(_do(kit, writer, tools, calls[call.id], docket.reach[call.id]))
         for call in doubtful:
-            group.create_task(_settle_doubt(kit, progress, tools, call, again))
+            group.create_task(_settle_doubt(kit, writer, tools, call, again))
     return None
 
 
 async def _begun(
     kit: Kit,
-    progress: Progress,
+    writer: RunWriter,
     tools: Toolbox,
     known: Facts,
     fresh: Sequence[Call],
     doubtful: Sequence[Call],
 ) -> Docket:
     """Judge the fresh calls, and record which of them begin; one durable record before any effect."""
-    at = progress.at
+    at = writer.checkpoint
     docket = hear(kit, at, tools, fresh, known)
     if docket.is_waiting and not doubtful:
         return docket
@@ -91,22 +129,22 @@ async def _begun(
             guards=docket.guards(at.job.workdir if acting else None),
             changes=(*docket.changes(), *stains(at, docket, tools)),
         )
-        await progress.commit(step)
+        await writer.commit(step)
     return docket
 
 
-async def _do(kit: Kit, progress: Progress, tools: Toolbox, call: Call, reach: Reach) -> None:
+async def _do(kit: Kit, writer: RunWriter, tools: Toolbox, call: Call, reach: Reach) -> None:
     if kit.halted() is not None:
         # It was recorded as started and has not acted, which we know for certain: it may act later.
-        await progress.commit(Step(at=kit.clock.now(), taken_back=(call.id,)))
+        await writer.commit(Step(at=kit.clock.now(), taken_back=(call.id,)))
         return
-    state, content, label = await _outcome(progress, tools, call, reach)
+    state, content, label = await _outcome(writer, tools, call, reach)
     crashpoint("W10")
     result = CallResult(call.id, state, content, label)
-    await progress.commit(Step(at=kit.clock.now(), results=(result,)))
+    await writer.commit(Step(at=kit.clock.now(), results=(result,)))
 
 
-async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call, again: Docket) -> None:
+async def _settle_doubt(kit: Kit, writer: RunWriter, tools: Toolbox, call: Call, again: Docket) -> None:
     if kit.halted() is not None:
         return  # a probe looks at the world: it waits, too
     tool = tools.get(call.name)
@@ -116,38 +154,38 @@ async def _settle_doubt(kit: Kit, progress: Progress, tools: Toolbox, call: Call
         happened, reach = "did_not_happen", Reach()
     elif tool is None or isinstance(tool, InsideTool) or reach is None:
         # It may have acted under what held then; under what holds now it may neither act nor look.
-        log.warning("run %s: %s is not settled: it may not act any more", progress.at.run.id, call.name)
+        log.warning("run %s: %s is not settled: it may not act any more", writer.checkpoint.run.id, call.name)
     elif call.effect in (Effect.PURE, Effect.KEYED):
         happened = "did_not_happen"
     elif call.effect is Effect.PROBE:
         try:
             async with asyncio.timeout(tool.spec.timeout_seconds):
-                happened = await tool.probe(call.args, _context(progress, call, reach))
+                happened = await tool.probe(call.args, _context(writer, call, reach))
         except Exception as error:  # a plug-in may raise anything, and then nothing is known
-            log.warning("run %s: the probe of %s failed: %s", progress.at.run.id, call.name, error)
+            log.warning("run %s: the probe of %s failed: %s", writer.checkpoint.run.id, call.name, error)
     if happened == "did_not_happen" and reach is not None:
         if acts(call, tools):
-            await progress.commit(Step(at=kit.clock.now(), again=(call.id,)))
-        await _do(kit, progress, tools, call, reach)
+            await writer.commit(Step(at=kit.clock.now(), again=(call.id,)))
+        await _do(kit, writer, tools, call, reach)
         return
     if happened == "happened":
         result = CallResult(call.id, CallState.DONE, "Interrupted, but it happened: verified.", "own")
     else:
         result = CallResult(call.id, CallState.UNKNOWN, INTERRUPTED, "own")
-    await progress.commit(Step(at=kit.clock.now(), results=(result,)))
+    await writer.commit(Step(at=kit.clock.now(), results=(result,)))
 
 
 async def _outcome(
-    progress: Progress, tools: Toolbox, call: Call, reach: Reach
+    writer: RunWriter, tools: Toolbox, call: Call, reach: Reach
 ) -> tuple[CallState, ToolAnswer, str]:
     tool = tools.get(call.name)
     if tool is None or isinstance(tool, InsideTool):
         names = ", ".join(tools)
         return CallState.FAILED, f"There is no tool named {call.name!r}. There are: {names}.", "own"
-    label, hidden = tool.spec.provenance, progress.secrets.hidden
+    label, hidden = tool.spec.provenance, writer.secrets.hidden
     try:
         async with asyncio.timeout(tool.spec.timeout_seconds) as limit:
-            answer = await tool.call(call.args, _context(progress, call, reach))
+            answer = await tool.call(call.args, _context(writer, call, reach))
             answer = clean(hidden(answer))  # in this order: a cut would leave half a secret
     except TimeoutError:
         if not limit.expired():
@@ -158,7 +196,7 @@ async def _outcome(
         return CallState.FAILED, clean(hidden(told)), label
     except Exception as error:
         # A plug-in may raise anything; the agent is told, the run goes on, and the log has the trace.
-        log.exception("run %s: the tool %s broke", progress.at.run.id, call.name)
+        log.exception("run %s: the tool %s broke", writer.checkpoint.run.id, call.name)
         return CallState.FAILED, clean(hidden(f"{call.name} broke: {type(error).__name__}: {error}")), label
     return CallState.DONE, answer, label
 
@@ -171,18 +209,18 @@ def _timed_out(tool: Tool, call: Call) -> tuple[CallState, ToolAnswer, str]:
     return CallState.UNKNOWN, f"{call.name}: stopped after {seconds} s, its limit. {unknown}", "own"
 
 
-def _context(progress: Progress, call: Call, reach: Reach) -> ToolContext:
-    job = progress.at.job
+def _context(writer: RunWriter, call: Call, reach: Reach) -> ToolContext:
+    job = writer.checkpoint.job
     assert job.workdir is not None, "the crontab's loader gives every job a workdir"
     return ToolContext(
-        run_id=progress.at.run.id,
+        run_id=writer.checkpoint.run.id,
         job=job.name,
         workdir=job.workdir,
         key=call.key,
         env=dict(job.env),
         hosts=reach.hosts,
         network=reach.network,
-        secret=lambda name: progress.secrets.value(job, name),
+        secret=lambda name: writer.secrets.value(job, name),
     )
 
 

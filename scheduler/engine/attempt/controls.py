@@ -22,7 +22,7 @@ from scheduler.core.run.wakeup import Waking, earliest
 from scheduler.core.trust.marks import NO_MARKS, Marks
 from scheduler.engine.attempt.decisions import Docket, facts, hear
 from scheduler.engine.attempt.messages import answer_message, notify
-from scheduler.engine.attempt.writer import Progress
+from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Kit, Toolbox
 from scheduler.errors import RefusedError, ToolFault
 from scheduler.ports.tool import ControlTool, End, Outcome, Rest, StageContext, Staged, StagedTool
@@ -52,7 +52,7 @@ class _Tally:
         self.results.append(CallResult(call.id, CallState.FAILED, text, rule=rule))
 
 
-async def decide_calls(kit: Kit, progress: Progress, tools: Toolbox, calls: Sequence[Call]) -> Step | Docket:
+async def decide_calls(kit: Kit, writer: RunWriter, tools: Toolbox, calls: Sequence[Call]) -> Step | Docket:
     """Return the one step that all open calls of this kind come to, or what must be waited for first.
 
     An end beats a rest; of several rests the earliest time wins; a refused call is answered with an error.
@@ -62,7 +62,7 @@ async def decide_calls(kit: Kit, progress: Progress, tools: Toolbox, calls: Sequ
         ConfigError: the trust file or the job's profile is wrong, so nothing may be staged.
         LostLeaseError: another runner owns the run.
     """
-    at = progress.at
+    at = writer.checkpoint
     has_news = at.woken is not None and at.woken.kind == Waking.PERSON
     staged = [call for call in calls if isinstance(tools[call.name], StagedTool)]
     docket = Docket()
@@ -73,7 +73,7 @@ async def decide_calls(kit: Kit, progress: Progress, tools: Toolbox, calls: Sequ
     tally = _Tally(results=list(docket.refused))
     allowed = {call.id for call in docket.allowed}
     refused = {result.call_id for result in docket.refused}
-    parts = await _parts(kit, progress, tools, docket.allowed)
+    parts = await _parts(kit, writer, tools, docket.allowed)
     for call in calls:
         if call.id in refused:
             continue
@@ -84,15 +84,15 @@ async def decide_calls(kit: Kit, progress: Progress, tools: Toolbox, calls: Sequ
     return _step(kit, at, docket, tally)
 
 
-async def _parts(kit: Kit, progress: Progress, tools: Toolbox, calls: Sequence[Call]) -> dict[str, Any]:
+async def _parts(kit: Kit, writer: RunWriter, tools: Toolbox, calls: Sequence[Call]) -> dict[str, Any]:
     """Return the parts of the checkpoint that calls want to know, with those that a claim does not read."""
-    parts = dict(progress.at.parts)
+    parts = dict(writer.checkpoint.parts)
     for call in calls:
         tool = tools[call.name]
         assert isinstance(tool, StagedTool)
         for kind in tool.reads:
             if kind not in parts:
-                parts[kind] = await kit.store.part(progress.lease, kind, kit.clock.now())
+                parts[kind] = await kit.store.part(writer.lease, kind, kit.clock.now())
     return parts
 
 
@@ -192,7 +192,7 @@ def _step(kit: Kit, at: Checkpoint, docket: Docket, tally: _Tally) -> Step:
     if tally.end is not None:
         late = "Not slept: the same message finished the run."
         tally.results += [CallResult(call.id, CallState.FAILED, late) for call, _ in tally.rests]
-        return _ended(at, tally.end, replace(step, results=tuple(tally.results)))
+        return ended(at, tally.end, replace(step, results=tuple(tally.results)))
     if tally.rests:
         times = [w for _, rest in tally.rests for w in rest.wakeups if w.kind == Waking.TIME]
         others = [w for _, rest in tally.rests for w in rest.wakeups if w.kind != Waking.TIME]
@@ -208,14 +208,15 @@ def _step(kit: Kit, at: Checkpoint, docket: Docket, tally: _Tally) -> Step:
     return replace(step, results=tuple(tally.results))
 
 
-def _ended(at: Checkpoint, end: End, step: Step) -> Step:
+def ended(at: Checkpoint, end: End, step: Step) -> Step:
+    """Return a step that also ends its run."""
     calls = at.apply(step).calls
     failed = end.outcome == "failed"
     return replace(
         step,
         move=Move.FAIL if failed else Move.FINISH,
         # Stored, never sent: the conversation stays valid, so that a person may resume it.
-        messages=(answer_message(at, calls, step.at),),
+        messages=(answer_message(at, calls, step.at),) if calls else (),
         outcome=end.outcome,
         summary=end.summary,
         reason=end.summary if failed else "",

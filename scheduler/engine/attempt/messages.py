@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from scheduler.core.run.conversation import Call, CallState, Message
 from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import CallResult, Frame, Step
-from scheduler.core.run.turn import Finish, Limits
+from scheduler.core.run.turn import Answer, Finish, Limits, next_step
 from scheduler.core.run.wake_note import (
     CONTINUE_NOTE,
     begin_note,
@@ -108,6 +108,27 @@ def _text(text: str) -> dict[str, Any]:
 
 def _message(at: Checkpoint, blocks: Sequence[dict[str, Any]], label: str, now: datetime) -> Message:
     return Message(seq=at.next_seq, role="user", content=tuple(blocks), provenance=label, created_at=now)
+
+
+def joined(at: Checkpoint, step: Step, limits: Limits, is_inside: Callable[[str], bool]) -> Step:
+    """Return a step with what follows from it at once: one commit for both.
+
+    An answer that leaves nothing to do ends its run, and the last result brings the message of all results.
+    """
+    if step.move is not None:
+        return step
+    if any(message.role == "assistant" for message in step.messages):
+        following = next_step(at.apply(step), limits, is_inside)
+        return ended(step, following, at) if isinstance(following, Finish) else step
+    if not step.results or step.messages:
+        return step
+    after = at.apply(step)
+    following = next_step(after, limits, is_inside)
+    if not isinstance(following, Answer):
+        return step
+    last = answer(after, limits, following.waiting, step.at)
+    results = (*step.results, *last.results)
+    return replace(step, results=results, messages=last.messages, told=last.told, new_step=last.new_step)
 
 
 def ended(step: Step, finish: Finish, at: Checkpoint) -> Step:

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
-from scheduler.core.changes.limits import DayAffords
-from scheduler.core.run.budget import DayCap, assumed_microusd, day_start
 from scheduler.core.run.checkpoint import Checkpoint
-from scheduler.core.run.conversation import Call, CallState, Message, Request, Usage
+from scheduler.core.run.conversation import Call, CallState, Message, Request
 from scheduler.core.run.request_size import worst_usage
 from scheduler.core.run.retry import BLIP_TRIES, blip_seconds, is_blip
 from scheduler.core.run.step import Step
 from scheduler.core.run.window import as_params
 from scheduler.core.trust.effect import Effect, call_key, may_act
 from scheduler.crash import crashpoint
-from scheduler.engine.attempt.writer import Progress
+from scheduler.engine.attempt.accounts import answered, close_failed, open_request
+from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Kit, Toolbox
 from scheduler.errors import HaltedError, ModelFault
 from scheduler.ports.model import Ask, Reply
 from scheduler.ports.tool import InsideTool
 
 
-async def ask_model(kit: Kit, progress: Progress, tools: Toolbox) -> None:
+async def ask_model(
+    kit: Kit, writer: RunWriter, tools: Toolbox, begin: Callable[[Step], Awaitable[Step]]
+) -> None:
     """Send the conversation and commit the answer with its planned calls in one transaction.
+
+    Args:
+        begin: lets those calls begin in that transaction that may.
 
     Raises:
         ModelFault: no usable answer; every request that was made is recorded as failed.
@@ -33,8 +37,8 @@ async def ask_model(kit: Kit, progress: Progress, tools: Toolbox) -> None:
         HaltedError: the home was halted; nothing was sent.
         OverBudgetError: there is no room for the request; it was not opened.
     """
-    opened, reply = await _sent(kit, progress)
-    now, at = kit.clock.now(), progress.at
+    opened, reply = await _sent(kit, writer)
+    now, at = kit.clock.now(), writer.checkpoint
     message = Message(
         seq=at.next_seq,
         role="assistant",
@@ -47,19 +51,18 @@ async def ask_model(kit: Kit, progress: Progress, tools: Toolbox) -> None:
         _plan(at.run.id, message.seq, position, block, tools)
         for position, block in enumerate(b for b in reply.content if b.get("type") == "tool_use")
     )
-    await progress.commit(
-        Step(
-            at=now,
-            messages=(message,),
-            planned=planned,
-            external=tuple(call.id for call in planned if acts(call, tools)),
-            closed=_answered(opened, reply, now),
-            new_step=True,
-        )
+    step = Step(
+        at=now,
+        messages=(message,),
+        planned=planned,
+        external=tuple(call.id for call in planned if acts(call, tools)),
+        closed=answered(opened, reply, now),
+        new_step=True,
     )
+    await writer.commit(await begin(step) if planned else step)
 
 
-async def compact(kit: Kit, progress: Progress, covers: int) -> str:
+async def compact(kit: Kit, writer: RunWriter, covers: int) -> str:
     """Have the messages up to ``covers`` summed up, and commit the summary; return why there is none, or "".
 
     Nothing is lost by a failure: the conversation stays as it is, and is sent as it is.
@@ -68,41 +71,29 @@ async def compact(kit: Kit, progress: Progress, covers: int) -> str:
         ModelFault: as for ``ask_model``.
         CannotWorkError: likewise.
     """
-    opened, reply = await _sent(kit, progress, covers)
+    opened, reply = await _sent(kit, writer, covers)
     now = kit.clock.now()
-    closed = _answered(opened, reply, now)
+    closed = answered(opened, reply, now)
     if reply.stop_reason == "compaction" and reply.content:
         closed = replace(closed, summary=reply.content[0])
     else:
         closed = replace(closed, error=f"no summary came of it ({reply.stop_reason})")
-    await progress.commit(Step(at=now, closed=closed))
+    await writer.commit(Step(at=now, closed=closed))
     return closed.error
 
 
-async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tuple[Request, Reply]:
+async def _sent(kit: Kit, writer: RunWriter, covers: int | None = None) -> tuple[Request, Reply]:
     """Send one request, a few times when it has to be, each on record; return the one that was answered."""
-    frame = progress.at.frame
+    frame = writer.checkpoint.frame
     assert frame is not None, "the first step pins the frame"
     model = kit.model_for(frame.model)
 
     async def once() -> tuple[Request, Reply]:
-        at = progress.at
+        at = writer.checkpoint
         if (reason := kit.halted()) is not None:
             raise HaltedError(f"halted: {reason}")
         worst = worst_usage(at, kit.settings.max_tokens)
-        opened = Request(
-            number=at.requests + 1,
-            attempt=at.run.epoch,
-            model=frame.model,
-            started_at=kit.clock.now(),
-            covers=covers,
-            reserved_microusd=_price(kit, frame.model, worst),
-            tokens=worst.tokens,
-        )
-        budget = at.job.budget
-        today = day_start(opened.started_at, at.job.tz)
-        cap = DayCap(round(budget.day_usd * 1_000_000), today, budget.day_tokens)
-        await progress.commit(Step(at=opened.started_at, opened=opened, guards=(DayAffords(cap),)))
+        opened = await open_request(kit, writer, frame.model, worst, covers)
         crashpoint("W3")
         messages = at.messages if covers is None else [m for m in at.messages if m.seq <= covers]
         ask = Ask(
@@ -114,17 +105,13 @@ async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tupl
             compact=covers is not None,
         )
         if (reason := kit.halted()) is not None:
-            now = kit.clock.now()
-            unsent = _failed(opened, now, f"halted before it was sent: {reason}")
-            await progress.commit(Step(at=now, closed=unsent))
+            await close_failed(kit, writer, opened, f"halted before it was sent: {reason}")
             raise HaltedError(f"halted: {reason}")
         try:
             reply = await model.ask(ask, on_text=lambda _: crashpoint("W4"))
             _refuse_known_ids(at, reply)
         except ModelFault as fault:
-            now = kit.clock.now()
-            failed = _failed(opened, now, fault.message, fault.request_id)
-            await progress.commit(Step(at=now, closed=failed))
+            await close_failed(kit, writer, opened, fault.message, fault.request_id)
             raise
         crashpoint("W5")
         return opened, reply
@@ -138,12 +125,6 @@ async def _sent(kit: Kit, progress: Progress, covers: int | None = None) -> tupl
         reraise=True,
     )
     return await blips(once)
-
-
-def _price(kit: Kit, model: str, usage: Usage) -> int:
-    """Return what a request may cost; the most of it is counted as spent while it is out."""
-    price = kit.price(model, usage)
-    return assumed_microusd(usage) if price is None else price
 
 
 def _refuse_known_ids(at: Checkpoint, reply: Reply) -> None:
@@ -168,27 +149,8 @@ def _wait(state: RetryCallState) -> float:
     return blip_seconds(error, state.attempt_number)
 
 
-def _failed(opened: Request, now: datetime, error: str, request_id: str | None = None) -> Request:
-    return replace(opened, state="failed", ended_at=now, request_id=request_id, error=error, tokens=0)
-
-
-def _answered(opened: Request, reply: Reply, now: datetime) -> Request:
-    return replace(
-        opened,
-        state="answered",
-        ended_at=now,
-        request_id=reply.request_id,
-        stop_reason=reply.stop_reason,
-        usage=reply.usage,
-        # Without a price a budget would hold nothing: then it caps tokens.
-        cost_microusd=assumed_microusd(reply.usage) if reply.cost_microusd is None else reply.cost_microusd,
-        cost_assumed=reply.cost_microusd is None,
-        tokens=reply.usage.tokens,
-    )
-
-
 def acts(call: Call, tools: Toolbox) -> bool:
-    """Whether a call may act; one of a control tool, which only steers its run, may not."""
+    """Whether a call may act by itself; one that happens inside a commit may not."""
     tool = tools.get(call.name)
     declared = None if tool is None or isinstance(tool, InsideTool) else tool.spec
     return may_act(call.effect, declared)

@@ -15,6 +15,7 @@ from scheduler.core.run.turn import Park
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.engine.attempt.decisions import Docket
 from scheduler.engine.attempt.messages import notify
+from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Kit
 from scheduler.engine.settings import Settings
 
@@ -98,3 +99,32 @@ async def too_awake(kit: Kit, at: Checkpoint) -> Step | None:
         return None
     reason = f"the job was woken more often than {most} an hour"
     return backed_off(reason, ReasonCode.WAKES_HOUR, "the hour to pass", now, wakes[-1] + _HOUR)
+
+
+async def park(kit: Kit, writer: RunWriter, park: Park) -> None:
+    """Park a run."""
+    await writer.commit(parked(writer.checkpoint, park, kit.clock.now(), kit.settings))
+
+
+async def fail(kit: Kit, writer: RunWriter, code: ReasonCode, reason: str) -> None:
+    """Let a run fail; a person may resume it."""
+    now = kit.clock.now()
+    await writer.commit(
+        Step(
+            at=now,
+            move=Move.FAIL,
+            reason=reason,
+            reason_code=code,
+            outcome="failed",
+            closed=writer.lost_request(now),
+            changes=notify(writer.checkpoint, reason),
+        )
+    )
+
+
+async def wait_for_another(kit: Kit, writer: RunWriter, docket: Docket) -> None:
+    """Wait for another day, or for a person's answer, or until the first question has expired."""
+    if docket.over and not (docket.asks or docket.open_asks):
+        await park(kit, writer, Park(ReasonCode.EFFECTS_DAY, docket.over))
+    else:
+        await writer.commit(awaiting(writer.checkpoint, docket, kit.clock.now()))

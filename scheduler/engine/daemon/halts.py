@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from scheduler.engine.attempt.attempt import Executor
+from scheduler.engine.attempt.attempt import Attempt
 from scheduler.engine.services import Kit
 
 log = logging.getLogger("agentcron")
@@ -13,7 +13,7 @@ log = logging.getLogger("agentcron")
 LOOK_SECONDS = 0.5
 
 
-async def watch_halt(kit: Kit, executors: Mapping[str, Executor], changed: Callable[[], None]) -> None:
+async def watch_halt(kit: Kit, attempts: Mapping[str, Attempt], changed: Callable[[], None]) -> None:
     """Look for ever; ``changed`` hears when the home was halted, and when it may go on.
 
     Whatever starts anything looks for itself: this is for what had been started before.  A call that is cut
@@ -32,6 +32,6 @@ async def watch_halt(kit: Kit, executors: Mapping[str, Executor], changed: Calla
             log.warning("halted: %s; nothing starts until: agentcron unhalt", reason, extra={"event": "halt"})
             changed()
         if since is not None and now - since >= kit.settings.halt_seconds:
-            for executor in list(executors.values()):
-                executor.interrupt("stop")
+            for attempt in list(attempts.values()):
+                attempt.interrupt("stop")
         await kit.clock.sleep(LOOK_SECONDS)

@@ -19,8 +19,8 @@ from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
 from scheduler.core.time.trigger import Reboot
-from scheduler.engine.attempt.attempt import Executor
-from scheduler.engine.attempt.writer import Progress
+from scheduler.engine.attempt.attempt import Attempt
+from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.daemon.clock import Clockwatch
 from scheduler.engine.daemon.crontab import OrdersWatch
 from scheduler.engine.daemon.halts import watch_halt
@@ -57,7 +57,7 @@ class Runner:
     boot_id: str = ""
     duties: Sequence[Callable[[Kit], Coroutine[Any, Any, None]]] = ()
     jobs: dict[str, Job] = field(default_factory=dict)
-    executors: dict[str, Executor] = field(default_factory=dict)
+    attempts: dict[str, Attempt] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _sender: asyncio.Task[None] | None = None
     _nudge: asyncio.Event = field(default_factory=asyncio.Event)
@@ -65,7 +65,7 @@ class Runner:
     _seen_changes: int = -1
     _alive: list[RunnerInfo] = field(default_factory=list)
     _trust_leases_from: float = 0.0
-    _owed: list[Progress] = field(default_factory=list)
+    _owed: list[RunWriter] = field(default_factory=list)
     _is_replaced: bool = False
     _next_due: datetime | None = None
     _watch: Clockwatch = field(init=False)
@@ -88,8 +88,8 @@ class Runner:
     def hurry(self) -> None:
         """Stop without waiting for what is under way: it is cut off and handed back."""
         self.stop()
-        for executor in list(self.executors.values()):
-            executor.interrupt("stop")
+        for attempt in list(self.attempts.values()):
+            attempt.interrupt("stop")
 
     def reload(self) -> None:
         """Read the crontab again, changed or not."""
@@ -101,8 +101,8 @@ class Runner:
         """Work until ``stop`` is called."""
         await self._watch.look_back(self.kit.store)
         await self.kit.store.enter(self.info)
-        keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.executors))
-        halting = asyncio.create_task(watch_halt(self.kit, self.executors, self._nudge.set))
+        keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.attempts))
+        halting = asyncio.create_task(watch_halt(self.kit, self.attempts, self._nudge.set))
         duties = [asyncio.create_task(duty(self.kit)) for duty in self.duties]
         outage = Outage(self.kit.clock, "nothing new is started until that is over")
         try:
@@ -139,17 +139,17 @@ class Runner:
     async def _hand_back(self) -> None:
         """Give back the leases of attempts that ended while the database could not be told."""
         while self._owed:
-            progress = self._owed[0]
+            writer = self._owed[0]
             step = Step(at=self.kit.clock.now(), move=Move.RELEASE, keep_attempt=False)
             with suppress(LostLeaseError):
-                await progress.commit(step)
+                await writer.commit(step)
             self._owed.pop(0)
 
     async def _move_over(self) -> None:
         """Take up another database that stands in the place of ours: a backup was restored."""
-        for executor in list(self.executors.values()):
+        for attempt in list(self.attempts.values()):
             # Their leases are of the old one, and the new one may know the same run with the same epoch.
-            executor.interrupt("lost")
+            attempt.interrupt("lost")
         if self._tasks:
             await asyncio.wait(self._tasks)
         self._owed.clear()
@@ -170,8 +170,8 @@ class Runner:
         """
         await self._watch.look_back(self.kit.store)
         await self.kit.store.enter(self.info)
-        keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.executors))
-        halting = asyncio.create_task(watch_halt(self.kit, self.executors, self._nudge.set))
+        keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.attempts))
+        halting = asyncio.create_task(watch_halt(self.kit, self.attempts, self._nudge.set))
         try:
             await self._load_if_changed()
             done = Pass()
@@ -242,7 +242,7 @@ class Runner:
             return
         # Leases ran out by the clock alone, ours and those of others: all who live renew theirs meanwhile.
         self._trust_leases_from = self.kit.clock.monotonic() + self.kit.settings.lease_seconds
-        await renew_leases(self.kit, self.info.id, self.executors)
+        await renew_leases(self.kit, self.info.id, self.attempts)
         while self._watch.found:
             jump = self._watch.found[0]
             slots: dict[str, datetime | None] = {}
@@ -262,7 +262,7 @@ class Runner:
         return done
 
     async def _claim(self) -> None:
-        # Tasks, not executors: a claimed run takes its room before its checkpoint is loaded.
+        # Tasks, not attempts: a claimed run takes its room before its checkpoint is loaded.
         room = self.kit.settings.concurrency - len(self._tasks)
         if room <= 0 or self._stop or self.kit.halted() is not None:
             return
@@ -294,14 +294,14 @@ class Runner:
             log.error("run %s cannot be loaded: %s", lease.run_id, error)
             return
         kit.witness.claimed(lease, at, kit.clock.now())
-        executor = Executor(kit, Progress(kit.store, lease, at, kit.witness), lambda: self._stop)
-        self.executors[lease.run_id] = executor
+        attempt = Attempt(kit, lease, at, lambda: self._stop)
+        self.attempts[lease.run_id] = attempt
         try:
-            await executor.run()
+            await attempt.run()
         finally:
-            del self.executors[lease.run_id]
-            if executor.is_owed:
-                self._owed.append(executor.progress)
+            del self.attempts[lease.run_id]
+            if attempt.is_owed:
+                self._owed.append(attempt.writer)
 
     async def _notify(self) -> None:
         # Apart from the others: a slow report command takes no run's room, and its end is no news.
@@ -328,7 +328,7 @@ class Runner:
         return min(longest, seconds)
 
     async def _wait(self, seconds: float, *, watch: bool) -> None:
-        """Wait until something is due, an executor ended, or (with ``watch``) the outside changed."""
+        """Wait until something is due, an attempt ended, or (with ``watch``) the outside changed."""
         deadline = self.kit.clock.monotonic() + seconds
         while not self._nudge.is_set():
             self.kit.witness.beat(self.kit.clock.monotonic())
@@ -354,10 +354,10 @@ class Runner:
         return changed or (self._orders is not None and self._orders.has_changed())
 
     async def _wind_down(self) -> None:
-        """Let executors reach their next commit; after the grace time, stop them where they are."""
+        """Let attempts reach their next commit; after the grace time, stop them where they are."""
         await self._settle(self._tasks, self.kit.settings.grace_seconds * 0.8)
-        for executor in list(self.executors.values()):
-            executor.interrupt("stop")
+        for attempt in list(self.attempts.values()):
+            attempt.interrupt("stop")
         sending = {self._sender} if self._sender is not None and not self._sender.done() else set()
         await self._settle(self._tasks | sending, self.kit.settings.grace_seconds * 0.15)
         for sender in sending:

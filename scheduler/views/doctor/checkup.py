@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scheduler.config import Config
 from scheduler.errors import AgentcronError
 from scheduler.views.clock import Wall
 from scheduler.views.doctor import host
 from scheduler.views.doctor.finding import Finding, Findings
+from scheduler.views.home import Home
 
-Check = Callable[[Config, Wall], Findings]
+Check = Callable[[Home, Wall], Findings]
 
 
-def all_findings(config: Config, clock: Wall, *, deep: bool = False) -> list[Finding]:
+def all_findings(home: Home, clock: Wall, *, deep: bool = False) -> list[Finding]:
     """Do all checks; one that breaks is a problem of its own and stops no other."""
     from scheduler.views.doctor.store import check_database, check_deep, check_log
     from scheduler.views.doctor.work import check_crontab, check_work
@@ -40,7 +40,7 @@ def all_findings(config: Config, clock: Wall, *, deep: bool = False) -> list[Fin
         if unusable and name in ("log", "work", "deep"):
             continue  # a database that cannot be used is told once, and what stands in it proves nothing
         try:
-            found += check(config, clock)
+            found += check(home, clock)
         except AgentcronError as error:
             found.append(Finding("problem", name, error.message, error.help or "agentcron check"))
         except OSError as error:

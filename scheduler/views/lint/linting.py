@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from scheduler.adapters import crontab_file
-from scheduler.config import Config
 from scheduler.core.crontab.lint import all_problems
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.table import Table
-from scheduler.core.job.job import Job
-from scheduler.core.run.conversation import Usage
-from scheduler.errors import AgentcronError
-from scheduler.views.lint.preflight import at_name, of_trust
+from scheduler.errors import AgentcronError, ConfigError
+from scheduler.ports.provider import FindProvider
+from scheduler.views.lint.models import Unready, unpriced_models, unready_jobs
+from scheduler.views.lint.preflight import Specs, at_name, of_trust
 
-KEY_VARIABLE = "ANTHROPIC_API_KEY"
-
-_PRICED = frozenset({"claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5"})
+if TYPE_CHECKING:
+    from scheduler.views.home import Home
 
 
 @dataclass(frozen=True, slots=True)
 class Linted:
-    """A crontab that was read, everything wrong with it, jobs that lack a key, models without a price."""
+    """A crontab that was read, everything wrong with it, what models lack, models without a price."""
 
     table: Table
     problems: tuple[Problem, ...]
-    keyless: tuple[str, ...]
+    unready: tuple[Unready, ...]
     unpriced: tuple[str, ...] = ()
 
     @property
@@ -42,39 +39,23 @@ class Linted:
         return len(self.problems) - self.errors
 
 
-def lint_crontab(config: Config, now: datetime) -> Linted:
+def lint_crontab(home: Home, now: datetime) -> Linted:
     """Read a crontab and collect its problems, sorted by place.
 
     Raises:
         NotFoundError, CannotWorkError, ConfigError: it cannot be read at all.
     """
-    return lint_text(config, crontab_file.read_text(config), now)
+    return lint_text(home, home.crontab_text(), now)
 
 
-def lint_text(config: Config, text: str, now: datetime) -> Linted:
+def lint_text(home: Home, text: str, now: datetime) -> Linted:
     """Collect the problems that a text would have as the crontab."""
-    table = crontab_file.parse_text(config, text, now)
-    found = (*all_problems(table, now), *_of_tools(table), *_of_rehearsals(table, config))
-    problems = sorted((*found, *of_trust(table, config, now)))
-    return Linted(table, tuple(problems), keyless_jobs(table.jobs), unpriced_models(table.jobs))
-
-
-def keyless_jobs(jobs: tuple[Job, ...]) -> tuple[str, ...]:
-    """Return the enabled jobs that need a key of the API, when there is none."""
-    if os.environ.get(KEY_VARIABLE):
-        return ()
-    return tuple(job.name for job in jobs if job.enabled and not job.model.startswith(crontab_file.REHEARSAL))
-
-
-def unpriced_models(jobs: tuple[Job, ...]) -> tuple[str, ...]:
-    """Return the models whose price is not known, so that their budgets cap tokens."""
-    named = {job.model for job in jobs if not job.model.startswith(crontab_file.REHEARSAL)} - _PRICED
-    if not named:
-        return ()
-    # The table of prices takes 0.2 s to load: only where somebody names an unusual model.
-    from scheduler.adapters.anthropic.prices import price_microusd
-
-    return tuple(sorted(name for name in named if price_microusd(name, Usage()) is None))
+    table, find = home.parse(text, now), home.find_provider
+    foreign, of_backends = _backends(table, home)
+    found = (*all_problems(table, now), *_of_tools(table), *_of_models(table, home), *of_backends)
+    problems = sorted((*found, *of_trust(table, home.policy(), now, foreign)))
+    jobs = table.jobs
+    return Linted(table, tuple(problems), unready_jobs(jobs, find), unpriced_models(jobs, find))
 
 
 def _of_tools(table: Table) -> Iterator[Problem]:
@@ -92,19 +73,39 @@ def _of_tools(table: Table) -> Iterator[Problem]:
                 yield _at_name(table, index, f"tools: {error.message}", error.help)
 
 
-def _of_rehearsals(table: Table, config: Config) -> Iterator[Problem]:
-    """Rehearsals whose script cannot be read: better said now than when the job fires."""
-    named = [i for i, job in enumerate(table.jobs) if job.model.startswith(crontab_file.REHEARSAL)]
-    if not named:
-        return
-    from scheduler.adapters.rehearsal import load_script
-
-    for index in named:
-        model = crontab_file.complete(config, table.jobs[index]).model
-        try:
-            load_script(model.removeprefix(crontab_file.REHEARSAL))
-        except AgentcronError as error:
+def _of_models(table: Table, home: Home) -> Iterator[Problem]:
+    """Models that do not exist, such as a script that cannot be read: better said now than at the fire."""
+    wrong: dict[str, ConfigError | None] = {}
+    for index, job in enumerate(table.jobs):
+        if not job.asks_a_model:
+            continue
+        model = home.complete_model(job.model)
+        if model not in wrong:
+            wrong[model] = _wrong_model(model, home.find_provider)
+        if (error := wrong[model]) is not None:
             yield _at_name(table, index, f"model: {error.message}", error.help)
+
+
+def _backends(table: Table, home: Home) -> tuple[Mapping[str, Specs], list[Problem]]:
+    """Return the tools that backends bring, by the name of the backend, and those that cannot be used."""
+    foreign: dict[str, Specs] = {}
+    problems: list[Problem] = []
+    for index, job in enumerate(table.jobs):
+        if job.asks_a_model or job.backend in foreign:
+            continue
+        try:
+            foreign[job.backend] = home.backend_tools(job.backend)
+        except ConfigError as error:
+            problems.append(_at_name(table, index, f"backend: {error.message}", error.help))
+    return foreign, problems
+
+
+def _wrong_model(model: str, find: FindProvider) -> ConfigError | None:
+    try:
+        problem = find(model).problem(model)
+    except ConfigError as error:
+        return error
+    return problem if isinstance(problem, ConfigError) else None
 
 
 def _at_name(table: Table, index: int, message: str, hint: str) -> Problem:

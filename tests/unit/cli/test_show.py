@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from scheduler.adapters.rehearsal import RehearsalModel
+from scheduler.adapters.rehearsal.model import RehearsalModel
 from scheduler.core.run.conversation import Usage
 from scheduler.core.trust.effect import Effect
 from scheduler.ports.model import Ask, Reply

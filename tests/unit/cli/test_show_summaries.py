@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from scheduler.adapters.rehearsal import RehearsalModel
+from scheduler.adapters.rehearsal.model import RehearsalModel
 from scheduler.core.run.conversation import Usage
 from scheduler.ports.model import Ask, Reply
 from scheduler.testing.rehearsal import script

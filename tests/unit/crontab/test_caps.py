@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from scheduler.core.crontab.values import Caps, budget, fleet_budget
-from scheduler.core.job.job import Budget, Job, job_from_json, job_to_json
+from scheduler.core.job.job import Budget, Job
+from scheduler.core.job.stored import job_from_json, job_to_json
 from scheduler.core.time.trigger import Manual
 from scheduler.errors import ConfigError
 from tests.unit.crontab.conftest import Read

@@ -11,9 +11,6 @@ import pytest
 from scheduler.core.crontab.load import (
     Table,
     all_problems,
-    dst_notes,
-    explain,
-    fires_per_day,
     lint,
     worst_case,
 )
@@ -56,7 +53,7 @@ Read = Callable[..., Table]
     ],
 )
 def test_explain_cron(expr: str, meaning: str) -> None:
-    assert explain(CronTrigger(expr, "Europe/Berlin", "x")) == f"{meaning} (Europe/Berlin)"
+    assert CronTrigger(expr, "Europe/Berlin", "x").explain() == f"{meaning} (Europe/Berlin)"
 
 
 @pytest.mark.parametrize(
@@ -75,12 +72,12 @@ def test_explain_cron(expr: str, meaning: str) -> None:
     ],
 )
 def test_explain_others(trigger: Trigger, meaning: str) -> None:
-    assert explain(trigger, tz="Europe/Berlin") == meaning
+    assert trigger.explain("Europe/Berlin") == meaning
 
 
 def test_explain_both_day_fields_joined_by_and() -> None:
     trigger = CronTrigger("0 9 1-7 * MON", "UTC", "x", None, "and")
-    assert explain(trigger) == "at 09:00 on days 1 to 7 of the month and on Monday (both must match) (UTC)"
+    assert trigger.explain() == "at 09:00 on days 1 to 7 of the month and on Monday (both must match) (UTC)"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +119,7 @@ def test_explain_both_day_fields_joined_by_and() -> None:
 )
 def test_dst_notes(expr: str, dst: str | None, notes: tuple[str, ...], now: datetime) -> None:
     trigger = CronTrigger(expr, "Europe/Berlin", "x", dst)  # type: ignore[arg-type]
-    assert dst_notes(trigger, now) == notes
+    assert trigger.clock_notes(now) == notes
 
 
 @pytest.mark.parametrize(
@@ -132,7 +129,7 @@ def test_dst_notes(expr: str, dst: str | None, notes: tuple[str, ...], now: date
 def test_a_gap_is_noted_exactly_when_the_fires_show_it(tz: str, hour: int, now: datetime) -> None:
     """The sentence "runs once at HH:MM" is compared with what the trigger does."""
     trigger = CronTrigger(f"15 {hour} * * *", tz, "x")
-    for note in dst_notes(trigger, now):
+    for note in trigger.clock_notes(now):
         if "forward" not in note:
             continue
         day, clock = note[3:13], note[-5:]
@@ -194,7 +191,7 @@ def test_an_explicit_schedule_that_no_date_matches_is_an_error(read: Read) -> No
 )
 def test_fires_per_day(schedule: str, per_day: float, read: Read, now: datetime) -> None:
     (job,) = read(f'{schedule} a "Hi"').jobs
-    assert fires_per_day(job, now) == per_day
+    assert job.trigger.fires_per_day(now) == per_day
 
 
 def test_the_worst_case_of_a_day(read: Read, now: datetime) -> None:

@@ -162,7 +162,7 @@ async def test_a_person_is_heard_before_the_agent_sleeps_or_ends(tmp_path: Path)
         run_id = await s.fire()
         (underway,) = await s.world.begin()
         await look.begun.wait()
-        underway.executor.interrupt("cancel")
+        underway.attempt.interrupt("cancel")
         assert await underway.task is State.CANCELLED
         look.then = None
         run = await s.resume(run_id, "Look again first.")

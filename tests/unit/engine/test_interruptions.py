@@ -67,7 +67,7 @@ async def test_a_stop_in_the_middle_of_a_request_counts_it_as_lost(tmp_path: Pat
         run_id = await s.fire()
         (underway,) = await s.world.begin()
         await s.model.asked.wait()
-        underway.executor.interrupt("stop")
+        underway.attempt.interrupt("stop")
         assert await underway.task is State.QUEUED
         run = await s.world.run(run_id)
         assert (run.unknown_cost_requests, s.requests(run_id)[0].state) == (1, "lost")
@@ -87,7 +87,7 @@ async def test_who_lost_the_lease_writes_nothing_more(tmp_path: Path) -> None:
     look.then = wait
     async with stage(tmp_path, call(("look", {})), finish("By the second."), recorders=(look,)) as s:
         underway = await begin_in(s, look)
-        run_id = underway.executor.run_id
+        run_id = underway.attempt.run_id
         s.world.runner = "runner-2"
         await s.world.take_over()  # the lease ran out while the process stood still
         before = (await s.world.run(run_id), s.messages(run_id), s.calls(run_id))
@@ -103,9 +103,9 @@ async def test_an_executor_that_is_told_of_its_lost_lease_stops_in_its_tracks(tm
     slow = Recorder("slow", then=hang)
     async with stage(tmp_path, call(("slow", {})), recorders=(slow,)) as s:
         underway = await begin_in(s, slow)
-        underway.executor.interrupt("lost")
+        underway.attempt.interrupt("lost")
         await underway.task
-        run = await s.world.run(underway.executor.run_id)
+        run = await s.world.run(underway.attempt.run_id)
         assert (run.state, run.epoch) == (State.RUNNING, 1), "its lease runs out by itself"
 
 
@@ -113,7 +113,7 @@ async def test_a_step_of_an_old_epoch_is_refused(tmp_path: Path) -> None:
     slow = Recorder("slow", then=hang)
     async with stage(tmp_path, call(("slow", {})), recorders=(slow,)) as s:
         underway = await begin_in(s, slow)
-        old = underway.executor.progress.lease
+        old = underway.attempt.writer.lease
         await underway.kill()
         slow.then = None
         await s.world.take_over()
@@ -150,7 +150,7 @@ async def test_without_a_disk_nothing_happens_and_the_run_is_left_to_its_lease(
         run_id = await s.fire()
         (underway,) = await s.world.begin()
         broken = BrokenDisk(s.world.store, fails_from)
-        underway.executor.progress._store = broken
+        underway.attempt.writer._store = broken
         await underway.task
         # 1 first message, 2 request, 3 answer, 4 started, 5 result, 6 message of results, 7 request ...
         assert broken.refused == 1, "after the first refusal nothing is tried"

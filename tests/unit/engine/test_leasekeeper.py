@@ -25,7 +25,7 @@ from tests.kit.stage import Recorder, Stage, hang, stage, until
 @asynccontextmanager
 async def keeping(kit: Kit, *underway: Underway) -> AsyncIterator[None]:
     """Keep leases beside the test; the fake clock runs on by itself meanwhile."""
-    executors = {each.executor.run_id: each.executor for each in underway}
+    executors = {each.attempt.run_id: each.attempt for each in underway}
     keeper = asyncio.create_task(keep_leases(kit, "runner-1", executors))
     try:
         yield
@@ -70,7 +70,7 @@ async def test_a_runner_shows_that_it_lives_even_without_runs(tmp_path: Path) ->
 
 async def test_a_cancel_stops_a_call_in_its_middle(tmp_path: Path) -> None:
     async with busy(tmp_path) as (s, underway):
-        run_id = underway.executor.run_id
+        run_id = underway.attempt.run_id
         await s.world.store.cancel(run_id, s.world.clock.now(), "enough", actor=PERSON)
         async with keeping(s.world.kit, underway):
             assert await underway.task is State.CANCELLED
@@ -86,7 +86,7 @@ async def test_a_lease_that_another_runner_has_taken_stops_the_executor(tmp_path
         async with keeping(s.world.kit, underway):
             await underway.task
         assert not second.task.done()
-        assert (await s.world.run(underway.executor.run_id)).epoch == 2
+        assert (await s.world.run(underway.attempt.run_id)).epoch == 2
         await second.kill()
 
 

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import pytest
 from scheduler.core.actor import PERSON
 from scheduler.core.run.run import State
 from scheduler.tools import registry
-from tests.kit.models import call, sleep
+from tests.kit.models import call, say, sleep
+from tests.kit.plug_ins import MoonPlugIn
 from tests.kit.stage import Stage, stage
 
 PLUG_IN = """
@@ -105,8 +106,8 @@ async def test_a_run_that_a_newer_version_has_pinned_is_parked_until_that_is_bac
         run = await s.jump(run.id)
         assert (run.state, run.reason_code) == (State.PARKED, "version")
         assert run.reason == (
-            "a newer agentcron has pinned what this one does not know: region, budget.month_usd;"
-            " upgrade agentcron"
+            "its job has what is not known here: region, budget.month_usd: upgrade agentcron,"
+            " a newer one has pinned it"
         )
         assert s.model.requests == 1, "what it does not know may be a limit"
 
@@ -118,3 +119,36 @@ async def test_a_run_that_a_newer_version_has_pinned_is_parked_until_that_is_bac
 
         pin(s, known)  # as a version reads it that knows those fields
         assert (await s.jump(run.id)).state is State.SUCCEEDED, "it goes on by itself"
+
+
+async def test_a_run_whose_schedule_and_option_are_gone_is_parked_until_they_are_back(
+    tmp_path: Path, moon: MoonPlugIn
+) -> None:
+    async with stage(tmp_path, sleep("1h"), schedule="@fullmoon", options="colour=red") as s:
+        run = await s.play()
+        known = pinned(s)
+        moon.uninstall()
+        run = await s.jump(run.id)
+        assert (run.state, run.reason_code) == (State.PARKED, "version")
+        assert run.reason == (
+            "its job has what is not known here: schedule @fullmoon, option colour=:"
+            " install or repair the plug-in that provides it"
+        )
+        assert s.model.requests == 1
+        await s.world.store.raise_budget(
+            run.id, s.world.clock.now(), {"run_microusd": 2_000_000}, actor=PERSON
+        )
+        assert (pinned(s)["trigger"], pinned(s)["extra"]) == (known["trigger"], {"colour": ["red"]})
+
+        moon.install()
+        assert (await s.jump(run.id)).state is State.SUCCEEDED, "it goes on by itself"
+
+
+async def test_a_job_fires_by_the_schedule_of_a_plug_in(tmp_path: Path, moon: MoonPlugIn) -> None:
+    async with stage(tmp_path, say("Done."), schedule="@fullmoon") as s:
+        await s.world.jump()
+        with s.world.reader() as reader:
+            (run,) = reader.runs(limit=9)
+        assert run.fire_time == datetime(2026, 11, 24, 8, 24, 36, tzinfo=UTC)
+        assert run.state is State.SUCCEEDED
+        assert moon.imported

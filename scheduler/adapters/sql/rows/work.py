@@ -13,9 +13,11 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from scheduler.core.job.job import Job, job_from_json, job_to_json
+from scheduler.adapters.sql.rows.jobs import job_from as job_from
+from scheduler.core.job.job import Job
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.standing import RunnerInfo, Standing
+from scheduler.core.job.stored import job_to_json
 from scheduler.core.run.cause import Cause
 from scheduler.core.run.conversation import Attempt, Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import Run, State
@@ -304,12 +306,6 @@ def job_text(job: Job) -> str:
 def slots_text(job: Job) -> str:
     """Return the JSON text of all that decides when a job fires; how it was written does not count."""
     return dump({key: value for key, value in job.trigger.to_json().items() if key != "text"})
-
-
-@lru_cache(maxsize=1024)
-def job_from(text: str) -> Job:
-    """Return what ``job_text`` wrote; kept, because reading a cron expression takes half a millisecond."""
-    return job_from_json(load(text))
 
 
 def frame_text(frame: Frame) -> str:

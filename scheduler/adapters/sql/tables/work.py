@@ -168,13 +168,22 @@ class RunRow(Table, table=True):
     tokens: int = _added_big()
 
 
+class FrameRow(Table, table=True):
+    """A frame (JSON) that runs have pinned: all runs of a job have the same one, until an upgrade."""
+
+    __tablename__ = "frames"
+    hash: str = _text(primary_key=True)
+    frame: str = _text()
+
+
 class PinRow(Table, table=True):
-    """What stays the same while a run lives: its job and its frame (JSON)."""
+    """What stays the same while a run lives: its job (JSON) and its frame."""
 
     __tablename__ = "pins"
+    __table_args__ = (Index("pins_frame", "frame_hash", **_where("frame_hash IS NOT NULL")),)
     run_id: str = _text(primary_key=True, foreign_key="runs.id")
     spec: str = _text()
-    frame: str | None = _text(default=None)
+    frame_hash: str | None = _text(default=None, foreign_key="frames.hash")
 
 
 class MessageRow(Table, table=True):
@@ -192,7 +201,10 @@ class MessageRow(Table, table=True):
 
 
 class CallRow(Table, table=True):
-    """A tool call and how far it has come."""
+    """A tool call and how far it has come.
+
+    ``result`` is null again once the message that holds it is stored: it is the largest text of a round.
+    """
 
     __tablename__ = "calls"
     __table_args__ = (

@@ -215,4 +215,4 @@ def _insert(
     if actor is not None:
         body["by"] = str(actor)
     records.append(connection, run.created_at, move.value, run.job, run.id, body)
-    connection.execute(INSERT_PIN, {"run_id": run.id, "spec": job_text(job), "frame": None})
+    connection.execute(INSERT_PIN, {"run_id": run.id, "spec": job_text(job), "frame_hash": None})

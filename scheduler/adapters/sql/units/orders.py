@@ -20,7 +20,6 @@ from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, LoadReport, StandingOrders
 from scheduler.core.run.event import event_of
 from scheduler.core.time.instants import to_iso
-from scheduler.core.time.trigger import At
 
 _STORED = text("SELECT name, state, slots, spec, paused_reason, problem FROM jobs")
 
@@ -130,7 +129,7 @@ class _Changes:
             "schedule": job.trigger.describe(),
             "zone": job.tz,
             "enabled": job.enabled,
-            "one_shot": isinstance(job.trigger, At),
+            "one_shot": job.trigger.once,
             "slots": slots_text(job),
             "spec": spec,
             "event": event_of(job.trigger.to_json()),

@@ -80,6 +80,14 @@ _OLD_ROWS = ("FROM runners WHERE seen_at < :before", _OF_NO_RUN, _EVENTS)
 _APART = [text(f"SELECT count(*) {rows}") for rows in _OLD_ROWS]
 _FORGET = [text(f"DELETE {rows}") for rows in _OLD_ROWS]
 
+_FRAMES_OF = text(
+    "SELECT DISTINCT frame_hash FROM pins WHERE run_id IN :ids AND frame_hash IS NOT NULL"
+).bindparams(many("ids"))
+_FORGET_FRAMES = text(
+    "DELETE FROM frames WHERE hash IN :hashes"
+    " AND NOT EXISTS (SELECT 1 FROM pins p WHERE p.frame_hash = frames.hash)"
+).bindparams(many("hashes"))
+
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
@@ -133,8 +141,10 @@ def prune(
             break
     gone = _weigh(connection, ids) if ids else Pruned()
     if ids:
+        frames = list(connection.execute(_FRAMES_OF, {"ids": ids}).scalars())
         for statement in _DELETE:
             connection.execute(statement, {"ids": ids})
+        connection.execute(_FORGET_FRAMES, {"hashes": frames})
     return Pruned(gone.runs, gone.rows + rows, gone.bytes, next_job)
 
 

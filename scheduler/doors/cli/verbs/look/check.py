@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from scheduler.app.clock import now
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.crontab.cost import WorstCase, worst_case
 from scheduler.core.job.job import DEFAULT_BUDGET_DAY_USD, DEFAULT_BUDGET_RUN_USD
@@ -15,8 +17,7 @@ from scheduler.core.run.budget import ASSUMED_USD_PER_MILLION_TOKENS
 from scheduler.core.text.english import counted
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.wrap import fold
-from scheduler.views.clock import wall
-from scheduler.views.lint.linting import KEY_VARIABLE, Linted, lint_crontab
+from scheduler.views.lint.linting import Linted, lint_crontab
 
 _MOST_NAMES = 3
 
@@ -35,9 +36,9 @@ def check_command(config: Config, file: str | None, form: str, as_json: bool) ->
     """
     if file is not None:
         config = Config(home=config.home, crontab=Path(os.path.abspath(os.path.expanduser(file))))
-    now = wall().now
-    linted = lint_crontab(config, now)
-    cost = worst_case(linted.table.jobs, now)
+    moment = now()
+    linted = lint_crontab(FileHome(config), moment)
+    cost = worst_case(linted.table.jobs, moment)
     if as_json or form == "json":
         out.print_json(_as_json(config, linted, cost))
     else:
@@ -59,7 +60,7 @@ def _as_json(config: Config, linted: Linted, cost: WorstCase) -> dict[str, Any]:
         "fleet_usd_per_day": linted.table.fleet_usd or None,
         "fleet_tokens_per_day": linted.table.fleet_tokens or None,
         "default_budget_jobs": cost.default_budget_jobs,
-        "jobs_without_key": list(linted.keyless),
+        "jobs_without_key": [name for each in linted.unready for name in each.jobs],
         "models_without_price": list(linted.unpriced),
     }
 
@@ -90,11 +91,11 @@ def _say(config: Config, linted: Linted, cost: WorstCase) -> None:
             f"The price of {model} is not known: every token counts as "
             f"${ASSUMED_USD_PER_MILLION_TOKENS} a million against the budget."
         )
-    if linted.keyless:
-        verb = "needs" if len(linted.keyless) == 1 else "need"
+    for each in linted.unready:
+        verb = "needs" if len(each.jobs) == 1 else "need"
         _say_folded(
-            f"{KEY_VARIABLE} is not set; {counted(len(linted.keyless), 'job')} {verb} it "
-            f"({names(linted.keyless)}): export it, or try without a key: agentcron demo"
+            f"{each.problem.message}; {counted(len(each.jobs), 'job')} {verb} it "
+            f"({names(each.jobs)}): {each.problem.help}"
         )
     if linted.errors:
         invalid = len(linted.table.invalid)

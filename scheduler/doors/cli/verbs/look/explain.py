@@ -6,10 +6,12 @@ from datetime import datetime
 
 import click
 
-from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
+from scheduler.app.clock import wall
+from scheduler.core.time.trigger import Trigger, kind_of
+from scheduler.core.time.triggers.base import Schedule
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.wrap import fold
-from scheduler.views.clock import Wall, wall
+from scheduler.views.clock import Wall, iso
 
 MOST_FIRES = 1000
 
@@ -29,22 +31,20 @@ def explain_command(
 
     Example:  agentcron explain "30 2 * * SUN" --tz Europe/Berlin
     """
-    from scheduler.core.crontab.load import dst_notes, explain
-
     expression = " ".join(words)
     clock = wall(tz)
     start = clock.read_after(after) if after is not None else clock.now
-    trigger = read_trigger(expression, clock.name)
-    meaning = explain(trigger, tz=clock.name)
+    trigger = read_trigger(expression, clock.name, clock.now)
+    meaning = trigger.explain(clock.name)
     fires = upcoming(trigger, start, count)
-    notes = [*_remarks(trigger), *dst_notes(trigger, start, tz=clock.name)]
+    notes = [*trigger.remarks(), *trigger.clock_notes(start, clock.name)]
     if as_json:
         out.print_json(
             {
                 "expression": expression,
                 "zone": clock.name,
                 "meaning": meaning,
-                "next": [out.iso(fire) for fire in fires],
+                "next": [iso(fire) for fire in fires],
                 "notes": notes,
             }
         )
@@ -57,24 +57,17 @@ def explain_command(
             out.say(line)
 
 
-def read_trigger(text: str, tz: str) -> Trigger:
+def read_trigger(text: str, tz: str, now: datetime) -> Trigger:
     """Return the trigger that the schedule of a crontab line is.
 
     Raises:
         ConfigError: it is none.
     """
-    word, _, argument = text.strip().partition(" ")
-    match word.lower():
-        case "@every":
-            return Every(argument.strip())
-        case "@at":
-            return At.parse(argument.strip(), tz)
-        case "@reboot":
-            return Reboot()
-        case "@manual":
-            return Manual()
-        case _:
-            return CronTrigger(text, tz)
+    from scheduler.host.plug_ins import vocabulary
+
+    known = vocabulary()
+    words = tuple(text.split()) or ("",)
+    return kind_of(words, known.triggers).read(Schedule(words, now, tz=tz, events=known.events))
 
 
 def upcoming(trigger: Trigger, after: datetime, count: int) -> list[datetime]:
@@ -88,23 +81,8 @@ def upcoming(trigger: Trigger, after: datetime, count: int) -> list[datetime]:
     return fires
 
 
-def _remarks(trigger: Trigger) -> list[str]:
-    remarks = []
-    if isinstance(trigger, CronTrigger):
-        reading = trigger.cron.reading
-        remarks = [note.message for note in reading.notes]
-        if reading.day_restricted and reading.weekday_restricted:
-            remarks.append("both day fields are restricted, so either matches; fields=and wants both")
-        elements = trigger.expr.lower().replace(",", " ").split()
-        if any(element.startswith("h") for element in elements):
-            remarks.append("H hangs on the job's name: in the crontab each job gets its own time")
-    if isinstance(trigger, Every):
-        remarks.append("the grid hangs on the job's name: in the crontab each job has its own offset")
-    return remarks
-
-
 def _say_fires(fires: list[datetime], trigger: Trigger, clock: Wall, count: int) -> None:
-    if isinstance(trigger, Reboot | Manual):
+    if not trigger.by_clock:
         return
     if not fires and count:
         out.say("It fires no more after that time.")

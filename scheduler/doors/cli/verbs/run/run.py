@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from scheduler.app.clock import wall
 from scheduler.config import Config
 from scheduler.core.actor import PERSON
 from scheduler.core.job.job import Job
@@ -20,9 +21,10 @@ from scheduler.core.run.turn import usd
 from scheduler.doors.cli.text.follow import follow
 from scheduler.doors.cli.text.halted import hint_if_halted
 from scheduler.doors.cli.text.jobs import PATIENCE_SECONDS, find_job, read_orders
-from scheduler.doors.cli.text.out import hint, iso, print_json, say
+from scheduler.doors.cli.text.out import hint, print_json, say
 from scheduler.doors.cli.text.params import JOB
 from scheduler.doors.cli.text.wrap import fold
+from scheduler.views.clock import iso
 
 _INTERRUPTED = 130
 
@@ -47,9 +49,11 @@ def run_command(config: Config, job: str, wait: bool, as_json: bool) -> int:
 
 
 async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool, as_json: bool) -> int:
-    from scheduler.app.compose import open_app, require_key
+    from scheduler.app.compose import open_app
+    from scheduler.app.providers import find_provider
     from scheduler.engine.move_log import Witness
     from scheduler.engine.settings import Settings
+    from scheduler.views.lint.models import require_ready
 
     hint_if_halted(config)
     settings = Settings(grace_seconds=_GRACE_SECONDS)
@@ -60,7 +64,7 @@ async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool,
         daemon = await app.has_daemon()
         if not daemon:
             # A daemon has checked its own key; without one, work that must fail is not begun.
-            require_key([job])
+            require_ready([job], find_provider)
         await store.load_orders(orders, now)
         run = await store.fire_by(job, now, actor=PERSON)
         assert run is not None, "a run without a key is never a repetition"
@@ -162,8 +166,6 @@ def _say_ended(run: Run, as_json: bool, daemon: bool) -> int:
 
 def _next(run: Run, daemon: bool) -> str:
     """Say what comes next, and what to type for it."""
-    from scheduler.views.clock import wall
-
     if run.state in RESTING:
         verb = {State.SLEEPING: "it wakes", State.RETRYING: "it tries again"}.get(run.state, "it waits until")
         until = f"{verb} {wall().both(run.wake_at)}" if run.wake_at else "it waits"

@@ -1,41 +1,14 @@
-"""A schedule in plain words, for people who do not read cron."""
+"""A cron expression in plain words, for people who do not read cron."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from scheduler.core.crontab.clockchange import dst_notes as dst_notes
-from scheduler.core.text.english import MONTHS, WEEKDAYS, counted, even_step, listed, ordinal, ranged
-from scheduler.core.time.durations import write_duration
+from scheduler.core.text.english import MONTHS, WEEKDAYS, even_step, listed, ordinal, ranged
 from scheduler.core.time.fields import DAY, HOUR, MINUTE, MONTH, WEEKDAY, DayRule, Reading
-from scheduler.core.time.instants import DAY_SECONDS, zone
 from scheduler.core.time.slots import expand
-from scheduler.core.time.trigger import At, CronTrigger, Every, Manual, Reboot, Trigger
 
 _MOST_TIMES = 6
-_UNITS = ((DAY_SECONDS, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-
-
-def explain(trigger: Trigger, *, tz: str = "UTC") -> str:
-    """Return when a trigger fires: ``at 09:00 on Monday to Friday (Europe/Berlin)``.
-
-    Args:
-        tz: the job's zone, for an ``@at``; a cron trigger carries its own.
-    """
-    match trigger:
-        case CronTrigger():
-            return f"{explain_reading(trigger.cron.reading, trigger.fields)} ({trigger.tz})"
-        case Every():
-            return f"every {_interval(trigger.seconds)} of elapsed time"
-        case At():
-            wall = trigger.instant.astimezone(zone(tz))
-            # Not strftime's %A: that speaks the language of the locale.
-            weekday = WEEKDAYS[wall.isoweekday() % 7]
-            return f"once, at {wall:%H:%M} on {weekday} {wall:%Y-%m-%d} ({tz})"
-        case Reboot():
-            return "once after each boot of the machine"
-        case Manual():
-            return "only when somebody runs it"
 
 
 def explain_reading(reading: Reading, fields: str) -> str:
@@ -51,17 +24,6 @@ def explain_reading(reading: Reading, fields: str) -> str:
     if not days and not every:
         days = "every day"
     return " ".join(part for part in (times, days, named) if part)
-
-
-def _interval(seconds: int) -> str:
-    if seconds == DAY_SECONDS:
-        return "24 hours"  # "every day" would promise a time on the wall clock
-    for size, noun in _UNITS:
-        if seconds == size:
-            return noun
-        if seconds % size == 0 and seconds > size:
-            return counted(seconds // size, noun)
-    return write_duration(seconds)
 
 
 def _times(reading: Reading) -> tuple[str, bool]:

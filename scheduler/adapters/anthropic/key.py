@@ -1,0 +1,27 @@
+"""The key of the API: where it comes from, and why there is none."""
+
+from __future__ import annotations
+
+import os
+
+from scheduler.errors import CannotWorkError
+
+KEY_VARIABLE = "ANTHROPIC_API_KEY"
+
+
+def api_key(given: str | None = None) -> str:
+    """Return the key that was given, or the one of the environment.
+
+    Raises:
+        CannotWorkError: there is none, or it cannot be one.
+    """
+    # A key with a line feed at its end would be quoted in the error about an illegal header.
+    key = (given or os.environ.get(KEY_VARIABLE, "")).strip()
+    if not key:
+        raise CannotWorkError(
+            f"{KEY_VARIABLE} is not set",
+            help=f"export {KEY_VARIABLE}=..., or try without a key: agentcron demo",
+        )
+    if not (key.isascii() and key.isprintable()):
+        raise CannotWorkError(f"{KEY_VARIABLE} holds characters that no key has", help="copy it again")
+    return key

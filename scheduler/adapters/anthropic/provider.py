@@ -1,0 +1,55 @@
+"""The provider of Claude: its key, its prices, and which names are its own."""
+
+from __future__ import annotations
+
+import os
+
+from scheduler.adapters.anthropic.key import api_key
+from scheduler.core.run.conversation import Usage
+from scheduler.errors import CannotWorkError, ConfigError
+from scheduler.ports.model import Model
+
+BASE_URL = "ANTHROPIC_BASE_URL"
+
+PRICED = frozenset({"claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5"})
+"""Models whose price is known to be known: the table of prices takes 0.2 s to load."""
+
+
+class AnthropicProvider:
+    """Answers through the Messages API of Anthropic, or of a gateway at ``ANTHROPIC_BASE_URL``."""
+
+    name = "anthropic"
+    models = "claude-..."
+
+    def owns(self, model: str) -> bool:
+        """Whether the name is one of Claude's; a gateway may serve any that has no provider in front."""
+        return ":" not in model and ("claude" in model or bool(os.environ.get(BASE_URL)))
+
+    def open(self, model: str) -> Model:  # noqa: ARG002  (one client sends the requests of all)
+        """Return a client.
+
+        Raises:
+            CannotWorkError: there is no key.
+        """
+        from scheduler.adapters.anthropic.model import AnthropicModel
+
+        return AnthropicModel()
+
+    def price(self, model: str, usage: Usage) -> int | None:
+        """Return what so many tokens cost in millionths of a dollar; None where the price is not known."""
+        if model in PRICED and usage == Usage():
+            return 0
+        from scheduler.adapters.anthropic.prices import price_microusd
+
+        return price_microusd(model, usage)
+
+    def problem(self, model: str) -> ConfigError | CannotWorkError | None:  # noqa: ARG002
+        """Return what is wrong with the key, or None."""
+        try:
+            api_key()
+        except CannotWorkError as error:
+            return error
+        return None
+
+
+ANTHROPIC = AnthropicProvider()

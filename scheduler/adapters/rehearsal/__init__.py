@@ -1,0 +1,1 @@
+"""Rehearsals: a model whose answers were written beforehand."""

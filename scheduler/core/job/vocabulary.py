@@ -1,0 +1,49 @@
+"""The vocabulary: which triggers, options and kinds of events there are, built in and from plug-ins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scheduler.core.job.option import Option
+from scheduler.core.registry import Registry
+from scheduler.core.time.trigger import KINDS, Kinds, kind_of
+from scheduler.core.time.triggers.base import EventKinds, no_events
+from scheduler.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What a crontab, and a stored job, may consist of.
+
+    It is passed in wherever one is read, because what is installed is not for the core to find out.
+
+    Args:
+        triggers: the kinds of triggers by their names in the database.
+        options: the options by their keys.
+        events: gives the kinds of events that sources declare; asked only for an ``@event``.
+    """
+
+    triggers: Kinds = KINDS
+    options: Registry[Option] = field(default_factory=lambda: Registry({}))
+    events: Callable[[], EventKinds] = no_events
+
+
+WITHOUT_PLUG_INS = Vocabulary()
+"""What a stored job may consist of where no plug-in is installed: built-in options are fields of the job."""
+
+
+def own_options(words: Sequence[str], vocabulary: Vocabulary) -> Mapping[str, Callable[[str], Any]]:
+    """Return the options that only lines with this schedule may have: a reader of the text by name.
+
+    Raises:
+        ConfigError: there is no such schedule, or its plug-in cannot be used.
+    """
+    kind = kind_of(words, vocabulary.triggers)
+    try:
+        return kind.own_options(words, vocabulary.events)
+    except Exception as error:
+        if kind.kind in vocabulary.triggers.built_in:
+            raise
+        raise ConfigError(f"{words[0]}: its plug-in failed: {type(error).__name__}: {error}") from error

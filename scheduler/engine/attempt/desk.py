@@ -1,0 +1,371 @@
+"""The desk: by it a backend acts whose agent runs its calls itself.
+
+Each call passes the same gates as one of ours: its arguments fit, the judge lets it begin, the daily log has
+it, and ``started`` is on the disk, all before the backend is told that it may.  A call that had begun when a
+process died is never allowed a second time, unless its effect class says that repeating it is harmless.
+
+What a foreign loop asks for may come twice, at once, or late: each method holds one lock, an id is begun once
+in an attempt, and nothing begins any more once the run rests or the attempt must stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from scheduler.core.job.reason_code import ReasonCode
+from scheduler.core.record import canonical
+from scheduler.core.run.budget import assumed_microusd
+from scheduler.core.run.checkpoint import Checkpoint
+from scheduler.core.run.conversation import Call, CallState, Message, Request, Usage
+from scheduler.core.run.run import State
+from scheduler.core.run.step import CallResult, Step
+from scheduler.core.run.turn import Park, limits_of
+from scheduler.core.run.wake_note import resume_note
+from scheduler.core.run.wakeup import Waking
+from scheduler.core.text.capped import sendable, sendable_json
+from scheduler.core.trust.effect import Effect, call_key
+from scheduler.crash import crashpoint
+from scheduler.engine.attempt import messages, rests
+from scheduler.engine.attempt.accounts import price_of, rest_when_spent
+from scheduler.engine.attempt.arguments import refusal
+from scheduler.engine.attempt.calls import INTERRUPTED, clean
+from scheduler.engine.attempt.controls import decide_calls, ended
+from scheduler.engine.attempt.decisions import Docket, facts, hear, recounted, stains
+from scheduler.engine.attempt.opening import open_run
+from scheduler.engine.attempt.requests import acts
+from scheduler.engine.attempt.writer import RunWriter
+from scheduler.engine.services import Kit, Toolbox
+from scheduler.errors import ConfigError, DayLogError, FactsChangedError
+from scheduler.ports.backend import Allowed, Answered, DeskAnswer, ForeignCall, Rested
+from scheduler.ports.tool import End, InsideTool, ToolAnswer, ToolSpec
+
+REPEATABLE = (Effect.PURE, Effect.KEYED)
+
+UNDER_WAY = "This call is under way already, and was not begun a second time."
+
+
+class RunDesk:
+    """The desk of one claimed run; implements `scheduler.ports.backend.Desk`.
+
+    Args:
+        must_stop: whether the attempt must come to its end.
+    """
+
+    def __init__(
+        self, kit: Kit, writer: RunWriter, toolbox: Toolbox, must_stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.kit, self.writer, self.toolbox = kit, writer, toolbox
+        self._must_stop = must_stop
+        self._limits = limits_of(writer.checkpoint.job)
+        self._lock = asyncio.Lock()
+        self._begun: set[str] = set()
+        """Calls of this attempt that are under way."""
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The run as it stands."""
+        return self.writer.checkpoint
+
+    @property
+    def tools(self) -> Mapping[str, ToolSpec]:
+        """What the tools of the run declare."""
+        return {name: tool.spec for name, tool in self.toolbox.items()}
+
+    @property
+    def doubtful(self) -> tuple[Call, ...]:
+        """Calls that had begun when a process died."""
+        started = (call for call in self.checkpoint.calls if call.state is CallState.STARTED)
+        return tuple(call for call in started if call.id not in self._begun)
+
+    @property
+    def news(self) -> str:
+        """What the agent must be told before it goes on."""
+        checkpoint, woken = self.checkpoint, self.checkpoint.woken
+        if woken is None or woken.kind is not Waking.PERSON or checkpoint.last is None:
+            return ""
+        if any(call.state is CallState.WAITING for call in checkpoint.calls):
+            return ""
+        return sendable(resume_note(checkpoint, woken, self._limits, self.kit.clock.now()))
+
+    async def open(self) -> str | None:
+        """Open the conversation; return its first message, or None when there is nothing to do now."""
+        async with self._lock:
+            if not self._is_over and self.checkpoint.last is None:
+                await open_run(self.kit, self.writer, self._limits, None)
+            if self._is_over or self.checkpoint.last is None:
+                return None
+            return self.checkpoint.messages[0].text
+
+    async def heard(self, text: str, provenance: str = "own") -> None:
+        """Record what the agent is told."""
+        async with self._lock:
+            self._require_no_open_call()
+            await self._write(self._message("user", _text(text), provenance), told=True)
+
+    async def said(self, text: str) -> None:
+        """Record what the agent said."""
+        async with self._lock:
+            self._require_no_open_call()
+            await self._write(self._message("assistant", _text(text), "own"), new_step=True)
+
+    async def begin(self, call: ForeignCall) -> DeskAnswer:
+        """Judge a call, and record that it begins.
+
+        Raises:
+            ValueError: the conversation is not open, another call is, or the id was asked for with other
+                arguments.
+        """
+        async with self._lock:
+            if self._is_over:
+                return Rested()
+            if (early := self._without_record(call)) is not None:
+                return early
+            if not self._is_known(call.id):
+                await self._plan(call)
+            try:
+                return await self._decide(call.id)
+            except (ConfigError, DayLogError) as error:
+                code = ReasonCode.LOG if isinstance(error, DayLogError) else ReasonCode.TRUST
+                await rests.park(self.kit, self.writer, Park(code, error.message))
+                return Rested()
+
+    async def record(self, call_id: str, result: ToolAnswer, *, is_error: bool = False) -> None:
+        """Record what became of a call that had begun."""
+        async with self._lock:
+            call = self._started(call_id)
+            tool = self.toolbox.get(call.name)
+            label = tool.spec.provenance if tool is not None else "untrusted:unlabelled"
+            crashpoint("W10")
+            try:
+                content = clean(self.writer.secrets.hidden(result))
+            except (TypeError, ValueError) as error:
+                # It has happened, whatever it brought.
+                content, is_error = f"The result of {call.name} cannot be kept: {error}", True
+            state = CallState.FAILED if is_error else CallState.DONE
+            await self._close(CallResult(call_id, state, content, label))
+
+    async def lose(self, call_id: str) -> ToolAnswer:
+        """Record that nobody knows whether a call happened; return what the agent is told of it."""
+        async with self._lock:
+            return await self._lose(self._started(call_id))
+
+    async def used(self, usage: Usage, cost_microusd: int | None) -> bool:
+        """Count what a request has cost; false when the run rests now, or the attempt must stop."""
+        async with self._lock:
+            now, checkpoint = self.kit.clock.now(), self.checkpoint
+            try:
+                cost, is_assumed = price_of(self.kit, checkpoint.job.model, usage, cost_microusd)
+            except ConfigError:  # the agent has a model of its own, and nobody here knows its price
+                cost, is_assumed = assumed_microusd(usage), True
+            sent = Request(checkpoint.requests + 1, checkpoint.run.epoch, checkpoint.job.model, now)
+            answered = replace(
+                sent,
+                state="answered",
+                ended_at=now,
+                usage=usage,
+                tokens=usage.tokens,
+                cost_microusd=cost,
+                cost_assumed=is_assumed,
+            )
+            await self.writer.commit(Step(at=now, opened=sent, closed=answered))
+            if not self._begun:
+                await rest_when_spent(self.kit, self.writer, self._limits)
+            return not self._is_over
+
+    async def end(self, summary: str, outcome: Literal["done", "nothing_to_do", "failed"] = "done") -> None:
+        """End the run."""
+        async with self._lock:
+            self._require_no_open_call()
+            step = ended(self.checkpoint, End(summary, outcome), Step(at=self.kit.clock.now()))
+            await self.writer.commit(replace(step, messages=()))  # each call was answered when it was closed
+
+    # -- one call ---------------------------------------------------------------------------------
+    def _without_record(self, call: ForeignCall) -> Answered | None:
+        """Return the answer to a call that cannot be recorded, or was answered before the last message."""
+        try:
+            if sendable_json(dict(call.args)) != dict(call.args):
+                raise ValueError("it holds characters that no text can carry")
+        except (TypeError, ValueError) as error:
+            return Answered(f"{call.name} was not begun: its input cannot be kept, {error}", is_error=True)
+        if self._is_known(call.id):
+            known = self._call(call.id)
+            # What is stored had its secrets taken out.
+            asked = self.writer.secrets.hidden({"args": dict(call.args)})["args"]
+            if (known.name, canonical(known.args)) != (call.name, canonical(asked)):
+                raise ValueError(f"the call {call.id} was asked for with other arguments before")
+            return None
+        for message in reversed(self.checkpoint.messages):
+            for block in message.content:
+                if block.get("tool_use_id") == call.id:
+                    content = block["content"]
+                    result = content if isinstance(content, str) else tuple(content)
+                    return Answered(result, bool(block.get("is_error")))
+        self._require_no_open_call()
+        return None
+
+    async def _plan(self, call: ForeignCall) -> None:
+        tool = self.toolbox.get(call.name)
+        effect = Effect.PURE if tool is None or isinstance(tool, InsideTool) else tool.spec.effect
+        block = {"type": "tool_use", "id": call.id, "name": call.name, "input": dict(call.args)}
+        message = self._message("assistant", block, "own", "tool_use")
+        planned = Call(
+            id=call.id,
+            message_seq=message.seq,
+            position=0,
+            name=call.name,
+            args=dict(call.args),
+            effect=effect,
+            key=call_key(self.checkpoint.run.id, call.id),
+        )
+        external = (call.id,) if acts(planned, self.toolbox) else ()
+        await self._write(message, planned=(planned,), external=external, new_step=True)
+
+    async def _decide(self, call_id: str) -> DeskAnswer:
+        """Let a known call begin, or answer it; judged once more whenever others were faster."""
+        while not self._is_over:
+            call = self._call(call_id)
+            if call.is_closed:
+                return _answer_of(call)
+            if call.state is CallState.WAITING:
+                now = self.kit.clock.now()
+                await self.writer.commit(messages.answer(self.checkpoint, self._limits, (call,), now))
+                return _answer_of(self._call(call_id))
+            if call.id in self._begun:
+                await asyncio.sleep(0)  # whoever asks again and again must not keep others from working
+                return Answered(UNDER_WAY, is_error=True)
+            if (wrong := refusal(call, self.toolbox)) is not None:
+                return await self._close(wrong)
+            try:
+                if call.state is CallState.PLANNED and isinstance(self.toolbox.get(call.name), InsideTool):
+                    return await self._inside(call)
+                return await self._judge(call)
+            except FactsChangedError:
+                await self.writer.look_again(self.kit.clock.now())
+        return Rested()
+
+    async def _judge(self, call: Call) -> DeskAnswer:
+        known = await facts(self.kit, self.checkpoint)
+        is_doubtful = call.state is CallState.STARTED
+        known = recounted(known, [call]) if is_doubtful else known
+        docket = hear(self.kit, self.checkpoint, self.toolbox, [call], known)
+        if is_doubtful and not (docket.allowed and call.effect in REPEATABLE):
+            return Answered(await self._lose(call), is_error=True)
+        if docket.refused:
+            return await self._close(docket.refused[0], docket)
+        if not docket.allowed:
+            await rests.wait_for_another(self.kit, self.writer, docket)
+            return Rested()
+        may_act = acts(call, self.toolbox)
+        if may_act:
+            await self.kit.daylog.sync()
+            crashpoint("log")
+        if is_doubtful:
+            await self.writer.commit(Step(at=self.kit.clock.now(), again=(call.id,)))
+        else:
+            await self._start(call, docket, may_act=may_act)
+        if self.kit.halted() is not None:
+            if not is_doubtful:  # it has not acted, which we know for certain: it may act later
+                await self.writer.commit(Step(at=self.kit.clock.now(), taken_back=(call.id,)))
+            return Rested()
+        self._begun.add(call.id)
+        reach = docket.reach[call.id]
+        return Allowed(call.key, reach.hosts, reach.network)
+
+    async def _start(self, call: Call, docket: Docket, *, may_act: bool) -> None:
+        checkpoint = self.checkpoint
+        await self.writer.commit(
+            Step(
+                at=self.kit.clock.now(),
+                started=(call.id,),
+                rules=docket.rules,
+                marks=docket.marks,
+                guards=docket.guards(checkpoint.job.workdir if may_act else None),
+                changes=(*docket.changes(), *stains(checkpoint, docket, self.toolbox)),
+            )
+        )
+
+    async def _inside(self, call: Call) -> DeskAnswer:
+        decided = await decide_calls(self.kit, self.writer, self.toolbox, [call])
+        if isinstance(decided, Docket):
+            await rests.wait_for_another(self.kit, self.writer, decided)
+            return Rested()
+        if decided.move is not None:
+            await self.writer.commit(decided)
+            return Rested()
+        answer = await self._answer(decided)
+        if not (news := self.news):
+            return answer
+        # A person is heard before it changes anything, rests or ends: here they are.
+        await self._write(self._message("user", _text(news), "owner"), told=True)
+        told = answer.result if not isinstance(answer.result, str) else (_text(answer.result),)
+        return Answered((*told, _text(news)), answer.is_error)
+
+    async def _lose(self, call: Call) -> ToolAnswer:
+        await self._close(CallResult(call.id, CallState.UNKNOWN, INTERRUPTED))
+        return INTERRUPTED
+
+    async def _close(self, result: CallResult, docket: Docket | None = None) -> Answered:
+        changes = () if docket is None else docket.changes()
+        return await self._answer(Step(at=self.kit.clock.now(), results=(result,), changes=changes))
+
+    async def _answer(self, step: Step) -> Answered:
+        """Write the result of a call, and the message that answers it, in one commit."""
+        [result] = step.results
+        answer = messages.answer_message(self.checkpoint, self.checkpoint.apply(step).calls, step.at)
+        await self.writer.commit(replace(step, messages=(answer,), told=not self.news))
+        self._begun.discard(result.call_id)
+        return _answer_of(self._call(result.call_id))
+
+    # -- messages ---------------------------------------------------------------------------------
+    def _message(
+        self,
+        role: Literal["user", "assistant"],
+        block: dict[str, Any],
+        provenance: str,
+        stop_reason: str | None = None,
+    ) -> Message:
+        if role == "assistant" and stop_reason is None:
+            stop_reason = "end_turn"
+        now = self.kit.clock.now()
+        return Message(self.checkpoint.next_seq, role, (block,), provenance, now, stop_reason)
+
+    async def _write(self, message: Message, **more: Any) -> None:
+        await self.writer.commit(Step(at=message.created_at, messages=(message,), **more))
+
+    # -- what is so -------------------------------------------------------------------------------
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing may begin any more."""
+        return self.checkpoint.run.state is not State.RUNNING or self._must_stop()
+
+    def _is_known(self, call_id: str) -> bool:
+        return any(call.id == call_id for call in self.checkpoint.calls)
+
+    def _call(self, call_id: str) -> Call:
+        return next(call for call in self.checkpoint.calls if call.id == call_id)
+
+    def _started(self, call_id: str) -> Call:
+        if not self._is_known(call_id) or self._call(call_id).state is not CallState.STARTED:
+            raise ValueError(f"the call {call_id} has not begun")
+        return self._call(call_id)
+
+    def _require_no_open_call(self) -> None:
+        if self.checkpoint.run.state is not State.RUNNING:
+            raise ValueError(f"the run is {self.checkpoint.run.state}")
+        if self.checkpoint.last is None:
+            raise ValueError("the conversation is not open: the gate was not asked")
+        still_open = [call.id for call in self.checkpoint.calls if not call.is_closed]
+        if still_open:
+            raise ValueError(f"the call {still_open[0]} is open; a backend asks for one at a time")
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": sendable(text)}
+
+
+def _answer_of(call: Call) -> Answered:
+    result = call.result if call.result is not None else ""
+    return Answered(result, is_error=call.state in (CallState.FAILED, CallState.UNKNOWN))

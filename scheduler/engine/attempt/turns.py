@@ -1,0 +1,195 @@
+"""Turns: our own loop over a model, the default backend.  Step by step, as the checkpoint decides."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+
+from scheduler.core.job.reason_code import ReasonCode
+from scheduler.core.run import reasons, turn
+from scheduler.core.run.conversation import Call, CallState
+from scheduler.core.run.retry import BackOff, after_fault
+from scheduler.core.run.run import State
+from scheduler.core.run.step import CallResult, Step
+from scheduler.core.run.turn import CUT_SHORT, Park, limits_of, next_step, part
+from scheduler.core.run.window import latest_cut
+from scheduler.engine.attempt import messages as answers
+from scheduler.engine.attempt import rests
+from scheduler.engine.attempt.accounts import day_spent
+from scheduler.engine.attempt.arguments import refusals
+from scheduler.engine.attempt.calls import begin_pure, run_calls
+from scheduler.engine.attempt.controls import decide_calls
+from scheduler.engine.attempt.decisions import Docket
+from scheduler.engine.attempt.desk import RunDesk
+from scheduler.engine.attempt.opening import open_run
+from scheduler.engine.attempt.requests import ask_model, compact
+from scheduler.errors import (
+    CannotWorkError,
+    ConfigError,
+    DayLogError,
+    FactsChangedError,
+    HaltedError,
+    ModelFault,
+    OverBudgetError,
+    StoreError,
+)
+from scheduler.ports.backend import Attempt, Desk
+from scheduler.ports.tool import InsideTool, ToolSpec
+
+log = logging.getLogger("agentcron")
+
+
+class Turns:
+    """The backend of runs whose model we ask ourselves."""
+
+    tools: Mapping[str, ToolSpec] = {}
+
+    async def advance(self, attempt: Attempt, desk: Desk) -> None:
+        """Make steps until the run rests, is over, or must stop."""
+        assert isinstance(desk, RunDesk), "this backend is a part of the engine"
+        loop = _Loop(desk)
+        while desk.checkpoint.run.state is State.RUNNING and attempt.must_stop is None:
+            await loop.one_step()
+
+
+class _Loop:
+    """The loop over one run."""
+
+    def __init__(self, desk: RunDesk) -> None:
+        self.kit, self.writer, self._tools = desk.kit, desk.writer, desk.toolbox
+        self._limits = limits_of(self.writer.checkpoint.job)
+        inside = frozenset(name for name, tool in self._tools.items() if isinstance(tool, InsideTool))
+        self._is_inside = inside.__contains__
+        self._begun: Docket | None = None
+        self.writer.follow = partial(answers.joined, limits=self._limits, is_inside=self._is_inside)
+
+    async def one_step(self) -> None:
+        kit = self.kit
+        step = next_step(self.writer.checkpoint, self._limits, self._is_inside)
+        if isinstance(step, Park) and reasons.find(step.code).is_daily:
+            # What was spent "today" was counted at the claim, and midnight may have passed since.
+            await self.writer.look_again(self.kit.clock.now())
+            step = next_step(self.writer.checkpoint, self._limits, self._is_inside)
+        at, commit = self.writer.checkpoint, self.writer.commit
+        if wrong := refusals(step, self._tools):
+            await commit(Step(at=kit.clock.now(), results=wrong))
+            return
+        match step:
+            case turn.Begin():
+                await open_run(kit, self.writer, self._limits, self._tools)
+            case turn.AskModel():
+                await self._request()
+            case turn.Compact():
+                await self._request(step)
+            case turn.RunCalls(fresh, doubtful):
+                await self._run_calls(fresh, doubtful)
+            case turn.Decide(calls):
+                await self._decide(calls)
+            case turn.Answer(waiting):
+                await commit(answers.answer(at, self._limits, waiting, kit.clock.now()))
+            case turn.Reject(calls):
+                refused = tuple(CallResult(call.id, CallState.FAILED, CUT_SHORT) for call in calls)
+                await commit(Step(at=kit.clock.now(), results=refused))
+            case turn.Continue(because):
+                await commit(answers.continuation(at, self._limits, because, kit.clock.now()))
+            case turn.Finish():
+                await commit(answers.ended(Step(at=kit.clock.now()), step, at))
+            case turn.Fail(code, reason):
+                await rests.fail(self.kit, self.writer, code, reason)
+            case turn.Park():
+                await rests.park(self.kit, self.writer, step)
+
+    async def _run_calls(self, fresh: Sequence[Call], doubtful: Sequence[Call]) -> None:
+        try:
+            begun, self._begun = self._begun, None
+            docket = await run_calls(self.kit, self.writer, self._tools, fresh, doubtful, begun)
+            if docket is not None:
+                await rests.wait_for_another(self.kit, self.writer, docket)
+        except FactsChangedError:
+            await self.writer.look_again(self.kit.clock.now())
+        except (ConfigError, DayLogError) as error:
+            code = ReasonCode.LOG if isinstance(error, DayLogError) else ReasonCode.TRUST
+            await rests.park(self.kit, self.writer, Park(code, error.message))
+
+    async def _decide(self, calls: Sequence[Call]) -> None:
+        try:
+            decided = await decide_calls(self.kit, self.writer, self._tools, calls)
+            if isinstance(decided, Docket):
+                await rests.wait_for_another(self.kit, self.writer, decided)
+            else:
+                await self.writer.commit(decided)
+        except FactsChangedError:
+            await self.writer.look_again(self.kit.clock.now())
+        except ConfigError as error:
+            await rests.park(self.kit, self.writer, Park(ReasonCode.TRUST, error.message))
+
+    async def _begin_pure(self, step: Step) -> Step:
+        checkpoint = self.writer.checkpoint
+        step, self._begun = await begin_pure(self.kit, checkpoint, self._tools, self._limits, step)
+        return step
+
+    async def _request(self, compaction: turn.Compact | None = None) -> None:
+        """Ask for the next answer or for a summary, and decide what it means when none comes."""
+        try:
+            if compaction is None:
+                await ask_model(self.kit, self.writer, self._tools, self._begin_pure)
+            else:
+                await self._compact(compaction)
+        except ModelFault as fault:
+            too_long = fault.kind == "too_long" and compaction is None
+            covers = latest_cut(self.writer.checkpoint.messages) if too_long else None
+            if covers is None:
+                await self._after(fault)
+            else:
+                await self._request(turn.Compact(covers, must=True))
+        except OverBudgetError as error:
+            await self._wait_for_room(error)
+        except HaltedError:
+            return  # whoever asks for the next step hands the run back
+        except StoreError:
+            raise
+        except (CannotWorkError, ConfigError) as error:
+            await rests.park(self.kit, self.writer, Park(ReasonCode.KEY, error.message))
+
+    async def _wait_for_room(self, error: OverBudgetError) -> None:
+        """Wait for another day, or a while when it is requests that are out which hold the room."""
+        if (spent := day_spent(error)) is not None:
+            await rests.park(self.kit, self.writer, spent)
+            return
+        held = part(error.out, "today's", error.cap, error.unit)
+        seconds = self.kit.settings.room_seconds
+        code = ReasonCode(error.code)
+        await self._back_off(f"requests that are out hold {held}", code, "other runs", seconds)
+
+    async def _compact(self, step: turn.Compact) -> None:
+        try:
+            why_not = await compact(self.kit, self.writer, step.covers)
+        except ModelFault as fault:
+            if step.must and fault.kind not in ("too_long", "invalid", "unknown"):
+                raise
+            why_not = fault.message
+        run_id = self.writer.lease.run_id
+        if not why_not:
+            log.info("run %s: its messages up to %d are summed up", run_id, step.covers)
+        elif step.must:
+            await rests.park(self.kit, self.writer, Park(ReasonCode.CONTEXT, f"{turn.NO_ROOM}: {why_not}"))
+        else:  # it still fits: it goes on as it is, and is summed up later
+            log.warning("run %s: its conversation is long, and not summed up: %s", run_id, why_not)
+
+    async def _after(self, fault: ModelFault) -> None:
+        at = self.writer.checkpoint
+        verdict = after_fault(fault, at.failures, at.job.retries)
+        match verdict:
+            case BackOff(code, seconds, reason):
+                await self._back_off(reason, code, "the next attempt", seconds)
+            case Park():
+                await rests.park(self.kit, self.writer, verdict)
+            case turn.Fail(code, reason):
+                await rests.fail(self.kit, self.writer, code, reason)
+
+    async def _back_off(self, reason: str, code: ReasonCode, waiting_for: str, seconds: float) -> None:
+        now = self.kit.clock.now()
+        step = rests.backed_off(reason, code, waiting_for, now, now + timedelta(seconds=seconds))
+        await self.writer.commit(step)

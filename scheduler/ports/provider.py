@@ -1,0 +1,56 @@
+"""The provider port: who answers for a model, by its name; the one place that knows keys and prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from scheduler.core.run.conversation import Usage
+from scheduler.errors import CannotWorkError, ConfigError
+from scheduler.ports.model import Model
+
+
+class Provider(Protocol):
+    """Offers models; ``name`` is that of its entry point in ``agentcron.models``.
+
+    A model whose name begins with the provider's and a colon (``rehearsal:nap.jsonl``) is looked for nowhere
+    else.  Whoever imports the module of a provider imports no client: ``check`` does it for each crontab.
+    """
+
+    @property
+    def name(self) -> str:
+        """How it is called in messages."""
+        ...
+
+    @property
+    def models(self) -> str:
+        """How its models are named, for messages: ``claude-...``."""
+        ...
+
+    def owns(self, model: str) -> bool:
+        """Whether this provider answers for a model of this name."""
+        ...
+
+    def open(self, model: str) -> Model:
+        """Return what answers; asked once for each model and process, and closed at the end.
+
+        Raises:
+            CannotWorkError: there is no way to the model, such as no key.
+        """
+        ...
+
+    def price(self, model: str, usage: Usage) -> int | None:
+        """Return what so many tokens cost, in millionths of a dollar; None where the price is not known."""
+        ...
+
+    def problem(self, model: str) -> ConfigError | CannotWorkError | None:
+        """Return why the model cannot be used, or None; nothing is sent.
+
+        A ConfigError where the crontab is wrong (no such script), a CannotWorkError where something else is
+        missing (no key).  Its help says what to do.
+        """
+        ...
+
+
+FindProvider: TypeAlias = Callable[[str], Provider]
+"""Gives the provider of a model, by its name; raises ConfigError where there is none."""

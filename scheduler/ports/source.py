@@ -1,0 +1,15 @@
+"""A source of events: what a plug-in with an entry point of the group ``agentcron.sources`` is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from scheduler.core.time.triggers.base import EventKind
+
+
+class Source(Protocol):
+    """Says which kinds of events it has, so that ``@event`` can be checked when a crontab is read."""
+
+    def declares(self) -> Sequence[EventKind]:
+        """Return the kinds of events that it may report; called at each reading, so it must be quick."""
