@@ -20,7 +20,9 @@ from pathlib import Path
 
 from bench.table import Table, markdown, plain
 
-NAMES = ("runs", "wakeups", "idle", "takeover", "conversation", "command_line", "next_fire")
+NAMES = (
+    *("runs", "wakeups", "idle", "takeover", "conversation", "big_results", "command_line", "next_fire"),
+)
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 

@@ -52,11 +52,9 @@ def _explain(table: Table, pages: dict[str, Any]) -> None:
     total, steps = pages["pages"], MESSAGES / 2
     parts = ", ".join(f"{name} {100 * count / total:.0f} %" for name, count in pages["by"][:6])
     table.notes.append(
-        f"Why: a step of model and tool is {pages['commits'] / steps:.0f} commits (request recorded, answer"
-        " with its planned call, call started, result, message of results), each durable, and"
-        f" {total / steps:.0f} pages of 4 kB in the write-ahead log: {parts}."
-        " The messages alone would meet the goal; the journal of calls, which keeps an effect from happening"
-        " twice, holds every result once more."
+        f"Why: a step of model and tool is {pages['commits'] / steps:.0f} commits (request recorded; answer,"
+        " with its pure call begun; result and the message that holds it), each durable, and"
+        f" {total / steps:.0f} pages in the write-ahead log: {parts}."
     )
 
 

@@ -16,9 +16,9 @@ from scheduler.core.crontab.table import Table
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, StandingOrders
 from scheduler.errors import CannotWorkError, ConfigError, NotFoundError
-from scheduler.host import workdirs
 from scheduler.host.commands import is_sign, words_of
 from scheduler.host.plug_ins import vocabulary
+from scheduler.host.workdirs import Workdirs
 
 MOST_CRONTAB_BYTES = 4_000_000
 MOST_PROMPT_BYTES = 1_000_000
@@ -70,6 +70,7 @@ class FileLook:
         self._config = config
         self._base = config.crontab.parent
         self.prompts: set[str] = set()
+        self.workdirs = Workdirs(config)
 
     def absolute(self, path: str) -> str:
         """Return a path as it is meant: from the crontab's folder, ``~`` expanded."""
@@ -124,11 +125,11 @@ class FileLook:
 
     def editable(self, jobs: Sequence[Job]) -> Iterator[tuple[int, str, str, str]]:
         """Yield by position the jobs that must not run beside the others: code, why, and the way out."""
-        return workdirs.editable(self._config, jobs)
+        return self.workdirs.editable(jobs)
 
     def workdir_problem(self, workdir: str) -> str | None:
         """Return why an agent must not work there: it could edit what the daemon obeys."""
-        return workdirs.refused(self._config, workdir)
+        return self.workdirs.refused(workdir)
 
 
 def read_text(config: Config) -> str:
@@ -184,9 +185,9 @@ def parse_text(config: Config, text: str, now: datetime) -> Table:
     )
 
 
-def complete(config: Config, job: Job) -> Job:
+def complete(config: Config, job: Job, workdirs: Workdirs) -> Job:
     """Return the job with its paths settled: the workdir, real, and a rehearsal's script."""
-    return replace(job, workdir=workdirs.workdir_of(config, job), model=complete_model(config, job.model))
+    return replace(job, workdir=workdirs.real(job), model=complete_model(config, job.model))
 
 
 def complete_model(config: Config, model: str) -> str:
@@ -222,7 +223,7 @@ class CrontabFile:
         )
         self._watched = tuple(sorted(look.prompts))
         return StandingOrders(
-            jobs=tuple(complete(self._config, job) for job in table.jobs),
+            jobs=tuple(complete(self._config, job, look.workdirs) for job in table.jobs),
             broken=tuple(BrokenJob(bad.name or f"line {bad.line}", bad.problem) for bad in table.invalid),
             digest=digest(text),
             file=str(self._config.crontab),

@@ -10,21 +10,20 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 
-from scheduler.adapters.sql.errors import explain, read_only
+from scheduler.adapters.sql.read_connection import Connect, ReadConnection
 from scheduler.adapters.system import pause
 from scheduler.core.record import Head, Record, from_line
 from scheduler.crash import crashpoint
 from scheduler.errors import DayLogError
 
 _COLUMNS = "seq, at, job, run_id, kind, body, body_hash, prev_hash, hash"
-_AFTER = f"SELECT {_COLUMNS} FROM records WHERE seq > ? ORDER BY seq"
+_AFTER = f"SELECT {_COLUMNS} FROM records WHERE seq > :after ORDER BY seq"
 _LAST = "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
 _AT_ONCE = 1_000
 _TAIL = 65_536
@@ -38,12 +37,12 @@ class FileDayLog:
 
     Args:
         folder: made when it is missing, for its owner only.
-        database: where the records are read; never written here.
+        connect: opens the database that the records are read from.
     """
 
-    def __init__(self, folder: Path, database: Path) -> None:
+    def __init__(self, folder: Path, connect: Connect) -> None:
         self._folder = folder
-        self._database = database
+        self._connect = connect
         self._turn = asyncio.Lock()
         self._next: asyncio.Future[None] | None = None
 
@@ -70,10 +69,8 @@ class FileDayLog:
 
     def _copy(self) -> None:
         try:
-            with _locked(self._folder), _one_look(self._database) as connection:
+            with _locked(self._folder), _one_look(self._connect) as connection:
                 _append_missing(self._folder, connection)
-        except sqlite3.Error as error:
-            raise explain(error, str(self._database)) from error
         except OSError as error:
             raise unusable(self._folder, error) from error
 
@@ -115,10 +112,10 @@ def read(path: Path) -> Iterator[bytes]:
 
 
 @contextmanager
-def _one_look(database: Path) -> Iterator[sqlite3.Connection]:
+def _one_look(connect: Connect) -> Iterator[ReadConnection]:
     """Yield a reader to whom the database stands still: what others commit meanwhile is the next turn's."""
-    with closing(read_only(database)) as connection:
-        connection.execute("BEGIN")
+    with closing(connect()) as connection:
+        connection.fetch("BEGIN", {}, tuple)
         yield connection
 
 
@@ -177,9 +174,9 @@ def _head_of(path: Path, line: bytes) -> Head:
         ) from error
 
 
-def _append_missing(folder: Path, connection: sqlite3.Connection) -> None:
+def _append_missing(folder: Path, connection: ReadConnection) -> None:
     end = _end(folder)
-    missing = (Record(*row) for row in connection.execute(_AFTER, (end.head.seq,)))
+    missing = (Record(*row) for row in connection.stream(_AFTER, {"after": end.head.seq}))
     first = next(missing, None)
     _must_fit(folder, end, first, connection)
     if end.torn and end.path is not None:
@@ -208,14 +205,14 @@ def _with(first: Record, others: Iterable[Record]) -> Iterator[Record]:
     yield from others
 
 
-def _must_fit(folder: Path, end: _End, first: Record | None, connection: sqlite3.Connection) -> None:
+def _must_fit(folder: Path, end: _End, first: Record | None, connection: ReadConnection) -> None:
     """Refuse to go on from an end that the database does not know: the log would be forked."""
     if end.head == _NOTHING:
         return
     if first is not None:
         fits = first.seq == end.head.seq + 1 and first.prev_hash == end.head.hash
     else:
-        fits = connection.execute(_LAST).fetchone() == (end.head.seq, end.head.hash)
+        fits = _last(connection) == end.head
     if not fits:
         raise DayLogError(
             f"the daily log in {folder} and the database disagree: the log ends with record {end.head.seq}, "
@@ -255,7 +252,7 @@ def _append(path: Path, lines: bytes) -> None:
             os.close(folder)
 
 
-def behind(folder: Path, database: Path) -> int:
+def behind(folder: Path, connect: Connect) -> int:
     """Return how many records are not in the log yet.
 
     Raises:
@@ -263,40 +260,37 @@ def behind(folder: Path, database: Path) -> int:
         StoreError: the database cannot be read.
     """
     try:
-        with _one_look(database) as connection:
+        with _one_look(connect) as connection:
             end = _end(folder)
-            first = next((Record(*row) for row in connection.execute(_AFTER, (end.head.seq,))), None)
+            after = connection.stream(_AFTER, {"after": end.head.seq})
+            first = next((Record(*row) for row in after), None)
             _must_fit(folder, end, first, connection)
-            newest = connection.execute(_LAST).fetchone()
-    except sqlite3.Error as error:
-        raise explain(error, str(database)) from error
+            newest = _last(connection)
     except OSError as error:
         raise unusable(folder, error) from error
-    return 0 if first is None else int(newest[0]) - first.seq + 1
+    return 0 if first is None or newest is None else newest.seq - first.seq + 1
 
 
-def newest_of(database: Path) -> Head | None:
+def newest_of(connect: Connect) -> Head | None:
     """Return the head of the chain in a database; None when it has no records.
 
     Raises:
         StoreError: it cannot be read.
     """
-    try:
-        with closing(read_only(database)) as connection:
-            row = connection.execute(_LAST).fetchone()
-    except sqlite3.Error as error:
-        raise explain(error, str(database)) from error
-    return None if row is None else Head(*row)
+    with closing(connect()) as connection:
+        return _last(connection)
 
 
-def hashes_in(database: Path) -> dict[int, str]:
+def hashes_in(connect: Connect) -> dict[int, str]:
     """Return the hash of every record of a database, by number.
 
     Raises:
         StoreError: it cannot be read.
     """
-    try:
-        with closing(read_only(database)) as connection:
-            return dict(connection.execute("SELECT seq, hash FROM records").fetchall())
-    except sqlite3.Error as error:
-        raise explain(error, str(database)) from error
+    with closing(connect()) as connection:
+        return dict(connection.fetch("SELECT seq, hash FROM records", {}, tuple))
+
+
+def _last(connection: ReadConnection) -> Head | None:
+    found = connection.fetch(_LAST, {}, lambda row: Head(*row))
+    return found[0] if found else None

@@ -16,18 +16,11 @@ from pathlib import Path
 
 from scheduler.core.text.safe import safe_text
 from scheduler.errors import CannotWorkError
+from scheduler.ports.halt import Halt
 
 _MOST_BYTES = 500
 
 NO_REASON = "no reason was given"
-
-
-@dataclass(frozen=True, slots=True)
-class Halt:
-    """Why a home is halted, and since when (None: nobody can tell)."""
-
-    reason: str
-    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 
-from scheduler.core.job.job import Job
+from scheduler.core.job.job import DEFAULT_BACKEND, Job
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.engine.attempt.turns import Turns
 from scheduler.errors import ConfigError
 from scheduler.ports.backend import Backend
 
 GROUP = "agentcron.backends"
-
-DEFAULT = "turns"
 
 
 def backend_for(job: Job) -> Backend:
@@ -22,7 +21,7 @@ def backend_for(job: Job) -> Backend:
     Raises:
         ConfigError: no installed package provides it, or it cannot be loaded.
     """
-    return backend(str(job.extra.get("backend", DEFAULT)))
+    return backend(job.backend)
 
 
 @cache
@@ -32,11 +31,11 @@ def backend(name: str) -> Backend:
     Raises:
         ConfigError: as ``backend_for``.
     """
-    if name == DEFAULT:
+    if name == DEFAULT_BACKEND:
         return Turns()
     points = {point.name: point for point in entry_points(group=GROUP)}
     if name not in points:
-        known = ", ".join(sorted({DEFAULT, *points}))
+        known = ", ".join(sorted({DEFAULT_BACKEND, *points}))
         raise ConfigError(
             f"no backend is called {name}", help=did_you_mean(name, points) or f"known backends: {known}"
         )
@@ -45,7 +44,10 @@ def backend(name: str) -> Backend:
     except Exception as error:  # whatever a stranger's module does at import
         problem = f"{type(error).__name__}: {error}"
         raise ConfigError(f"the backend {name} ({points[name].value}) cannot be loaded: {problem}") from error
-    if not callable(getattr(found, "advance", None)):
-        raise ConfigError(f"the backend {name} ({points[name].value}) has no `advance`")
+    tools = getattr(found, "tools", None)
+    if not callable(getattr(found, "advance", None)) or not isinstance(tools, Mapping):
+        raise ConfigError(
+            f"the backend {name} ({points[name].value}) is no backend", help="it needs `advance` and `tools`"
+        )
     loaded: Backend = found
     return loaded

@@ -15,6 +15,8 @@ from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.secrets import Hiding, SystemSecrets
 from scheduler.adapters.sql.errors import BUSY_SECONDS
+from scheduler.adapters.sql.history.history import SqlHistory
+from scheduler.adapters.sql.read_connection import connect_to
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.adapters.trust_file import TrustFile
@@ -32,6 +34,7 @@ from scheduler.engine.move_log import Witness
 from scheduler.engine.services import Kit
 from scheduler.engine.settings import Settings
 from scheduler.errors import DayLogError, StoreError
+from scheduler.ports.history import History
 from scheduler.ports.toolset import ToolSource
 from scheduler.tools.registry import INSTALLED
 from scheduler.tools.sources import NOTHING, named_sources
@@ -59,6 +62,14 @@ class App:
     kit: Kit
     presence: FilePresence
     commits: Callable[[], int]
+
+    def history(self) -> History:
+        """Open the database to look at it.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return SqlHistory.open(self.config.database)
 
     async def has_daemon(self) -> bool:
         """Whether a daemon lives that would take up what is queued."""
@@ -130,7 +141,7 @@ async def open_app(
         profile_for=TrustFile(config),
         sender_for=find_sender,
         folder=str(config.crontab.parent),
-        daylog=FileDayLog(config.log, config.database),
+        daylog=FileDayLog(config.log, connect_to(config.database)),
         settings=settings or Settings(),
         witness=witness or Witness(),
         boot_id=boot_id(),

@@ -17,11 +17,12 @@ from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move, Run, State, transition
 from scheduler.core.run.step import Step
 from scheduler.core.run.turn import usd
-from scheduler.core.run.wakeup import Waking
+from scheduler.core.run.wakeup import Waking, earliest
 from scheduler.core.text.safe import safe_text
 from scheduler.core.time.instants import to_iso
+from scheduler.ports.intake import Roused
 from scheduler.ports.observer import Moved, Observer
-from scheduler.ports.store import Rescued, Roused
+from scheduler.ports.store import Rescued
 
 log = logging.getLogger("agentcron")
 
@@ -78,7 +79,7 @@ class Witness:
         """See a wake-up that came due."""
         move = Move.EXPIRE if woke.state is State.FAILED else Move.WAKE
         late = (now - woke.due).total_seconds()
-        about: dict[str, Any] = {"reason": woke.reason, "reason_code": woke.kind.value, "late_seconds": late}
+        about: dict[str, Any] = {"reason": woke.reason, "reason_code": str(woke.kind), "late_seconds": late}
         self._moved(Moved(move, woke.run_id, woke.job, woke.state, now, **about))
 
     def rescued(self, taken: Rescued, now: datetime) -> None:
@@ -95,8 +96,8 @@ class Witness:
         """See an attempt begin."""
         about = {"runner": lease.runner}
         if at.woken is not None:
-            about["reason_code"] = at.woken.kind.value
-            about["reason"] = "resumed by a person" if at.woken.kind is Waking.PERSON else ""
+            about["reason_code"] = str(at.woken.kind)
+            about["reason"] = "resumed by a person" if at.woken.kind == Waking.PERSON else ""
         self._moved(_of(at.run, Move.CLAIM, now, **about))
         self._tell(lambda observer: observer.claimed(at, now))
 
@@ -115,7 +116,7 @@ class Witness:
                 state=transition(step.move).target,
                 reason=step.reason or step.waiting_for or step.summary,
                 reason_code=step.reason_code,
-                wake_at=min((wakeup.due for wakeup in step.wakeups), default=None),
+                wake_at=earliest(step.wakeups),
             )
         )
         if cancelled:

@@ -7,7 +7,8 @@ into the place of whatever lies there.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from pathlib import PurePosixPath
 
 from scheduler.config import Config
 from scheduler.core.job.job import Job
@@ -19,14 +20,8 @@ MOST_LINKS = 40
 Found = tuple[str, str, str]
 """A code, what is wrong, and how to mend it."""
 
-
-def workdir_of(config: Config, job: Job) -> str:
-    """Return the real path of a job's workdir: the one that runs are pinned to."""
-    return os.path.realpath(_written(config, job))
-
-
-def _written(config: Config, job: Job) -> str:
-    return job.workdir or str(config.work / job.name)
+_Path = tuple[str, tuple[str, ...]]
+"""A real path, and what the path passes on the way to it."""
 
 
 def is_within(path: str, folder: str) -> bool:
@@ -57,74 +52,121 @@ def passed(path: str) -> Iterator[str]:
             todo += target.split("/")[::-1]
 
 
-def editable(config: Config, jobs: Sequence[Job]) -> Iterator[tuple[int, str, str, str]]:
-    """Yield by position the jobs that must not run beside the others: each with what is wrong first."""
-    reals = [workdir_of(config, job) for job in jobs]
-    # All below the folder of workdirs counts: jobs come and go, and what they wrote stays.
-    agents = {os.path.realpath(config.work), *reals}
-    nested = _nested(config, jobs, reals)
-    for index, job in enumerate(jobs):
-        if index in nested:
-            yield (
-                index,
-                "E11",
-                nested[index],
-                "give each job a folder beside the others, or both the same one",
-            )
-        elif job.workdir is None and (why := refused(config, reals[index])):
-            yield index, "E11", f"workdir: {why}", "keep what is yours elsewhere, or name another workdir"
-        elif found := next(_obeyed(config, job, reals[index], agents), None):
-            yield index, *found
+class Workdirs:
+    """The workdirs of one home at one moment: what the paths of ten thousand jobs share is looked up once.
 
+    Make one for each look at the crontab; it does not see what changes after its first answer.
+    """
 
-def _nested(config: Config, jobs: Sequence[Job], reals: Sequence[str]) -> dict[int, str]:
-    """Return what is wrong with jobs whose workdir lies in that of another one, or around it."""
-    owners = {real: job.name for real, job in zip(reals, jobs, strict=True)}
-    found: dict[int, str] = {}
-    around: dict[str, str] = {}
-    for index, (job, real) in enumerate(zip(jobs, reals, strict=True)):
-        # Also on the way: a link that lies in another job's folder can be laid anew.
-        outer = next(
-            (each for each in passed(_written(config, job)) if each != real and each in owners), None
-        )
-        if outer:
-            found[index] = f"workdir: {_written(config, job)} lies in {outer}, that of {owners[outer]}"
-            around.setdefault(outer, job.name)
-    for index, real in enumerate(reals):
-        if real in around:
-            found.setdefault(index, f"workdir: {real} contains that of {around[real]}")
-    return found
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._work = str(config.work)
+        self._paths: dict[str, _Path] = {}
+        self._folders: dict[str, tuple[str, tuple[str, ...], bool]] = {}
+        self._guarded: dict[str, str] = {}
 
+    def real(self, job: Job) -> str:
+        """Return the real path of a job's workdir: the one that runs are pinned to."""
+        return self._look(self._written(job))[0]
 
-def _obeyed(config: Config, job: Job, workdir: str, agents: Set[str]) -> Iterator[Found]:
-    """Yield what a job obeys or trusts although an agent could edit it."""
-    base, beside = str(config.crontab.parent), "keep it beside the crontab"
-    gate = (job.gate or "").replace("${AGENTCRON_WORKDIR}", "$AGENTCRON_WORKDIR")
-    gate = gate.replace("$AGENTCRON_WORKDIR", workdir)
-    things = [("E13", *each, beside) for each in files_run(gate, base)]
-    things += [("E13", *each, beside) for each in files_run(job.report or "", "/")]
-    if job.prompt_file:
-        things.append(("E12", job.prompt_file, job.prompt_file, beside))
-    for name, where in job.secrets:
-        kind, _, path = where.partition(":")
-        if kind == "file":
-            word = f"SECRET.{name} = {where}"
-            things.append(("E11", word, os.path.expanduser(path), "keep it where no agent works"))
-    for code, word, path, mend in things:
-        if (around := next((each for each in passed(path) if each in agents), None)) is not None:
-            yield code, f"{word} lies in an agent's workdir, {around}, and it could edit it", mend
+    def editable(self, jobs: Sequence[Job]) -> Iterator[tuple[int, str, str, str]]:
+        """Yield by position the jobs that must not run beside the others: each with what is wrong first."""
+        reals = [self.real(job) for job in jobs]
+        # All below the folder of workdirs counts: jobs come and go, and what they wrote stays.
+        agents = {self._look(self._work)[0], *reals}
+        nested = self._nested(jobs, reals)
+        for index, job in enumerate(jobs):
+            if index in nested:
+                yield (
+                    index,
+                    "E11",
+                    nested[index],
+                    "give each job a folder beside the others, or both the same one",
+                )
+            elif job.workdir is None and (why := self.refused(reals[index])):
+                yield index, "E11", f"workdir: {why}", "keep what is yours elsewhere, or name another workdir"
+            elif found := next(self._obeyed(job, reals[index], agents), None):
+                yield index, *found
 
-
-def refused(config: Config, workdir: str) -> str | None:
-    """Return why no agent must work in a folder, whatever other jobs there are, or None."""
-    real = os.path.realpath(workdir)
-    home, work = os.path.realpath(config.home), os.path.realpath(config.work)
-    guarded = (("database", config.database), ("crontab", config.crontab), ("trust file", config.trust))
-    for what, path in guarded:
-        if any(is_within(each, real) for each in passed(str(path))):
+    def refused(self, workdir: str) -> str | None:
+        """Return why no agent must work in a folder, whatever other jobs there are, or None."""
+        real, config = self._look(workdir)[0], self._config
+        home, work = self._look(str(config.home))[0], self._look(self._work)[0]
+        if what := self._containers().get(real):
             return f"it contains the {what}, which an agent must not be able to edit"
-    if is_within(work, real):
-        return f"it contains the folders of other jobs, {config.work}"
-    if is_within(real, home) and not is_within(real, work):
-        return f"it lies beside the database; inside the home only {config.work} is for agents"
-    return None
+        if is_within(work, real):
+            return f"it contains the folders of other jobs, {config.work}"
+        if is_within(real, home) and not is_within(real, work):
+            return f"it lies beside the database; inside the home only {config.work} is for agents"
+        return None
+
+    def _containers(self) -> Mapping[str, str]:
+        """Return all folders that contain something guarded, or what the way to it passes; each with what."""
+        if not self._guarded:
+            config = self._config
+            places = {"database": config.database, "crontab": config.crontab, "trust file": config.trust}
+            for what, path in places.items():
+                for each in self._look(str(path))[1]:
+                    for above in (each, *map(str, PurePosixPath(each).parents)):
+                        self._guarded.setdefault(above, what)
+        return self._guarded
+
+    def _written(self, job: Job) -> str:
+        return job.workdir or f"{self._work}/{job.name}"
+
+    def _look(self, path: str) -> _Path:
+        """Return the real path of an absolute path, and what `passed` says of it."""
+        found = self._paths.get(path)
+        if found is None:
+            found = self._paths[path] = self._look_again(path)
+        return found
+
+    def _look_again(self, path: str) -> _Path:
+        folder, _, name = path.rpartition("/")
+        if folder not in self._folders:
+            real = os.path.realpath(folder or "/")
+            self._folders[folder] = real, tuple(passed(folder)), os.path.isdir(real)
+        real, way, is_there = self._folders[folder]
+        if name in ("", ".", "..") or (is_there and os.path.islink(path)):
+            return os.path.realpath(path), tuple(passed(path))
+        real = f"{real.rstrip('/')}/{name}"
+        return real, (*way, real)
+
+    def _nested(self, jobs: Sequence[Job], reals: Sequence[str]) -> dict[int, str]:
+        """Return what is wrong with jobs whose workdir lies in that of another one, or around it."""
+        owners = {real: job.name for real, job in zip(reals, jobs, strict=True)}
+        found: dict[int, str] = {}
+        around: dict[str, str] = {}
+        for index, (job, real) in enumerate(zip(jobs, reals, strict=True)):
+            written = self._written(job)
+            # Also on the way: a link that lies in another job's folder can be laid anew.
+            outer = next((each for each in self._look(written)[1] if each in owners and each != real), None)
+            if outer:
+                found[index] = f"workdir: {written} lies in {outer}, that of {owners[outer]}"
+                around.setdefault(outer, job.name)
+        if around:
+            for index, real in enumerate(reals):
+                if real in around:
+                    found.setdefault(index, f"workdir: {real} contains that of {around[real]}")
+        return found
+
+    def _obeyed(self, job: Job, workdir: str, agents: Set[str]) -> Iterator[Found]:
+        """Yield what a job obeys or trusts although an agent could edit it."""
+        base, beside = str(self._config.crontab.parent), "keep it beside the crontab"
+        things: list[tuple[str, str, str, str]] = []
+        if job.gate:
+            gate = job.gate.replace("${AGENTCRON_WORKDIR}", "$AGENTCRON_WORKDIR")
+            gate = gate.replace("$AGENTCRON_WORKDIR", workdir)
+            things += [("E13", *each, beside) for each in files_run(gate, base)]
+        if job.report:
+            things += [("E13", *each, beside) for each in files_run(job.report, "/")]
+        if job.prompt_file:
+            things.append(("E12", job.prompt_file, job.prompt_file, beside))
+        for name, where in job.secrets:
+            kind, _, path = where.partition(":")
+            if kind == "file":
+                word = f"SECRET.{name} = {where}"
+                things.append(("E11", word, os.path.expanduser(path), "keep it where no agent works"))
+        for code, word, path, mend in things:
+            if (around := next((each for each in self._look(path)[1] if each in agents), None)) is not None:
+                yield code, f"{word} lies in an agent's workdir, {around}, and it could edit it", mend

@@ -56,7 +56,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Rested:
-    """The run has come to rest, or is over, by this call: the backend returns at once.
+    """The run has come to rest or is over, or the attempt must stop: the backend returns at once.
 
     When the run goes on, the backend asks for the same call again.
     """
@@ -66,9 +66,12 @@ DeskAnswer: TypeAlias = Allowed | Answered | Rested
 
 
 class Desk(Protocol):
-    """What a backend may ask for; one call at a time or several at once.
+    """What a backend may ask for.  Everything that is asked for is on the disk when the answer comes.
 
-    Everything that is asked for is on the disk when the answer comes.
+    A run has one open call at a time: it is answered before the agent says or asks for anything else.
+
+    Every method raises ValueError when it is asked for in the wrong order, and LostLeaseError or StoreError
+    when nothing can be written any more; a backend lets them pass.
     """
 
     @property
@@ -86,8 +89,24 @@ class Desk(Protocol):
         """Calls that had begun when a process died: nobody knows whether they happened."""
         ...
 
+    @property
+    def news(self) -> str:
+        """What the agent must be told before it goes on: a person resumed the run; empty when none did.
+
+        ``heard(desk.news)`` records that it was told.  After a sleep the answer to the call says it.
+        """
+        ...
+
+    async def open(self) -> str | None:
+        """Open the conversation, and return what the agent is told first.
+
+        The gate is asked before the first message is written.  Later it returns the same text.  None: there
+        is nothing to do, or nothing may be done now; the backend returns at once.
+        """
+        ...
+
     async def heard(self, text: str, provenance: str = "own") -> None:
-        """Record what the agent is told: the first message, or the note at a wake."""
+        """Record what the agent is told between its calls, such as the news."""
         ...
 
     async def said(self, text: str) -> None:
@@ -97,8 +116,8 @@ class Desk(Protocol):
     async def begin(self, call: ForeignCall) -> DeskAnswer:
         """Judge a call, and record that it begins.
 
-        Raises:
-            DayLogError: the daily log cannot be written, so the call must not begin.
+        The backend acts with exactly these arguments.  A call that was asked for before is not begun a second
+        time: its answer is given again, or an error while it is under way.
         """
         ...
 
@@ -111,7 +130,13 @@ class Desk(Protocol):
         ...
 
     async def used(self, usage: Usage, cost_microusd: int | None) -> bool:
-        """Count what a request has cost; false when the run has spent what it may, and rests now."""
+        """Count what a request has cost; false when the run rests now, or the attempt must stop.
+
+        While a call is under way the run does not rest: the next request that is counted lets it.
+
+        Args:
+            cost_microusd: None lets the tokens be counted at the price of the job's model.
+        """
         ...
 
     async def end(self, summary: str, outcome: Literal["done", "nothing_to_do", "failed"] = "done") -> None:
@@ -136,9 +161,15 @@ class Attempt(Protocol):
 class Backend(Protocol):
     """Takes runs forward."""
 
+    @property
+    def tools(self) -> Mapping[str, ToolSpec]:
+        """What its agent's own tools declare, by name: it runs them itself, each judged by the desk."""
+        ...
+
     async def advance(self, attempt: Attempt, desk: Desk) -> None:
         """Go on with a claimed run until it rests, is over, or ``attempt.must_stop``.
 
-        It is cancelled when the attempt is interrupted in the middle of something.
+        A run that is left in any other state fails.  It is cancelled when the attempt is interrupted in the
+        middle of something, and must leave nothing running then.
         """
         ...

@@ -18,13 +18,14 @@ from scheduler.core.job.job import Job
 from scheduler.core.job.restored import Restored
 from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.core.record import Head
+from scheduler.core.run.cause import BY_PERSON, BY_SCHEDULE, Cause
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.lease import Lease
-from scheduler.core.run.run import Origin, Run, State
+from scheduler.core.run.run import Run, State
 from scheduler.core.run.step import Step
-from scheduler.core.run.wakeup import Waking
 from scheduler.core.time.clocks import Jump
 from scheduler.ports.consent import Consent
+from scheduler.ports.intake import Intake, Roused
 from scheduler.ports.outbox import Outbox
 
 Decide: TypeAlias = Callable[[FireFacts], Decision]
@@ -55,18 +56,6 @@ class Rescued:
     epoch: int
     created_at: datetime
     claimed_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Roused:
-    """A run whose wake-up came due: queued, or failed when that was its deadline (then with the reason)."""
-
-    run_id: str
-    job: str
-    state: State
-    kind: Waking
-    due: datetime
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +93,7 @@ class Pruned:
         return Pruned(self.runs + other.runs, self.rows + other.rows, self.bytes + other.bytes)
 
 
-class Store(Consent, Outbox, Protocol):
+class Store(Consent, Intake, Outbox, Protocol):
     """What the engine needs to remember."""
 
     # -- the crontab ------------------------------------------------------------------------------
@@ -125,24 +114,20 @@ class Store(Consent, Outbox, Protocol):
         """Return the names of active or paused jobs whose next slot has come."""
         ...
 
-    async def fire(
-        self, job: Job, decide: Decide, now: datetime, *, origin: Origin = "schedule", key: str = ""
-    ) -> list[Run]:
+    async def fire(self, job: Job, decide: Decide, now: datetime, cause: Cause = BY_SCHEDULE) -> list[Run]:
         """Record what ``decide`` says about the job's due slots, in one transaction with the facts it saw.
 
-        Two processes that fire the same slot make one row: (job, fire time) is unique among runs that
-        were not started by a person.  ``Fire.replaces`` names runs that are cancelled on the way.
-        A non-empty ``key`` (the boot of an ``@reboot`` job) is used once per job; after that ``decide`` is
+        Two processes that fire the same slot make one row: (job, fire time) is unique among runs that were
+        fired by a schedule.  ``Fire.replaces`` names runs that are cancelled on the way.
+        A cause with a key (the boot of an ``@reboot`` job) is used once per job; after that ``decide`` is
         not even asked.
         A job that is removed, invalid, done or unknown fires nothing.
         Returns the rows made, queued and skipped, and the runs that were cancelled for them.
         """
         ...
 
-    async def fire_by(
-        self, job: Job, origin: Origin, now: datetime, key: str = "", *, actor: Actor
-    ) -> Run | None:
-        """Queue a run now, leaving the cadence alone; a non-empty ``key`` gives one run only (then None)."""
+    async def fire_by(self, job: Job, now: datetime, cause: Cause = BY_PERSON, *, actor: Actor) -> Run | None:
+        """Queue a run now, leaving the cadence alone; a cause with a key gives one run only (then None)."""
         ...
 
     async def pause(self, job: str, reason: str, now: datetime, *, actor: Actor) -> bool:

@@ -242,6 +242,25 @@ def is_tool(found: object) -> TypeGuard[AnyTool]:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignTool:
+    """A tool that a backend's own agent runs: only what it declares is known here."""
+
+    spec: ToolSpec
+
+    async def call(self, args: Args, context: ToolContext) -> ToolAnswer:  # noqa: ARG002  (a Tool)
+        """Refuse: its backend runs it.
+
+        Raises:
+            ToolFault: always.
+        """
+        raise ToolFault(f"{self.spec.name} is run by the backend of its job")
+
+    async def probe(self, args: Args, context: ToolContext) -> Probe:  # noqa: ARG002  (a Tool)
+        """Return that it is unknown: a backend that can look records the result itself."""
+        return "unknown"
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionTool:
     """A tool made of a function."""
 

@@ -23,8 +23,9 @@ from scheduler.adapters.daylog import FileDayLog
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.rehearsal.model import RehearsalModel
 from scheduler.adapters.secrets import SystemSecrets
-from scheduler.adapters.sql.history.glance import Glance
+from scheduler.adapters.sql.history.history import SqlHistory
 from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.read_connection import connect_to
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
 from scheduler.adapters.trust_file import TrustFile
@@ -136,7 +137,7 @@ class World:
 
     async def fire(self, job: str) -> str:
         """Fire a job by hand; return the run's id."""
-        run = await self.store.fire_by(self.jobs[job], "person", self.clock.now(), actor=PERSON)
+        run = await self.store.fire_by(self.jobs[job], self.clock.now(), actor=PERSON)
         assert run is not None
         return run.id
 
@@ -227,9 +228,9 @@ class World:
         """Return a reader of the same database, to be used in a ``with`` statement."""
         return Reader.open(self.config.database)
 
-    def glance(self) -> Glance:
-        """Return what the command line asks beside the reader, to be used in a ``with`` statement."""
-        return Glance.open(self.config.database)
+    def history(self) -> SqlHistory:
+        """Return what every door asks, to be used in a ``with`` statement."""
+        return SqlHistory.open(self.config.database)
 
     @property
     def workdir(self) -> Path:
@@ -285,7 +286,7 @@ async def open_world(
         profile_for=TrustFile(config),
         sender_for=lambda kind: others.get(kind) or find_sender(kind),
         folder=str(config.crontab.parent),
-        daylog=FileDayLog(config.log, config.database),
+        daylog=FileDayLog(config.log, connect_to(config.database)),
         settings=settings or Settings(),
         price=lambda *_: round((price_usd or 0) * 1_000_000),
         halted=HaltFile(config.halt).reason,

@@ -57,7 +57,7 @@ def _decide(args: Args, now: datetime, tz: str) -> Outcome:
     except WhenError as error:
         hint = f'; try "{error.suggestion}"' if error.suggestion else ""
         raise ToolFault(f"sleep: {error.message} ({error.code}){hint}") from error
-    return Outcome(rest=Rest((WakeUp(Waking.TIME, when.astimezone(UTC)),), args.get("reason", "")))
+    return Outcome(rest=Rest((WakeUp(Waking.TIME, due=when.astimezone(UTC)),), args.get("reason", "")))
 
 
 SLEEP = ControlTool(_SPEC, _decide)

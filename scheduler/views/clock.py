@@ -1,6 +1,6 @@
 """Times for people: a clock on the wall of one zone, and how far away an instant is.
 
-Text shows local time and "in 2d 3h"; JSON shows UTC with Z (`scheduler.doors.cli.text.out.iso`).
+Text shows local time and "in 2d 3h"; JSON shows UTC with Z.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from scheduler.core.time.instants import as_utc, zone
+from scheduler.core.time.instants import as_utc, to_iso, zone
 from scheduler.errors import AgentcronError, UsageError
 
 _DAY_SECONDS = 86_400
@@ -123,32 +123,29 @@ class Wall:
         return settle(wall, self.zone)
 
 
-def wall(zone_name: str | None = None) -> Wall:
-    """Return the clock of ``zone_name``, or of this machine.
+def wall_of(now: datetime, local: str, zone_name: str | None = None) -> Wall:
+    """Return the clock of ``zone_name``; without one, of a machine that calls its zone ``local``.
+
+    A machine's zone that is not known here counts as UTC.
 
     Raises:
         ConfigError: there is no such zone.
     """
-    # Through the module, so that a test can set the clock.
-    from scheduler.adapters import system
-
-    now = system.now()
-    if zone_name is not None:
-        return Wall(now, zone_name, zone(zone_name))
-    name = local_zone()
+    name = _known(local) if zone_name is None else zone_name
     return Wall(now, name, zone(name))
 
 
-def local_zone() -> str:
-    """Return the machine's zone, or UTC when the machine names one that is not known here."""
-    from scheduler.adapters import system
-
-    name = system.local_zone()
+def _known(name: str) -> str:
     try:
         zone(name)
     except AgentcronError:
         return "UTC"
     return "UTC" if name in _UTC_NAMES else name
+
+
+def iso(instant: datetime | None) -> str | None:
+    """Return an instant for JSON: UTC with Z, or None."""
+    return None if instant is None else to_iso(instant)
 
 
 def has_own_second(instant: datetime) -> bool:

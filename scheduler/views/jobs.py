@@ -6,25 +6,23 @@ crontab is parsed, and ``hints`` say so.
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from scheduler.config import Config
 from scheduler.core.changes.follow_up import is_follow_up, root_of
 from scheduler.core.job.standing import RunnerInfo, Standing, StandingOrders
 from scheduler.core.run.run import Run, State
 from scheduler.errors import AgentcronError, NotFoundError, StoreError
 
 if TYPE_CHECKING:
-    from scheduler.adapters.halt_file import Halt
-    from scheduler.adapters.sql.history.glance import Glance, LastEnd, UnknownCall
     from scheduler.core.changes.follow_up import FollowUp
     from scheduler.core.job.job import Job
+    from scheduler.ports.halt import Halt
+    from scheduler.ports.history import History, LastEnd, UnknownCall
+    from scheduler.views.home import Home
 
 NOBODY = "nobody is running; due jobs wait. Start: agentcron up"
 
@@ -68,54 +66,31 @@ class Facts:
         return due is not None and due <= self.now and standing.state == "active" and self.daemon is None
 
 
-def open_glance(config: Config) -> Glance | None:
-    """Open the database, or return None when nothing was ever written there.
-
-    Raises:
-        StoreError: it is there and cannot be read.
-    """
-    if not config.database.exists():
-        return None
-    from scheduler.adapters.sql.errors import NoTablesError, foreign_log, has_foreign_log
-    from scheduler.adapters.sql.history.glance import Glance
-
-    if has_foreign_log(config.database):
-        raise foreign_log(config.database)
-    try:
-        return Glance.open(config.database)
-    except NoTablesError:
-        return None  # a first start is at it just now, or died there
-
-
-def gather(config: Config, now: datetime) -> Facts:
+def gather(home: Home, now: datetime) -> Facts:
     """Read the database, and the crontab where it says more, and look whether the home is halted.
 
     Raises:
         StoreError: the database is there and cannot be read.
         NotFoundError, CannotWorkError, ConfigError: there is no database, and the crontab cannot be read.
     """
-    facts = _gather(config, now)
-    if not os.path.lexists(config.halt):
-        return facts
-    from scheduler.adapters.halt_file import HaltFile
-
-    return replace(facts, halt=HaltFile(config.halt).look())
+    facts, halt = _gather(home, now), home.halt()
+    return facts if halt is None else replace(facts, halt=halt)
 
 
-def _gather(config: Config, now: datetime) -> Facts:
-    glance = open_glance(config)
-    if glance is None:
-        orders = read_orders(config, now)
+def _gather(home: Home, now: datetime) -> Facts:
+    history = home.history()
+    if history is None:
+        orders = home.read_orders(now)
         return Facts(now, standings_of(orders, now), orders=orders, hints=(_NO_DATABASE,))
-    with glance, glance.steady():
-        ends, meta = glance.last_ends(), glance.meta()
-        standings, runs = glance.standings(), glance.live_runs()
-        unknown = glance.unknown_calls([end.id for end in ends.values() if end.failed])
-        unsent = glance.unsent()
-        daemon, orphans = _processes(config, glance, runs, now)
-        made = glance.follow_ups() if any(is_follow_up(standing.name) for standing in standings) else ()
+    with history, history.steady():
+        ends, meta = history.last_ends(), history.meta()
+        standings, runs = history.standings(), history.live_runs()
+        unknown = history.unknown_calls([end.id for end in ends.values() if end.failed])
+        unsent = history.unsent()
+        daemon, orphans = _processes(home, history, runs, now)
+        made = history.follow_ups() if any(is_follow_up(standing.name) for standing in standings) else ()
     facts = Facts(now, standings, runs, ends, unknown, unsent, daemon, orphans, from_database=True, made=made)
-    facts = _with_crontab(facts, config, meta)
+    facts = _with_crontab(facts, home, meta)
     if "copy" in meta:
         facts = replace(facts, hints=(*facts.hints, _COPY))
     return facts
@@ -123,13 +98,6 @@ def _gather(config: Config, now: datetime) -> Facts:
 
 _COPY = "this database is a backup that was put in place; the next start takes note of it: agentcron up"
 _NO_DATABASE = "nothing has run yet: there is no database; these are the jobs of the crontab"
-
-
-def read_orders(config: Config, now: datetime) -> StandingOrders:
-    """Parse the crontab."""
-    from scheduler.adapters.crontab_file import CrontabFile
-
-    return CrontabFile(config).read(now)
 
 
 def standings_of(orders: StandingOrders, now: datetime) -> list[Standing]:
@@ -163,35 +131,22 @@ def live_daemon(runners: Iterable[RunnerInfo], dead: Iterable[str], now: datetim
     return max(living, key=lambda info: info.started_at, default=None)
 
 
-def dead_runners(config: Config, runners: Sequence[RunnerInfo]) -> list[str]:
-    """Return the ids of those runners of this host that are dead."""
-    if not runners:
-        return []
-    from scheduler.adapters.presence import FilePresence
-
-    return FilePresence(config.runners).dead(runners)
-
-
-def living_runners(config: Config) -> list[str]:
+def living_runners(home: Home, now: datetime) -> list[str]:
     """Return who is at work on this home: whoever holds a lock here, or was just heard of elsewhere."""
-    from scheduler.adapters.presence import is_free
-    from scheduler.adapters.system import now
-
-    held = {path.stem for path in config.runners.glob("*.lock") if not is_free(str(path))}
     known: list[RunnerInfo] = []
+    held = home.held()
     try:
-        glance = open_glance(config)
-        if glance is not None:
-            with glance:
-                known = glance.runners()
+        history = home.history()
+        if history is not None:
+            with history:
+                known = history.runners()
     except StoreError:
         pass  # a damaged database is a reason to restore one, and the locks are enough on this host
-    moment = now()
     pids = {info.id: f"pid {info.pid}" for info in known}
     far = [
         f"pid {info.pid} on {info.host}"
         for info in known
-        if not _is_here(info.host) and moment - info.seen_at < _SILENT_FOR
+        if not _is_here(info.host) and now - info.seen_at < _SILENT_FOR
     ]
     return sorted(pids.get(runner, f"runner {runner}") for runner in held) + far
 
@@ -209,24 +164,24 @@ def _is_here(host: str) -> bool:
 
 
 def _processes(
-    config: Config, glance: Glance, runs: Sequence[Run], now: datetime
+    home: Home, history: History, runs: Sequence[Run], now: datetime
 ) -> tuple[RunnerInfo | None, frozenset[str]]:
-    runners = glance.runners()
-    dead = dead_runners(config, runners)
+    runners = history.runners()
+    dead = home.dead(runners)
     daemon = live_daemon(runners, dead, now)
     if not any(run.state is State.RUNNING for run in runs):
         return daemon, frozenset()
     living = {info.id for info in runners} - set(dead)
-    return daemon, frozenset(run for run, runner in glance.runners_of().items() if runner not in living)
+    return daemon, frozenset(run for run, runner in history.runners_of().items() if runner not in living)
 
 
-def _with_crontab(facts: Facts, config: Config, meta: dict[str, str]) -> Facts:
+def _with_crontab(facts: Facts, home: Home, meta: dict[str, str]) -> Facts:
     """Return the facts with the crontab's own word where it was changed since it was loaded."""
     loaded = meta.get("digest", "")
     try:
-        if loaded and _digest(config) == loaded:
+        if loaded and home.crontab_digest() == loaded:
             return facts
-        orders = read_orders(config, facts.now)
+        orders = home.read_orders(facts.now)
     except AgentcronError as error:
         return replace(facts, hints=(f"{error.message}; shown is what was loaded last",))
     if loaded == orders.digest:
@@ -257,32 +212,21 @@ def _merged(new: Standing, old: Standing | None) -> Standing:
     return replace(new, failures=old.failures, state=old.state if old.state == "paused" else new.state)
 
 
-def _digest(config: Config) -> str:
-    """Return what `scheduler.adapters.crontab_file.digest` says, without importing the parser."""
-    try:
-        with open(config.crontab, "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest()[:16]
-    except OSError:
-        return ""  # the parser says what is wrong with it
-
-
 @contextmanager
-def job_reader(config: Config, facts: Facts) -> Iterator[Callable[[str], Job | None]]:
+def job_reader(home: Home, facts: Facts) -> Iterator[Callable[[str], Job | None]]:
     """Give a function that returns a valid job by its name, from the crontab or else from the database."""
     if facts.orders is not None:
         given = {job.name: job for job in facts.orders.jobs}
-        if any(is_follow_up(standing.name) for standing in facts.standings) and (
-            glance := open_glance(config)
-        ):
-            with glance:
-                made = {s.name: glance.job(s.name) for s in facts.standings if is_follow_up(s.name)}
+        if any(is_follow_up(standing.name) for standing in facts.standings) and (history := home.history()):
+            with history:
+                made = {s.name: history.job(s.name) for s in facts.standings if is_follow_up(s.name)}
             given |= {name: job for name, job in made.items() if job is not None}
         yield given.get
         return
-    glance = open_glance(config)
-    assert glance is not None, "without a database the crontab was parsed"
-    with glance:
-        yield glance.job
+    history = home.history()
+    assert history is not None, "without a database the crontab was parsed"
+    with history:
+        yield history.job
 
 
 def find_standing(facts: Facts, name: str) -> Standing:

@@ -12,6 +12,7 @@ from scheduler.core.job.job import Job
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.standing import RunnerInfo, Standing
 from scheduler.core.run import reasons
+from scheduler.core.run.cause import PERSON
 from scheduler.core.run.lease import SUSPECT_CRASHES
 from scheduler.core.run.run import RESTING, Run, State
 from scheduler.core.run.turn import usd
@@ -172,7 +173,7 @@ def _past(case: Case, job: Job, when: datetime | None, slot: datetime) -> Verdic
 
 
 def _row_at(case: Case, slot: datetime) -> Run | None:
-    return next((run for run in case.runs if run.fire_time == slot and run.origin != "person"), None)
+    return next((run for run in case.runs if run.fire_time == slot and run.cause.kind != PERSON), None)
 
 
 def _stands_for(run: Run, slot: datetime) -> bool:
@@ -197,18 +198,18 @@ def _row(case: Case, run: Run, when: datetime | None, slot: datetime | None) -> 
         if run.reason_code == ReasonCode.RESTORED:
             more += _restored(case)
         return Verdict("skipped", f"{name} did not run {at}: {run.reason}.", tuple(more), when, slot, run)
-    verb = "was started by hand" if run.origin == "person" else "ran"
+    verb = "was started by hand" if run.cause.kind == PERSON else "ran"
     sentence = f"{name} {verb} {at}: run {run.id}, {ended_as(run)}, {usd(run.cost_microusd)}."
     more = (
         [f"{'Reason' if run.state is not State.SUCCEEDED else 'Note'}: {run.reason}."] if run.reason else []
     )
-    if run.started_at is not None and run.started_at - run.fire_time > _LATE and run.origin != "person":
+    if run.started_at is not None and run.started_at - run.fire_time > _LATE and run.cause.kind != PERSON:
         late = span((run.started_at - run.fire_time).total_seconds())
         jumped = case.absence.passed_over(run.fire_time)
         why = f": {jumped}" if jumped else case.absence.down(run.fire_time)
         more.append(f"It started {late} late, at {case.clock.short(run.started_at)}{why}.")
     twice = case.absence.came_twice(run.fire_time)
-    if twice and run.origin != "person":
+    if twice and run.cause.kind != PERSON:
         more.append(as_sentence(f"{twice}: this time came twice, and its slot ran once"))
     if run.missed:
         more.append(f"It stands for {run.missed} earlier slots too.")
@@ -229,7 +230,7 @@ def _live(case: Case, run: Run, when: datetime | None, slot: datetime | None) ->
         state = f"queued; its runner died {run.attempts} times, so it runs beside no other such run"
     elif run.id in case.orphans:
         state = "running no more: its runner is dead, and a daemon takes it up where it was"
-    fired = "was started by hand" if run.origin == "person" else "fired"
+    fired = "was started by hand" if run.cause.kind == PERSON else "fired"
     sentence = f"{name} {fired} {_at(case, run.fire_time)}: run {run.id} is {state}"
     more = [f"Look: agentcron show {run.id}"]
     if case.daemon is None and (run.state is State.QUEUED or run.id in case.orphans):

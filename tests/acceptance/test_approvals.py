@@ -185,7 +185,7 @@ def test_an_answer_holds_once_though_its_process_dies_at(office: Installation, p
     assert (state_of(office, run), stamps(office)) == ("succeeded", ["one"] if verb == "approve" else [])
 
 
-@pytest.mark.parametrize("point", ["W1", "W8.inside", "W8", "effect", "W10", "W11.inside", "W11"])
+@pytest.mark.parametrize("point", ["W1", "W8.inside", "W8", "effect", "W10", "W12.inside", "W12"])
 def test_an_approved_call_acts_at_most_once_though_its_daemon_dies_at(
     office: Installation, point: str
 ) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from scheduler.adapters.sql.history.glance import Glance
+from scheduler.adapters.sql.history.history import SqlHistory
 from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.actor import PERSON
@@ -88,7 +88,7 @@ def done(call_id: str, text: str = "ok") -> CallResult:
 
 def sleep(seconds: float, *, until: float, **more: Any) -> Step:
     """Return the step that puts a run to sleep ``seconds`` after noon."""
-    wakeup = WakeUp(Waking.TIME, at(until))
+    wakeup = WakeUp(Waking.TIME, due=at(until))
     return Step(at=at(seconds), move=Move.SUSPEND, waiting_for="the morning", wakeups=(wakeup,), **more)
 
 
@@ -117,7 +117,7 @@ class Bench:
 
     async def queue(self, job: Job | None = None, seconds: float = 0) -> Run:
         """Queue a run by hand."""
-        run = await self.store.fire_by(job or make_job(), "person", at(seconds), actor=PERSON)
+        run = await self.store.fire_by(job or make_job(), at(seconds), actor=PERSON)
         assert run is not None
         return run
 
@@ -166,9 +166,9 @@ class Bench:
         """Open the plain reader."""
         return Reader.open(self.path)
 
-    def glance(self) -> Glance:
+    def history(self) -> SqlHistory:
         """Open what the command line asks beside the reader."""
-        return Glance.open(self.path)
+        return SqlHistory.open(self.path)
 
 
 async def open_sqlite(path: Path, prefix: str) -> Store:

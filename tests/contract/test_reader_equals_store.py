@@ -84,8 +84,8 @@ async def test_live_runs_are_those_that_are_not_over(busy: Bench) -> None:
 
 
 async def test_the_last_run_of_each_job_is_found_at_once(busy: Bench) -> None:
-    with busy.glance() as glance:
-        last = glance.last_ends()
+    with busy.history() as history:
+        last = history.last_ends()
     assert {job: end.state for job, end in last.items()} == {"brief": "skipped", "tired": "failed"}
     run = await busy.run(last["brief"].id)
     assert (last["brief"].ended_at, last["brief"].reason_code) == (run.ended_at, run.reason_code)
@@ -112,7 +112,7 @@ async def test_the_runs_around_an_instant_come_in_order(bench: Bench) -> None:
 async def test_a_run_is_found_by_the_beginning_of_its_id(bench: Bench) -> None:
     first = await bench.queue()
     other = await bench.open_more("b")
-    second = await other.fire_by(make_job("other"), "person", NOON, actor=PERSON)
+    second = await other.fire_by(make_job("other"), NOON, actor=PERSON)
     assert second is not None
     with bench.reader() as reader:
         assert reader.run("a") == first

@@ -41,7 +41,7 @@ async def test_every_record_of_what_was_asked_for_names_the_actor(bench: Bench, 
     await bench.load(job)
     await store.pause("brief", "holidays", at(1), actor=actor)
     await store.unpause("brief", at(1), at(3600), actor=actor)
-    run = await store.fire_by(job, "person", at(1), actor=actor)
+    run = await store.fire_by(job, at(1), actor=actor)
     assert run is not None
     [lease] = await bench.claim(1)
     ask = Approval("q1", run.id, "t1", "brief", "post", {}, "q1", "no-grant", "why", "asked", at(1), at(9000))

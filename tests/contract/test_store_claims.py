@@ -323,7 +323,7 @@ async def test_a_write_of_another_process_is_noticed_and_an_own_one_is_not(bench
     await bench.queue()
     assert await bench.store.changes() == before
     other = await bench.open_more("b")
-    await other.fire_by(make_job(), "person", NOON, actor=PERSON)
+    await other.fire_by(make_job(), NOON, actor=PERSON)
     assert await bench.store.changes() != before
 
 

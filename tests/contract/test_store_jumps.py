@@ -63,7 +63,7 @@ async def test_a_slot_that_has_its_row_is_not_fired_again_after_a_step_back(benc
 
 async def test_after_a_step_back_the_schedulers_own_waits_are_as_long_as_before(bench: Bench) -> None:
     retrying = await bench.running(make_job("one"))
-    await bench.end(retrying, Move.BACK_OFF, 7200, wakeups=(WakeUp(Waking.RETRY, at(7260)),))
+    await bench.end(retrying, Move.BACK_OFF, 7200, wakeups=(WakeUp(Waking.RETRY, due=at(7260)),))
     asleep = await bench.running(make_job("two"))
     await bench.store.commit(asleep, sleep(7200, until=9000))
     await bench.store.record_jump(back(7200, 0), {})

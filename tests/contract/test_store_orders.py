@@ -13,6 +13,7 @@ from scheduler.core.actor import DAEMON, PERSON
 from scheduler.core.job.firing import Decision, Fire, FireFacts
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, Standing
+from scheduler.core.run.cause import BY_SCHEDULE, REBOOT, Cause
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
@@ -163,8 +164,8 @@ async def test_a_due_job_fires_and_moves_on_to_its_next_slot(bench: Bench) -> No
     assert await bench.store.due_jobs(at(3599)) == []
     assert await bench.store.due_jobs(at(3600)) == ["brief"]
     [run] = await bench.fire(make_job(), at(3601))
-    assert (run.state, run.origin, run.fire_time, run.created_at) == (
-        *(State.QUEUED, "schedule", at(3600), at(3601)),
+    assert (run.state, run.cause, run.fire_time, run.created_at) == (
+        *(State.QUEUED, BY_SCHEDULE, at(3600), at(3601)),
     )
     assert await bench.run(run.id) == run
     assert await bench.store.due_jobs(at(3601)) == []
@@ -238,22 +239,21 @@ async def test_a_fire_that_replaces_cancels_what_rests_and_flags_what_runs(bench
 
 
 async def test_a_key_fires_once(bench: Bench) -> None:
-    job = make_job(trigger=MANUAL)
-    first = await bench.store.fire_by(job, "reboot", at(1), key="boot-1", actor=DAEMON)
+    job, boot = make_job(trigger=MANUAL), Cause(REBOOT, "boot-1")
+    first = await bench.store.fire_by(job, at(1), boot, actor=DAEMON)
     assert first is not None
-    assert first.origin == "reboot"
-    assert await bench.store.fire_by(job, "reboot", at(2), key="boot-1", actor=DAEMON) is None
-    assert await bench.store.fire_by(job, "reboot", at(3), key="boot-2", actor=DAEMON) is not None
-    assert (
-        await bench.store.fire_by(make_job("other"), "reboot", at(4), key="boot-1", actor=DAEMON) is not None
-    )
+    assert first.cause == boot
+    assert await bench.store.fire_by(job, at(2), boot, actor=DAEMON) is None
+    assert await bench.store.fire_by(job, at(3), Cause(REBOOT, "boot-2"), actor=DAEMON) is not None
+    assert await bench.store.fire_by(job, at(3), Cause("shot", "boot-1"), actor=DAEMON) is not None
+    assert await bench.store.fire_by(make_job("other"), at(4), boot, actor=DAEMON) is not None
 
 
 async def test_a_key_of_a_decided_fire_is_used_once(bench: Bench) -> None:
     job = make_job(trigger=MANUAL)
     await bench.load(job)
     made = [
-        await bench.store.fire(job, partial(_at_once, at(seconds)), at(seconds), origin="reboot", key="boot")
+        await bench.store.fire(job, partial(_at_once, at(seconds)), at(seconds), Cause(REBOOT, "boot"))
         for seconds in (1, 2)
     ]
     assert list(map(len, made)) == [1, 0]
@@ -283,7 +283,7 @@ async def test_a_run_keeps_the_job_it_was_fired_with(bench: Bench) -> None:
 async def test_colliding_run_ids_are_minted_again(bench: Bench) -> None:
     again = await bench.open_more("a")  # counts from a001 again
     first = await bench.queue()
-    second = await again.fire_by(make_job(), "person", NOON, actor=PERSON)
+    second = await again.fire_by(make_job(), NOON, actor=PERSON)
     assert second is not None
     assert second.id != first.id
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,9 +15,10 @@ from scheduler.adapters.sql.tables import work as tables
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.notify import Notify
 from scheduler.core.changes.question import PutQuestion
-from scheduler.core.job.firing import decide_reboot
+from scheduler.core.job.firing import decide_at_once
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, RunnerInfo, StandingOrders
+from scheduler.core.run.cause import REBOOT, Cause
 from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
@@ -24,6 +28,7 @@ from scheduler.core.time.trigger import At, CronTrigger, Manual, Reboot
 from scheduler.core.trust.approval import Approval
 from scheduler.ports.store import Pruned
 from tests.contract.store_kit import (
+    FRAME,
     NOON,
     Bench,
     answer,
@@ -154,7 +159,7 @@ async def test_a_live_run_stays(bench: Bench, rest: str) -> None:
         if rest == "sleeping":
             await bench.store.commit(lease, sleep(1, until=90 * DAY))
         if rest == "parked":
-            await bench.end(lease, Move.PARK, 1, wakeups=(WakeUp(Waking.DEADLINE, at(90 * DAY)),))
+            await bench.end(lease, Move.PARK, 1, wakeups=(WakeUp(Waking.DEADLINE, due=at(90 * DAY)),))
     assert await bench.store.prune(at(60 * DAY)) == Pruned()
     assert run_id in await left(bench)
 
@@ -226,7 +231,7 @@ async def test_the_boot_of_a_reboot_job_is_remembered(bench: Bench) -> None:
         now = at(day * DAY)
         return len(
             await bench.store.fire(
-                job, lambda facts: decide_reboot(job, now, facts), now, origin="reboot", key="this boot"
+                job, lambda facts: decide_at_once(job, now, facts), now, Cause(REBOOT, "this boot")
             )
         )
 
@@ -321,3 +326,32 @@ async def test_processes_of_long_ago_are_forgotten(bench: Bench) -> None:
         await bench.store.enter(RunnerInfo(name, "tick", "host", 1, at(day * DAY), at(day * DAY)))
     assert await bench.store.prune(at(41 * DAY)) == Pruned(rows=1)
     assert [info.id for info in await bench.store.runners()] == ["new"]
+
+
+def kept_frames(bench: Bench) -> list[str]:
+    """Return the systems of the frames that are stored."""
+    with closing(sqlite3.connect(bench.path)) as database:
+        found = [json.loads(frame)["system"] for (frame,) in database.execute("SELECT frame FROM frames")]
+    return sorted(found)
+
+
+async def framed(bench: Bench, days: float, system: str) -> str:
+    """Let a run begin with a frame, and end; return its id."""
+    lease = await bench.running(KEPT, days * DAY)
+    frame = replace(FRAME, system=system)
+    await bench.store.commit(lease, Step(at=at(days * DAY), frame=frame))
+    assert (await bench.checkpoint(lease, days * DAY)).frame == frame
+    await bench.end(lease, Move.FINISH, days * DAY)
+    return lease.run_id
+
+
+async def test_a_frame_is_stored_once_and_goes_with_the_last_run_that_has_it(bench: Bench) -> None:
+    await bench.load(KEPT)
+    for days, system in ((0, "old"), (1, "shared"), (2, "shared"), (25, "shared"), (26, "new")):
+        await framed(bench, days, system)
+    assert kept_frames(bench) == ["new", "old", "shared"]
+    assert (await bench.store.prune(at(20 * DAY))).runs == 3
+    assert kept_frames(bench) == ["new", "shared"], "a run still has it"
+    await framed(bench, 50, "new")
+    assert (await bench.store.prune(at(51 * DAY))).runs == 2
+    assert kept_frames(bench) == ["new"]

@@ -13,7 +13,8 @@ from scheduler.adapters.sql.backup_mark import MARK, mark_text
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.notify import Notify
 from scheduler.core.changes.question import PutQuestion
-from scheduler.core.job.firing import decide_reboot
+from scheduler.core.job.firing import decide_at_once
+from scheduler.core.run.cause import REBOOT, Cause
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move, State
@@ -57,15 +58,19 @@ async def test_note_is_taken_once(bench: Bench) -> None:
     assert await other.settle_restore(RESTORE, "boot", GIVEN_UP) is None
 
 
-@pytest.mark.parametrize("state", ["queued", "running", "retrying", "parked", "overslept"])
+@pytest.mark.parametrize("state", ["queued", "running", "retrying", "parked", "overslept", "awaits"])
 async def test_a_run_that_may_have_acted_waits_for_a_person(bench: Bench, state: str) -> None:
     rests = {
-        "retrying": Step(at=at(1), move=Move.BACK_OFF, wakeups=(WakeUp(Waking.RETRY, at(90)),)),
+        "retrying": Step(at=at(1), move=Move.BACK_OFF, wakeups=(WakeUp(Waking.RETRY, due=at(90)),)),
         "parked": Step(
             at=at(1), move=Move.PARK, reason="no key", reason_code="key",
-            wakeups=(WakeUp(Waking.PROBE, at(9 * HOUR)),),
+            wakeups=(WakeUp(Waking.PROBE, due=at(9 * HOUR)),),
         ),
         "overslept": sleep(1, until=HOUR),
+        "awaits": Step(
+            at=at(1), move=Move.SUSPEND,
+            wakeups=(WakeUp(Waking.TIME, due=at(9 * HOUR)), WakeUp("repo:push", "main")),
+        ),
     }  # fmt: skip
     if state == "queued":
         run_id = (await bench.queue()).id
@@ -112,7 +117,7 @@ async def test_who_is_resumed_hears_of_the_restore_and_of_the_sleep_before_it(be
     [again] = await bench.claim(2 * HOUR + 10)
     woken = (await bench.checkpoint(again)).woken
     assert woken is not None
-    assert (woken.kind, woken.text, woken.restored_from) == (Waking.PERSON, "go on", BACKUP)
+    assert (woken.kind, woken.payload, woken.restored_from) == (Waking.PERSON, "go on", BACKUP)
     assert (woken.planned, woken.slept_since) == (at(HOUR), at(1))
 
 
@@ -182,7 +187,7 @@ async def test_a_reboot_job_has_fired_in_this_boot_perhaps(bench: Bench, boot: s
     await restore(bench)
     now = at(2 * HOUR + 1)
     made = await bench.store.fire(
-        job, lambda facts: decide_reboot(job, now, facts), now, origin="reboot", key=boot
+        job, lambda facts: decide_at_once(job, now, facts), now, Cause(REBOOT, boot)
     )
     assert [run.state for run in made] == [state]
 

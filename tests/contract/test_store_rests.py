@@ -64,7 +64,7 @@ async def test_attempts_count_anew_after_a_sleep_and_a_back_off_is_free(bench: B
     await wake(bench, 70)
     [lease] = await bench.claim(71)
     assert (await bench.run(lease.run_id)).attempts == 1
-    retry = WakeUp(Waking.RETRY, at(80))
+    retry = WakeUp(Waking.RETRY, due=at(80))
     await bench.end(lease, Move.BACK_OFF, 72, wakeups=(retry,), reason="overloaded")
     await wake(bench, 80)
     [lease] = await bench.claim(81)
@@ -90,7 +90,7 @@ async def test_an_attempt_that_was_handed_back_is_free(bench: Bench) -> None:
 
 async def test_the_first_wake_up_wins_and_drops_the_others(bench: Bench) -> None:
     lease = await bench.running()
-    probe, deadline = WakeUp(Waking.PROBE, at(60)), WakeUp(Waking.DEADLINE, at(90))
+    probe, deadline = WakeUp(Waking.PROBE, due=at(60)), WakeUp(Waking.DEADLINE, due=at(90))
     await bench.store.commit(lease, parked(1, deadline, probe))
     assert (await bench.run(lease.run_id)).wake_at == at(60)
     # After a long downtime both are due; the earlier one decides.
@@ -103,14 +103,14 @@ async def test_the_first_wake_up_wins_and_drops_the_others(bench: Bench) -> None
 @pytest.mark.parametrize("kind", [Waking.PROBE, Waking.DAY])
 async def test_at_one_instant_a_deadline_comes_last(bench: Bench, kind: Waking) -> None:
     lease = await bench.running()
-    await bench.store.commit(lease, parked(1, WakeUp(Waking.DEADLINE, at(60)), WakeUp(kind, at(60))))
+    await bench.store.commit(lease, parked(1, WakeUp(Waking.DEADLINE, due=at(60)), WakeUp(kind, due=at(60))))
     await wake(bench, 60)
     assert (await bench.run(lease.run_id)).state is State.QUEUED
 
 
 async def test_a_deadline_fails_a_parked_run(bench: Bench) -> None:
     lease = await bench.running()
-    await bench.store.commit(lease, parked(1, WakeUp(Waking.DEADLINE, at(60))))
+    await bench.store.commit(lease, parked(1, WakeUp(Waking.DEADLINE, due=at(60))))
     assert await wake(bench, 60) == [lease.run_id]
     run = await bench.run(lease.run_id)
     assert (run.state, run.reason_code, run.ended_at) == (State.FAILED, "deadline", at(60))
@@ -122,7 +122,7 @@ async def test_a_wake_that_the_agent_never_heard_of_is_not_forgotten(bench: Benc
     await bench.store.commit(lease, sleep(10, until=60))
     await wake(bench, 60)
     [lease] = await bench.claim(61)
-    await bench.end(lease, Move.BACK_OFF, 62, wakeups=(WakeUp(Waking.RETRY, at(90)),))
+    await bench.end(lease, Move.BACK_OFF, 62, wakeups=(WakeUp(Waking.RETRY, due=at(90)),))
     await wake(bench, 90)
     [lease] = await bench.claim(91)
     assert (await bench.checkpoint(lease)).woken == Woken(Waking.TIME, at(90), at(60), at(10))
@@ -137,9 +137,9 @@ async def test_no_more_wake_ups_than_the_limit_are_looked_at(bench: Bench) -> No
 
 # -- what a person may do -----------------------------------------------------------------------------
 RESTING: list[tuple[Move, dict[str, Any]]] = [
-    (Move.SUSPEND, {"wakeups": (WakeUp(Waking.TIME, at(900)),)}),
-    (Move.PARK, {"wakeups": (WakeUp(Waking.DEADLINE, at(900)),)}),
-    (Move.BACK_OFF, {"wakeups": (WakeUp(Waking.RETRY, at(900)),)}),
+    (Move.SUSPEND, {"wakeups": (WakeUp(Waking.TIME, due=at(900)),)}),
+    (Move.PARK, {"wakeups": (WakeUp(Waking.DEADLINE, due=at(900)),)}),
+    (Move.BACK_OFF, {"wakeups": (WakeUp(Waking.RETRY, due=at(900)),)}),
 ]
 
 
@@ -150,7 +150,9 @@ async def test_a_person_wakes_a_resting_run(bench: Bench, move: Move, more: dict
     had = (await bench.run(lease.run_id)).state
     assert await bench.store.resume(lease.run_id, at(5), "go on", actor=PERSON) is had
     [lease] = await bench.claim(6)
-    assert (await bench.checkpoint(lease)).woken == Woken(Waking.PERSON, at(5), at(900), at(1), "go on")
+    assert (await bench.checkpoint(lease)).woken == Woken(
+        Waking.PERSON, at(5), at(900), at(1), "go on", provenance="owner"
+    )
     assert await wake(bench, 900) == []
 
 
@@ -166,7 +168,7 @@ async def test_a_person_goes_on_with_a_run_that_ended_badly(bench: Bench, move: 
     [lease] = await bench.claim(6)
     woken = (await bench.checkpoint(lease)).woken
     assert woken is not None
-    assert (woken.kind, woken.text) == (Waking.PERSON, "try again")
+    assert (woken.kind, woken.payload) == (Waking.PERSON, "try again")
 
 
 async def test_a_run_that_was_cancelled_while_running_can_go_on(bench: Bench) -> None:

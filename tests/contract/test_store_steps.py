@@ -114,7 +114,7 @@ def test_raw_messages_come_back_verbatim_and_in_order(
 async def _round_trip(folder: Path, contents: list[list[dict[str, Any]]]) -> None:
     store = await open_sqlite(folder / "a.db", "a")
     try:
-        await store.fire_by(make_job(), "person", NOON, actor=PERSON)
+        await store.fire_by(make_job(), NOON, actor=PERSON)
         [lease] = await store.claim("r1", NOON, limit=1, lease_seconds=30)
         messages = tuple(
             Message(seq, "user", tuple(blocks), "owner", NOON) for seq, blocks in enumerate(contents, 1)
@@ -186,7 +186,7 @@ WRONG = [
     Step(at=at(20), closed=answered(99), new_step=True),
     Step(at=at(20), opened=sent(2), new_step=True),
     Step(at=at(20), move=Move.CLAIM, new_step=True),
-    Step(at=at(20), move=Move.SUSPEND, results=(done("nobody"),), wakeups=(WakeUp(Waking.TIME, at(90)),)),
+    Step(at=at(20), move=Move.SUSPEND, results=(done("nobody"),), wakeups=(WakeUp(Waking.TIME, due=at(90)),)),
     Step(at=at(20), move=Move.FINISH, started=("nobody",), changes=(Notify(Notice("report", "mail", "x")),)),
 ]
 
@@ -246,7 +246,7 @@ async def test_sleeping_is_one_transaction_with_its_messages_and_wake_up(bench: 
     step = sleep(5, until=60, messages=(message(1, "Good night."),), new_step=True)
     await bench.store.commit(lease, step)
     with bench.reader() as reader:
-        assert reader.wakeups(lease.run_id) == [WakeUp(Waking.TIME, at(60))]
+        assert reader.wakeups(lease.run_id) == [WakeUp(Waking.TIME, due=at(60))]
         assert reader.messages(lease.run_id) == [message(1, "Good night.")]
     assert (await bench.run(lease.run_id)).steps == 1
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from scheduler import tool
-from scheduler.adapters.sql.history.glance import Glance
+from scheduler.adapters.sql.history.history import SqlHistory
 from scheduler.core.actor import PERSON
 from scheduler.core.run.run import State
 from scheduler.ports.tool import Args, ToolContext
@@ -145,8 +145,8 @@ async def test_what_was_spent_can_be_summed_up(tmp_path: Path) -> None:
         began = world.clock.now()
         await world.play("work")
 
-        with Glance.open(world.config.database) as glance:
-            spent = glance.spending(began)
+        with SqlHistory.open(world.config.database) as history:
+            spent = history.spending(began)
 
         assert [(part.job, part.requests, part.microusd) for part in spent] == [("work", 2, 200_000)]
 

@@ -54,8 +54,8 @@ async def parked(world: World) -> tuple[Run, Approval]:
     """Let the agent come to its question; return the run and the question."""
     run = await world.play("work")
     assert (run.state, run.reason_code) == (State.PARKED, "approval")
-    with world.glance() as glance:
-        [question] = glance.open_approvals()
+    with world.history() as history:
+        [question] = history.open_approvals()
     return run, question
 
 
@@ -130,8 +130,8 @@ async def test_always_is_a_grant_for_these_very_arguments_that_can_be_revoked(tm
         await on(world, run)
         second = await world.play("work")
         assert (second.state, len(letters)) == (State.SUCCEEDED, 2), "nobody was asked again"
-        with world.glance() as glance:
-            [grant] = glance.always_grants("work")
+        with world.history() as history:
+            [grant] = history.always_grants("work")
         assert await world.store.revoke(grant.id, world.clock.now(), actor=PERSON) == "work"
         await parked(world)
         with pytest.raises(NotFoundError):

@@ -12,6 +12,7 @@ from scheduler.core.run.reasons import REASONS, Reason
 from scheduler.core.run.run import FINAL, TRANSITIONS, State
 from tests.house.decisions import index
 from tests.house.tree import FLOORS, ROOT, first_line, python_files
+from tests.kit.walk import page
 
 WINDOWS: dict[str, tuple[str, str]] = {
     "W0": ("a due slot was seen", "nothing is written; the next pass sees it again"),
@@ -20,13 +21,22 @@ WINDOWS: dict[str, tuple[str, str]] = {
     "W3": ("the request is on record and not sent yet", "counted as lost, asked again"),
     "W4": ("the request is under way", "counted as lost: it may have been billed; asked again"),
     "W5": ("the answer has come and is not stored", "counted as lost; asked again, new call ids"),
-    "W6": ("the answer and its planned calls are stored", "the calls are begun"),
+    "W6": (
+        "the answer and its planned calls are stored; where all of them are pure, as started",
+        "the calls are begun; pure ones are simply done again",
+    ),
     "W7": ("the decision about a call is stored", "part of W8 as long as every declared tool is allowed"),
-    "W8": ("the calls are stored as started", "nobody knows whether they happened: the effect class decides"),
+    "W8": (
+        "the calls are stored as started; part of W6 where all of them are pure",
+        "nobody knows whether they happened: the effect class decides",
+    ),
     "W9": ("the effect has happened", "as W8"),
     "W10": ("the result is in memory", "as W8"),
-    "W11": ("the result is stored", "it is not asked for again"),
-    "W12": ("the message with all results is stored", "the next request is made"),
+    "W11": (
+        "a result is stored, and other calls are open; of the last one, part of W12",
+        "it is not asked for again",
+    ),
+    "W12": ("the last result and the message with all results are stored", "the next request is made"),
     "W13": ("the sleep and its wake-up are stored", "the run sleeps; nothing is asked before it is due"),
     "W14": ("the end is stored and the lease is free", "the report waits in the outbox"),
     "W15": ("the report was sent and that is not stored", "it is sent once more, with the same id"),
@@ -143,7 +153,17 @@ def decisions() -> str:
     return index(_HEAD)
 
 
-PAGES = {"docs/lifecycle.md": lifecycle, "docs/map.md": the_map, "docs/why/README.md": decisions}
+def the_walk() -> str:
+    """Return ``docs/walk.md``."""
+    return page(_HEAD)
+
+
+PAGES = {
+    "docs/lifecycle.md": lifecycle,
+    "docs/map.md": the_map,
+    "docs/walk.md": the_walk,
+    "docs/why/README.md": decisions,
+}
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import pytest
 from scheduler.core.run.run import State
 from tests.house.generate import NOTES, PAGES
 from tests.house.tree import FLOORS, ROOT, first_line, python_files
+from tests.kit.walk import walk
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -26,3 +27,14 @@ def test_every_module_stands_on_a_floor_and_every_state_is_explained() -> None:
     floors = {name.split("/")[1].removesuffix(".py") for name in python_files("scheduler")}
     assert floors - {"__init__", "__main__"} == set(FLOORS)
     assert list(NOTES) == list(State)
+
+
+MOST_FILES_OF_A_COMMIT = 25
+"""May only shrink; the aim is ten."""
+
+
+def test_a_commit_enters_few_files_and_calls_nothing_above_it() -> None:
+    for title, files in walk():
+        assert len(files) <= MOST_FILES_OF_A_COMMIT, title
+        above = ("engine/attempt/attempt.py", "engine/attempt/turns.py", "engine/daemon/", "app/", "doors/")
+        assert not [name for name in files if name.startswith(above)], title

@@ -86,6 +86,9 @@ def test_the_import_contract_names_every_floor() -> None:
     [
         ("tools/schedule.py: scheduler.tools.sleep", "Tools do not know each other"),
         ("tools/one_more.py: scheduler.tools.note", "Tools do not know each other"),
+        ("doors/cli/verbs/look/list.py: scheduler.adapters.system", "Doors import no adapters"),
+        ("doors/web.py: scheduler.doors.cli.main", "Doors do not know each other"),
+        ("views/jobs.py: scheduler.adapters.halt_file", "Views import no adapters"),
         ("core/job/job.py: scheduler.ports.clock", "Imports point down"),
         ("core/time/cron.py: scheduler.core.job.job", "Imports point down in the core"),
         ("core/job/job.py: os", "The core is pure"),

@@ -28,3 +28,11 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 def test_links_of_the_decisions_are_looked_at() -> None:
     assert {f"docs/why/{name}" for name in [*decisions(), "README.md"]} <= pages()
+
+
+def test_the_places_that_contributing_names_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w./-]+(?:\.py|/))`", text)
+    assert len(named) > 20
+    roots = (ROOT, ROOT / "scheduler")
+    assert [name for name in named if not any((root / name).exists() for root in roots)] == []

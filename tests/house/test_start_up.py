@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from scheduler.adapters.crontab_file import CrontabFile
+from scheduler.adapters.sql.store import SqlStore
+from scheduler.config import load
 from tests.house.tree import ROOT
 from tests.kit.processes import clean_environment
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 HEAVY = (
     "anthropic",
@@ -66,9 +73,9 @@ def loaded(home: Path, *argv: str, code: str = _LOOK) -> set[str]:
         (("--help",), ("croniter",)),
         (("--version",), ("croniter",)),
         (("list", "--help"), ("croniter",)),
-        (("list",), ()),
+        (("list",), ("email",)),
         (("check",), ()),
-        (("explain", "0 9 * * *"), ()),
+        (("explain", "0 9 * * *"), ("email",)),
     ],
 )
 def test_a_reader_imports_no_model_provider_and_no_database_library(
@@ -76,6 +83,22 @@ def test_a_reader_imports_no_model_provider_and_no_database_library(
 ) -> None:
     (tmp_path / "crontab").write_text('0 9 * * *  one  "x"\n')
     assert loaded(tmp_path, *argv) & {*HEAVY, *light} == set()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("argv", [("list",), ("why", "one"), ("spend",)])
+def test_a_reader_of_a_database_looks_for_no_plug_ins(tmp_path: Path, argv: tuple[str, ...]) -> None:
+    """``email`` is what the list of installed packages is read with."""
+    config = load(str(tmp_path))
+    config.crontab.write_text('0 9 * * *  one  "x"\n')
+
+    async def fill() -> None:
+        store = SqlStore.open(config.database, new_id=lambda: "run00001")
+        await store.load_orders(CrontabFile(config).read(NOON), NOON)
+        await store.close()
+
+    asyncio.run(fill())
+    assert loaded(tmp_path, *argv) & {*HEAVY, "email"} == set()
 
 
 @pytest.mark.process

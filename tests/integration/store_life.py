@@ -12,6 +12,7 @@ import os
 import signal
 import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,7 @@ from scheduler.core.job.firing import Decision, Fire
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, StandingOrders
 from scheduler.core.run.conversation import Call, CallState, Message, Request
+from scheduler.core.run.event import Event
 from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import LIVE, Move
 from scheduler.core.run.step import CallResult, Step
@@ -39,6 +41,7 @@ from scheduler.core.trust.marks import Marks
 from scheduler.crash import VARIABLE
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+PUSH = Event("repo:push", NOON + timedelta(seconds=201), "delivery-1", "main", "{}")
 JOB = Job("brief", Every("1h", name="brief"), "Say hello.")
 
 
@@ -90,7 +93,7 @@ def life(run_id: str) -> list[Step]:
         Step(at=_at(7), opened=asked),
         Step(at=_at(8), closed=summed),
         Step(at=_at(8), told=True),
-        Step(at=_at(9), move=Move.SUSPEND, wakeups=(WakeUp(Waking.TIME, _at(100)),)),
+        Step(at=_at(9), move=Move.SUSPEND, wakeups=(WakeUp(Waking.TIME, due=_at(100)),)),
     ]
 
 
@@ -112,6 +115,9 @@ async def live(path: Path) -> None:
     await store.claim("r1", _at(101), limit=1, lease_seconds=30)
     await store.rescue(_at(200), [], 9)
     [lease] = await store.claim("r1", _at(201), limit=1, lease_seconds=30)
+    await store.commit(lease, Step(at=_at(201), move=Move.SUSPEND, wakeups=(WakeUp(PUSH.kind, "main"),)))
+    await store.take_event(PUSH)
+    [lease] = await store.claim("r1", _at(202), limit=1, lease_seconds=30)
     told = Notify(Notice("report", "mail", "done"))
     await store.commit(lease, Step(at=_at(202), move=Move.FINISH, changes=(told,)))
     [pending] = await store.take_notices("r1", _at(203), 9)
@@ -131,16 +137,25 @@ async def recover(path: Path) -> None:
     await store.fire(JOB, lambda _: Decision((Fire(_at(1), "fire"),), _at(3600)), now)
     await store.rescue(now, ["r1"], 9)
     await store.wake_due(now, 9)
+    await store.take_event(replace(PUSH, at=now))  # its source was not answered, and sends it once more
     for lease in await store.claim("r2", now, limit=9, lease_seconds=30):
         await store.checkpoint(lease, now)
         await store.commit(lease, Step(at=now, move=Move.FINISH))
     await store.close()
 
 
+def events_of(path: Path) -> int:
+    """Return how many events are on record."""
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("SELECT count(*) FROM events").fetchone()[0])
+
+
 def look(path: Path, point: str) -> dict[str, Any]:
     """Return what the point left, before and after the recovery."""
     connection = sqlite3.connect(path)
     [sound] = connection.execute("PRAGMA integrity_check").fetchone()
+    events = events_of(path)
+    before = [state for (state,) in connection.execute("SELECT state FROM runs")]
     connection.close()
     asyncio.run(recover(path))
     with Reader.open(path) as reader:
@@ -154,6 +169,9 @@ def look(path: Path, point: str) -> dict[str, Any]:
             "states": [run.state.value for run in runs],
             "messages": sum(len(reader.messages(run.id)) for run in runs),
             "calls": calls,
+            "events_before": events,
+            "states_before": before,
+            "events": events_of(path),
         }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.history.glance import Glance
+from scheduler.adapters.sql.history.history import SqlHistory
 from scheduler.core.run.run import Run, State
 from scheduler.core.time.clocks import Jump
 from tests.kit.needs import library
@@ -56,14 +56,14 @@ class Faked:
 
     def runs(self, job: str) -> list[Run]:
         """Return the rows of a job, the newest first."""
-        with Glance.open(self.place.database) as glance:
-            return glance.runs(job, limit=1000)
+        with SqlHistory.open(self.place.database) as history:
+            return history.runs(job, limit=1000)
 
     def jumps(self) -> list[Jump]:
         """Return what is on record about the clock."""
-        glance = Glance.open(self.place.database)
-        with glance:
-            return glance.jumps(datetime(1990, 1, 1, tzinfo=UTC))
+        history = SqlHistory.open(self.place.database)
+        with history:
+            return history.jumps(datetime(1990, 1, 1, tzinfo=UTC))
 
     def why(self, *argv: str) -> str:
         """Return what ``agentcron why`` says, on one line."""
@@ -212,7 +212,7 @@ def test_f41_a_fixed_time_runs_once_on_the_day_when_clocks_change(
     assert "night ran at" in said
     assert run.id in said
     faked.down(daemon)
-    with Glance.open(faked.place.database) as glance:
-        [standing] = glance.standings()
+    with SqlHistory.open(faked.place.database) as history:
+        [standing] = history.standings()
     assert standing.next_fire is not None
     assert standing.next_fire > second + timedelta(hours=12)

@@ -34,8 +34,8 @@ async def test_both_questions_of_a_message_are_answered_in_one_go(tmp_path: Path
     post = Recorder("post", "opaque", external=True)
     async with stage(tmp_path, call(("post", {"n": 1}), ("post", {"n": 2})), recorders=(post,)) as s:
         run = await s.play()
-        with s.world.glance() as glance:
-            questions = glance.open_approvals()
+        with s.world.history() as history:
+            questions = history.open_approvals()
         assert len(questions) == 2
         for question in questions:  # the first answer queues the run; the second comes while it is queued
             await s.world.store.answer(question.id, s.world.clock.now(), approve=True, actor=PERSON)
@@ -48,8 +48,8 @@ async def test_an_answer_that_comes_while_the_run_comes_to_rest_wakes_it_at_once
     slow = Recorder("post", "opaque", external=True)
     async with stage(tmp_path, call(("post", {"n": 1}), ("post", {"n": 2})), recorders=(slow,)) as s:
         run = await s.play()
-        with s.world.glance() as glance:
-            first, second = glance.open_approvals()
+        with s.world.history() as history:
+            first, second = history.open_approvals()
 
         async def answer_the_other(_: object) -> str:
             await s.world.store.answer(second.id, s.world.clock.now(), approve=False, actor=PERSON)
@@ -67,11 +67,11 @@ async def test_a_grant_that_is_revoked_while_the_run_works_lets_nothing_act(tmp_
     lines = (call(("post", {})), call(("slow", {})), call(("post", {})), finish())
     async with stage(tmp_path, *lines, recorders=(post, slow)) as s:
         run = await s.play()
-        with s.world.glance() as glance:
-            (question,) = glance.open_approvals()
+        with s.world.history() as history:
+            (question,) = history.open_approvals()
         await s.world.store.answer(question.id, s.world.clock.now(), approve=True, always=True, actor=PERSON)
-        with s.world.glance() as glance:
-            (grant,) = glance.always_grants(JOB)
+        with s.world.history() as history:
+            (grant,) = history.always_grants(JOB)
 
         async def revoke(_: object) -> str:
             await s.world.store.revoke(grant.id, s.world.clock.now(), actor=PERSON)

@@ -28,7 +28,7 @@ LIFE = (
     *("schema", "runner.inside", "runner", "load.inside", "load", "W0", "fire.inside", "fire.after"),
     *("claim.inside", "W1", "W2.inside", "W2", "opened.inside", "opened", "W3", "W4", "W5"),
     *("W6.inside", "W6", "log.inside", "log", "W8.inside", "W8", "effect"),
-    *("W10", "W11.inside", "W11", "follow_up.inside", "follow_up", "W12.inside", "W12"),
+    *("W10", "W11.inside", "W11", "staged.inside", "staged", "W12.inside", "W12"),
     *("W13.inside", "W13", "wake.inside", "wake.after", "W14.inside", "W14"),
     *("outbox.inside", "outbox.after", "sent", "W15.inside", "W15"),
 )

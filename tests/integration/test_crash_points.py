@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import pytest
 
 from scheduler.adapters.sql.crash_points import CRASH_POINTS
-from scheduler.adapters.sql.history.glance import Glance
+from scheduler.adapters.sql.history.history import SqlHistory
 from scheduler.adapters.sql.schema import HEAD
 from scheduler.core.run.conversation import CallState
 from tests.fake_messages_api import answer, fail, verify_pairing
@@ -32,7 +32,7 @@ PLUGIN_POINTS = ("effect",)
 FILE_POINTS = ("backup", "aside")
 """Points between two files that change places: killed at in test_restore.py, as is ``restore``."""
 
-APART = ("rescue", "person", "renew", "compacted", "step", "jump", "restore", "prune", "notice")
+APART = ("rescue", "person", "renew", "compacted", "step", "jump", "restore", "prune", "notice", "event")
 """Points with tests of their own below, in test_restore.py, test_prune.py or test_store_crashes.py."""
 
 IN_THE_RUN = (
@@ -143,9 +143,9 @@ def test_a_jump_of_the_clock_survives_a_kill_while_it_is_written_down(scene: Sce
     kill_at(scene, point)
     finish(scene)
     scene.check()
-    glance = Glance.open(scene.place.database)
-    with glance:
-        [jump] = glance.jumps(datetime(2026, 1, 1, tzinfo=UTC))
+    history = SqlHistory.open(scene.place.database)
+    with history:
+        [jump] = history.jumps(datetime(2026, 1, 1, tzinfo=UTC))
     assert (jump.kind, round(jump.seconds / 60)) == ("set_back", 120)
 
 

@@ -108,11 +108,11 @@ async def test_a_database_that_another_process_holds_is_waited_for_and_then_name
     other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match=r"a\.db is locked by another process"):
-        await store.fire_by(JOB, "person", NOON, actor=PERSON)
+        await store.fire_by(JOB, NOON, actor=PERSON)
     assert await store.standings() == []  # readers are not held up
     other.execute("COMMIT")
     other.close()
-    assert await store.fire_by(JOB, "person", NOON, actor=PERSON) is not None
+    assert await store.fire_by(JOB, NOON, actor=PERSON) is not None
     await store.close()
 
 
@@ -120,7 +120,7 @@ async def test_a_held_database_is_waited_for_when_it_is_let_go_in_time(tmp_path:
     store = open_store(tmp_path / "a.db", busy_seconds=10)
     other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    firing = asyncio.create_task(store.fire_by(JOB, "person", NOON, actor=PERSON))
+    firing = asyncio.create_task(store.fire_by(JOB, NOON, actor=PERSON))
     await asyncio.sleep(0.1)
     other.execute("COMMIT")
     other.close()
@@ -130,7 +130,7 @@ async def test_a_held_database_is_waited_for_when_it_is_let_go_in_time(tmp_path:
 
 async def test_a_full_disk_stops_a_step_and_lets_it_through_later(tmp_path: Path) -> None:
     store = open_store(tmp_path / "a.db")
-    run = await store.fire_by(JOB, "person", NOON, actor=PERSON)
+    run = await store.fire_by(JOB, NOON, actor=PERSON)
     [lease] = await store.claim("r1", NOON, limit=1, lease_seconds=30)
     before = await store.checkpoint(lease, NOON)
     in_store(store, lambda c: c.exec_driver_sql("PRAGMA max_page_count=60").all())
@@ -148,7 +148,7 @@ async def test_a_full_disk_fails_everybody_in_the_batch_and_keeps_nothing(tmp_pa
     store = open_store(tmp_path / "a.db")
     jobs = [Job(f"j{n}", Manual(), "x") for n in range(8)]
     for job in jobs:
-        await store.fire_by(job, "person", NOON, actor=PERSON)
+        await store.fire_by(job, NOON, actor=PERSON)
     leases = await store.claim("r1", NOON, limit=8, lease_seconds=30)
     in_store(store, lambda c: c.exec_driver_sql("PRAGMA max_page_count=60").all())
     outcomes = await asyncio.gather(
@@ -171,9 +171,9 @@ async def test_a_connection_that_may_not_write_says_read_only(tmp_path: Path) ->
     store = open_store(tmp_path / "a.db")
     in_store(store, lambda c: c.exec_driver_sql("PRAGMA query_only=1"))
     with pytest.raises(StoreError, match="read-only"):
-        await store.fire_by(JOB, "person", NOON, actor=PERSON)
+        await store.fire_by(JOB, NOON, actor=PERSON)
     in_store(store, lambda c: c.exec_driver_sql("PRAGMA query_only=0"))
-    assert await store.fire_by(JOB, "person", NOON, actor=PERSON) is not None
+    assert await store.fire_by(JOB, NOON, actor=PERSON) is not None
     await store.close()
 
 
@@ -186,7 +186,7 @@ def _overwrite(path: Path, first: int) -> None:
 async def fire_once(path: Path) -> None:
     store = open_store(path)
     try:
-        await store.fire_by(JOB, "person", NOON, actor=PERSON)
+        await store.fire_by(JOB, NOON, actor=PERSON)
     finally:
         await store.close()
 
@@ -194,7 +194,7 @@ async def fire_once(path: Path) -> None:
 async def test_a_damaged_page_is_said_and_nothing_is_deleted(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     store = open_store(path)
-    await store.fire_by(JOB, "person", NOON, actor=PERSON)
+    await store.fire_by(JOB, NOON, actor=PERSON)
     await store.close()
     _overwrite(path, 4096)
     size = path.stat().st_size
@@ -219,7 +219,7 @@ async def test_a_database_replaced_under_us_is_noticed(tmp_path: Path) -> None:
     path.rename(tmp_path / "moved.db")
     upgrade(path)
     with pytest.raises(StoreError, match="was replaced") as caught:
-        await store.fire_by(JOB, "person", NOON, actor=PERSON)
+        await store.fire_by(JOB, NOON, actor=PERSON)
     assert "takes up the new one" in caught.value.help
     await store.close()
 

@@ -82,8 +82,8 @@ async def test_a_tool_that_changed_while_a_person_thought_is_asked_for_anew(tmp_
     changed = Recorder(effect="opaque", external=True)
     async with stage(tmp_path, call(("look", {})), recorders=(look,)) as s:
         run = await s.play()
-        with s.world.glance() as glance:
-            [question] = glance.open_approvals()
+        with s.world.history() as history:
+            [question] = history.open_approvals()
         s.world.kit = with_tools(s.world.kit, {"look": changed.made()})
         await s.world.store.answer(question.id, s.world.clock.now(), approve=True, actor=PERSON)
         await s.world.settle()

@@ -80,8 +80,8 @@ async def confirmed_and_asking(place: House) -> Approval:
     await place.world.store.confirm(made.name, made.code, place.world.clock.now(), actor=PERSON)
     place.world.script("work", script().finish("Done."))
     await place.world.jump()
-    with place.world.glance() as glance:
-        [question] = glance.open_approvals()
+    with place.world.history() as history:
+        [question] = history.open_approvals()
     return question
 
 

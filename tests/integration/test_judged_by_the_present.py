@@ -31,8 +31,8 @@ def trust(folder: Path, text: str) -> None:
 
 
 def questions(s: Stage) -> list[Approval]:
-    with s.world.glance() as glance:
-        return glance.open_approvals()
+    with s.world.history() as history:
+        return history.open_approvals()
 
 
 async def answer(s: Stage, question: Approval, **more: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -128,10 +128,10 @@ async def test_a_run_of_before_pins_is_pinned_at_its_next_attempt(tmp_path: Path
     async with stage(tmp_path, sleep("1h"), LOOK, sleep("1h"), LOOK, finish(), recorders=(look,)) as s:
         run = await s.play()
         with closing(sqlite3.connect(s.world.config.database)) as database:
-            [(frame,)] = database.execute("SELECT frame FROM pins").fetchall()
+            [(frame,)] = database.execute("SELECT frame FROM frames").fetchall()
             values = json.loads(frame)
             assert set(values.pop("pins")) >= {"look", "read"}
-            database.execute("UPDATE pins SET frame = ?", [json.dumps(values)])
+            database.execute("UPDATE frames SET frame = ?", [json.dumps(values)])
             database.commit()
         change(s, look)
         assert (await s.jump(run.id)).state is State.SLEEPING
@@ -155,8 +155,8 @@ async def test_an_approval_does_not_help_a_changed_tool(tmp_path: Path) -> None:
     lines: tuple[Answer, ...] = (LOOK, finish())
     async with stage(tmp_path, *lines, recorders=(look,)) as s:
         run = await s.play()
-        with s.world.glance() as glance:
-            [question] = glance.open_approvals()
+        with s.world.history() as history:
+            [question] = history.open_approvals()
         change(s, look)
         await s.world.store.answer(question.id, s.world.clock.now(), approve=True, actor=PERSON)
         await s.world.settle()
@@ -169,14 +169,16 @@ NAP = ForeignCall("nap", "sleep", {"until": "1h", "reason": "a nap"})
 class Foreign:
     """A backend whose agent asks for one call at each attempt, and sleeps after the first."""
 
+    tools: Mapping[str, ToolSpec] = {}
+
     def __init__(self) -> None:
         self.answers: list[DeskAnswer] = []
 
     async def advance(self, attempt: Attempt, desk: Desk) -> None:  # noqa: ARG002
         number = len(self.answers)
+        await desk.open()
         if number > 0:
             await desk.begin(NAP)
-        await desk.heard("Go on.")
         answer = await desk.begin(ForeignCall(f"look-{number}", "look"))
         self.answers.append(answer)
         if not isinstance(answer, Answered):

@@ -55,3 +55,10 @@ def test_a_call_is_on_record_as_begun_before_its_effect_and_with_its_result_afte
     assert deaths["W8"]["calls"] == deaths["W11.inside"]["calls"] == ["started", "planned"]
     assert deaths["W11"]["calls"] == deaths["staged.inside"]["calls"] == ["done", "planned"]
     assert deaths["staged"]["calls"] == ["done", "done"], "it began and ended in one commit"
+
+
+def test_an_event_is_recorded_with_the_wake_that_it_means_or_not_at_all(deaths: dict[str, Any]) -> None:
+    inside, after = deaths["event.inside"], deaths["event"]
+    assert (inside["events_before"], inside["states_before"]) == (0, ["sleeping"])
+    assert (after["events_before"], after["states_before"]) == (1, ["queued"])
+    assert inside["events"] == after["events"] == 1, "what its source sends again is the same event"

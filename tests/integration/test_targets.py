@@ -74,8 +74,8 @@ async def test_an_approved_call_may_reach_what_it_names(tmp_path: Path) -> None:
     async with stage(tmp_path, call(("copy", BOTH)), recorders=(copy,)) as s:
         under(s, BUILT_IN["propose"])
         await s.play()
-        with s.world.glance() as glance:
-            [question] = glance.open_approvals()
+        with s.world.history() as history:
+            [question] = history.open_approvals()
         await s.world.store.answer(question.id, s.world.clock.now(), approve=True, actor=PERSON)
         await s.world.settle()
         assert [context.hosts for context in copy.contexts] == [("a.example.org", "b.example.org")]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scheduler.core.job.job import Job
+from scheduler.core.run.cause import BY_SCHEDULE
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState, Message
 from scheduler.core.run.run import Run, State
@@ -18,7 +19,7 @@ from scheduler.core.trust.effect import Effect
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 LIMITS = Limits(max_steps=50, run_microusd=500_000, day_microusd=5_000_000)
 CONTROL = frozenset({"sleep", "note", "finish"})
-NEWS = Woken(Waking.PERSON, START, text="hello")
+NEWS = Woken(Waking.PERSON, START, payload="hello")
 TIME = Woken(Waking.TIME, START)
 
 
@@ -34,7 +35,7 @@ def job(**more: Any) -> Job:
 
 def running(**more: Any) -> Run:
     """Return a run at work."""
-    return replace(Run("abcd2345", "job", State.RUNNING, "schedule", START, START, epoch=1), **more)
+    return replace(Run("abcd2345", "job", State.RUNNING, BY_SCHEDULE, START, START, epoch=1), **more)
 
 
 def user(seq: int = 1, text: str = "Do it.") -> Message:

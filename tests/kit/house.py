@@ -75,7 +75,7 @@ class House:
         orders = CrontabFile(self.world.config).read(now)
         (found,) = (each for each in orders.jobs if each.name == job)
         async with open_world(self.world.config.home) as other:
-            run = await other.store.fire_by(found, "person", now, actor=PERSON)
+            run = await other.store.fire_by(found, now, actor=PERSON)
         assert run is not None
         return run.id
 

@@ -218,8 +218,8 @@ class House:
             if run.state is not State.SLEEPING and run.reason_code != "approval":
                 break
             look()
-            with self.world.glance() as glance:
-                self.asked |= {each.id: each for each in glance.open_approvals()}
+            with self.world.history() as history:
+                self.asked |= {each.id: each for each in history.open_approvals()}
             await self.world.jump()
         return await self.world.run(run_id)
 

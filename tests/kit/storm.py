@@ -216,7 +216,7 @@ class Storm:
     def _slots(self) -> dict[str, list[Run]]:
         rows: dict[str, list[Run]] = defaultdict(list)
         for run in self.place.runs():
-            if run.origin == "schedule":
+            if run.cause.kind == "schedule":
                 rows[run.job].append(run)
         return {job: sorted(found, key=lambda run: run.fire_time) for job, found in rows.items()}
 
@@ -224,7 +224,7 @@ class Storm:
         """Assert what must hold after any storm; return how many runs ended in which way."""
         runs = self.place.runs()
         self._check_slots()
-        by_hand = sum(run.origin == "person" for run in runs)
+        by_hand = sum(run.cause.kind == "person" for run in runs)
         assert by_hand == self.fired_by_hand, f"{self.fired_by_hand} were fired by hand, {by_hand} are there"
         stamps = self._stamps()
         requests = 0

@@ -43,6 +43,9 @@ def preload() -> None:
         "croniter",
         "encodings.utf_8_sig",
         "genai_prices",
+        "jsonschema.validators",
+        "regex",
+        "scheduler.engine.schema",
     ):
         importlib.import_module(name)
 

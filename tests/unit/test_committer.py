@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from scheduler.adapters.sql.sqlite.opening import open_engine
 from scheduler.adapters.sql.units import records
 from scheduler.errors import RefusedError, StoreError
 
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 ADD = text("INSERT INTO t (v) VALUES (:v)")
 
 
@@ -201,3 +203,54 @@ def test_a_replaced_file_is_noticed_before_anything_is_written(tmp_path: Path, c
     (tmp_path / "old.db").rename(tmp_path / "a.db")
     add("three", committer)
     assert values(committer) == ["one", "three"]
+
+
+def test_units_that_go_well_together_need_no_savepoints(committer: Committer) -> None:
+    said: list[str] = []
+    committer._connection.driver.set_trace_callback(said.append)
+    held = Held(committer)
+    futures = [committer.submit(partial(_add_note, f"{n}")) for n in range(3)]
+    held.release()
+    for future in futures:
+        future.result()
+    values(committer)
+    assert not any("SAVEPOINT" in each for each in said)
+
+
+def _add_note(value: str, connection: Connection) -> None:
+    connection.execute(ADD, {"v": value})
+
+
+def test_what_is_done_once_more_is_kept_once_with_its_records(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.db")
+    engine = open_engine(path)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (v TEXT)")
+    kinds: list[list[str]] = []
+
+    def at_end(c: Connection) -> None:
+        kinds.append([noted[1] for noted in c.noted])
+        c.forget()
+
+    committer = Committer(engine, path, at_end=at_end)
+    times: list[int] = []
+
+    def good(c: Connection) -> None:
+        times.append(len(times))
+        c.execute(ADD, {"v": "good"})
+        records.append(c, NOW, "good", "job")
+
+    def bad(c: Connection) -> None:
+        records.append(c, NOW, "bad", "job")
+        raise RefusedError("no")
+
+    held = Held(committer)
+    kept, lost = committer.submit(good), committer.submit(bad)
+    held.release()
+    kept.result()
+    with pytest.raises(RefusedError):
+        lost.result()
+    assert len(times) == 2
+    assert values(committer) == ["good"]
+    assert kinds[:2] == [[], ["good"]]
+    committer.close()

@@ -19,7 +19,7 @@ from scheduler.core.job.firing import (
     Fire,
     FireFacts,
     decide,
-    decide_reboot,
+    decide_at_once,
     first_fire,
 )
 from scheduler.core.job.job import CatchUp, Job, Overlap
@@ -293,7 +293,7 @@ class TestReboot:
     """At the daemon's start; that it is asked once per boot is the store's part."""
 
     def fire(self, **more: Any) -> Fire | None:
-        decision = decide_reboot(job(Reboot()), NINE, facts(None, **more))
+        decision = decide_at_once(job(Reboot()), NINE, facts(None, **more))
         assert decision.next_fire is None
         return decision.fires[0] if decision.fires else None
 

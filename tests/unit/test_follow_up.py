@@ -24,6 +24,7 @@ from scheduler.core.changes.follow_up import (
 )
 from scheduler.core.job.job import DEFAULT_TOOLS, Budget, Job
 from scheduler.core.job.stored import job_from_json, job_to_json
+from scheduler.core.run.cause import BY_SCHEDULE
 from scheduler.core.run.run import Run, State
 from scheduler.core.time.trigger import At, CronTrigger, Every, Manual
 from scheduler.core.trust.marks import Marks
@@ -42,7 +43,7 @@ JOB = Job(
     secrets=(("TOKEN", "env:TOKEN"),),
     trust="careful",
 )
-RUN = Run("run1", "ci", State.RUNNING, "schedule", NOW, NOW, cost_microusd=200_000)
+RUN = Run("run1", "ci", State.RUNNING, BY_SCHEDULE, NOW, NOW, cost_microusd=200_000)
 WISH = Wish("check", "in 2h", "Is it green?")
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.halt_file import NO_REASON, Halt, HaltFile
+from scheduler.adapters.halt_file import NO_REASON, HaltFile
 from scheduler.errors import CannotWorkError
+from scheduler.ports.halt import Halt
 
 
 @pytest.fixture

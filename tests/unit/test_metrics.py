@@ -123,14 +123,12 @@ async def test_a_database_that_cannot_be_read_is_one_figure_and_no_fault(tmp_pat
 
 async def test_the_stored_figures_are_read_from_indexes_alone(tmp_path: Path) -> None:
     from scheduler.adapters.sql.history import backlog
-    from scheduler.adapters.sql.history.backlog import BacklogReader
 
     async with open_world(tmp_path) as world:
-        with BacklogReader.open(world.config.database) as reader:
+        with world.history() as history:
             for sql in (backlog._RUNS, *backlog._DUE.values(), backlog._OUTBOX):
-                plan = " | ".join(
-                    row[3] for row in reader._connection.execute(f"EXPLAIN QUERY PLAN {sql}", {"now": 1})
-                )
+                rows = history._connection.stream(f"EXPLAIN QUERY PLAN {sql}", {"now": 1})
+                plan = " | ".join(row[3] for row in rows)
                 assert "INDEX" in plan, (sql, plan)
                 assert "SCAN runs" not in plan.replace("SCAN runs USING", ""), (sql, plan)
                 assert "messages" not in plan

@@ -15,6 +15,7 @@ from scheduler.adapters.sql.migrate import run_migrations, upgrade
 from scheduler.adapters.sql.schema import HEAD, judge
 from scheduler.adapters.sql.sqlite.opening import open_engine
 from scheduler.adapters.sql.tables import work as tables
+from scheduler.core.record import digest
 from scheduler.errors import StoreError
 
 
@@ -72,6 +73,57 @@ def test_0003_keeps_the_notices_and_lets_one_be_about_no_run(tmp_path: Path) -> 
         insert(database, "outbox", **old | {"id": 8, "run_id": None}, error="")
         with pytest.raises(sqlite3.IntegrityError, match="outbox_urgency_known"):
             database.execute("UPDATE outbox SET urgency = 'shrill'")
+
+
+def test_0005_keeps_each_frame_once_under_the_hash_that_steps_give_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    engine = open_engine(path)
+    with engine.begin() as connection:
+        run_migrations(connection, "0003")
+    frames = {"r1": '{"model":"ä"}', "r2": '{"model":"ä"}', "r3": "{}", "r4": None}
+    with closing(sqlite3.connect(path)) as database, database:
+        for run_id, frame in frames.items():
+            insert(database, "runs", id=run_id, job="brief", state="succeeded", origin="person")
+            insert(database, "pins", run_id=run_id, spec=f"spec of {run_id}", frame=frame)
+    assert upgrade(path) is True
+    with closing(sqlite3.connect(path)) as database:
+        kept = dict(database.execute("SELECT hash, frame FROM frames").fetchall())
+        assert sorted(kept.values()) == ['{"model":"ä"}', "{}"]
+        assert all(digest(frame) == name for name, frame in kept.items())
+        pins = database.execute("SELECT run_id, spec, frame_hash FROM pins ORDER BY run_id").fetchall()
+        assert {run_id: kept.get(name) for run_id, _, name in pins} == frames
+        assert [spec for _, spec, _ in pins] == [f"spec of {run_id}" for run_id in frames]
+        assert database.execute("SELECT * FROM pragma_foreign_key_check").fetchall() == []
+
+
+RUNS_AT_0003 = (("r1", "reboot", "boot-1"), ("r2", "person", ""), ("r3", "person", ""))
+
+
+def test_0004_makes_causes_of_origins_and_keeps_runs_with_what_they_wait_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with open_engine(path).begin() as connection:
+        run_migrations(connection, "0003")
+    with closing(sqlite3.connect(path)) as database, database:
+        for number, (run_id, origin, key) in enumerate(RUNS_AT_0003):
+            insert(database, "runs", id=run_id, job="brief", state="succeeded", origin=origin, key=key)
+            insert(database, "pins", run_id=run_id, spec="{}")
+            wait = {"run_id": run_id, "due": 7}
+            for each in range(number):
+                insert(database, "approvals", id=f"{run_id}-{each}", run_id=run_id, state="asked")
+                insert(database, "wakeups", id=10 * number + each, kind="approval", state="open", **wait)
+            insert(database, "wakeups", id=100 + number, kind="time", state="won", **wait)
+    assert upgrade(path) is True
+    with closing(sqlite3.connect(path)) as database, database:
+        causes = database.execute("SELECT cause, cause_key FROM runs ORDER BY id").fetchall()
+        assert causes == [("reboot", "boot-1"), ("person", ""), ("person", "")]
+        keys = database.execute("SELECT run_id, key FROM wakeups WHERE due = 7 ORDER BY id").fetchall()
+        assert keys[:3] == [("r2", "r2-0"), ("r3", "r3-0"), ("r3", "r3-1")]
+        assert keys[3:] == [("r1", ""), ("r2", ""), ("r3", "")]
+        assert database.execute("SELECT count(*) FROM pins").fetchone() == (3,)
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        insert(database, "runs", id="r4", job="brief", state="queued", cause="of a plug-in", cause_key="1")
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+            insert(database, "runs", id="r5", job="brief", state="queued", cause="reboot", cause_key="boot-1")
 
 
 def insert(database: sqlite3.Connection, table: str, **values: object) -> None:

@@ -11,7 +11,6 @@ import pytest
 from scheduler.adapters.sql.rows.work import job_from, job_text
 from scheduler.core.crontab.load import Table, all_problems, parse
 from scheduler.core.time.trigger import Event
-from scheduler.host import plug_ins
 from scheduler.host.plug_ins import vocabulary
 from tests.kit.plug_ins import MoonPlugIn
 from tests.unit.crontab.conftest import FakeLook
@@ -72,7 +71,7 @@ def test_a_crontab_without_plug_ins_imports_none_and_asks_for_none(
     def asked(**_: str) -> None:
         raise AssertionError("nothing in it is unknown")
 
-    monkeypatch.setattr(plug_ins, "entry_points", asked)
+    monkeypatch.setattr("importlib.metadata.entry_points", asked)
     (job,) = read('MODEL = claude-x\n@every 1h  plain  "Hi"  jitter=5m').jobs
     assert job_from(job_text(job)) == job
     assert not moon.imported

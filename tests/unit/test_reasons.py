@@ -9,12 +9,13 @@ import pytest
 
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run import reasons
+from scheduler.core.run.cause import BY_SCHEDULE
 from scheduler.core.run.reasons import REASONS, RESUME, Ends
 from scheduler.core.run.retry import TRANSIENT
 from scheduler.core.run.run import Run, State
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
-RUN = Run("r_1", "work", State.PARKED, "schedule", NOON, NOON, cost_microusd=512_000, tokens=200_100)
+RUN = Run("r_1", "work", State.PARKED, BY_SCHEDULE, NOON, NOON, cost_microusd=512_000, tokens=200_100)
 
 
 def typed(code: str, run: Run = RUN) -> str:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.core.run.cause import BY_SCHEDULE
 from scheduler.core.run.run import FINAL, LIVE, TRANSITIONS, Move, Run, State, after, transition
 from scheduler.errors import RefusedError
 
@@ -105,7 +106,7 @@ def test_a_state_is_live_or_final_and_a_run_knows_which() -> None:
     assert frozenset(State) == LIVE | FINAL
     assert not LIVE & FINAL
     for state in State:
-        run = Run("a", "job", state, "schedule", START, START)
+        run = Run("a", "job", state, BY_SCHEDULE, START, START)
         assert run.is_final == (state in FINAL)
 
 

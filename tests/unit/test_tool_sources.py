@@ -134,7 +134,7 @@ def test_a_source_under_another_name_or_from_two_places_is_refused(plug_in: Plug
 def test_the_check_names_sources_that_are_missing_and_takes_their_grants(
     plug_in: PlugIn, tmp_path: Path
 ) -> None:
-    from scheduler.app.providers import find_provider
+    from scheduler.app.home import FileHome
     from scheduler.core.time.instants import from_iso
     from scheduler.views.lint.linting import lint_text
 
@@ -144,7 +144,7 @@ def test_the_check_names_sources_that_are_missing_and_takes_their_grants(
     config.trust.write_text('[[profile.mine.grant]]\ntool = "lamp__turn"\nhosts = ["example.org"]\n')
     config.trust.chmod(0o600)
     text = '@manual a "x" tools=lamp:* trust=mine\n@manual b "x" tools=lump:*,read,rad\n'
-    found = lint_text(config, text, from_iso("2026-11-22T12:00:00Z"), find_provider)
+    found = lint_text(FileHome(config), text, from_iso("2026-11-22T12:00:00Z"))
     assert {each.message for each in found.problems if "tool" in each.message or "W09" in each.code} == {
         "tools: no tool source is called lump",
         "tools: no tool is called rad",

@@ -21,8 +21,10 @@ TZ = "Europe/Berlin"
 def test_sleep_understands_in_the_zone_of_the_job_and_stores_utc() -> None:
     wanted = SLEEP.decide({"until": "tomorrow 09:00", "reason": "the review"}, NOW, TZ)
     assert wanted.rest is not None
-    assert wanted.rest.wakeups == (WakeUp(Waking.TIME, datetime(2026, 11, 21, 8, 0, tzinfo=UTC)),)
-    assert wanted.rest.wakeups[0].due.tzinfo is UTC
+    assert wanted.rest.wakeups == (WakeUp(Waking.TIME, due=datetime(2026, 11, 21, 8, 0, tzinfo=UTC)),)
+    due = wanted.rest.wakeups[0].due
+    assert due is not None
+    assert due.tzinfo is UTC
     assert wanted.rest.reason == "the review"
 
 

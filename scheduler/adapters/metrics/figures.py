@@ -91,13 +91,13 @@ class Figures(Observer):
         if moved.late_seconds is not None and moved.move in (Move.FIRE, Move.WAKE):
             self._late.labels(moved.move.value).observe(max(0.0, moved.late_seconds))
 
-    def stepped(self, before: Checkpoint, step: Step, now: Checkpoint) -> None:  # noqa: ARG002 - the port's
+    def stepped(self, before: Checkpoint, step: Step, now: Checkpoint) -> None:
         """Count what a step contains."""
         if step.new_step:
             self._steps.inc()
         if step.closed is not None:
             self._requested(step.closed)
-        names = {call.id: call.name for call in before.calls}
+        names = {call.id: call.name for call in now.calls}
         known = {str(tool.get("name")) for tool in before.frame.tools} if before.frame else set()
         for result in step.results:
             name = names.get(result.call_id, "")

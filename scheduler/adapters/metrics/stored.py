@@ -9,7 +9,7 @@ from pathlib import Path
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from scheduler.adapters.sql.history.backlog import BacklogReader
+from scheduler.adapters.sql.history.history import SqlHistory
 from scheduler.errors import StoreError
 from scheduler.ports.clock import Clock
 
@@ -32,8 +32,8 @@ class StoredFigures(Collector):
         """Give the figures of this moment."""
         now = self._clock.now()
         try:
-            with BacklogReader.open(self._database) as reader:
-                found = reader.backlog(now)
+            with SqlHistory.open(self._database) as history:
+                found = history.backlog(now)
         except StoreError:
             yield _gauge("database_up", "Whether the database can be read.", 0)
             return

@@ -31,6 +31,7 @@ from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState, Request
 from scheduler.core.run.run import Move, Run
 from scheduler.core.run.step import Step
+from scheduler.core.run.wakeup import earliest
 from scheduler.core.time.instants import to_iso
 from scheduler.ports.observer import Observer
 from scheduler.ports.store import Rescued
@@ -60,11 +61,11 @@ class Spans(Observer):
         attributes: dict[str, Any] = {
             "gen_ai.provider.name": _provider_of(at.job.model),
             "gen_ai.request.model": _model_of(at.job.model),
-            "agentcron.origin": run.origin,
+            "agentcron.cause": run.cause.kind,
             "agentcron.fire_time": to_iso(run.fire_time),
         }
         if at.woken is not None:
-            attributes["agentcron.woken_by"] = at.woken.kind.value
+            attributes["agentcron.woken_by"] = str(at.woken.kind)
         self._attempts[run.id] = self._attempt(run.id, run.job, run.created_at, run.epoch, when, attributes)
 
     def abandoned(self, attempt: Rescued, when: datetime) -> None:
@@ -187,8 +188,8 @@ class Spans(Observer):
         )
         if step.reason_code:
             attempt.set_attribute("agentcron.reason", step.reason_code)
-        if step.wakeups:
-            attempt.set_attribute("agentcron.wake_at", to_iso(min(wakeup.due for wakeup in step.wakeups)))
+        if (wake_at := earliest(step.wakeups)) is not None:
+            attempt.set_attribute("agentcron.wake_at", to_iso(wake_at))
         if step.move in _ERRORS:
             _fail(
                 attempt,

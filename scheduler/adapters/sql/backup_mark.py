@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from scheduler.adapters.sql.rows.work import dump, from_us, load, to_us
+from scheduler.adapters.sql.states import one_of
 from scheduler.core.job.restored import Restored
+from scheduler.core.run.wakeup import BY_CLOCK
 
 MARK = "copy"
 """The key of the row that stands in copies only: when the copy was taken."""
@@ -13,8 +15,15 @@ MARK = "copy"
 RESTORED = "restored"
 """The key of the row that tells of the last restore."""
 
-SLEEPS_ON = "state = 'sleeping' AND wake_at > :now"
-"""Runs whose sleep reaches from before the backup into the future: only a person could have ended it."""
+_BY_CLOCK = one_of("w.kind", map(str, BY_CLOCK))
+SLEEPS_ON = (
+    "state = 'sleeping' AND wake_at > :now AND NOT EXISTS (SELECT 1 FROM wakeups w"
+    f" WHERE w.run_id = runs.id AND w.state = 'open' AND NOT {_BY_CLOCK})"
+)
+"""Runs whose sleep reaches from before the backup into the future: only a person could have ended it.
+
+One that waits for an event as well may have been woken since.
+"""
 
 DUE_JOBS = "state IN ('active', 'paused') AND next_fire <= :now"
 """Jobs with slots that may have fired since the backup."""

@@ -18,11 +18,11 @@ STEP_POINTS = ("W2", "opened", "W6", "W8", "W11", "W12", "W13", "W14", "compacte
 
 CLAIM, FIRE, WAKE, RESCUE, OUTBOX = "W1", "fire", "wake", "rescue", "outbox"
 LOAD, PERSON, RUNNER, RENEW, SETTLED, JUMP = "load", "person", "runner", "renew", "W15", "jump"
-RESTORE, PRUNE, NOTICE = "restore", "prune", "notice"
+RESTORE, PRUNE, NOTICE, EVENT = "restore", "prune", "notice", "event"
 
 UNIT_POINTS = (
     *(CLAIM, FIRE, WAKE, RESCUE, OUTBOX, LOAD, PERSON, RUNNER, RENEW, SETTLED, JUMP),
-    *(RESTORE, PRUNE, NOTICE),
+    *(RESTORE, PRUNE, NOTICE, EVENT),
 )
 
 _NAMED_INSIDE = {CLAIM: "claim.inside"}

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from scheduler.adapters.sql.schema import SchemaState
 from scheduler.errors import BadRowError, StoreError
+
+if TYPE_CHECKING:
+    from scheduler.ports.audit import SchemaState
 
 BUSY_SECONDS = 5.0
 """How long a statement waits for another process before it gives up."""

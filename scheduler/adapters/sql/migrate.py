@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
@@ -14,6 +16,7 @@ from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.schema import HEAD, STAMPED, VERSION_TABLE, judge, stored_revision
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
 from scheduler.adapters.sql.sqlite.opening import open_engine, told
+from scheduler.adapters.sql.tables import events as tables_events
 from scheduler.adapters.sql.tables import follow_ups as tables_follow_ups
 from scheduler.adapters.sql.tables import log as tables_log
 from scheduler.adapters.sql.tables import outbox as tables_outbox
@@ -25,7 +28,11 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Named here, so that the metadata knows of them: each file of tables adds its own.
 (_METADATA,) = {
-    table.metadata for table in (tables_log.records, tables_follow_ups.follow_ups, tables_outbox.outbox)
+    table.metadata
+    for table in (
+        *(tables_log.records, tables_follow_ups.follow_ups, tables_outbox.outbox),
+        tables_events.events,
+    )
 }
 
 
@@ -45,7 +52,7 @@ def upgrade(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECONDS)
 
 def prepare(engine: Engine, name: str) -> bool:
     """Do what ``upgrade`` does, on an engine that is open already."""
-    with told(name), engine.begin() as connection:
+    with told(name), _without_keys(engine) as connection:
         revision = _revision(connection)
         state = judge(revision)
         if state in ("newer", "abandoned"):
@@ -59,6 +66,20 @@ def prepare(engine: Engine, name: str) -> bool:
         if state != "current":
             crashpoint("schema")
     return state != "current"
+
+
+@contextmanager
+def _without_keys(engine: Engine) -> Iterator[Connection]:
+    """Begin a transaction in which foreign keys are not looked at.
+
+    SQLite copies a table to change it, and would take the drop of the old one for the end of its rows.
+    """
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute("PRAGMA foreign_keys=0")  # within a transaction it would do nothing
+        with connection.begin():
+            yield connection
 
 
 def prepare_rooms(engine: Engine, name: str, rooms: Rooms) -> None:

@@ -52,6 +52,7 @@ class Room:
         write: writes one change, in the transaction of its step.
         load: reads its part of the checkpoint, if it has one.
         eager: read the part at each claim; otherwise only when a call asks for it.
+        at_first: the part of a run that has no message yet, which need not be read; None: it is always read.
         guards: by kind of guard, what looks at it.
         schema: for tables of a plug-in, its own migrations in order, each a sequence of SQL statements; how
             many were run is kept in ``meta``.
@@ -60,6 +61,7 @@ class Room:
     write: Writer | None = None
     load: Loader | None = None
     eager: bool = False
+    at_first: Any = None
     guards: Mapping[str, Check] = field(default_factory=dict)
     schema: tuple[tuple[str, ...], ...] = ()
 
@@ -124,10 +126,18 @@ class Rooms:
                 raise ValueError(f"no room writes the change {change.kind}")
             room.write(connection, context, change)
 
-    def parts(self, connection: Connection, run: Run, job: Job, now: datetime) -> dict[str, Any]:
-        """Return the parts of a checkpoint that are read at each claim."""
+    def parts(
+        self, connection: Connection, run: Run, job: Job, now: datetime, *, is_new: bool
+    ) -> dict[str, Any]:
+        """Return the parts of a checkpoint that are read at each claim.
+
+        Args:
+            is_new: no message of the run is stored, so no call of it has made any change.
+        """
         return {
-            kind: room.load(connection, run, job, now)
+            kind: room.at_first
+            if is_new and room.at_first is not None
+            else room.load(connection, run, job, now)
             for kind, room in self._rooms.items()
             if room.eager and room.load is not None
         }

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Literal
+from typing import TYPE_CHECKING
 
-REVISIONS = ("0001", "0003")
+if TYPE_CHECKING:
+    from scheduler.ports.audit import SchemaState
+
+REVISIONS = ("0001", "0003", "0004", "0005")
 """All revisions that this version knows, oldest first.
 
 There is no 0002: before the first release 0001 and 0002 were two steps to the tables that 0001 makes now,
@@ -25,14 +28,11 @@ HEAD = REVISIONS[-1]
 VERSION_TABLE = "alembic_version"
 
 TABLES = (
-    *("jobs", "runs", "pins", "messages", "calls", "requests"),
+    *("jobs", "runs", "pins", "frames", "messages", "calls", "requests"),
     *("attempts", "wakeups", "outbox", "runners", "meta", "jumps"),
-    *("approvals", "grants", "records", "follow_ups"),
+    *("approvals", "grants", "records", "follow_ups", "events"),
 )
 """The tables of this version."""
-
-SchemaState = Literal["missing", "current", "older", "newer", "abandoned"]
-"""``older`` can be upgraded; ``abandoned`` can not, by this version."""
 
 
 def judge(revision: str | None) -> SchemaState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scheduler.adapters.sql.rows.trust import APPROVAL_COLUMNS
+from scheduler.adapters.sql.rows.wakeups import WAKEUP_COLUMNS
 from scheduler.adapters.sql.rows.work import (
     ATTEMPT_COLUMNS,
     CALL_COLUMNS,
@@ -11,7 +12,6 @@ from scheduler.adapters.sql.rows.work import (
     RUN_COLUMNS,
     RUNNER_COLUMNS,
     STANDING_COLUMNS,
-    WAKEUP_COLUMNS,
     columns,
 )
 from scheduler.adapters.sql.states import live
@@ -23,6 +23,7 @@ MESSAGES = (
     f"SELECT {columns('m', MESSAGE_COLUMNS)} FROM messages m WHERE m.run_id = :id AND m.seq > :after"
     " ORDER BY m.seq"
 )
+TOLD = f"SELECT {columns('m', MESSAGE_COLUMNS)} FROM messages m WHERE m.run_id = :id AND m.role = 'user'"
 CALLS = (
     f"SELECT {columns('c', CALL_COLUMNS)} FROM calls c WHERE c.run_id = :id"
     " ORDER BY c.message_seq, c.position"
@@ -36,7 +37,7 @@ REQUESTS = f"SELECT {columns('q', REQUEST_COLUMNS)} FROM requests q WHERE q.run_
 ATTEMPTS = f"SELECT {columns('a', ATTEMPT_COLUMNS)} FROM attempts a WHERE a.run_id = :id ORDER BY a.number"
 WAKEUPS = (
     f"SELECT {columns('w', WAKEUP_COLUMNS)} FROM wakeups w WHERE w.run_id = :id AND w.state = 'open'"
-    " ORDER BY w.due, w.id"
+    " ORDER BY w.due IS NULL, w.due, w.id"
 )
 RUNNERS = (
     f"SELECT {columns('u', RUNNER_COLUMNS)} FROM runners u WHERE u.stopped_at IS NULL"
@@ -49,10 +50,8 @@ OPEN_APPROVALS = (
     f" AND {live('r.state')}"
     " ORDER BY a.asked_at, a.id"
 )
-GRANTS = (
-    "SELECT g.id, g.spec FROM grants g WHERE g.job = :job AND g.revoked_at IS NULL"
-    " ORDER BY g.created_at, g.id"
-)
+GRANTS_OF = "SELECT g.id, g.spec FROM grants g WHERE g.job = :job AND g.revoked_at IS NULL"
+GRANTS = f"{GRANTS_OF} ORDER BY g.created_at, g.id"
 # Names of follow-ups begin with the job's and a slash; "0" comes after "/".
 GRANTED_FOLLOW_UPS = (
     "SELECT DISTINCT g.job FROM grants g WHERE g.job >= :job || '/' AND g.job < :job || '0'"

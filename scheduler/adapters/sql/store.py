@@ -20,6 +20,7 @@ from scheduler.adapters.sql.units import (
     checkpoints,
     claims,
     fires,
+    intake,
     jumps,
     orders,
     outbox,
@@ -37,16 +38,19 @@ from scheduler.core.changes.follow_up import root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, StandingOrders
 from scheduler.core.record import Head
+from scheduler.core.run.cause import BY_PERSON, BY_SCHEDULE, Cause
 from scheduler.core.run.checkpoint import Checkpoint
+from scheduler.core.run.event import Event
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.notice import Notice
-from scheduler.core.run.run import Origin, Run, State
+from scheduler.core.run.run import Run, State
 from scheduler.core.run.step import Step
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval, Used
 from scheduler.crash import crashpoint
+from scheduler.ports.intake import Roused, Taken
 from scheduler.ports.outbox import Pending
-from scheduler.ports.store import Decide, NewCaps, Pruned, Rescued, Restoration, Roused
+from scheduler.ports.store import Decide, NewCaps, Pruned, Rescued, Restoration
 
 T = TypeVar("T")
 
@@ -126,20 +130,14 @@ class SqlStore:
         """Return the names of jobs whose next slot has come."""
         return await self._read(lambda c: looks.due_jobs(c, now))
 
-    async def fire(
-        self, job: Job, decide: Decide, now: datetime, *, origin: Origin = "schedule", key: str = ""
-    ) -> list[Run]:
+    async def fire(self, job: Job, decide: Decide, now: datetime, cause: Cause = BY_SCHEDULE) -> list[Run]:
         """Record what ``decide`` says about the job's due slots."""
-        return await self._write(
-            points.FIRE, lambda c: fires.fire(c, job, decide, now, origin, key, self._new_id)
-        )
+        return await self._write(points.FIRE, lambda c: fires.fire(c, job, decide, now, cause, self._new_id))
 
-    async def fire_by(
-        self, job: Job, origin: Origin, now: datetime, key: str = "", *, actor: Actor
-    ) -> Run | None:
+    async def fire_by(self, job: Job, now: datetime, cause: Cause = BY_PERSON, *, actor: Actor) -> Run | None:
         """Queue a run now, leaving the cadence alone."""
         return await self._write(
-            points.FIRE, lambda c: fires.fire_by(c, job, origin, now, key, self._new_id, actor)
+            points.FIRE, lambda c: fires.fire_by(c, job, cause, now, self._new_id, actor)
         )
 
     async def pause(self, job: str, reason: str, now: datetime, *, actor: Actor) -> bool:
@@ -197,6 +195,11 @@ class SqlStore:
     async def cancel_follow_up(self, name: str, now: datetime, *, actor: Actor) -> None:
         """End a follow-up."""
         await self._write(points.PERSON, lambda c: follow_ups.cancel(c, name, now, actor))
+
+    # -- events -----------------------------------------------------------------------------------
+    async def take_event(self, event: Event) -> Taken:
+        """Record an event, queue the runs that wait for it and fire the jobs that it fires."""
+        return await self._write(points.EVENT, lambda c: intake.take(c, event, self._new_id))
 
     # -- runs -------------------------------------------------------------------------------------
     async def wake_due(self, now: datetime, limit: int) -> list[Roused]:

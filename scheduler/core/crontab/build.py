@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,7 +33,11 @@ _NEEDS_QUOTES = re.compile(r"[^\w@%+=:,./-]", re.ASCII)
 # Read on the way, and not simply copied into the Job.
 _SPECIAL = frozenset({"budget", "tz", "dst", "fields", "gate", "workdir"})
 
-_FIELDS = {option.name: option.field for option in OPTIONS}
+_FIELDS = {option.name: option.field for option in OPTIONS if option.field and option.name not in _SPECIAL}
+"""The fields of a Job that an option is copied into."""
+
+_HAVE_FIELDS = frozenset(option.name for option in OPTIONS if option.field)
+"""The options that stand in fields of a Job; the others stand in its ``extra``."""
 
 
 class CannotBuildError(Exception):
@@ -64,6 +69,11 @@ class _Sources:
         except BrokenDefaultError as error:
             self.broken = str(error)
             return otherwise
+
+    def mentioned(self) -> Sequence[str]:
+        """Return the options that any of the three says: most jobs have few, of the many that there are."""
+        said = {*self.line.values, *self.prompt.values, *self.defaults.options()}
+        return [option.name for option in OPTIONS if option.name in said] if said else ()
 
     def span(self, option: str, otherwise: Span) -> Span:
         """Return where the job's own line says it, else the place of the job's name or prompt file."""
@@ -98,12 +108,7 @@ class Builder:
         prompt, fault = self._prompt(line, lines)
         settings = prompt.settings if prompt else Settings()
         sources = _Sources(line_settings, settings, defaults)
-        given = {*line_settings.values, *settings.values, *defaults.names()}
-        said = {
-            option: value
-            for option in _FIELDS
-            if option in given and (value := sources.get(option)) is not None
-        }
+        said = {name: value for name in sources.mentioned() if (value := sources.get(name)) is not None}
         name, tz = line.name or "job", said.get("tz", self._default_tz)
         dst, fields = said.get("dst"), said.get("fields", "or")
         trigger = None
@@ -112,12 +117,13 @@ class Builder:
                 line.schedule, self._now, name, tz, dst, fields, line_settings.own, self._vocabulary.events
             )
             trigger = read_trigger(schedule, line.fields, self._vocabulary.triggers, self._report)
-        values = {_FIELDS[option]: value for option, value in said.items() if option not in _SPECIAL}
+        values = {_FIELDS[name]: value for name, value in said.items() if name in _FIELDS}
         values["budget"] = self._budget(sources, line.name_span)
         values |= self._paths(line, sources)
         if line_settings.further or settings.further or defaults.further:
-            values["extra"] = further = self._further(sources)
-            said |= further
+            said |= self._further(sources)
+        if extra := {name: said[name] for name in sorted(said) if name not in _HAVE_FIELDS}:
+            values["extra"] = extra
         if self._report.errors > before or not line.sound:
             return None
         if fault or sources.broken:

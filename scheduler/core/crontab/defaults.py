@@ -102,7 +102,7 @@ class Defaults:
             raise BrokenDefaultError(default.key, default.span.line)
         return default.value
 
-    def names(self) -> Iterable[str]:
+    def options(self) -> Iterable[str]:
         """Return the options that have a default here."""
         return self._current
 

@@ -81,6 +81,9 @@ class Joined:
 
     def span(self, start: int, end: int) -> Span:
         """Return where ``text[start:end]`` stands, cut at the end of the physical line it begins on."""
+        if len(self.starts) == 1:  # most lines; a large file asks for many places
+            ((number, col),) = self.places
+            return Span(number, start + col + 1, max(min(end, len(self.text)), start + 1) + col + 1)
         index = bisect_right(self.starts, start) - 1
         number, col = self.places[index]
         # One less than the next start: the blank that a join puts in is not in the file.

@@ -139,8 +139,8 @@ def decide(job: Job, facts: FireFacts, now: datetime, fleet_spread_seconds: int 
     return Decision((*doubtful, *rows), following)
 
 
-def decide_reboot(job: Job, now: datetime, facts: FireFacts) -> Decision:
-    """What to do about an ``@reboot`` job when the daemon starts; the store asks once per boot.
+def decide_at_once(job: Job, now: datetime, facts: FireFacts) -> Decision:
+    """What to do about a job that no clock fires, but a boot or an event; the store asks once for each.
 
     The fire time is now, however long ago the machine came up: ``window`` does not apply.
     """
@@ -149,15 +149,17 @@ def decide_reboot(job: Job, now: datetime, facts: FireFacts) -> Decision:
         return Decision((), facts.next_fire)
     if facts.paused_reason is not None:
         return Decision(
-            (Fire(now, "skip", ReasonCode.PAUSED, f"the job is paused: {facts.paused_reason}"),), None
+            (Fire(now, "skip", ReasonCode.PAUSED, f"the job is paused: {facts.paused_reason}"),),
+            facts.next_fire,
         )
     if facts.restored is not None:
         return Decision(
-            (Fire(now, "skip", ReasonCode.RESTORED, facts.restored.doubt("whether it fired")),), None
+            (Fire(now, "skip", ReasonCode.RESTORED, facts.restored.doubt("whether it fired")),),
+            facts.next_fire,
         )
     start = now + timedelta(seconds=_jitter(job)) if job.jitter_seconds else None
     fire = Fire(now, "fire", not_before=start, serial=_serial(job))
-    return Decision(tuple(_against_live([fire], job, facts)), None)
+    return Decision(tuple(_against_live([fire], job, facts)), facts.next_fire)
 
 
 def _jitter(job: Job) -> int:

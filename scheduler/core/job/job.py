@@ -14,6 +14,9 @@ CatchUp = Literal["skip", "latest", "all"]
 Dst = Literal["once", "elapsed", "skip"]
 DayFields = Literal["or", "and"]
 
+DEFAULT_BACKEND = "turns"
+"""Our own loop over a model."""
+
 DEFAULT_MODEL = "claude-sonnet-5-5"
 DEFAULT_BUDGET_RUN_USD = 0.50
 DEFAULT_BUDGET_DAY_USD = 5.00
@@ -112,3 +115,13 @@ class Job:
     extra: Mapping[str, Any] = field(default_factory=_nothing, hash=False)
     unknown: tuple[tuple[str, str], ...] = ()
     line: int = field(default=0, compare=False)
+
+    @property
+    def backend(self) -> str:
+        """The name of what takes its runs forward."""
+        return str(self.extra.get("backend", DEFAULT_BACKEND))
+
+    @property
+    def asks_a_model(self) -> bool:
+        """Whether its requests go to a model of ours; another backend has its own way to one."""
+        return self.backend == DEFAULT_BACKEND

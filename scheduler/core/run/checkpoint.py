@@ -86,7 +86,7 @@ class Checkpoint:
             steps=run.steps + step.new_step,
         )
         if step.messages and step.messages[-1].role == "assistant":
-            calls = step.planned
+            calls = tuple(begun(call, step) for call in step.planned)
         else:
             calls = tuple(_advance(call, step) for call in self.calls)
         failures, failed_attempt = _failures(self, step.closed)
@@ -147,10 +147,15 @@ def _folded(parts: Mapping[str, Any], changes: Sequence[Change]) -> Mapping[str,
     return folded
 
 
+def begun(call: Call, step: Step) -> Call:
+    """Return a call as it is after a step that may start it."""
+    if call.id not in step.started:
+        return call
+    return replace(call, state=CallState.STARTED, started_at=step.at, rule=step.rules.get(call.id, ""))
+
+
 def _advance(call: Call, step: Step) -> Call:
-    if call.id in step.started:
-        rule = step.rules.get(call.id, "")
-        call = replace(call, state=CallState.STARTED, started_at=step.at, rule=rule)
+    call = begun(call, step)
     if call.id in step.taken_back:
         call = replace(call, state=CallState.PLANNED, started_at=None)
     if call.id in step.waiting:

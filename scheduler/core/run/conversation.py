@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -103,6 +103,31 @@ class Call:
         if self.state in (CallState.FAILED, CallState.UNKNOWN):
             block["is_error"] = True
         return block
+
+
+def results_in(messages: Iterable[Message]) -> dict[str, str | tuple[Block, ...]]:
+    """Return the contents of all tool_result blocks, by the id of the call that each answers."""
+    found: dict[str, str | tuple[Block, ...]] = {}
+    for message in messages:
+        for block in message.content:
+            if message.role == "user" and block.get("type") == "tool_result":
+                content = block.get("content", "")
+                found[str(block.get("tool_use_id"))] = content if isinstance(content, str) else tuple(content)
+    return found
+
+
+def with_results(calls: Iterable[Call], messages: Iterable[Message]) -> Iterator[Call]:
+    """Yield calls with their results: once its message is stored, a result stands there and not in the call.
+
+    Args:
+        messages: those that may answer the calls; others do no harm.
+    """
+    results = results_in(messages)
+    for call in calls:
+        if call.is_closed and call.result is None:
+            yield replace(call, result=results.get(call.id))
+        else:
+            yield call
 
 
 @dataclass(frozen=True, slots=True)

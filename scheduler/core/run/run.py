@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from scheduler.core.run.cause import Cause
 from scheduler.core.trust.marks import NO_MARKS, Marks
 from scheduler.errors import RefusedError
 
@@ -82,7 +83,13 @@ def _t(move: Move, sources: Iterable[State], target: State, by: str, note: str) 
 
 
 TRANSITIONS: tuple[Transition, ...] = (
-    _t(Move.FIRE, set(), State.QUEUED, "tick, person", "one row per job and fire time, unique"),
+    _t(
+        Move.FIRE,
+        set(),
+        State.QUEUED,
+        "tick, person",
+        "one row per job and fire time, or key of its cause; unique",
+    ),
     _t(Move.SKIP, set(), State.SKIPPED, "tick", "keeps its reason: misfire, overlap, paused"),
     _t(Move.QUIET, {State.RUNNING}, State.SKIPPED, "executor", "the gate said no; no model call was made"),
     _t(Move.CLAIM, {State.QUEUED}, State.RUNNING, "runner", "lease, epoch + 1; a wake from sleep is free"),
@@ -151,7 +158,6 @@ def after(state: State | None, move: Move) -> State:
     raise RefusedError(f"a run that is {state or 'not there'} cannot {move.value.replace('_', ' ')}")
 
 
-Origin = Literal["schedule", "reboot", "person"]
 Outcome = Literal["done", "nothing_to_do", "failed"]
 
 
@@ -173,7 +179,7 @@ class Run:
     id: str
     job: str
     state: State
-    origin: Origin
+    cause: Cause
     fire_time: datetime
     created_at: datetime
     epoch: int = 0

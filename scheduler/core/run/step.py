@@ -91,7 +91,7 @@ class Step:
         messages: appended; their seq must follow the stored ones.
         planned: new rows of the call journal.
         external: planned calls that act outside whatever their class: recorded as an effect is.
-        started: call ids that become ``started``: durable before their effect.
+        started: call ids that become ``started``, planned ones included: durable before their effect.
         again: call ids of ``started`` ones that are begun once more, as their effect class allows: a record.
         taken_back: call ids that become ``planned`` again: they were started, and certainly have not acted.
         waiting: call ids that become ``waiting`` (the open sleep).

@@ -18,7 +18,8 @@ def marks_of_step(step: Step, calls: Iterable[Call], tools: Mapping[str, Declare
     for label in [m.provenance for m in step.messages] + [r.provenance for r in step.results]:
         marks |= Marks.of_label(label)
     started = set(step.started)
-    return marks | Marks.of_calls([call for call in calls if call.id in started], tools)
+    begun = [call for call in (*calls, *step.planned) if call.id in started]
+    return marks | Marks.of_calls(begun, tools)
 
 
 def with_marks(step: Step, checkpoint: Checkpoint, tools: Mapping[str, Declared]) -> Step:

@@ -234,7 +234,7 @@ def _make_room(at: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
 
 
 def _has_news(at: Checkpoint) -> bool:
-    return at.woken is not None and at.woken.kind is Waking.PERSON
+    return at.woken is not None and at.woken.kind == Waking.PERSON
 
 
 def over(at: Checkpoint, limits: Limits) -> Fail | Park | None:

@@ -25,7 +25,8 @@ def safe_text(text: str, *, multiline: bool = False) -> str:
     Args:
         multiline: keep line feeds and tabs as they are, for text that is printed as a block.
     """
-    if text.isascii() and text.isprintable():
+    bare = text.replace("\n", "").replace("\t", "") if multiline else text
+    if bare.isascii() and bare.isprintable():
         return text
     kept = "\n\t" if multiline else ""
     return "".join(_escaped(char) if _is_unsafe(char) and char not in kept else char for char in text)

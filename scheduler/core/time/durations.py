@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scheduler.core.time.instants import DAY_SECONDS
 from scheduler.errors import ConfigError
@@ -40,6 +41,7 @@ class Duration:
     seconds: int
 
 
+@lru_cache(maxsize=1024)
 def read_duration(text: str) -> Duration | None:
     """Read ``1*(number unit)`` or the ISO form; None when it is neither.
 

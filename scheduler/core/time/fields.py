@@ -122,6 +122,7 @@ FIELDS = (
 )
 
 
+@lru_cache(maxsize=64)  # a schedule is read twice: for its problems, and by its trigger
 def read_expression(text: str, name: str = "job", *, fields: Literal["or", "and"] = "or") -> Reading:
     """Judge and rewrite an expression of five fields, or one of the ``@`` aliases; never raises.
 

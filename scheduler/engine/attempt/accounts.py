@@ -9,11 +9,18 @@ from dataclasses import replace
 from datetime import datetime
 
 from scheduler.core.changes.limits import DayAffords
+from scheduler.core.job.job import Job
+from scheduler.core.job.reason_code import ReasonCode
+from scheduler.core.run import reasons, turn
 from scheduler.core.run.budget import DayCap, assumed_microusd, day_start
 from scheduler.core.run.conversation import Request, Usage
+from scheduler.core.run.reasons import Ends
 from scheduler.core.run.step import Step
+from scheduler.core.run.turn import Fail, Limits, Park, part
+from scheduler.engine.attempt import rests
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Kit
+from scheduler.errors import OverBudgetError
 from scheduler.ports.model import Reply
 
 
@@ -35,10 +42,24 @@ async def open_request(
         reserved_microusd=price_of(kit, model, worst, None)[0],
         tokens=worst.tokens,
     )
-    budget = checkpoint.job.budget
-    cap = DayCap(round(budget.day_usd * 1_000_000), day_start(now, checkpoint.job.tz), budget.day_tokens)
-    await writer.commit(Step(at=now, opened=opened, guards=(DayAffords(cap),)))
+    await writer.commit(Step(at=now, opened=opened, guards=(day_affords(checkpoint.job, now),)))
     return opened
+
+
+def day_affords(job: Job, now: datetime) -> DayAffords:
+    """Return the guard that the day of a job, and that of all jobs, has room for a request."""
+    budget = job.budget
+    return DayAffords(DayCap(round(budget.day_usd * 1_000_000), day_start(now, job.tz), budget.day_tokens))
+
+
+def day_spent(error: OverBudgetError) -> Park | None:
+    """Return how a run rests whose day is spent; None when only requests that are out hold the room."""
+    if error.spent < error.cap:
+        return None
+    code = ReasonCode(error.code)
+    whose = "all jobs have" if reasons.find(code).ends is Ends.FLEET_DAY else "the job has"
+    spent = part(error.spent, "today's", error.cap, error.unit)
+    return Park(code, f"{whose} spent {spent}")
 
 
 async def close_failed(
@@ -70,3 +91,22 @@ def price_of(kit: Kit, model: str, usage: Usage, cost_microusd: int | None) -> t
     """Return what tokens of a model cost in millionths of a dollar, and whether that is assumed."""
     price = kit.price(model, usage) if cost_microusd is None else cost_microusd
     return (assumed_microusd(usage), True) if price is None else (price, False)
+
+
+async def rest_when_spent(kit: Kit, writer: RunWriter, limits: Limits) -> None:
+    """Let a run rest, or fail, that has used up one of its limits, or whose day others have spent."""
+    over = turn.over(writer.checkpoint, limits)
+    if isinstance(over, Park) and reasons.find(over.code).is_daily:
+        # What was spent "today" was counted at the claim, and midnight may have passed since.
+        await writer.look_again(kit.clock.now())
+        over = turn.over(writer.checkpoint, limits)
+    if over is None:
+        now = kit.clock.now()
+        try:
+            await writer.commit(Step(at=now, guards=(day_affords(writer.checkpoint.job, now),)))
+        except OverBudgetError as error:
+            over = day_spent(error)
+    if isinstance(over, Fail):
+        await rests.fail(kit, writer, over.code, over.reason)
+    elif over is not None:
+        await rests.park(kit, writer, over)

@@ -26,20 +26,23 @@ def refusals(step: NextStep, tools: Toolbox, frame: Frame | None = None) -> tupl
     A call that had begun was right then, so its tool has changed, and whether it acted is unknown.  One that
     has not begun, of a tool that has changed since the frame, is left to the judge, who says so.
     """
-    results = []
-    for call in _calls_of(step):
-        tool = tools.get(call.name)
-        if tool is None or (call.state is CallState.PLANNED and is_changed(frame, tool)):
-            continue
-        try:
-            wrong = wrong_arguments(tool.spec.schema, call.args)
-        except ConfigError as error:  # of a tool that did not come through the registry
-            wrong = error.message
-        if wrong and call.state is CallState.STARTED:
-            results.append(CallResult(call.id, CallState.UNKNOWN, CHANGED))
-        elif wrong:
-            results.append(CallResult(call.id, CallState.FAILED, f"{call.name}: {wrong}"))
-    return tuple(results)
+    return tuple(found for call in _calls_of(step) if (found := refusal(call, tools, frame)) is not None)
+
+
+def refusal(call: Call, tools: Toolbox, frame: Frame | None = None) -> CallResult | None:
+    """Return the answer to a call whose arguments contradict the schema of its tool, or None."""
+    tool = tools.get(call.name)
+    if tool is None or (call.state is CallState.PLANNED and is_changed(frame, tool)):
+        return None
+    try:
+        wrong = wrong_arguments(tool.spec.schema, call.args)
+    except ConfigError as error:  # of a tool that did not come through the registry
+        wrong = error.message
+    if not wrong:
+        return None
+    if call.state is CallState.STARTED:
+        return CallResult(call.id, CallState.UNKNOWN, CHANGED)
+    return CallResult(call.id, CallState.FAILED, f"{call.name}: {wrong}")
 
 
 def _calls_of(step: NextStep) -> tuple[Call, ...]:

@@ -18,7 +18,6 @@ from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
-from scheduler.core.run.step_marks import with_marks
 from scheduler.core.run.turn import Park
 from scheduler.engine.attempt import rests
 from scheduler.engine.attempt.desk import RunDesk
@@ -30,6 +29,7 @@ from scheduler.engine.services import Kit
 from scheduler.errors import BadRowError, ConfigError, LostLeaseError, StoreError
 from scheduler.host.workdir import unusable
 from scheduler.ports.backend import Backend, Interruption
+from scheduler.ports.tool import ForeignTool
 from scheduler.ports.toolset import Toolbox
 
 log = logging.getLogger("agentcron")
@@ -53,7 +53,7 @@ class Attempt:
     ) -> None:
         self.kit = kit
         self.tools: Toolbox = {}
-        self.writer = writer(kit.store, lease, checkpoint, kit.witness, kit.secrets, self._complete)
+        self.writer = writer(kit.store, lease, checkpoint, kit.witness, kit.secrets)
         self._stopping = stopping
         self._work: asyncio.Task[None] | None = None
         self._interrupted: Interruption | None = None
@@ -105,10 +105,6 @@ class Attempt:
             log.warning("run %s: let go without a record: %s", self.run_id, late)
         return self.writer.checkpoint.run.state
 
-    def _complete(self, checkpoint: Checkpoint, step: Step) -> Step:
-        """Add the marks that a step leaves: in the same commit, so no crash makes the run forget them."""
-        return with_marks(step, checkpoint, {name: tool.spec for name, tool in self.tools.items()})
-
     async def _advance(self) -> None:
         kit, writer, job = self.kit, self.writer, self.writer.checkpoint.job
         ready = await self._ready()
@@ -123,23 +119,29 @@ class Attempt:
             return
         if self.must_stop is None:
             await self._with_tools(ready)
+        if writer.checkpoint.run.state is State.RUNNING and self.must_stop is None:
+            # Its lease would run out, and others would count a crash.
+            log.error("run %s: its backend returned while it runs", self.run_id)
+            reason = "its backend left the run neither over nor at rest"
+            await rests.fail(kit, writer, ReasonCode.INTERNAL, reason)
 
     async def _with_tools(self, backend: Backend) -> None:
         """Let the backend go on with the run while its tools are open."""
-        kit, job = self.kit, self.writer.checkpoint.job
+        kit, writer, job = self.kit, self.writer, self.writer.checkpoint.job
         async with AsyncExitStack() as until_the_end:
             try:
                 opening = open_tools(kit.sources_for(job), job, self.run_id, kit.settings)
-                self.tools = await until_the_end.enter_async_context(opening)
+                self.tools = _all_tools(await until_the_end.enter_async_context(opening), backend)
             except ConfigError as error:
                 # They were there when the job was loaded, and may be again: an upgrade takes a plug-in away
                 # for a while, and a service is down for a while.
                 reason = f"{error.message}; install or repair what provides it, or cancel the run"
-                await rests.park(kit, self.writer, Park(ReasonCode.TOOL, reason))
+                await rests.park(kit, writer, Park(ReasonCode.TOOL, reason))
                 return
-            if (step := pinned_again(self.writer.checkpoint, self.tools, kit.clock.now())) is not None:
-                await self.writer.commit(step)
-            await backend.advance(self, RunDesk(kit, self.writer, self.tools))
+            if (step := pinned_again(writer.checkpoint, self.tools, kit.clock.now())) is not None:
+                await writer.commit(step)
+            writer.declared = {name: tool.spec for name, tool in self.tools.items()}
+            await backend.advance(self, RunDesk(kit, writer, self.tools, lambda: self.must_stop is not None))
 
     async def _ready(self) -> Backend | Park:
         """Get the backend ready; return why nothing may begin yet, before any cost."""
@@ -206,3 +208,14 @@ class Attempt:
                 closed=self.writer.lost_request(now),
             )
         )
+
+
+def _all_tools(tools: Toolbox, backend: Backend) -> Toolbox:
+    """Return the tools of a job and those of its backend.
+
+    Raises:
+        ConfigError: two have the same name, so one would act by what the other declares.
+    """
+    if twice := sorted(tools.keys() & backend.tools.keys()):
+        raise ConfigError(f"its backend has tools of its own named {', '.join(twice)}, as the job has")
+    return {**tools, **{name: ForeignTool(spec) for name, spec in backend.tools.items()}}

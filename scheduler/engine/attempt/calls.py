@@ -6,18 +6,22 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Block, Call, CallState
 from scheduler.core.run.step import CallResult, Step
+from scheduler.core.run.turn import Limits, RunCalls, next_step
 from scheduler.core.text.capped import MOST_OUTPUT_BYTES, capped, sendable_json
 from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.judge import Facts
 from scheduler.crash import crashpoint
+from scheduler.engine.attempt.arguments import refusals
 from scheduler.engine.attempt.decisions import Docket, Reach, facts, hear, recounted, stains
 from scheduler.engine.attempt.requests import acts
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Kit
-from scheduler.errors import ToolFault, ToolLostError
+from scheduler.errors import ConfigError, ToolFault, ToolLostError
 from scheduler.ports.tool import InsideTool, ToolAnswer, ToolContext
 from scheduler.ports.toolset import Toolbox
 
@@ -36,28 +40,62 @@ INTERRUPTED = (
 )
 
 
+async def begin_pure(
+    kit: Kit, at: Checkpoint, tools: Toolbox, limits: Limits, step: Step
+) -> tuple[Step, Docket | None]:
+    """Let the calls of an answer begin in its own commit, when all of them are pure and simply allowed.
+
+    They wait for no record in the log, and a crash leaves nothing in doubt.  Whatever could keep the answer
+    from being stored (a guard, a question, an unreadable policy) leaves them to ``run_calls``.
+    """
+    following = next_step(at.apply(step), limits, lambda name: isinstance(tools.get(name), InsideTool))
+    if not isinstance(following, RunCalls) or len(following.fresh) < len(step.planned):
+        return step, None
+    if any(acts(call, tools) for call in step.planned) or refusals(following, tools):
+        return step, None
+    try:
+        docket = hear(kit, at, tools, step.planned, await facts(kit, at))
+    except ConfigError:
+        return step, None
+    if len(docket.allowed) < len(step.planned) or docket.guards(None) or docket.changes():
+        return step, None
+    started = tuple(call.id for call in docket.allowed)
+    return replace(step, started=started, rules=docket.rules, marks=docket.marks or None), docket
+
+
 async def run_calls(
-    kit: Kit, writer: RunWriter, tools: Toolbox, fresh: Sequence[Call], doubtful: Sequence[Call]
+    kit: Kit,
+    writer: RunWriter,
+    tools: Toolbox,
+    fresh: Sequence[Call],
+    doubtful: Sequence[Call],
+    begun: Docket | None = None,
 ) -> Docket | None:
     """Do the fresh calls side by side, and settle the doubtful ones by their effect class.
 
     Each result is committed as it comes, so that a crash loses at most the calls still under way.
     Returns the docket when nothing is left to do before a person has answered.
 
+    Args:
+        begun: what ``begin_pure`` has let begin: these calls look doubtful, and this very attempt does them.
+
     Raises:
         ConfigError: the trust file or the job's profile is wrong; nothing was done.
         DayLogError: the daily log cannot be written, so no call was begun.
         FactsChangedError: another run or a person was faster; nothing was done, and all is to be judged anew.
     """
-    known = await facts(kit, writer.checkpoint)
-    again = hear(kit, writer.checkpoint, tools, doubtful, recounted(known, doubtful))
-    docket = await _begun(kit, writer, tools, known, fresh, doubtful)
-    if docket.is_waiting and not doubtful:
-        return docket
-    begun = {call.id: call for call in writer.checkpoint.calls}
+    if begun is None:
+        known = await facts(kit, writer.checkpoint)
+        again = hear(kit, writer.checkpoint, tools, doubtful, recounted(known, doubtful))
+        docket = await _begun(kit, writer, tools, known, fresh, doubtful)
+        if docket.is_waiting and not doubtful:
+            return docket
+    else:
+        docket, again, doubtful = begun, Docket(), ()
+    calls = {call.id: call for call in writer.checkpoint.calls}
     async with asyncio.TaskGroup() as group:
         for call in docket.allowed:
-            group.create_task(_do(kit, writer, tools, begun[call.id], docket.reach[call.id]))
+            group.create_task(_do(kit, writer, tools, calls[call.id], docket.reach[call.id]))
         for call in doubtful:
             group.create_task(_settle_doubt(kit, writer, tools, call, again))
     return None

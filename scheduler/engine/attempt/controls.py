@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from scheduler.core.job.reason_code import ReasonCode
@@ -17,7 +18,7 @@ from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import CallResult, Change, Step
-from scheduler.core.run.wakeup import WakeUp, Waking
+from scheduler.core.run.wakeup import Waking, earliest
 from scheduler.core.trust.marks import NO_MARKS, Marks
 from scheduler.engine.attempt.decisions import Docket, facts, hear
 from scheduler.engine.attempt.messages import answer_message, notify
@@ -30,6 +31,8 @@ from scheduler.ports.toolset import Toolbox
 log = logging.getLogger("agentcron")
 
 NEWS_FIRST = "Not done: a person resumed this run meanwhile. Read what follows, then decide again."
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 LIMITS = "limits"
 """The rule of a staged call that its own tool refuses."""
@@ -61,7 +64,7 @@ async def decide_calls(kit: Kit, writer: RunWriter, tools: Toolbox, calls: Seque
         LostLeaseError: another runner owns the run.
     """
     at = writer.checkpoint
-    has_news = at.woken is not None and at.woken.kind is Waking.PERSON
+    has_news = at.woken is not None and at.woken.kind == Waking.PERSON
     staged = [call for call in calls if isinstance(tools[call.name], StagedTool)]
     docket = Docket()
     if staged and not has_news:
@@ -192,22 +195,18 @@ def _step(kit: Kit, at: Checkpoint, docket: Docket, tally: _Tally) -> Step:
         tally.results += [CallResult(call.id, CallState.FAILED, late) for call, _ in tally.rests]
         return ended(at, tally.end, replace(step, results=tuple(tally.results)))
     if tally.rests:
-        times = [w for _, rest in tally.rests for w in rest.wakeups if w.kind is Waking.TIME]
-        others = [w for _, rest in tally.rests for w in rest.wakeups if w.kind is not Waking.TIME]
-        earliest = min(tally.rests, key=lambda each: min(wakeup.due for wakeup in each[1].wakeups))
+        times = [w for _, rest in tally.rests for w in rest.wakeups if w.kind == Waking.TIME]
+        others = [w for _, rest in tally.rests for w in rest.wakeups if w.kind != Waking.TIME]
+        _, first = min(tally.rests, key=lambda each: earliest(each[1].wakeups) or _NEVER)
         return replace(
             step,
             move=Move.SUSPEND,
             results=tuple(tally.results),
             waiting=tuple(call.id for call, _ in tally.rests),
-            waiting_for=earliest[1].reason,
-            wakeups=(*_earliest(times), *others),
+            waiting_for=first.reason,
+            wakeups=(*sorted(times, key=lambda each: each.until or _NEVER)[:1], *others),
         )
     return replace(step, results=tuple(tally.results))
-
-
-def _earliest(wakeups: Sequence[WakeUp]) -> tuple[WakeUp, ...]:
-    return (min(wakeups, key=lambda wakeup: wakeup.due),) if wakeups else ()
 
 
 def ended(at: Checkpoint, end: End, step: Step) -> Step:

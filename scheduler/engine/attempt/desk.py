@@ -3,47 +3,67 @@
 Each call passes the same gates as one of ours: its arguments fit, the judge lets it begin, the daily log has
 it, and ``started`` is on the disk, all before the backend is told that it may.  A call that had begun when a
 process died is never allowed a second time, unless its effect class says that repeating it is harmless.
+
+What a foreign loop asks for may come twice, at once, or late: each method holds one lock, an id is begun once
+in an attempt, and nothing begins any more once the run rests or the attempt must stop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
 from scheduler.core.job.reason_code import ReasonCode
-from scheduler.core.run import turn
+from scheduler.core.record import canonical
+from scheduler.core.run.budget import assumed_microusd
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import State
 from scheduler.core.run.step import CallResult, Step
 from scheduler.core.run.turn import Park, limits_of
+from scheduler.core.run.wake_note import resume_note
+from scheduler.core.run.wakeup import Waking
+from scheduler.core.text.capped import sendable, sendable_json
 from scheduler.core.trust.effect import Effect, call_key
 from scheduler.crash import crashpoint
 from scheduler.engine.attempt import messages, rests
-from scheduler.engine.attempt.accounts import price_of
+from scheduler.engine.attempt.accounts import price_of, rest_when_spent
+from scheduler.engine.attempt.arguments import refusal
 from scheduler.engine.attempt.calls import INTERRUPTED, clean
 from scheduler.engine.attempt.controls import decide_calls, ended
 from scheduler.engine.attempt.decisions import Docket, facts, hear, recounted, stains
-from scheduler.engine.attempt.pins import is_changed, new_frame
+from scheduler.engine.attempt.opening import open_run
 from scheduler.engine.attempt.requests import acts
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.schema import wrong_arguments
 from scheduler.engine.services import Kit
-from scheduler.errors import ConfigError, FactsChangedError
+from scheduler.errors import ConfigError, DayLogError, FactsChangedError
 from scheduler.ports.backend import Allowed, Answered, DeskAnswer, ForeignCall, Rested
 from scheduler.ports.tool import End, InsideTool, ToolAnswer, ToolSpec
 from scheduler.ports.toolset import Toolbox
 
 REPEATABLE = (Effect.PURE, Effect.KEYED)
 
+UNDER_WAY = "This call is under way already, and was not begun a second time."
+
 
 class RunDesk:
-    """The desk of one claimed run; implements `scheduler.ports.backend.Desk`."""
+    """The desk of one claimed run; implements `scheduler.ports.backend.Desk`.
 
-    def __init__(self, kit: Kit, writer: RunWriter, toolbox: Toolbox) -> None:
+    Args:
+        must_stop: whether the attempt must come to its end.
+    """
+
+    def __init__(
+        self, kit: Kit, writer: RunWriter, toolbox: Toolbox, must_stop: Callable[[], bool] = lambda: False
+    ) -> None:
         self.kit, self.writer, self.toolbox = kit, writer, toolbox
+        self._must_stop = must_stop
         self._limits = limits_of(writer.checkpoint.job)
+        self._lock = asyncio.Lock()
+        self._begun: set[str] = set()
+        """Calls of this attempt that are under way."""
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -58,93 +78,136 @@ class RunDesk:
     @property
     def doubtful(self) -> tuple[Call, ...]:
         """Calls that had begun when a process died."""
-        return tuple(call for call in self.checkpoint.calls if call.state is CallState.STARTED)
+        started = (call for call in self.checkpoint.calls if call.state is CallState.STARTED)
+        return tuple(call for call in started if call.id not in self._begun)
+
+    @property
+    def news(self) -> str:
+        """What the agent must be told before it goes on."""
+        checkpoint, woken = self.checkpoint, self.checkpoint.woken
+        if woken is None or woken.kind != Waking.PERSON or checkpoint.last is None:
+            return ""
+        if any(call.state is CallState.WAITING for call in checkpoint.calls):
+            return ""
+        return sendable(resume_note(checkpoint, woken, self._limits, self.kit.clock.now()))
+
+    async def open(self) -> str | None:
+        """Open the conversation; return its first message, or None when there is nothing to do now."""
+        async with self._lock:
+            if not self._is_over and self.checkpoint.last is None:
+                await open_run(self.kit, self.writer, self._limits, self.toolbox, system="")
+            if self._is_over or self.checkpoint.last is None:
+                return None
+            return self.checkpoint.messages[0].text
 
     async def heard(self, text: str, provenance: str = "own") -> None:
         """Record what the agent is told."""
-        self._require_no_open_call()
-        # Nothing of it is sent: this agent has its own system prompt.  It pins what the tools declare.
-        frame = None if self.checkpoint.frame else new_frame(self.checkpoint, "", self.toolbox)
-        message = self._message("user", {"type": "text", "text": text}, provenance)
-        await self._write(message, told=True, frame=frame)
+        async with self._lock:
+            self._require_no_open_call()
+            await self._write(self._message("user", _text(text), provenance), told=True)
 
     async def said(self, text: str) -> None:
         """Record what the agent said."""
-        self._require_no_open_call()
-        await self._write(self._message("assistant", {"type": "text", "text": text}, "own"), new_step=True)
+        async with self._lock:
+            self._require_no_open_call()
+            await self._write(self._message("assistant", _text(text), "own"), new_step=True)
 
     async def begin(self, call: ForeignCall) -> DeskAnswer:
         """Judge a call, and record that it begins.
 
         Raises:
-            DayLogError: the daily log cannot be written, so the call must not begin.
-            ValueError: another call is open; a backend asks for one at a time.
+            ValueError: the conversation is not open, another call is, or the id was asked for with other
+                arguments.
         """
-        known = next((each for each in self.checkpoint.calls if each.id == call.id), None)
-        if known is None:
-            self._require_no_open_call()
-            known = await self._plan(call)
-        elif known.is_closed:
-            return _answer_of(known)
-        elif known.state is CallState.WAITING:
-            return await self._wake(known)
-        tool = self.toolbox.get(known.name)
-        is_as_pinned = tool is not None and not is_changed(self.checkpoint.frame, tool)
-        if tool is not None and is_as_pinned and (wrong := wrong_arguments(tool.spec.schema, known.args)):
-            return await self._close(known, f"{known.name}: {wrong}", is_error=True)
-        try:
-            if isinstance(tool, InsideTool):
-                return await self._inside(known)
-            return await self._judge(known)
-        except FactsChangedError:
-            await self.writer.look_again(self.kit.clock.now())
-            return await self.begin(call)
-        except ConfigError as error:
-            await rests.park(self.kit, self.writer, Park(ReasonCode.TRUST, error.message))
-            return Rested()
+        async with self._lock:
+            if self._is_over:
+                return Rested()
+            if (early := self._without_record(call)) is not None:
+                return early
+            if not self._is_known(call.id):
+                await self._plan(call)
+            try:
+                return await self._decide(call.id)
+            except (ConfigError, DayLogError) as error:
+                code = ReasonCode.LOG if isinstance(error, DayLogError) else ReasonCode.TRUST
+                await rests.park(self.kit, self.writer, Park(code, error.message))
+                return Rested()
 
     async def record(self, call_id: str, result: ToolAnswer, *, is_error: bool = False) -> None:
         """Record what became of a call that had begun."""
-        call = self._open(call_id)
-        tool = self.toolbox.get(call.name)
-        label = tool.spec.provenance if tool is not None else "untrusted:unlabelled"
-        crashpoint("W10")
-        await self._close(call, result, is_error=is_error, label=label)
+        async with self._lock:
+            call = self._started(call_id)
+            tool = self.toolbox.get(call.name)
+            label = tool.spec.provenance if tool is not None else "untrusted:unlabelled"
+            crashpoint("W10")
+            try:
+                content = clean(self.writer.secrets.hidden(result))
+            except (TypeError, ValueError) as error:
+                # It has happened, whatever it brought.
+                content, is_error = f"The result of {call.name} cannot be kept: {error}", True
+            state = CallState.FAILED if is_error else CallState.DONE
+            await self._close(CallResult(call_id, state, content, label))
 
     async def lose(self, call_id: str) -> ToolAnswer:
         """Record that nobody knows whether a call happened; return what the agent is told of it."""
-        await self._close(self._open(call_id), INTERRUPTED, state=CallState.UNKNOWN)
-        return INTERRUPTED
+        async with self._lock:
+            return await self._lose(self._started(call_id))
 
     async def used(self, usage: Usage, cost_microusd: int | None) -> bool:
-        """Count what a request has cost; false when the run has spent what it may, and rests now."""
-        now, checkpoint = self.kit.clock.now(), self.checkpoint
-        cost, is_assumed = price_of(self.kit, checkpoint.job.model, usage, cost_microusd)
-        sent = Request(checkpoint.requests + 1, checkpoint.run.epoch, checkpoint.job.model, now)
-        answered = replace(
-            sent,
-            state="answered",
-            ended_at=now,
-            usage=usage,
-            tokens=usage.tokens,
-            cost_microusd=cost,
-            cost_assumed=is_assumed,
-        )
-        await self.writer.commit(Step(at=now, opened=sent, closed=answered))
-        over = turn.over(self.checkpoint, self._limits)
-        if isinstance(over, Park):
-            await rests.park(self.kit, self.writer, over)
-        elif over is not None:
-            await rests.fail(self.kit, self.writer, over.code, over.reason)
-        return over is None
+        """Count what a request has cost; false when the run rests now, or the attempt must stop."""
+        async with self._lock:
+            now, checkpoint = self.kit.clock.now(), self.checkpoint
+            try:
+                cost, is_assumed = price_of(self.kit, checkpoint.job.model, usage, cost_microusd)
+            except ConfigError:  # the agent has a model of its own, and nobody here knows its price
+                cost, is_assumed = assumed_microusd(usage), True
+            sent = Request(checkpoint.requests + 1, checkpoint.run.epoch, checkpoint.job.model, now)
+            answered = replace(
+                sent,
+                state="answered",
+                ended_at=now,
+                usage=usage,
+                tokens=usage.tokens,
+                cost_microusd=cost,
+                cost_assumed=is_assumed,
+            )
+            await self.writer.commit(Step(at=now, opened=sent, closed=answered))
+            if not self._begun:
+                await rest_when_spent(self.kit, self.writer, self._limits)
+            return not self._is_over
 
     async def end(self, summary: str, outcome: Literal["done", "nothing_to_do", "failed"] = "done") -> None:
         """End the run."""
-        self._require_no_open_call()
-        await self.writer.commit(ended(self.checkpoint, End(summary, outcome), Step(at=self.kit.clock.now())))
+        async with self._lock:
+            self._require_no_open_call()
+            step = ended(self.checkpoint, End(summary, outcome), Step(at=self.kit.clock.now()))
+            await self.writer.commit(replace(step, messages=()))  # each call was answered when it was closed
 
     # -- one call ---------------------------------------------------------------------------------
-    async def _plan(self, call: ForeignCall) -> Call:
+    def _without_record(self, call: ForeignCall) -> Answered | None:
+        """Return the answer to a call that cannot be recorded, or was answered before the last message."""
+        try:
+            if sendable_json(dict(call.args)) != dict(call.args):
+                raise ValueError("it holds characters that no text can carry")
+        except (TypeError, ValueError) as error:
+            return Answered(f"{call.name} was not begun: its input cannot be kept, {error}", is_error=True)
+        if self._is_known(call.id):
+            known = self._call(call.id)
+            # What is stored had its secrets taken out.
+            asked = self.writer.secrets.hidden({"args": dict(call.args)})["args"]
+            if (known.name, canonical(known.args)) != (call.name, canonical(asked)):
+                raise ValueError(f"the call {call.id} was asked for with other arguments before")
+            return None
+        for message in reversed(self.checkpoint.messages):
+            for block in message.content:
+                if block.get("tool_use_id") == call.id:
+                    content = block["content"]
+                    result = content if isinstance(content, str) else tuple(content)
+                    return Answered(result, bool(block.get("is_error")))
+        self._require_no_open_call()
+        return None
+
+    async def _plan(self, call: ForeignCall) -> None:
         tool = self.toolbox.get(call.name)
         effect = Effect.PURE if tool is None or isinstance(tool, InsideTool) else tool.spec.effect
         block = {"type": "tool_use", "id": call.id, "name": call.name, "input": dict(call.args)}
@@ -160,7 +223,29 @@ class RunDesk:
         )
         external = (call.id,) if acts(planned, self.toolbox) else ()
         await self._write(message, planned=(planned,), external=external, new_step=True)
-        return planned
+
+    async def _decide(self, call_id: str) -> DeskAnswer:
+        """Let a known call begin, or answer it; judged once more whenever others were faster."""
+        while not self._is_over:
+            call = self._call(call_id)
+            if call.is_closed:
+                return _answer_of(call)
+            if call.state is CallState.WAITING:
+                now = self.kit.clock.now()
+                await self.writer.commit(messages.answer(self.checkpoint, self._limits, (call,), now))
+                return _answer_of(self._call(call_id))
+            if call.id in self._begun:
+                await asyncio.sleep(0)  # whoever asks again and again must not keep others from working
+                return Answered(UNDER_WAY, is_error=True)
+            if (wrong := refusal(call, self.toolbox, self.checkpoint.frame)) is not None:
+                return await self._close(wrong)
+            try:
+                if call.state is CallState.PLANNED and isinstance(self.toolbox.get(call.name), InsideTool):
+                    return await self._inside(call)
+                return await self._judge(call)
+            except FactsChangedError:
+                await self.writer.look_again(self.kit.clock.now())
+        return Rested()
 
     async def _judge(self, call: Call) -> DeskAnswer:
         known = await facts(self.kit, self.checkpoint)
@@ -168,12 +253,11 @@ class RunDesk:
         known = recounted(known, [call]) if is_doubtful else known
         docket = hear(self.kit, self.checkpoint, self.toolbox, [call], known)
         if is_doubtful and not (docket.allowed and call.effect in REPEATABLE):
-            return Answered(await self.lose(call.id), is_error=True)
+            return Answered(await self._lose(call), is_error=True)
         if docket.refused:
-            [refused] = docket.refused
-            return await self._close(call, refused.content, is_error=True, rule=refused.rule, docket=docket)
+            return await self._close(docket.refused[0], docket)
         if not docket.allowed:
-            await self._rest(docket)
+            await rests.wait_for_another(self.kit, self.writer, docket)
             return Rested()
         may_act = acts(call, self.toolbox)
         if may_act:
@@ -183,6 +267,11 @@ class RunDesk:
             await self.writer.commit(Step(at=self.kit.clock.now(), again=(call.id,)))
         else:
             await self._start(call, docket, may_act=may_act)
+        if self.kit.halted() is not None:
+            if not is_doubtful:  # it has not acted, which we know for certain: it may act later
+                await self.writer.commit(Step(at=self.kit.clock.now(), taken_back=(call.id,)))
+            return Rested()
+        self._begun.add(call.id)
         reach = docket.reach[call.id]
         return Allowed(call.key, reach.hosts, reach.network)
 
@@ -202,45 +291,34 @@ class RunDesk:
     async def _inside(self, call: Call) -> DeskAnswer:
         decided = await decide_calls(self.kit, self.writer, self.toolbox, [call])
         if isinstance(decided, Docket):
-            await self._rest(decided)
+            await rests.wait_for_another(self.kit, self.writer, decided)
             return Rested()
-        if decided.move is None:
-            calls = self.checkpoint.apply(decided).calls
-            answer = messages.answer_message(self.checkpoint, calls, decided.at)
-            decided = replace(decided, messages=(answer,))
-        await self.writer.commit(decided)
-        if self.checkpoint.run.state is not State.RUNNING:
+        if decided.move is not None:
+            await self.writer.commit(decided)
             return Rested()
-        return _answer_of(self._known(call.id))
+        answer = await self._answer(decided)
+        if not (news := self.news):
+            return answer
+        # A person is heard before it changes anything, rests or ends: here they are.
+        await self._write(self._message("user", _text(news), "owner"), told=True)
+        told = answer.result if not isinstance(answer.result, str) else (_text(answer.result),)
+        return Answered((*told, _text(news)), answer.is_error)
 
-    async def _wake(self, call: Call) -> DeskAnswer:
-        now = self.kit.clock.now()
-        await self.writer.commit(messages.answer(self.checkpoint, self._limits, (call,), now))
-        return _answer_of(self._known(call.id))
+    async def _lose(self, call: Call) -> ToolAnswer:
+        await self._close(CallResult(call.id, CallState.UNKNOWN, INTERRUPTED))
+        return INTERRUPTED
 
-    async def _rest(self, docket: Docket) -> None:
-        await rests.wait_for_another(self.kit, self.writer, docket)
+    async def _close(self, result: CallResult, docket: Docket | None = None) -> Answered:
+        changes = () if docket is None else docket.changes()
+        return await self._answer(Step(at=self.kit.clock.now(), results=(result,), changes=changes))
 
-    async def _close(
-        self,
-        call: Call,
-        content: ToolAnswer,
-        *,
-        is_error: bool = False,
-        state: CallState | None = None,
-        label: str = "own",
-        rule: str = "",
-        docket: Docket | None = None,
-    ) -> Answered:
+    async def _answer(self, step: Step) -> Answered:
         """Write the result of a call, and the message that answers it, in one commit."""
-        now = self.kit.clock.now()
-        hidden = clean(self.writer.secrets.hidden(content))
-        end = state or (CallState.FAILED if is_error else CallState.DONE)
-        result = CallResult(call.id, end, hidden, label, rule)
-        step = Step(at=now, results=(result,), changes=() if docket is None else docket.changes(), told=True)
-        answer = messages.answer_message(self.checkpoint, self.checkpoint.apply(step).calls, now)
-        await self.writer.commit(replace(step, messages=(answer,)))
-        return Answered(hidden, is_error=end is not CallState.DONE)
+        [result] = step.results
+        answer = messages.answer_message(self.checkpoint, self.checkpoint.apply(step).calls, step.at)
+        await self.writer.commit(replace(step, messages=(answer,), told=not self.news))
+        self._begun.discard(result.call_id)
+        return _answer_of(self._call(result.call_id))
 
     # -- messages ---------------------------------------------------------------------------------
     def _message(
@@ -258,19 +336,35 @@ class RunDesk:
     async def _write(self, message: Message, **more: Any) -> None:
         await self.writer.commit(Step(at=message.created_at, messages=(message,), **more))
 
-    def _known(self, call_id: str) -> Call:
+    # -- what is so -------------------------------------------------------------------------------
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing may begin any more."""
+        return self.checkpoint.run.state is not State.RUNNING or self._must_stop()
+
+    def _is_known(self, call_id: str) -> bool:
+        return any(call.id == call_id for call in self.checkpoint.calls)
+
+    def _call(self, call_id: str) -> Call:
         return next(call for call in self.checkpoint.calls if call.id == call_id)
 
-    def _open(self, call_id: str) -> Call:
-        call = next((each for each in self.checkpoint.calls if each.id == call_id), None)
-        if call is None or call.state is not CallState.STARTED:
+    def _started(self, call_id: str) -> Call:
+        if not self._is_known(call_id) or self._call(call_id).state is not CallState.STARTED:
             raise ValueError(f"the call {call_id} has not begun")
-        return call
+        return self._call(call_id)
 
     def _require_no_open_call(self) -> None:
+        if self.checkpoint.run.state is not State.RUNNING:
+            raise ValueError(f"the run is {self.checkpoint.run.state}")
+        if self.checkpoint.last is None:
+            raise ValueError("the conversation is not open: the gate was not asked")
         still_open = [call.id for call in self.checkpoint.calls if not call.is_closed]
         if still_open:
             raise ValueError(f"the call {still_open[0]} is open; a backend asks for one at a time")
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": sendable(text)}
 
 
 def _answer_of(call: Call) -> Answered:

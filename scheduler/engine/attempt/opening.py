@@ -5,15 +5,19 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
+from scheduler.core.changes.note import Note
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
-from scheduler.core.run.turn import Fail, Limits
+from scheduler.core.run.turn import Fail, Limits, Park
 from scheduler.engine.attempt import messages as answers
+from scheduler.engine.attempt import rests
 from scheduler.engine.attempt.gate import ask_gate
 from scheduler.engine.attempt.pins import new_frame
+from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Kit
+from scheduler.errors import DayLogError
 from scheduler.ports.toolset import Toolbox
 
 
@@ -25,11 +29,33 @@ def system_prompt() -> str:
     )
 
 
-async def opening(kit: Kit, at: Checkpoint, limits: Limits, tools: Toolbox) -> Step | Fail:
-    """Return the first step of a run: its opening, or its end when the gate says that there is nothing to do.
+async def open_run(kit: Kit, writer: RunWriter, limits: Limits, tools: Toolbox, system: str) -> None:
+    """Ask the gate, and write the first message; or end the run when the gate says so, or is broken.
 
-    A gate that is broken fails the run.
+    Nothing is written when the home was halted meanwhile.
+
+    Args:
+        tools: what the run may use; what they declare is pinned.
+        system: what each request to the model begins with; empty where others send the requests.
     """
+    if writer.checkpoint.job.gate is not None:
+        # A gate is a command, whatever it does: that it is about to run stands in the log before it does.
+        await writer.commit(Step(at=kit.clock.now(), changes=(Note("gate"),)))
+        try:
+            await kit.daylog.sync()
+        except DayLogError as error:
+            await rests.park(kit, writer, Park(ReasonCode.LOG, error.message))
+            return
+        if kit.halted() is not None:
+            return
+    step = await _opening(kit, writer.checkpoint, limits, tools, system)
+    if isinstance(step, Fail):
+        await rests.fail(kit, writer, step.code, step.reason)
+    else:
+        await writer.commit(step)
+
+
+async def _opening(kit: Kit, at: Checkpoint, limits: Limits, tools: Toolbox, system: str) -> Step | Fail:
     gate = await ask_gate(at, kit.settings, kit.folder)
     now = kit.clock.now()
     if gate.verdict == "shut":
@@ -38,7 +64,7 @@ async def opening(kit: Kit, at: Checkpoint, limits: Limits, tools: Toolbox) -> S
         return Fail(ReasonCode.GATE, gate.reason)
     return Step(
         at=now,
-        frame=new_frame(at, system_prompt(), tools),
+        frame=new_frame(at, system, tools),
         messages=(answers.first_message(at, limits, gate.output, now),),
         told=True,
     )

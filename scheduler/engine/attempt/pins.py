@@ -32,7 +32,7 @@ def is_changed(frame: Frame | None, tool: AnyTool) -> bool:
     return frame.pins.get(tool.spec.name) != tool.spec.declaration
 
 
-def refusal(run_id: str, name: str) -> str:
+def refusal_text(run_id: str, name: str) -> str:
     """Return what the agent is told of a call of a changed tool."""
     return (
         f"Refused: {name} has changed since this run began, and may not do any more what you were told. "
@@ -54,7 +54,7 @@ def pinned_again(at: Checkpoint, tools: Toolbox, now: datetime) -> Step | None:
         return Step(at=now, frame=replace(frame, pins=_pins(tools)))
     if not changed:
         return None
-    if at.woken is not None and at.woken.kind is Waking.PERSON:
+    if at.woken is not None and at.woken.kind == Waking.PERSON:
         log.info("run %s: resumed with these tools as they are now: %s", at.run.id, ", ".join(changed))
         return Step(at=now, frame=new_frame(at, frame.system, tools))
     log.warning("run %s: these tools have changed and are refused: %s", at.run.id, ", ".join(changed))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
@@ -25,12 +25,12 @@ from scheduler.ports.toolset import Toolbox
 
 
 async def ask_model(
-    kit: Kit,
-    writer: RunWriter,
-    tools: Toolbox,
-    with_end: Callable[[Checkpoint, Step], Step],
+    kit: Kit, writer: RunWriter, tools: Toolbox, begin: Callable[[Step], Awaitable[Step]]
 ) -> None:
     """Send the conversation and commit the answer with its planned calls in one transaction.
+
+    Args:
+        begin: lets those calls begin in that transaction that may.
 
     Raises:
         ModelFault: no usable answer; every request that was made is recorded as failed.
@@ -60,7 +60,7 @@ async def ask_model(
         closed=answered(opened, reply, now),
         new_step=True,
     )
-    await writer.commit(with_end(at, step))
+    await writer.commit(await begin(step) if planned else step)
 
 
 async def compact(kit: Kit, writer: RunWriter, covers: int) -> str:

@@ -24,17 +24,17 @@ _HOUR = timedelta(hours=1)
 
 def parked(at: Checkpoint, park: Park, now: datetime, settings: Settings) -> Step:
     """Return the step in which a run is parked: the owner is told, and after some days it is given up."""
-    wakeups = [WakeUp(Waking.DEADLINE, now + timedelta(days=settings.parked_days))]
+    wakeups = [WakeUp(Waking.DEADLINE, due=now + timedelta(days=settings.parked_days))]
     waiting_for = "a person"
     match reasons.find(park.code).ends:
         case Ends.JOB_DAY | Ends.FLEET_DAY as day:
             zone = FLEET_ZONE if day is Ends.FLEET_DAY else at.job.tz
-            wakeups.append(WakeUp(Waking.DAY, next_local_day(now, zone)))
+            wakeups.append(WakeUp(Waking.DAY, due=next_local_day(now, zone)))
             waiting_for = "the next day, or a person"
         case Ends.SOON | Ends.SLOW as probe:
             # A look at a file costs nothing; a key that is refused costs a request each time.
             seconds = settings.soon_seconds if probe is Ends.SOON else settings.probe_seconds
-            wakeups.append(WakeUp(Waking.PROBE, now + timedelta(seconds=seconds)))
+            wakeups.append(WakeUp(Waking.PROBE, due=now + timedelta(seconds=seconds)))
             waiting_for = "the next probe, or a person"
     return Step(
         at=now,
@@ -66,7 +66,7 @@ def awaiting(at: Checkpoint, docket: Docket, now: datetime) -> Step:
         reason=reason,
         reason_code=ReasonCode.APPROVAL,
         waiting_for=f"an answer: agentcron approve {first.id}",
-        wakeups=tuple(WakeUp(Waking.APPROVAL, due, each.id) for each in waiting),
+        wakeups=tuple(WakeUp(Waking.APPROVAL, each.id, due) for each in waiting),
         changes=(
             *docket.changes(),
             *notify(at, f"{reminder}{reason}. Answer: agentcron approve {first.id}"),
@@ -82,7 +82,7 @@ def backed_off(reason: str, code: ReasonCode, waiting_for: str, now: datetime, u
         reason=reason,
         reason_code=code,
         waiting_for=waiting_for,
-        wakeups=(WakeUp(Waking.RETRY, until),),
+        wakeups=(WakeUp(Waking.RETRY, due=until),),
     )
 
 
@@ -92,7 +92,7 @@ async def too_awake(kit: Kit, at: Checkpoint) -> Step | None:
     Whoever a person woke goes on at once.
     """
     most, woken, now = at.job.budget.hour_wakes, at.woken, kit.clock.now()
-    if most is None or woken is None or woken.kind is not Waking.TIME:
+    if most is None or woken is None or not woken.ends_sleep:
         return None
     wakes = await kit.store.wakes_since(at.job.name, now - _HOUR, most + 1)
     if len(wakes) <= most:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
-from scheduler.core.changes.note import Note
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run import reasons, turn
-from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState
-from scheduler.core.run.reasons import Ends
 from scheduler.core.run.retry import BackOff, after_fault
 from scheduler.core.run.run import State
 from scheduler.core.run.step import CallResult, Step
@@ -19,12 +17,13 @@ from scheduler.core.run.turn import CUT_SHORT, Park, limits_of, next_step, part
 from scheduler.core.run.window import latest_cut
 from scheduler.engine.attempt import messages as answers
 from scheduler.engine.attempt import rests
+from scheduler.engine.attempt.accounts import day_spent
 from scheduler.engine.attempt.arguments import refusals
-from scheduler.engine.attempt.calls import run_calls
+from scheduler.engine.attempt.calls import begin_pure, run_calls
 from scheduler.engine.attempt.controls import decide_calls
 from scheduler.engine.attempt.decisions import Docket
 from scheduler.engine.attempt.desk import RunDesk
-from scheduler.engine.attempt.opening import opening
+from scheduler.engine.attempt.opening import open_run, system_prompt
 from scheduler.engine.attempt.requests import ask_model, compact
 from scheduler.errors import (
     CannotWorkError,
@@ -37,13 +36,15 @@ from scheduler.errors import (
     StoreError,
 )
 from scheduler.ports.backend import Attempt, Desk
-from scheduler.ports.tool import InsideTool
+from scheduler.ports.tool import InsideTool, ToolSpec
 
 log = logging.getLogger("agentcron")
 
 
 class Turns:
     """The backend of runs whose model we ask ourselves."""
+
+    tools: Mapping[str, ToolSpec] = {}
 
     async def advance(self, attempt: Attempt, desk: Desk) -> None:
         """Make steps until the run rests, is over, or must stop."""
@@ -59,6 +60,10 @@ class _Loop:
     def __init__(self, desk: RunDesk) -> None:
         self.kit, self.writer, self._tools = desk.kit, desk.writer, desk.toolbox
         self._limits = limits_of(self.writer.checkpoint.job)
+        inside = frozenset(name for name, tool in self._tools.items() if isinstance(tool, InsideTool))
+        self._is_inside = inside.__contains__
+        self._begun: Docket | None = None
+        self.writer.follow = partial(answers.joined, limits=self._limits, is_inside=self._is_inside)
 
     async def one_step(self) -> None:
         kit = self.kit
@@ -73,7 +78,7 @@ class _Loop:
             return
         match step:
             case turn.Begin():
-                await self._begin()
+                await open_run(kit, self.writer, self._limits, self._tools, system_prompt())
             case turn.AskModel():
                 await self._request()
             case turn.Compact():
@@ -96,14 +101,10 @@ class _Loop:
             case turn.Park():
                 await rests.park(self.kit, self.writer, step)
 
-    def _with_end(self, checkpoint: Checkpoint, step: Step) -> Step:
-        """Let an answer that leaves nothing to do end its run in the same commit."""
-        following = next_step(checkpoint.apply(step), self._limits, self._is_inside)
-        return answers.ended(step, following, checkpoint) if isinstance(following, turn.Finish) else step
-
     async def _run_calls(self, fresh: Sequence[Call], doubtful: Sequence[Call]) -> None:
         try:
-            docket = await run_calls(self.kit, self.writer, self._tools, fresh, doubtful)
+            begun, self._begun = self._begun, None
+            docket = await run_calls(self.kit, self.writer, self._tools, fresh, doubtful, begun)
             if docket is not None:
                 await rests.wait_for_another(self.kit, self.writer, docket)
         except FactsChangedError:
@@ -124,31 +125,16 @@ class _Loop:
         except ConfigError as error:
             await rests.park(self.kit, self.writer, Park(ReasonCode.TRUST, error.message))
 
-    def _is_inside(self, name: str) -> bool:
-        return isinstance(self._tools.get(name), InsideTool)
-
-    async def _begin(self) -> None:
-        if self.writer.checkpoint.job.gate is not None:
-            # A gate is a command, whatever it does: that it is about to run stands in the log before it does.
-            await self.writer.commit(Step(at=self.kit.clock.now(), changes=(Note("gate"),)))
-            try:
-                await self.kit.daylog.sync()
-            except DayLogError as error:
-                await rests.park(self.kit, self.writer, Park(ReasonCode.LOG, error.message))
-                return
-            if self.kit.halted() is not None:
-                return  # meanwhile; the loop hands the run back
-        step = await opening(self.kit, self.writer.checkpoint, self._limits, self._tools)
-        if isinstance(step, turn.Fail):
-            await rests.fail(self.kit, self.writer, step.code, step.reason)
-        else:
-            await self.writer.commit(step)
+    async def _begin_pure(self, step: Step) -> Step:
+        checkpoint = self.writer.checkpoint
+        step, self._begun = await begin_pure(self.kit, checkpoint, self._tools, self._limits, step)
+        return step
 
     async def _request(self, compaction: turn.Compact | None = None) -> None:
         """Ask for the next answer or for a summary, and decide what it means when none comes."""
         try:
             if compaction is None:
-                await ask_model(self.kit, self.writer, self._tools, self._with_end)
+                await ask_model(self.kit, self.writer, self._tools, self._begin_pure)
             else:
                 await self._compact(compaction)
         except ModelFault as fault:
@@ -169,17 +155,12 @@ class _Loop:
 
     async def _wait_for_room(self, error: OverBudgetError) -> None:
         """Wait for another day, or a while when it is requests that are out which hold the room."""
-        code = ReasonCode(error.code)
-        if error.spent >= error.cap and reasons.find(code).ends is Ends.FLEET_DAY:
-            spent = part(error.spent, "today's", error.cap, error.unit)
-            await rests.park(self.kit, self.writer, Park(code, f"all jobs have spent {spent}"))
-            return
-        if error.spent >= error.cap:
-            # Now it knows what others have spent, and its next step is to park.
-            await self.writer.look_again(self.kit.clock.now())
+        if (spent := day_spent(error)) is not None:
+            await rests.park(self.kit, self.writer, spent)
             return
         held = part(error.out, "today's", error.cap, error.unit)
         seconds = self.kit.settings.room_seconds
+        code = ReasonCode(error.code)
         await self._back_off(f"requests that are out hold {held}", code, "other runs", seconds)
 
     async def _compact(self, step: turn.Compact) -> None:

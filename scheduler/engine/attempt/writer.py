@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.step import Step
+from scheduler.core.run.step_marks import with_marks
+from scheduler.core.trust.effect import Declared
 from scheduler.engine.move_log import Witness
+from scheduler.errors import FactsChangedError
 from scheduler.ports.secrets import Secrets
 from scheduler.ports.store import Store
+
+MAX_LOOKS = 20
+"""How often a checkpoint is read again without a step: a change that is refused each time must not spin."""
 
 
 class RunWriter:
@@ -23,7 +29,10 @@ class RunWriter:
 
     Args:
         secrets: what is taken out of a step before it is written, shown, or sent to a model.
-        complete: adds to a step what belongs to it, just before it is written.
+
+    Attributes:
+        declared: what the tools of the run declare, for the marks that its calls leave.
+        follow: adds to a step what follows from it at once, so that one commit does for both.
     """
 
     def __init__(
@@ -33,16 +42,18 @@ class RunWriter:
         checkpoint: Checkpoint,
         witness: Witness,
         secrets: Secrets,
-        complete: Callable[[Checkpoint, Step], Step],
     ) -> None:
         self._store = store
         self._witness = witness
-        self._complete = complete
+        self.declared: Mapping[str, Declared] = {}
         self.lease = lease
         self.checkpoint = checkpoint
         self.secrets = secrets
         self.cancel_asked = checkpoint.run.cancel_requested
         self.open_request: Request | None = None
+        self.follow: Callable[[Checkpoint, Step], Step] = lambda _, step: step
+        self._in_turn = asyncio.Lock()
+        self._looks = 0
 
     async def commit(self, step: Step) -> None:
         """Write one step.
@@ -62,11 +73,15 @@ class RunWriter:
             raise
 
     async def look_again(self, now: datetime) -> None:
-        """Read the checkpoint anew: another run or a person was faster.
+        """Read the checkpoint again: another run or a person was faster.
 
         Raises:
+            FactsChangedError: it was read so often since the last step that reading it does not help.
             LostLeaseError: another runner owns the run.
         """
+        self._looks += 1
+        if self._looks > MAX_LOOKS:
+            raise FactsChangedError("what its calls depend on was never as it had been read a moment before")
         self.checkpoint = await self._store.checkpoint(self.lease, now)
 
     def lost_request(self, now: datetime) -> Request | None:
@@ -74,8 +89,15 @@ class RunWriter:
         return None if self.open_request is None else self.open_request.as_lost(now, "interrupted")
 
     async def _write(self, step: Step) -> None:
-        step = self.secrets.hidden(self._complete(self.checkpoint, step))
+        # One after the other: what follows from a step depends on what parallel calls have written before it.
+        async with self._in_turn:
+            await self._write_next(self.follow(self.checkpoint, step))
+
+    async def _write_next(self, step: Step) -> None:
+        # In the same commit: no crash makes the run forget what it has met.
+        step = self.secrets.hidden(with_marks(step, self.checkpoint, self.declared))
         asked = await self._store.commit(self.lease, step)
+        self._looks = 0
         before, self.checkpoint = self.checkpoint, self.checkpoint.apply(step)
         self.cancel_asked = asked
         if step.opened is not None:

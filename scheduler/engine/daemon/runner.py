@@ -11,9 +11,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from scheduler.core.job.firing import decide_reboot
+from scheduler.core.job.firing import decide_at_once
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, StandingOrders
+from scheduler.core.run.cause import REBOOT, Cause
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
@@ -223,11 +224,12 @@ class Runner:
         report = await self.kit.store.load_orders(orders, now)
         self.jobs = {job.name: job for job in orders.jobs}
         if self.boot_id:
+            cause = Cause(REBOOT, self.boot_id)
             # Only the daemon's own start counts as one: a line added later waits for the next.
             for job in orders.jobs:
                 if isinstance(job.trigger, Reboot):
-                    decide = partial(decide_reboot, job, now)
-                    for run in await self.kit.store.fire(job, decide, now, origin="reboot", key=self.boot_id):
+                    decide = partial(decide_at_once, job, now)
+                    for run in await self.kit.store.fire(job, decide, now, cause):
                         self.kit.witness.fired(run, now)
             self.boot_id = ""
         self.on_load(orders, report)

@@ -17,8 +17,9 @@ from scheduler.core.run.run import Run, State
 from scheduler.crash import crashpoint
 from scheduler.engine.services import Kit
 from scheduler.errors import StoreError
+from scheduler.ports.intake import Roused
 from scheduler.ports.presence import Presence
-from scheduler.ports.store import Rescued, Roused
+from scheduler.ports.store import Rescued
 
 log = logging.getLogger("agentcron")
 

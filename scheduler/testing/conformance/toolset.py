@@ -337,8 +337,8 @@ class _Setup:
             return [call for call in reader.calls(run_id) if call.name.startswith(prefix)]
 
     async def _approve(self) -> bool:
-        with self.world.glance() as glance:
-            asked = glance.open_approvals()
+        with self.world.history() as history:
+            asked = history.open_approvals()
         for question in asked:
             await self.world.store.answer(question.id, self.world.clock.now(), approve=True, actor=PERSON)
         return bool(asked)

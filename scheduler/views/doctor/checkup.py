@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
-from scheduler.config import Config
 from scheduler.errors import AgentcronError
-from scheduler.ports.provider import FindProvider
 from scheduler.views.clock import Wall
 from scheduler.views.doctor import host
 from scheduler.views.doctor.finding import Finding, Findings
+from scheduler.views.home import Home
 
-Check = Callable[[Config, Wall], Findings]
+Check = Callable[[Home, Wall], Findings]
 
 
-def all_findings(config: Config, clock: Wall, find: FindProvider, *, deep: bool = False) -> list[Finding]:
+def all_findings(home: Home, clock: Wall, *, deep: bool = False) -> list[Finding]:
     """Do all checks; one that breaks is a problem of its own and stops no other."""
     from scheduler.views.doctor.store import check_database, check_deep, check_log
     from scheduler.views.doctor.work import check_crontab, check_work
@@ -30,7 +28,7 @@ def all_findings(config: Config, clock: Wall, find: FindProvider, *, deep: bool 
         ("database", check_database),
         ("log", check_log),
         ("work", check_work),
-        ("crontab", partial(check_crontab, find=find)),
+        ("crontab", check_crontab),
         ("api", host.check_api),
         ("tools", host.check_tools),
     ]
@@ -42,7 +40,7 @@ def all_findings(config: Config, clock: Wall, find: FindProvider, *, deep: bool 
         if unusable and name in ("log", "work", "deep"):
             continue  # a database that cannot be used is told once, and what stands in it proves nothing
         try:
-            found += check(config, clock)
+            found += check(home, clock)
         except AgentcronError as error:
             found.append(Finding("problem", name, error.message, error.help or "agentcron check"))
         except OSError as error:

@@ -10,11 +10,15 @@ import sys
 import zoneinfo
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from scheduler.config import HOME_VARIABLE, Config
+from scheduler.config import HOME_VARIABLE
 from scheduler.views.clock import Wall
 from scheduler.views.doctor.finding import Finding, Findings
+
+if TYPE_CHECKING:
+    from scheduler.views.home import Home
 
 BASE_URL = "ANTHROPIC_BASE_URL"
 
@@ -27,7 +31,7 @@ _OLD_ZONES_YEARS = 2
 _CONNECT_SECONDS = 0.5
 
 
-def check_platform(config: Config, clock: Wall) -> Findings:  # noqa: ARG001 - all checks take the same
+def check_platform(home: Home, clock: Wall) -> Findings:  # noqa: ARG001 - all checks take the same
     """Whether this system is one of ours."""
     if sys.platform.startswith("linux"):
         yield Finding("ok", "platform", f"{sys.platform}, everything is supported")
@@ -38,7 +42,7 @@ def check_platform(config: Config, clock: Wall) -> Findings:  # noqa: ARG001 - a
         yield Finding("problem", "platform", f"{sys.platform} is not supported", "use Linux or macOS")
 
 
-def check_python(config: Config, clock: Wall) -> Findings:  # noqa: ARG001
+def check_python(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
     """Whether Python is new enough."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < _LEAST_PYTHON:
@@ -47,7 +51,7 @@ def check_python(config: Config, clock: Wall) -> Findings:  # noqa: ARG001
         yield Finding("ok", "python", version)
 
 
-def check_package(config: Config, clock: Wall) -> Findings:  # noqa: ARG001
+def check_package(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
     """Whether `scheduler` is our package alone."""
     from importlib.metadata import packages_distributions
 
@@ -62,7 +66,7 @@ def check_package(config: Config, clock: Wall) -> Findings:  # noqa: ARG001
         yield Finding("problem", "package", text, f"pip uninstall {others}; pip install agentcron")
 
 
-def check_zones(config: Config, clock: Wall) -> Findings:  # noqa: ARG001
+def check_zones(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
     """Whether time zones are known, and as they are today."""
     from zoneinfo import ZoneInfo, available_timezones
 
@@ -101,39 +105,39 @@ def _zone_release() -> str:
         return ""
 
 
-def check_home(config: Config, clock: Wall) -> Findings:  # noqa: ARG001
+def check_home(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
     """Whether the home is ours, closed to others, and writable."""
-    home = config.home
-    if not home.exists():
-        yield Finding("note", "home", f"{home} is not there yet; the first start makes it")
+    place = home.config.home
+    if not place.exists():
+        yield Finding("note", "home", f"{place} is not there yet; the first start makes it")
         return
-    if not home.is_dir():
-        yield Finding("problem", "home", f"{home} is not a directory", f"move it, or set {HOME_VARIABLE}")
+    if not place.is_dir():
+        yield Finding("problem", "home", f"{place} is not a directory", f"move it, or set {HOME_VARIABLE}")
         return
-    found = home.stat()
+    found = place.stat()
     mode = stat.S_IMODE(found.st_mode)
-    quoted = shlex.quote(str(home))
+    quoted = shlex.quote(str(place))
     if found.st_uid != os.getuid():
-        yield Finding("problem", "home", f"{home} belongs to another user", f"chown {os.getuid()} {quoted}")
+        yield Finding("problem", "home", f"{place} belongs to another user", f"chown {os.getuid()} {quoted}")
     elif mode & 0o077:
-        text = f"{home} is open to other users (mode {mode:04o})"
+        text = f"{place} is open to other users (mode {mode:04o})"
         yield Finding("problem", "home", text, f"chmod 700 {quoted}")
-    elif not os.access(home, os.W_OK | os.X_OK):
-        yield Finding("problem", "home", f"{home} cannot be written", f"chmod u+rwx {quoted}")
+    elif not os.access(place, os.W_OK | os.X_OK):
+        yield Finding("problem", "home", f"{place} cannot be written", f"chmod u+rwx {quoted}")
     else:
-        yield Finding("ok", "home", f"{home} (mode {mode:04o})")
+        yield Finding("ok", "home", f"{place} (mode {mode:04o})")
 
 
-def check_disk(config: Config, clock: Wall) -> Findings:  # noqa: ARG001
+def check_disk(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
     """Whether there is room."""
-    place = config.home
+    place = home.config.home
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
-    text = f"{free / 1e9:.1f} GB free where {config.home} is"
+    text = f"{free / 1e9:.1f} GB free where {home.config.home} is"
     inodes = os.statvfs(place)
     if inodes.f_files and inodes.f_favail < _LEAST_FREE_FILES:
-        few = f"room for {inodes.f_favail} more files where {config.home} is"
+        few = f"room for {inodes.f_favail} more files where {home.config.home} is"
         yield Finding("problem", "disk", few, "remove some files; without any left every run stops")
     if free < _LEAST_FREE_BYTES:
         yield Finding("problem", "disk", text, "free some space; a full disk stops every run")
@@ -143,7 +147,7 @@ def check_disk(config: Config, clock: Wall) -> Findings:  # noqa: ARG001
         yield Finding("ok", "disk", text)
 
 
-def check_tools(config: Config, clock: Wall) -> Findings:  # noqa: ARG001
+def check_tools(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
     """Whether the programs are there that make tools faster."""
     if shutil.which("rg") is None:
         text = "ripgrep is not installed; the grep tool is slower without it"
@@ -152,7 +156,7 @@ def check_tools(config: Config, clock: Wall) -> Findings:  # noqa: ARG001
         yield Finding("ok", "tools", "ripgrep is there")
 
 
-def check_api(config: Config, clock: Wall) -> Findings:  # noqa: ARG001
+def check_api(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
     """Whether requests to the API go somewhere sensible; nothing leaves this machine to find out."""
     url = os.environ.get(BASE_URL, "")
     if not url:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import shlex
-import sqlite3
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from scheduler.adapters.sql.errors import THROUGH_0002, explain, read_only
-from scheduler.adapters.sql.schema import TABLES
-from scheduler.adapters.sql.sqlite.audit import Audit
-from scheduler.config import Config
+from scheduler.errors import StoreError
+from scheduler.ports.audit import DatabaseState
 from scheduler.views.clock import Wall, span
-from scheduler.views.database import database_status
 from scheduler.views.doctor.finding import Finding, Findings, counted, named
+
+if TYPE_CHECKING:
+    from scheduler.views.home import Home
 
 _CLOCK_SLACK = timedelta(minutes=5)
 _QUICK_CHECK_BYTES = 200_000_000
@@ -23,8 +23,9 @@ _LOCK_SECONDS = 1.0
 _BACKUP = "stop agentcron, keep a copy of the file, restore a backup"
 
 
-def check_database(config: Config, clock: Wall) -> Findings:
+def check_database(home: Home, clock: Wall) -> Findings:
     """Whether the database is there, ours, current, sound, writable, and from the past."""
+    config = home.config
     if not config.database.exists():
         if config.runners.exists():
             text = f"it is gone, although agentcron has run here: {config.database}"
@@ -32,31 +33,32 @@ def check_database(config: Config, clock: Wall) -> Findings:
         else:
             yield Finding("note", "database", "not there yet; the first start makes it")
         return
-    status = database_status(config)
-    if status["state"] != "current":
-        yield _of_schema(config, status)
+    database = home.database()
+    if database.state != "current":
+        yield _of_schema(database)
         return
-    missing = _missing_tables(config)
-    if missing:
-        text = f"half of it is missing (no table {named(missing)}): a change of its schema was broken off"
+    if database.missing_tables:
+        missing = named(database.missing_tables)
+        text = f"half of it is missing (no table {missing}): a change of its schema was broken off"
         yield Finding("problem", "database", text, _BACKUP)
         return
-    small = status["size_bytes"] <= _QUICK_CHECK_BYTES
-    with Audit.open(config.database) as audit:
-        sound = audit.pragma("quick_check(1)") if small else "ok"
-        if sound != "ok":
-            yield Finding("problem", "database", f"it is damaged: {sound}", _BACKUP)
+    bytes_ = database.size_bytes or 0
+    small = bytes_ <= _QUICK_CHECK_BYTES
+    with home.audit() as audit:
+        damage = audit.damage(whole=False) if small else ""
+        if damage:
+            yield Finding("problem", "database", f"it is damaged: {damage}", _BACKUP)
             return
-        mode = audit.pragma("journal_mode")
+        mode = audit.journal_mode()
         flaws, latest, noticed = audit.quick(), audit.latest(), audit.set_back_from()
     if mode != "wal":
         yield Finding("problem", "database", f"its journal mode is {mode}, not wal", "agentcron up")
     how = "sound" if small else "large: agentcron doctor --deep reads all of it"
-    size = f"{status['size_bytes'] / 1e6:.1f} MB"
-    yield Finding("ok", "database", f"schema {status['revision']}, {size}, {how}")
+    size = f"{bytes_ / 1e6:.1f} MB"
+    yield Finding("ok", "database", f"schema {database.revision}, {size}, {how}")
     for flaw in flaws:
         yield _flawed(flaw.what, flaw.runs)
-    yield from _locks(config)
+    yield from _locks(home, database)
     if latest is not None and latest - clock.now > _CLOCK_SLACK:
         ahead = span((latest - clock.now).total_seconds())
         text = f"the database knows a time {ahead} ahead of now: the clock was set back"
@@ -66,29 +68,28 @@ def check_database(config: Config, clock: Wall) -> Findings:
             yield Finding("problem", "clock", text, "set the clock")
 
 
-def check_log(config: Config, clock: Wall) -> Findings:  # noqa: ARG001 - all checks take the same
+def check_log(home: Home, clock: Wall) -> Findings:  # noqa: ARG001 - all checks take the same
     """Whether the daily log can be written, and goes on where the database does: else nothing acts."""
-    from scheduler.adapters.daylog import behind
-
+    config = home.config
     if not config.database.exists():
         return
     if config.log.exists() and not os.access(config.log, os.W_OK | os.X_OK):
         text = f"the daily log in {config.log} cannot be written: nothing acts"
         yield Finding("problem", "log", text, f"chmod u+rwx {shlex.quote(str(config.log))}")
         return
-    missing = behind(config.log, config.database)
+    missing = home.records_behind()
     text = "the daily log fits the database" if not missing else f"{missing} records are not in the log yet"
     yield Finding("ok", "log", text)
 
 
-def check_deep(config: Config, clock: Wall) -> Findings:  # noqa: ARG001 - all checks take the same
+def check_deep(home: Home, clock: Wall) -> Findings:  # noqa: ARG001 - all checks take the same
     """Read every row; takes as long as the database is large."""
-    if not config.database.exists():
+    if not home.config.database.exists():
         return
-    with Audit.open(config.database) as audit:
-        sound = audit.pragma("integrity_check(1)")
-        if sound != "ok":
-            yield Finding("problem", "deep", f"the database is damaged: {sound}", _BACKUP)
+    with home.audit() as audit:
+        damage = audit.damage(whole=True)
+        if damage:
+            yield Finding("problem", "deep", f"the database is damaged: {damage}", _BACKUP)
             return
         dangling, flaws, unchained = audit.dangling(), audit.deep(), audit.unchained()
     if unchained:
@@ -103,33 +104,17 @@ def check_deep(config: Config, clock: Wall) -> Findings:  # noqa: ARG001 - all c
         yield Finding("ok", "deep", "every row was read; nothing is amiss")
 
 
-def _of_schema(config: Config, status: dict[str, object]) -> Finding:
-    if status["state"] == "missing" and _tables(config) & set(TABLES):
+def _of_schema(database: DatabaseState) -> Finding:
+    if database.state == "missing" and database.is_begun:
         text = "it has tables and no revision: a change of its schema was broken off"
         return Finding("problem", "database", text, _BACKUP)
     fixes = {
         "older": "agentcron db upgrade",
         "newer": "pip install --upgrade agentcron",
-        "abandoned": THROUGH_0002,
+        "abandoned": database.way_out,
     }
-    text = f"its schema is {status['revision'] or 'none'}, this version has {status['head']}"
-    return Finding("problem", "database", text, fixes.get(str(status["state"]), "agentcron up"))
-
-
-def _tables(config: Config) -> set[str]:
-    connection = None
-    try:
-        connection = read_only(config.database)
-        return {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.Error as error:
-        raise explain(error, str(config.database)) from error
-    finally:
-        if connection is not None:
-            connection.close()
-
-
-def _missing_tables(config: Config) -> list[str]:
-    return sorted(set(TABLES) - _tables(config))
+    text = f"its schema is {database.revision or 'none'}, this version has {database.head}"
+    return Finding("problem", "database", text, fixes.get(database.state, "agentcron up"))
 
 
 def _flawed(what: str, runs: tuple[str, ...]) -> Finding:
@@ -138,30 +123,15 @@ def _flawed(what: str, runs: tuple[str, ...]) -> Finding:
     return Finding("problem", "rows", text, fix)
 
 
-def _locks(config: Config) -> Findings:
-    path = str(config.database)
-    wal = f"{path}-wal"
-    if os.path.exists(wal) and os.path.getsize(wal) > _MOST_WAL_BYTES:
-        size = os.path.getsize(wal) / 1e6
-        text = f"{wal} has grown to {size:.0f} MB: somebody reads the database and never ends"
+def _locks(home: Home, database: DatabaseState) -> Findings:
+    path = str(home.config.database)
+    if database.log_bytes > _MOST_WAL_BYTES:
+        size = database.log_bytes / 1e6
+        text = f"{path}-wal has grown to {size:.0f} MB: somebody reads the database and never ends"
         yield Finding("problem", "wal", text, "end what has it open, then restart: agentcron up")
-    # To take the lock and give it back writes nothing, and says what no look at the file can say.
-    connection = sqlite3.connect(
-        f"file:{_quoted(path)}?mode=rw", uri=True, timeout=_LOCK_SECONDS, isolation_level=None
-    )
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("ROLLBACK")
-    except sqlite3.Error as error:
-        told = explain(error, path)
+        home.require_writable(_LOCK_SECONDS)
+    except StoreError as told:
         locked = "locked" in told.message
         fix = f"see who has it open: fuser -v {shlex.quote(path)}" if locked else told.help
         yield Finding("problem", "lock", told.message, fix)
-    finally:
-        connection.close()
-
-
-def _quoted(path: str) -> str:
-    from urllib.parse import quote
-
-    return quote(path)

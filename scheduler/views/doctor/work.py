@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from scheduler.adapters.halt_file import HaltFile
-from scheduler.config import Config
 from scheduler.core.run import reasons
 from scheduler.core.run.run import Run, State
 from scheduler.errors import CannotWorkError
-from scheduler.ports.provider import FindProvider
 from scheduler.views.clock import Wall, span
 from scheduler.views.doctor.finding import Finding, Findings, counted, named
-from scheduler.views.jobs import Facts, dead_runners, gather
+from scheduler.views.home import Home
+from scheduler.views.jobs import Facts, gather
 
 if TYPE_CHECKING:
     from scheduler.core.job.job import Job
@@ -25,24 +23,22 @@ _LATE = timedelta(minutes=2)
 _RECENT = timedelta(days=3)
 
 
-def check_work(config: Config, clock: Wall) -> Findings:
+def check_work(home: Home, clock: Wall) -> Findings:
     """Whether somebody does what is due, and what needs a person."""
-    halt = HaltFile(config.halt).look()
+    halt = home.halt()
     if halt is not None:
         since = f" since {clock.short(halt.since)}" if halt.since else ""
         yield Finding("problem", "halt", f"the home is halted{since}: {halt.reason}", "agentcron unhalt")
-    if not config.database.exists():
+    if not home.config.database.exists():
         return
-    from scheduler.adapters.sql.sqlite.audit import Audit
-
-    facts = gather(config, clock.now)
-    with Audit.open(config.database) as audit:
+    facts = gather(home, clock.now)
+    with home.audit() as audit:
         late = set(audit.late_leases(clock.now - _LATE)) - facts.orphans
         unsent, stuck = audit.unsent(clock.now - _RECENT), audit.stuck()
         runners = audit.runners()
     yield from _runs(facts, late)
     yield from _daemon(facts, clock)
-    dead = set(dead_runners(config, runners))
+    dead = set(home.dead(runners))
     if gone := [str(info.pid) for info in runners if info.id in dead]:
         text = f"{counted(gone, 'runner')} ended without saying so: pid {named(gone)}"
         yield Finding("note", "runners", text)
@@ -123,14 +119,15 @@ def _ids(runs: Sequence[Run]) -> str:
     return named(f"{run.id} ({run.job})" for run in runs)
 
 
-def check_crontab(config: Config, clock: Wall, find: FindProvider) -> Findings:
+def check_crontab(home: Home, clock: Wall) -> Findings:
     """Whether the crontab can be read, and its jobs can run."""
+    config = home.config
     if not config.crontab.exists():
         yield Finding("problem", "crontab", f"there is none at {config.crontab}", "agentcron init")
         return
     from scheduler.views.lint.linting import lint_crontab
 
-    linted = lint_crontab(config, clock.now, find)
+    linted = lint_crontab(home, clock.now)
     if linted.errors:
         first = next(problem for problem in linted.problems if problem.severity == "error")
         more = f" and {linted.errors - 1} more" if linted.errors > 1 else ""
@@ -144,7 +141,7 @@ def check_crontab(config: Config, clock: Wall, find: FindProvider) -> Findings:
         yield Finding("problem", "key", f"{each.problem.message}; needed by {whose}", each.problem.help)
     if linted.table.jobs and not linted.unready:
         yield Finding("ok", "key", "set, or not needed by any job")
-    yield from _commands(config, linted.table.jobs)
+    yield from _commands(home, linted.table.jobs)
     yield from _sandbox(linted.table.jobs)
 
 
@@ -164,11 +161,8 @@ def _sandbox(jobs: Sequence[Job]) -> Findings:
         yield Finding("ok", "sandbox", f"{program} was seen to hold; the shell tool works")
 
 
-def _commands(config: Config, jobs: Sequence[Job]) -> Findings:
+def _commands(home: Home, jobs: Sequence[Job]) -> Findings:
     """Gates are the crontab's own errors; a report command is first missed when a run has ended."""
-    from scheduler.adapters.crontab_file import FileLook
-
-    look = FileLook(config)
     for job in jobs:
-        if job.report and (wrong := look.gate_problem(job.report)):
+        if job.report and (wrong := home.command_problem(job.report)):
             yield Finding("problem", "report", f"{job.name}: {wrong}", "agentcron edit")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from scheduler.adapters import crontab_file
-from scheduler.config import Config
 from scheduler.core.crontab.lint import all_problems
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.table import Table
@@ -15,7 +14,10 @@ from scheduler.core.job import tool_names
 from scheduler.errors import AgentcronError, ConfigError
 from scheduler.ports.provider import FindProvider
 from scheduler.views.lint.models import Unready, unpriced_models, unready_jobs
-from scheduler.views.lint.preflight import at_name, of_trust
+from scheduler.views.lint.preflight import Specs, at_name, of_trust
+
+if TYPE_CHECKING:
+    from scheduler.views.home import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +40,21 @@ class Linted:
         return len(self.problems) - self.errors
 
 
-def lint_crontab(config: Config, now: datetime, find: FindProvider) -> Linted:
+def lint_crontab(home: Home, now: datetime) -> Linted:
     """Read a crontab and collect its problems, sorted by place.
 
     Raises:
         NotFoundError, CannotWorkError, ConfigError: it cannot be read at all.
     """
-    return lint_text(config, crontab_file.read_text(config), now, find)
+    return lint_text(home, home.crontab_text(), now)
 
 
-def lint_text(config: Config, text: str, now: datetime, find: FindProvider) -> Linted:
+def lint_text(home: Home, text: str, now: datetime) -> Linted:
     """Collect the problems that a text would have as the crontab."""
-    table = crontab_file.parse_text(config, text, now)
-    found = (*all_problems(table, now), *_of_tools(table), *_of_models(table, config, find))
-    problems = sorted((*found, *of_trust(table, config, now)))
+    table, find = home.parse(text, now), home.find_provider
+    foreign, of_backends = _backends(table, home)
+    found = (*all_problems(table, now), *_of_tools(table), *_of_models(table, home), *of_backends)
+    problems = sorted((*found, *of_trust(table, home.policy(), now, foreign)))
     jobs = table.jobs
     return Linted(table, tuple(problems), unready_jobs(jobs, find), unpriced_models(jobs, find))
 
@@ -75,15 +78,31 @@ def _of_tools(table: Table) -> Iterator[Problem]:
                 yield _at_name(table, index, f"tools: {error.message}", error.help)
 
 
-def _of_models(table: Table, config: Config, find: FindProvider) -> Iterator[Problem]:
+def _of_models(table: Table, home: Home) -> Iterator[Problem]:
     """Models that do not exist, such as a script that cannot be read: better said now than at the fire."""
     wrong: dict[str, ConfigError | None] = {}
     for index, job in enumerate(table.jobs):
-        model = crontab_file.complete_model(config, job.model)
+        if not job.asks_a_model:
+            continue
+        model = home.complete_model(job.model)
         if model not in wrong:
-            wrong[model] = _wrong_model(model, find)
+            wrong[model] = _wrong_model(model, home.find_provider)
         if (error := wrong[model]) is not None:
             yield _at_name(table, index, f"model: {error.message}", error.help)
+
+
+def _backends(table: Table, home: Home) -> tuple[Mapping[str, Specs], list[Problem]]:
+    """Return the tools that backends bring, by the name of the backend, and those that cannot be used."""
+    foreign: dict[str, Specs] = {}
+    problems: list[Problem] = []
+    for index, job in enumerate(table.jobs):
+        if job.asks_a_model or job.backend in foreign:
+            continue
+        try:
+            foreign[job.backend] = home.backend_tools(job.backend)
+        except ConfigError as error:
+            problems.append(_at_name(table, index, f"backend: {error.message}", error.help))
+    return foreign, problems
 
 
 def _wrong_model(model: str, find: FindProvider) -> ConfigError | None:

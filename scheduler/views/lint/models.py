@@ -29,7 +29,7 @@ def unready_jobs(jobs: Iterable[Job], find: FindProvider) -> tuple[Unready, ...]
     of_model: dict[str, CannotWorkError | None] = {}
     lacking: dict[str, tuple[CannotWorkError, list[str]]] = {}
     for job in jobs:
-        if not job.enabled:
+        if not job.enabled or not job.asks_a_model:
             continue
         if job.model not in of_model:
             of_model[job.model] = _lack(job.model, find)
@@ -60,7 +60,11 @@ def require_ready(jobs: Iterable[Job], find: FindProvider) -> None:
 
 def unpriced_models(jobs: Iterable[Job], find: FindProvider) -> tuple[str, ...]:
     """Return the models whose price is not known, so that every token counts at the assumed price."""
-    return tuple(sorted(model for model in {job.model for job in jobs} if not _has_price(model, find)))
+    return tuple(
+        sorted(
+            model for model in {job.model for job in jobs if job.asks_a_model} if not _has_price(model, find)
+        )
+    )
 
 
 def _has_price(model: str, find: FindProvider) -> bool:

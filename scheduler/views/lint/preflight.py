@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from scheduler.adapters.trust_file import read_policy
-from scheduler.config import Config
 from scheduler.core.crontab.problem import Problem
 from scheduler.core.crontab.table import Table
 from scheduler.core.job.job import Job
 from scheduler.core.job.tool_names import source_of
 from scheduler.core.text.suggest import did_you_mean
-from scheduler.core.trust.policy import BUILT_IN, Profile
+from scheduler.core.trust.policy import BUILT_IN, Policy, Profile
 from scheduler.errors import AgentcronError
 from scheduler.views.rights import rights
 
+if TYPE_CHECKING:
+    from scheduler.ports.tool import ToolSpec
 
-def of_trust(table: Table, config: Config, now: datetime) -> Iterator[Problem]:
+
+Specs: TypeAlias = "Mapping[str, ToolSpec]"
+"""What tools declare, by name."""
+
+
+def of_trust(table: Table, policy: Policy, now: datetime, foreign: Mapping[str, Specs]) -> Iterator[Problem]:
     """Yield what is wrong or doubtful about the trust file, and which tools would need a person.
+
+    Args:
+        foreign: by backend, the tools that its agent runs itself.
 
     E17 a profile that is missing or broken: its jobs park.  W09 a grant that grants nothing: an unknown
     tool, an argument that the tool has not, an end that is past.  W10 a tool that would stop and wait.
     """
-    policy = read_policy(config)
     said: set[str] = set()
+    further = {name: spec for specs in foreign.values() for name, spec in specs.items()}
     for index, job in enumerate(table.jobs):
         try:
             profile = policy.profile(job.trust)
@@ -34,9 +42,9 @@ def of_trust(table: Table, config: Config, now: datetime) -> Iterator[Problem]:
             continue
         if profile.name not in BUILT_IN and profile.name not in said:
             said.add(profile.name)
-            for fault in _idle_grants(profile, now):
+            for fault in _idle_grants(profile, now, further):
                 yield at_name(table, index, "W09", f"trust: {fault}", "mend the trust file")
-        if job.enabled and (waiting := needing_a_person(job, profile, now)):
+        if job.enabled and (waiting := needing_a_person(job, profile, now, foreign.get(job.backend, {}))):
             yield at_name(
                 table,
                 index,
@@ -46,29 +54,31 @@ def of_trust(table: Table, config: Config, now: datetime) -> Iterator[Problem]:
             )
 
 
-def needing_a_person(job: Job, profile: Profile, now: datetime) -> Sequence[str]:
+def needing_a_person(job: Job, profile: Profile, now: datetime, foreign: Specs) -> Sequence[str]:
     """Return the tools of a job whose calls wait for a person, whatever their arguments are."""
+    specs = {**_specs_of(job), **foreign}
+    return tuple(name for name, spec in specs.items() if rights(spec, profile, (), now).needs_a_person)
+
+
+def _specs_of(job: Job) -> Specs:
+    """Return what those tools of a job declare that may act outside its workdir."""
     if job.tools is None:
-        return ()  # the built-in tools act nowhere outside the workdir
+        return {}  # the built-in tools act nowhere outside
     from scheduler.ports.tool import ControlTool
     from scheduler.tools.registry import tools_for
 
     try:
         tools = tools_for(job.tools)
     except AgentcronError:
-        return ()  # said elsewhere, with the tool's name
-    return tuple(
-        name
-        for name, tool in tools.items()
-        if not isinstance(tool, ControlTool) and rights(tool.spec, profile, (), now).needs_a_person
-    )
+        return {}  # said elsewhere, with the tool's name
+    return {name: tool.spec for name, tool in tools.items() if not isinstance(tool, ControlTool)}
 
 
-def _idle_grants(profile: Profile, now: datetime) -> Iterator[str]:
+def _idle_grants(profile: Profile, now: datetime, further: Specs) -> Iterator[str]:
     from scheduler.tools.registry import known_names, tool
     from scheduler.tools.sources import is_source
 
-    known = known_names()
+    known = {*known_names(), *further}
     for number, grant in enumerate(profile.grants, 1):
         where = f"grant {number} of profile {profile.name}"
         if is_source(source_of(grant.tool)):
@@ -80,7 +90,7 @@ def _idle_grants(profile: Profile, now: datetime) -> Iterator[str]:
         if grant.is_over(now):
             yield f"{where} has expired and allows nothing"
         try:
-            spec = tool(grant.tool).spec
+            spec = further[grant.tool] if grant.tool in further else tool(grant.tool).spec
         except AgentcronError as error:
             yield f"{where}: {error.message}"
             continue

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.app.clock import wall
+from scheduler.app.home import FileHome
 from scheduler.config import load
 from scheduler.doors.cli.verbs.look.list import text_lines
 from scheduler.testing.clock import FakeClock
 from scheduler.testing.world import World
 from scheduler.views import jobs as views
-from scheduler.views.clock import wall
 from tests.unit.cli import scenes
 from tests.unit.cli.conftest import Build, Call
 
@@ -188,7 +189,7 @@ def test_colour_on_a_terminal_only(
     assert "\x1b" not in call("list").out
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys, "stdout", Terminal())
-    facts = views.gather(load(str(home)), scenes.START)
+    facts = views.gather(FileHome(load(str(home))), scenes.START)
     assert any("\x1b[31m" in line for line in text_lines(facts, wall()))
     monkeypatch.setenv("NO_COLOR", "1")
     assert not any("\x1b" in line for line in text_lines(facts, wall()))
@@ -198,7 +199,7 @@ def test_the_digest_is_the_one_that_the_loader_writes(home: Path, build: Build) 
     from scheduler.adapters.crontab_file import digest
 
     (home / "crontab").write_text("# Grüße\n@manual x 'y'\n", encoding="utf-8")
-    assert views._digest(load(str(home))) == digest("# Grüße\n@manual x 'y'\n")
+    assert FileHome(load(str(home))).crontab_digest() == digest("# Grüße\n@manual x 'y'\n")
 
 
 def test_many_jobs_stay_within_80_columns(call: Call, build: Build, clock: FakeClock) -> None:

@@ -40,7 +40,7 @@ async def test_a_sleep_ends_the_attempt_and_leaves_one_wake_up(tmp_path: Path) -
         assert (run.state, run.waiting_for) == (State.SLEEPING, "the review")
         due = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)  # 09:00 in Berlin
         assert run.wake_at == due
-        assert s.wakeups(run.id) == [WakeUp(Waking.TIME, due)]
+        assert s.wakeups(run.id) == [WakeUp(Waking.TIME, due=due)]
         (attempt,) = s.attempts(run.id)
         assert attempt.ended_as == "suspend"
         assert attempt.released_at is not None

@@ -1,7 +1,8 @@
-"""The invariants of a run, under random scripts, crashes, stalls, clock jumps and persons.
+"""The invariants of a run, under random scripts, crashes, stalls, clock jumps, events and persons.
 
-I1 each slot becomes one row; I2 an opaque effect happens at most once; I3 conversations are valid;
-I4 no effect without a durable ``started``; I5 only one epoch writes; I6 no request but from a running run;
+I1 each slot and each key of a cause becomes one row; I2 an opaque effect happens at most once;
+I3 conversations are valid; I4 no effect without a durable ``started``; I5 only one epoch writes;
+I6 no request but from a running run, and a rest is ended by what is on record alone, but always by that;
 I7 spend is at most the budget and one request; I8 when the faults stop, every run is final, asleep or parked.
 """
 
@@ -16,6 +17,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,58 +28,31 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from scheduler.core.actor import PERSON
+from scheduler.core.job.firing import decide_at_once
+from scheduler.core.run.cause import Cause
 from scheduler.core.run.conversation import CallState
+from scheduler.core.run.event import Event
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, State
 from scheduler.core.run.step import Step
 from scheduler.core.trust.effect import Effect
+from scheduler.engine.intake import take
 from scheduler.errors import AgentcronError
 from scheduler.ports.model import Ask, Reply
 from scheduler.ports.tool import Args, Probe, ToolContext, tool
 from scheduler.testing.world import Underway, World, open_world
-from tests.kit.models import CENT, Answer, FakeModel, call, fault, finish, say, sleep, summary
+from tests.kit.models import CENT, Answer, FakeModel, call, say, summary
+from tests.kit.random_lines import DEAREST, LINES, PUSH
+from tests.kit.rests import check_rests
 from tests.kit.soak import SOAK
 from tests.kit.validity import assert_prefixes, assert_sendable, assert_valid
+from tests.kit.waits import WAIT
 
 BUDGET = 8 * CENT
-DEAREST = 5 * CENT
 TOOLS = ("pure", "keyed", "probed", "opaque", "breaks", "never")
 
 # A RAM disk where there is one: these thousands of commits need not outlive a power cut.
 FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-
-LINES: tuple[Callable[[], Answer], ...] = (
-    lambda: sleep("1h"),
-    lambda: sleep("3 days", "a rest"),
-    lambda: sleep("tomorrow"),
-    lambda: call(("pure", {}), ("opaque", {})),
-    lambda: call(("opaque", {}), ("sleep", {"until": "20m"})),
-    lambda: call(("keyed", {}), ("probed", {}), ("note", {"text": "n"})),
-    lambda: call(("breaks", {}), ("nothing_of_the_kind", {})),
-    lambda: call(("sleep", {"until": "2h"}), ("sleep", {"until": "1h"}), ("opaque", {})),
-    lambda: call(("opaque", {}), ("finish", {"summary": "Over."})),
-    lambda: call(("probed", {})),
-    lambda: call(("never", {}), stop="max_tokens"),
-    lambda: call(("never", {}), stop="refusal"),
-    lambda: call(("note", {"text": "dear"}), cost=DEAREST),
-    lambda: replace(sleep("1h", "a long day"), tokens=90_000),
-    lambda: say("And then", "max_tokens"),
-    lambda: say("And so", "model_context_window_exceeded"),
-    lambda: call(("never", {}), stop="model_context_window_exceeded"),
-    lambda: say("Looking", "pause_turn"),
-    lambda: say("No.", "refusal"),
-    lambda: say("Done."),
-    lambda: finish("Failed.", "failed"),
-    lambda: fault("cut"),
-    lambda: fault("overloaded"),
-    lambda: fault("rate_limited", 3600),
-    lambda: fault("auth"),
-    lambda: fault("invalid"),
-    lambda: fault("unknown"),
-    lambda: fault("too_long"),
-    lambda: KeyError("an adapter's mistake"),
-)
-
 
 LIFE: ContextVar[int] = ContextVar("LIFE", default=0)
 """Which process the present task belongs to."""
@@ -151,6 +126,7 @@ class Lives(RuleBasedStateMachine):
         self.wrong: list[str] = []
         self.number = 1
         self.caps: dict[str, int] = {}
+        self.keys: set[str] = set()
 
     @initialize(
         overlap=st.sampled_from(["skip", "queue", "replace", "allow"]),
@@ -168,7 +144,7 @@ class Lives(RuleBasedStateMachine):
     async def _begin(self, options: str) -> None:
         self.hook = Hook()
         self.model = CheckedModel(self.hook, self.wrong)
-        tools = {name: self._tool(name) for name in TOOLS}
+        tools = {"await": WAIT, **{name: self._tool(name) for name in TOOLS}}
         folder = Path(self.folder.name)
         self.context: AbstractAsyncContextManager[World] = open_world(folder, model=self.model, tools=tools)
         self.world = await self.context.__aenter__()
@@ -237,6 +213,32 @@ class Lives(RuleBasedStateMachine):
     def fire(self) -> None:
         """A person fires the job."""
         self._run(self.world.fire("job"))
+
+    @rule(key=st.sampled_from(["a", "b", "c"]))
+    def fire_for(self, key: str) -> None:
+        """Something fires the job for a key, perhaps once more."""
+        job, now = self.world.jobs["job"], self.world.clock.now()
+        self._run(self.world.store.fire(job, partial(decide_at_once, job, now), now, Cause("test", key)))
+        self.keys.add(key)
+
+    @rule(number=st.integers(0, 5), subject=st.sampled_from(["", "main"]))
+    def event(self, number: int, subject: str) -> None:
+        """An event comes in, perhaps once more, while runs work, wait, or do neither."""
+        key = f"push-{number}" if number else ""
+        self._run(take(self.world.kit, Event(PUSH, self.world.clock.now(), key, subject)))
+
+    @rule(count=st.integers(1, 3), key=st.sampled_from(["", "main"]))
+    def event_meanwhile(self, count: int, key: str) -> None:
+        """An event comes in while a run is at work that is about to wait for it."""
+        self.model.lines.insert(0, call(("await", {"kind": PUSH, "key": key})))
+        self._run(self._event_meanwhile(count))
+
+    async def _event_meanwhile(self, count: int) -> None:
+        await self.world.fire("job")
+        underway = await self._work_until(count)
+        await take(self.world.kit, Event(PUSH, self.world.clock.now(), "", "main"))
+        self.hook.disarm()
+        await asyncio.gather(*(each.task for each in underway))
 
     @rule(seconds=st.sampled_from([0, 1, 31, 1200, 3600, 90_000, -5000]))
     def time_passes(self, seconds: int) -> None:
@@ -324,8 +326,11 @@ class Lives(RuleBasedStateMachine):
     def everything_holds(self) -> None:
         """I1 to I7, as far as they can be seen in the database."""
         assert not self.wrong, self.wrong
-        slots = Counter(run.fire_time for run in self.world.runs() if run.origin == "schedule")
+        slots = Counter(run.fire_time for run in self.world.runs() if run.cause.kind == "schedule")
         assert all(count == 1 for count in slots.values()), "I1: a slot has two rows"
+        keys = Counter(run.cause.key for run in self.world.runs() if run.cause.key)
+        assert keys == dict.fromkeys(self.keys, 1), "I1: a key has no row, or two"
+        check_rests(self.world.config.database)
         for run in self.world.runs():
             with self.world.reader() as reader:
                 messages = reader.messages(run.id)
@@ -347,7 +352,6 @@ class Lives(RuleBasedStateMachine):
             assert run.cost_microusd < self.caps.get(run.id, BUDGET) + DEAREST, "I7"
             assert run.state is not State.SKIPPED or run.reason_code, "I1: skipped without a reason"
             if run.state is State.SLEEPING:
-                assert run.wake_at is not None
                 assert any(each.state is CallState.WAITING for each in calls)
             if run.state is State.SUCCEEDED:
                 assert all(each.is_closed for each in calls)

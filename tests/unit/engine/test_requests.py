@@ -168,7 +168,7 @@ async def test_no_key_at_all_parks_and_is_probed(tmp_path: Path) -> None:
     async with stage(tmp_path, CannotWorkError("ANTHROPIC_API_KEY is not set"), finish()) as s:
         run = await s.play()
         assert (run.state, run.reason_code) == (State.PARKED, "key")
-        assert s.wakeups(run.id)[0].kind is Waking.PROBE
+        assert s.wakeups(run.id)[0].kind == Waking.PROBE
 
 
 async def test_a_long_retry_after_is_a_durable_wake_up_and_frees_the_lease(tmp_path: Path) -> None:

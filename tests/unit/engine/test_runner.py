@@ -188,7 +188,7 @@ async def test_reboot_jobs_fire_once_for_each_boot(tmp_path: Path) -> None:
             await h.runner(boot_id=boot).once()
             h.world.clock.advance(60)
         assert [run.job for run in h.runs()] == ["hello", "hello"]
-        assert {run.origin for run in h.runs()} == {"reboot"}
+        assert {run.cause.kind for run in h.runs()} == {"reboot"}
 
 
 async def test_a_reboot_line_that_is_added_later_waits_for_the_next_boot(tmp_path: Path) -> None:

@@ -1,17 +1,17 @@
 """The backlog: how much there is to do and how late it is, as a few numbers.
 
-Read-only like the reader.  Every question is answered from an index; no message is ever read.
+Every question is answered from an index; no message is ever read.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.read_connection import ReadConnection
 from scheduler.adapters.sql.rows.work import from_us, to_us
 from scheduler.adapters.sql.states import live
 from scheduler.core.run.run import LIVE
+from scheduler.ports.backlog import Backlog
 
 # By way of the jobs, because the index of runs begins with the job; CROSS JOIN keeps the planner to it.
 _RUNS = (
@@ -37,48 +37,27 @@ _OUTBOX = "SELECT state, count(*) FROM outbox WHERE state IN ('taken', 'waiting'
 _RUNNERS = "SELECT kind, count(*) FROM runners WHERE stopped_at IS NULL GROUP BY kind"
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """Numbers of one moment.
+def read_backlog(connection: ReadConnection, now: datetime) -> Backlog:
+    """Return the numbers; the caller lets the database stand still.
 
-    Args:
-        runs: those that are not over, by state.
-        due: what should have happened by now, by kind: ``fire``, ``wake``, ``start``, ``report``.
-        oldest: since when the oldest of each kind is due; kinds with nothing due are left out.
+    Raises:
+        StoreError: the database cannot be read.
     """
+    due, oldest = {}, {}
+    for kind, sql in _DUE.items():
+        ((count, first),) = connection.fetch(sql, {"now": to_us(now)}, tuple)
+        due[kind] = int(count)
+        if first is not None:
+            oldest[kind] = from_us(first)
+    return Backlog(
+        runs=dict.fromkeys(map(str, sorted(LIVE)), 0) | _counts(connection, _RUNS),
+        jobs=_counts(connection, _JOBS),
+        due=due,
+        oldest=oldest,
+        outbox={"waiting": 0, "taken": 0} | _counts(connection, _OUTBOX),
+        runners=_counts(connection, _RUNNERS),
+    )
 
-    runs: dict[str, int] = field(default_factory=dict)
-    jobs: dict[str, int] = field(default_factory=dict)
-    due: dict[str, int] = field(default_factory=dict)
-    oldest: dict[str, datetime] = field(default_factory=dict)
-    outbox: dict[str, int] = field(default_factory=dict)
-    runners: dict[str, int] = field(default_factory=dict)
 
-
-class BacklogReader(Reader):
-    """The reader, and the one question that is asked every few seconds."""
-
-    def backlog(self, now: datetime) -> Backlog:
-        """Return the numbers of one and the same moment.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
-        with self.steady():
-            due, oldest = {}, {}
-            for kind, sql in _DUE.items():
-                ((count, first),) = self._all(sql, {"now": to_us(now)}, tuple)
-                due[kind] = int(count)
-                if first is not None:
-                    oldest[kind] = from_us(first)
-            return Backlog(
-                runs=dict.fromkeys(map(str, sorted(LIVE)), 0) | self._counts(_RUNS),
-                jobs=self._counts(_JOBS),
-                due=due,
-                oldest=oldest,
-                outbox={"waiting": 0, "taken": 0} | self._counts(_OUTBOX),
-                runners=self._counts(_RUNNERS),
-            )
-
-    def _counts(self, sql: str) -> dict[str, int]:
-        return dict(self._all(sql, {}, lambda row: (str(row[0]), int(row[1]))))
+def _counts(connection: ReadConnection, sql: str) -> dict[str, int]:
+    return dict(connection.fetch(sql, {}, lambda row: (str(row[0]), int(row[1]))))

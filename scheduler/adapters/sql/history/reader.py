@@ -1,13 +1,11 @@
-"""A read-only look at the database for people's commands: sqlite3 alone, so that it opens in milliseconds.
+"""Reading jobs, runs and processes, as the store has them.
 
 It never creates, migrates or writes anything.  A test holds its answers equal to the store's.
 """
 
 from __future__ import annotations
 
-import gc
 import os
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,16 +13,16 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from scheduler.adapters.sql import selects as queries
-from scheduler.adapters.sql.errors import LOOK_SECONDS, explain, read_only, wrong_schema
+from scheduler.adapters.sql.read_connection import Connect, connect_as_reader
 from scheduler.adapters.sql.rows import work as rows
+from scheduler.adapters.sql.rows.wakeups import wakeup_from
 from scheduler.adapters.sql.rows.work import Row, to_us
-from scheduler.adapters.sql.schema import judge, stored_revision
 from scheduler.adapters.sql.states import live
 from scheduler.core.changes.follow_up import root_of
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, Standing
 from scheduler.core.run.budget import day_start
-from scheduler.core.run.conversation import Attempt, Call, Message, Request
+from scheduler.core.run.conversation import Attempt, Call, Message, Request, with_results
 from scheduler.core.run.run import Run
 from scheduler.core.run.wakeup import WakeUp
 from scheduler.core.text.suggest import nearest
@@ -38,42 +36,29 @@ _MOST_KNOWN = 1000
 
 
 class Reader:
-    """Reads one database file; use it in a ``with`` statement.
+    """Reads one database; use it in a ``with`` statement.
 
     Args:
-        connection: a read-only connection.
-        path: the file, for messages.
+        connect: opens a connection that only reads.
+
+    Raises:
+        StoreError: there is no database, it cannot be read, or its schema is not this version's.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
-        self._connection = connection
-        self._path = path
+    def __init__(self, connect: Connect) -> None:
+        self._connection = connect()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
-        """Open a database that exists.
+        """Open a SQLite file that exists.
 
         Raises:
             StoreError: there is none, it cannot be read, or its schema is not this version's.
         """
-        name = os.path.abspath(os.fspath(path))
-        try:
-            connection = read_only(name, busy_seconds=LOOK_SECONDS)
-        except sqlite3.Error as error:
-            raise explain(error, name) from error
-        try:
-            revision = stored_revision(connection)
-        except sqlite3.Error as error:
-            connection.close()
-            raise explain(error, name) from error
-        state = judge(revision)
-        if state != "current":
-            connection.close()
-            raise wrong_schema(name, state, revision)
-        return cls(connection, name)
+        return cls(connect_as_reader(path))
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the connection."""
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -187,7 +172,10 @@ class Reader:
 
     def calls(self, run_id: str) -> list[Call]:
         """Return all tool calls, in the order in which they were asked for."""
-        return self._all(queries.CALLS, {"id": run_id}, rows.call_from)
+        calls = self._all(queries.CALLS, {"id": run_id}, rows.call_from)
+        if all(call.result is not None for call in calls if call.is_closed):
+            return calls
+        return list(with_results(calls, self._all(queries.TOLD, {"id": run_id}, rows.message_from)))
 
     def requests(self, run_id: str) -> list[Request]:
         """Return all calls of the model."""
@@ -199,7 +187,7 @@ class Reader:
 
     def wakeups(self, run_id: str) -> list[WakeUp]:
         """Return what the run waits for now, the earliest first."""
-        return self._all(queries.WAKEUPS, {"id": run_id}, rows.wakeup_from)
+        return self._all(queries.WAKEUPS, {"id": run_id}, wakeup_from)
 
     # -- processes --------------------------------------------------------------------------------
     def runners(self) -> list[RunnerInfo]:
@@ -215,13 +203,4 @@ class Reader:
         return int(self._all(queries.DATA_VERSION, {}, tuple)[0][0])
 
     def _all(self, sql: str, values: dict[str, Any], make: Callable[[Row], T]) -> list[T]:
-        # Half of the time for ten thousand rows would go into looking for garbage that is not there.
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            return [make(row) for row in self._connection.execute(sql, values)]
-        except sqlite3.Error as error:
-            raise explain(error, self._path) from error
-        finally:
-            if collecting:
-                gc.enable()
+        return self._connection.fetch(sql, values, make)

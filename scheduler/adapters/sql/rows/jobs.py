@@ -7,7 +7,6 @@ from functools import lru_cache
 
 from scheduler.core.job.job import Job
 from scheduler.core.job.stored import job_from_json
-from scheduler.host.plug_ins import vocabulary
 
 
 def job_from(text: str) -> Job:
@@ -41,6 +40,9 @@ class _NotKnownError(Exception):
 
 @lru_cache(maxsize=1024)
 def _job_with_plug_ins(text: str) -> Job:
+    # Imports all options of the crontab, which who reads an ordinary job has no use for.
+    from scheduler.host.plug_ins import vocabulary
+
     job = job_from_json(json.loads(text), vocabulary())
     if job.unknown:
         raise _NotKnownError(job)

@@ -18,10 +18,10 @@ from scheduler.core.job.job import Job
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.standing import RunnerInfo, Standing
 from scheduler.core.job.stored import job_to_json
+from scheduler.core.run.cause import Cause
 from scheduler.core.run.conversation import Attempt, Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.step import Frame
-from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.marks import Marks
 
@@ -32,7 +32,8 @@ _MICROSECOND = timedelta(microseconds=1)
 
 _STATES = {state.value: state for state in State}
 
-RUN_COLUMNS = tuple(f.name for f in fields(Run))
+_CAUSE = ("cause", "cause_key")
+RUN_COLUMNS = tuple(name for f in fields(Run) for name in (_CAUSE if f.name == "cause" else (f.name,)))
 MESSAGE_COLUMNS = ("seq", "role", "content", "provenance", "created_at", "stop_reason")
 CALL_COLUMNS = tuple(f.name for f in fields(Call))
 ATTEMPT_COLUMNS = tuple(f.name for f in fields(Attempt))
@@ -43,7 +44,6 @@ REQUEST_COLUMNS = (
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_microusd"),
     *("cost_assumed", "error", "covers", "summary", "reserved_microusd", "tokens"),
 )
-WAKEUP_COLUMNS = ("kind", "due")
 
 DISABLED = "enabled=no in the crontab"
 """What is shown as the reason of a job that its crontab switches off."""
@@ -106,16 +106,16 @@ def run_from(row: Row) -> Run:
     """Return the run of a row of RUN_COLUMNS."""
     # fmt: off
     (
-        run_id, job, state, origin, fire_time, created_at, epoch, attempts, not_before, started_at, ended_at,
-        wake_at, waiting_for, reason, code, outcome, summary, missed, last_missed, cancel_requested, steps,
-        cost_microusd, unknown_cost_requests, marks, tokens,
+        run_id, job, state, cause, cause_key, fire_time, created_at, epoch, attempts, not_before, started_at,
+        ended_at, wake_at, waiting_for, reason, code, outcome, summary, missed, last_missed, cancel_requested,
+        steps, cost_microusd, unknown_cost_requests, marks, tokens,
     ) = row
     # fmt: on
     return Run(
         run_id,
         job,
         _STATES[state],
-        origin,
+        Cause(cause, cause_key),
         from_us(fire_time),
         from_us(created_at),
         epoch,
@@ -296,41 +296,6 @@ def attempt_from(row: Row) -> Attempt:
     """Return the attempt of a row of ATTEMPT_COLUMNS."""
     number, epoch, runner, claimed_at, released_at, ended_as = row
     return Attempt(number, epoch, runner, from_us(claimed_at), maybe_from_us(released_at), ended_as)
-
-
-def wakeup_from(row: Row) -> WakeUp:
-    """Return the wake-up of a row of WAKEUP_COLUMNS."""
-    kind, due = row
-    return WakeUp(Waking(kind), from_us(due))
-
-
-def woken_text(woken: Woken) -> str:
-    """Return why a run was woken as JSON text."""
-    return dump(
-        {
-            "kind": woken.kind.value,
-            "at": to_us(woken.at),
-            "planned": maybe_us(woken.planned),
-            "slept_since": maybe_us(woken.slept_since),
-            "text": woken.text,
-            "restored_from": maybe_us(woken.restored_from),
-        }
-    )
-
-
-def woken_from(text: str | None) -> Woken | None:
-    """Return what ``woken_text`` wrote."""
-    if text is None:
-        return None
-    values = load(text)
-    return Woken(
-        Waking(values["kind"]),
-        from_us(values["at"]),
-        maybe_from_us(values["planned"]),
-        maybe_from_us(values["slept_since"]),
-        values["text"],
-        maybe_from_us(values["restored_from"]),
-    )
 
 
 def job_text(job: Job) -> str:

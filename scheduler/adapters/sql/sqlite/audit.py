@@ -7,7 +7,6 @@ every row.  Nothing that agentcron does by itself, whatever it was killed at, ma
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from scheduler.adapters.sql.history.reader import Reader
@@ -16,6 +15,7 @@ from scheduler.adapters.sql.states import live, states
 from scheduler.core.record import Head, Record, flaw
 from scheduler.core.run.pairing import mispaired
 from scheduler.core.run.run import FINAL, RESTING, State
+from scheduler.ports.audit import Flaw, Unsent
 
 MOST_RUNS = 20_000
 """How many runs the quick questions look at."""
@@ -98,25 +98,17 @@ _RECORDS = "SELECT seq, at, job, run_id, kind, body, body_hash, prev_hash, hash 
 _FOREIGN = 'SELECT DISTINCT "table" FROM pragma_foreign_key_check'
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """Something that must not be, and where it is."""
+class SqliteAudit(Reader):
+    """Implements `scheduler.ports.audit.Audit`."""
 
-    what: str
-    runs: tuple[str, ...]
+    def damage(self, *, whole: bool) -> str:
+        """Return what is damaged in the file, or nothing; with ``whole`` every page and index is read."""
+        found = self._pragma("integrity_check(1)" if whole else "quick_check(1)")
+        return "" if found == "ok" else found
 
-
-@dataclass(frozen=True, slots=True)
-class Unsent:
-    """A notice that did not reach anybody; one about no run has neither ``run_id`` nor, perhaps, ``job``."""
-
-    run_id: str | None
-    job: str
-    error: str
-
-
-class Audit(Reader):
-    """The reader, and the doctor's questions."""
+    def journal_mode(self) -> str:
+        """Return how the database makes its writes durable; ours is ``wal``."""
+        return self._pragma("journal_mode")
 
     def quick(self) -> list[Flaw]:
         """Return the flaws of what is not over."""
@@ -165,8 +157,7 @@ class Audit(Reader):
         """Return the tables with rows that point at nothing; reads every row."""
         return self._all(_FOREIGN, {}, lambda row: str(row[0]))
 
-    def pragma(self, name: str) -> str:
-        """Return the first value of a PRAGMA, such as ``quick_check(1)``."""
+    def _pragma(self, name: str) -> str:
         found = self._all(f"PRAGMA {name}", {}, tuple)
         return str(found[0][0]) if found else ""
 

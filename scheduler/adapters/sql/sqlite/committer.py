@@ -1,7 +1,8 @@
 """The committer: one thread that writes everything, many units of work to one commit.
 
-Callers hand in units; each runs in a savepoint of its own, one commit makes all of them durable, and only
-then are they answered.  While a commit waits for the disk the next units gather: no timer is needed.
+Callers hand in units; one commit makes all of them durable, and only then are they answered.  A unit that
+fails is undone alone: the others are done again, each in a savepoint, so a unit may run twice before it is
+committed once.  While a commit waits for the disk the next units gather: no timer is needed.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ class Committer:
         began takes the unit back; later it is too late, and the unit is committed unheard.
 
         Args:
-            work: gets the connection; whatever it raises undoes this unit alone.
+            work: gets the connection; whatever it raises undoes this unit alone.  It may be called twice, so
+                it changes nothing but the database.
             writes: false when it only reads: a batch of such units takes no write lock.
             after: a crash point to pass when the unit is durable and nobody knows it yet.
 
@@ -179,37 +181,50 @@ class Committer:
 
     def _run(self, batch: list[_Unit[Any]]) -> None:
         writes = any(unit.writes for unit in batch)
+        begin = BEGIN_WRITE if writes else BEGIN_READ
         self._must_be_there()
         connection = self._connection
         send = connection.driver.execute
-        send(BEGIN_WRITE if writes else BEGIN_READ)
-        alone = len(batch) == 1
-        for unit in batch:
-            noted = len(connection.noted)
-            if not alone:
-                send("SAVEPOINT unit")
-            try:
+        send(begin)
+        try:
+            for unit in batch:
                 unit.answer = unit.work(connection)
-            except BaseException as error:
-                if isinstance(error, (sqlite3.Error, SQLAlchemyError)):
-                    unit.error = as_store_error(error, self.path)
-                else:
-                    unit.error = error
-                # A full disk rolls back the WHOLE transaction inside the driver.  Units that ran after that
-                # would each be committed by themselves: stop here, and fail every unit of the batch.
-                if alone or not connection.in_transaction:
-                    self._roll_back()
-                    if not alone:
-                        raise unit.error from error
-                    return
-                send("ROLLBACK TO SAVEPOINT unit")
-                del connection.noted[noted:]
-            if not alone:
-                send("RELEASE SAVEPOINT unit")
+        except BaseException as error:
+            self._roll_back()
+            if len(batch) == 1:
+                batch[0].error = self._told(error)
+                return
+            # A savepoint for each unit would be two statements for each, and units hardly ever fail: what
+            # was done together is undone together, and done once more with savepoints.
+            send(begin)
+            self._each_by_itself(batch)
         self._at_end(connection)
         send("COMMIT")
         if writes:
             self.commits += 1
+
+    def _each_by_itself(self, batch: list[_Unit[Any]]) -> None:
+        """Do the units again, so that one that fails is undone alone."""
+        connection = self._connection
+        send = connection.driver.execute
+        for unit in batch:
+            noted = len(connection.noted)
+            send("SAVEPOINT unit")
+            try:
+                unit.answer = unit.work(connection)
+            except BaseException as error:
+                unit.error = self._told(error)
+                # A full disk rolls back the WHOLE transaction inside the driver.  Units that ran after that
+                # would each be committed by themselves: stop here, and fail every unit of the batch.
+                if not connection.in_transaction:
+                    raise unit.error from error
+                send("ROLLBACK TO SAVEPOINT unit")
+                del connection.noted[noted:]
+            send("RELEASE SAVEPOINT unit")
+
+    def _told(self, error: BaseException) -> BaseException:
+        is_sql = isinstance(error, (sqlite3.Error, SQLAlchemyError))
+        return as_store_error(error, self.path) if is_sql else error
 
     def _must_be_there(self) -> None:
         """Refuse to use a file that has no name any more: what is written there would be lost.

@@ -21,6 +21,12 @@ BEGIN_WRITE = "BEGIN IMMEDIATE"
 
 BEGIN_READ = "BEGIN"
 
+PAGE_BYTES = 2048
+"""Of a new file: a step changes small rows in a dozen places, and each writes its whole page.  # why #65"""
+
+_CHECKPOINT_BYTES = 4_096_000
+"""How long the write-ahead log may grow before it is copied: SQLite's own figure for pages of 4096 bytes."""
+
 _WAL_TRIES = 100
 _WAL_PAUSE_SECONDS = 0.05
 
@@ -89,6 +95,7 @@ def _ensure_file(name: str) -> None:
 
 def _set_up(driver: sqlite3.Connection) -> None:
     driver.execute("PRAGMA foreign_keys=1")
+    driver.execute(f"PRAGMA page_size={PAGE_BYTES}")  # of a file that has no page yet
     # NORMAL would not sync at commit: a power cut may then take back an acknowledged `started`.
     driver.execute("PRAGMA synchronous=FULL")
     for attempt in range(_WAL_TRIES):
@@ -102,4 +109,6 @@ def _set_up(driver: sqlite3.Connection) -> None:
             continue
         if mode.lower() != "wal":
             raise sqlite3.OperationalError(f"its file system does not allow WAL (journal mode {mode})")
+        [page_bytes] = driver.execute("PRAGMA page_size").fetchone()
+        driver.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_BYTES // page_bytes}")
         return

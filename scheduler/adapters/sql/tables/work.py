@@ -16,7 +16,7 @@ from sqlmodel import Field, SQLModel
 from scheduler.adapters.sql.states import one_of
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import State
-from scheduler.core.run.wakeup import Waking
+from scheduler.core.run.wakeup import OUR_KINDS, Waking
 from scheduler.core.time.clocks import JumpKind
 from scheduler.core.trust.approval import ApprovalState
 from scheduler.core.trust.effect import Effect
@@ -64,11 +64,16 @@ JOB_STATES = ("active", "paused", "invalid", "done", "removed")
 REQUEST_STATES = ("sent", "answered", "failed", "lost")
 WAKEUP_STATES = ("open", "won", "dropped")
 
+_OF_RESTS = ", ".join(sorted(f"'{kind}'" for kind in OUR_KINDS - {Waking.TIME}))
+ENDS_SLEEP = f"kind NOT IN ({_OF_RESTS})"
+"""Wake-ups that the agent had asked for: ``Woken.ends_sleep``, in SQL."""
+
 
 class JobRow(Table, table=True):
     """A standing order, and what is remembered about it between two fires.
 
     ``spec`` is the job as JSON (null when it never was valid) and stands last: ``list`` does not read it.
+    ``event`` is the kind of events that fire it, if any do.
     ``slots`` holds what decides the slots (trigger, zone, rules), to see whether a new crontab moved them.
     """
 
@@ -76,6 +81,7 @@ class JobRow(Table, table=True):
     __table_args__ = (
         _check("jobs", "state", JOB_STATES),
         Index("jobs_due", "next_fire", **_where("next_fire IS NOT NULL")),
+        Index("jobs_event", "event", **_where("event <> ''")),
     )
     name: str = _text(primary_key=True)
     state: str = _text()
@@ -91,11 +97,13 @@ class JobRow(Table, table=True):
     failures: int = 0
     slots: str = _text(default="")
     spec: str | None = _text(default=None)
+    event: str = _added_text()
 
 
 class RunRow(Table, table=True):
     """A run.  ``runner`` stays after the release, to say who had it; ``lease_expires_at`` does not.
 
+    ``cause`` is the kind of what fired it, and no CHECK says which there are: a plug-in may have its own.
     ``overlap`` is the job's; ``serial``: it waits until the job's earlier runs are final.
     ``free_claim``: the next claim uses up no attempt (woken from a sleep, or handed back).
     ``last_seq`` and ``claim_steps`` count messages of the run and steps since its claim.
@@ -106,12 +114,11 @@ class RunRow(Table, table=True):
     __tablename__ = "runs"
     __table_args__ = (
         _check("runs", "state", State),
-        _check("runs", "origin", ("schedule", "reboot", "person")),
         _check("runs", "overlap", ("skip", "queue", "replace", "allow")),
         CheckConstraint("state <> 'running' OR lease_expires_at IS NOT NULL", name="runs_running_is_leased"),
         # Two processes that fire the same slot make one row.
-        Index("runs_slot", "job", "fire_time", unique=True, **_where("origin <> 'person'")),
-        Index("runs_key", "job", "key", unique=True, **_where("key <> ''")),
+        Index("runs_slot", "job", "fire_time", unique=True, **_where("cause = 'schedule'")),
+        Index("runs_cause", "job", "cause", "cause_key", unique=True, **_where("cause_key <> ''")),
         Index("runs_job_state", "job", "state", "fire_time", "id"),
         Index(
             "runs_queued",
@@ -126,10 +133,10 @@ class RunRow(Table, table=True):
     id: str = _text(primary_key=True)
     job: str = _text()
     state: str = _text()
-    origin: str = _text()
+    cause: str = _text()
     fire_time: int = _big()
     created_at: int = _big()
-    key: str = _text(default="")
+    cause_key: str = _text(default="")
     overlap: str = _text(default="skip")
     serial: bool = False
     epoch: int = 0
@@ -161,13 +168,22 @@ class RunRow(Table, table=True):
     tokens: int = _added_big()
 
 
+class FrameRow(Table, table=True):
+    """A frame (JSON) that runs have pinned: all runs of a job have the same one, until an upgrade."""
+
+    __tablename__ = "frames"
+    hash: str = _text(primary_key=True)
+    frame: str = _text()
+
+
 class PinRow(Table, table=True):
-    """What stays the same while a run lives: its job and its frame (JSON)."""
+    """What stays the same while a run lives: its job (JSON) and its frame."""
 
     __tablename__ = "pins"
+    __table_args__ = (Index("pins_frame", "frame_hash", **_where("frame_hash IS NOT NULL")),)
     run_id: str = _text(primary_key=True, foreign_key="runs.id")
     spec: str = _text()
-    frame: str | None = _text(default=None)
+    frame_hash: str | None = _text(default=None, foreign_key="frames.hash")
 
 
 class MessageRow(Table, table=True):
@@ -185,7 +201,10 @@ class MessageRow(Table, table=True):
 
 
 class CallRow(Table, table=True):
-    """A tool call and how far it has come."""
+    """A tool call and how far it has come.
+
+    ``result`` is null again once the message that holds it is stored: it is the largest text of a round.
+    """
 
     __tablename__ = "calls"
     __table_args__ = (
@@ -298,22 +317,30 @@ class AttemptRow(Table, table=True):
 
 
 class WakeUpRow(Table, table=True):
-    """What a run waits for; the first that comes due wins, the others are dropped with it."""
+    """What a run waits for; the first that comes wins, the others are dropped with it.
+
+    ``due`` is when the clock ends the wait, by its deadline too; null: only an event does.  ``deadline`` is
+    the wake-up's own; ``event`` is the number of the one that has won.  Which kinds there are, no CHECK says:
+    most are those of events.
+    """
 
     __tablename__ = "wakeups"
     __table_args__ = (
-        _check("wakeups", "kind", Waking),
         _check("wakeups", "state", WAKEUP_STATES),
         Index("wakeups_due", "due", "id", **_where("state = 'open'")),
         Index("wakeups_run", "run_id", "state"),
-        Index("wakeups_slept", "closed_at", **_where("state = 'won' AND kind = 'time'")),
+        Index("wakeups_slept", "closed_at", **_where(f"state = 'won' AND {ENDS_SLEEP}")),
+        Index("wakeups_event", "kind", "key", **_where("state = 'open'")),
     )
     id: int | None = Field(default=None, primary_key=True)
     run_id: str = _text(foreign_key="runs.id")
     kind: str = _text()
-    due: int = _big()
+    due: int | None = _big(default=None)
     state: str = _text(default="open")
     closed_at: int | None = _big(default=None)
+    key: str = _added_text()
+    deadline: int | None = _big(default=None)
+    event: int | None = None
 
 
 class RunnerRow(Table, table=True):

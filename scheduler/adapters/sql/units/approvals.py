@@ -13,9 +13,11 @@ from scheduler.adapters.sql.rows import trust as rows_of_trust
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import plain, to_us
 from scheduler.adapters.sql.states import live
-from scheduler.adapters.sql.units import records, wakes
+from scheduler.adapters.sql.units import events, records
 from scheduler.adapters.sql.words import INSERT_GRANT
 from scheduler.core.actor import Actor
+from scheduler.core.run.event import Event
+from scheduler.core.run.wakeup import Waking
 from scheduler.core.trust.approval import Approval, Used
 from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.judge import RULE_OF_TWO
@@ -92,7 +94,8 @@ def answer(
         "always": bool(grant_id),
     }
     records.append(connection, now, state, found.job, found.run_id, body)
-    wakes.answered(connection, found.run_id, now)
+    answered = Event(Waking.APPROVAL, now, found.id, found.run_id, state, "owner", str(actor))
+    events.happened(connection, answered)
     return found
 
 

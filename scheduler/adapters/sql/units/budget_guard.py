@@ -19,33 +19,36 @@ Codes: TypeAlias = tuple[ReasonCode, ReasonCode]
 _UNITS: tuple[Unit, Unit] = ("usd", "tokens")
 _DAY_CODES: Codes = (ReasonCode.BUDGET_DAY, ReasonCode.BUDGET_DAY_TOKENS)
 _FLEET_CODES: Codes = (ReasonCode.BUDGET_FLEET, ReasonCode.BUDGET_FLEET_TOKENS)
-_SPENT = text(queries.SPENT)
-_OUT = text(queries.OUT)
-_FLEET = text("SELECT key, value FROM meta WHERE key IN ('fleet', 'fleet_tokens')")
+_DAY = text(
+    f"SELECT * FROM ({queries.SPENT}), ({queries.OUT}),"
+    " (SELECT max(CASE WHEN key = 'fleet' THEN value END), max(CASE WHEN key = 'fleet_tokens' THEN value END)"
+    " FROM meta WHERE key IN ('fleet', 'fleet_tokens'))"
+)
 _FLEET_SPENT = text(queries.FLEET_SPENT)
 _FLEET_OUT = text(queries.FLEET_OUT)
 
 
-def require(connection: Connection, job: str, cap: DayCap) -> None:
-    """Refuse a request whose job's day has no room left; one that has any may overdraw it, once.
+def require(connection: Connection, job: str, cap: DayCap, now: datetime) -> None:
+    """Refuse a request whose day has no room left; one that has any may overdraw it, once.
+
+    First the job's own day is asked, then that of all jobs together, where the crontab has a cap for them.
 
     Raises:
-        OverBudgetError: what was spent and what is out has reached the cap.
+        OverBudgetError: what was spent and what is out has reached a cap.
     """
-    spent = connection.execute(_SPENT, {"job": job, "since": to_us(cap.since)}).one()
-    out = connection.execute(_OUT, {"job": job}).one()
+    row = connection.execute(_DAY, {"job": job, "since": to_us(cap.since)}).one()
+    spent, out, fleet = row[:2], row[2:4], row[4:]
     _require(_DAY_CODES, (cap.microusd, cap.tokens), spent, out)
+    if any(value is not None for value in fleet):
+        _require_in_fleet(connection, now, fleet)
 
 
-def require_in_fleet(connection: Connection, now: datetime) -> None:
-    """Do the same for all jobs together, where the crontab has a cap for them."""
-    caps = {key: int(value) for key, value in connection.execute(_FLEET, {})}
-    if not caps:
-        return
+def _require_in_fleet(connection: Connection, now: datetime, caps: Row) -> None:
     since = to_us(day_start(now, FLEET_ZONE))
     spent = connection.execute(_FLEET_SPENT, {"since": since}).one()
     out = connection.execute(_FLEET_OUT, {}).one()
-    _require(_FLEET_CODES, (caps.get("fleet"), caps.get("fleet_tokens")), spent, out)
+    microusd, tokens = (None if cap is None else int(cap) for cap in caps)
+    _require(_FLEET_CODES, (microusd, tokens), spent, out)
 
 
 def _require(codes: Codes, caps: tuple[int | None, int | None], spent: Row, out: Row) -> None:

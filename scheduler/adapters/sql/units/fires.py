@@ -12,6 +12,7 @@ from sqlalchemy import text
 from scheduler.adapters.sql import selects as queries
 from scheduler.adapters.sql.backup_mark import restored_from
 from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rows.wakeups import woken_text
 from scheduler.adapters.sql.rows.work import job_text, maybe_from_us, maybe_us, plain, run_from, to_us
 from scheduler.adapters.sql.states import live
 from scheduler.adapters.sql.units import records
@@ -21,7 +22,9 @@ from scheduler.adapters.sql.words import INSERT_PIN, INSERT_RUN, cancel_now, fla
 from scheduler.core.actor import Actor
 from scheduler.core.job.firing import Fire, FireFacts
 from scheduler.core.job.job import Job
-from scheduler.core.run.run import Move, Origin, Run, State, transition
+from scheduler.core.run.cause import REBOOT, SCHEDULE, Cause
+from scheduler.core.run.run import Move, Run, State, transition
+from scheduler.core.run.wakeup import Woken
 from scheduler.errors import StoreError
 from scheduler.ports.store import Decide
 
@@ -38,25 +41,33 @@ _LIVE = text(
 )
 _NEXT = text("UPDATE jobs SET next_fire = :next_fire WHERE name = :job")
 _SLOT_TAKEN = text(
-    "SELECT 1 FROM runs WHERE job = :job AND fire_time = :fire_time AND origin <> 'person' LIMIT 1"
+    "SELECT 1 FROM runs WHERE job = :job AND fire_time = :fire_time AND cause = 'schedule' LIMIT 1"
 )
-_KEY_TAKEN = text("SELECT 1 FROM runs WHERE job = :job AND key = :key AND key <> '' LIMIT 1")
+_CAUSE_TAKEN = text(
+    "SELECT 1 FROM runs WHERE job = :job AND cause = :kind AND cause_key = :key AND cause_key <> '' LIMIT 1"
+)
 _RUN = text(queries.RUN)
 _ID_TAKEN = text("SELECT 1 FROM runs WHERE id = :id")
 
 
 def fire(
-    connection: Connection, job: Job, decide: Decide, now: datetime, origin: Origin, key: str, new_id: NewId
+    connection: Connection,
+    job: Job,
+    decide: Decide,
+    now: datetime,
+    cause: Cause,
+    new_id: NewId,
+    woken: Woken | None = None,
 ) -> list[Run]:
-    """See ``Store.fire``."""
+    """See ``Store.fire``; ``woken`` is what the agent is told of the event that fires it."""
     row = connection.execute(_JOB, {"job": job.name}).first()
-    if row is None or row[0] not in ("active", "paused") or _key_taken(connection, job.name, key):
+    if row is None or row[0] not in ("active", "paused") or _is_taken(connection, job.name, cause):
         return []
     if follow_ups.has_ended(connection, job.name, now):
         return []
     state, next_fire, paused_reason, enabled, restore = row
     restored = restored_from(restore)
-    if origin == "reboot" and restored is not None and restored.boot_id != key:
+    if cause.kind == REBOOT and restored is not None and restored.boot_id != cause.key:
         restored = None  # the machine came up after the restore
     running = connection.execute(_LIVE, {"job": job.name}).all()
     facts = FireFacts(
@@ -72,11 +83,11 @@ def fire(
     for planned in decision.fires:
         # Another process, or the same one before its clock was set back, has dealt with this slot.
         slot = {"job": job.name, "fire_time": to_us(planned.fire_time)}
-        if connection.execute(_SLOT_TAKEN, slot).first() is not None:
+        if cause.kind == SCHEDULE and connection.execute(_SLOT_TAKEN, slot).first() is not None:
             continue
         for run_id in planned.replaces:
             made += _replace(connection, run_id, now)
-        made.append(_insert_fire(connection, job, planned, now, origin, key, new_id))
+        made.append(_insert_fire(connection, job, planned, now, cause, new_id, woken))
     fired = sum(run.state is State.QUEUED for run in made)
     following = follow_ups.fired(connection, job.name, fired, decision.next_fire, now)
     if following != facts.next_fire:
@@ -87,22 +98,21 @@ def fire(
 
 
 def fire_by(
-    connection: Connection, job: Job, origin: Origin, now: datetime, key: str, new_id: NewId, actor: Actor
+    connection: Connection, job: Job, cause: Cause, now: datetime, new_id: NewId, actor: Actor
 ) -> Run | None:
     """See ``Store.fire_by``."""
-    if _key_taken(connection, job.name, key):
+    if _is_taken(connection, job.name, cause):
         return None
-    slot = {"job": job.name, "fire_time": to_us(now)}
-    if origin != "person" and connection.execute(_SLOT_TAKEN, slot).first() is not None:
-        return None
-    run = Run(_free_id(connection, new_id), job.name, State.QUEUED, origin, now, now)
+    run = Run(_free_id(connection, new_id), job.name, State.QUEUED, cause, now, now)
     run = replace(run, marks=follow_ups.marks_of(connection, job.name))
-    _insert(connection, run, job, key, serial=job.overlap == "queue", actor=actor)
+    _insert(connection, run, job, serial=job.overlap == "queue", actor=actor)
     return run
 
 
-def _key_taken(connection: Connection, job: str, key: str) -> bool:
-    return bool(key) and connection.execute(_KEY_TAKEN, {"job": job, "key": key}).first() is not None
+def _is_taken(connection: Connection, job: str, cause: Cause) -> bool:
+    """Whether a cause has fired this job before, which it may do once."""
+    values = {"job": job, "kind": cause.kind, "key": cause.key}
+    return bool(cause.key) and connection.execute(_CAUSE_TAKEN, values).first() is not None
 
 
 def _replace(connection: Connection, run_id: str, now: datetime) -> list[Run]:
@@ -116,14 +126,20 @@ def _replace(connection: Connection, run_id: str, now: datetime) -> list[Run]:
 
 
 def _insert_fire(
-    connection: Connection, job: Job, planned: Fire, now: datetime, origin: Origin, key: str, new_id: NewId
+    connection: Connection,
+    job: Job,
+    planned: Fire,
+    now: datetime,
+    cause: Cause,
+    new_id: NewId,
+    woken: Woken | None,
 ) -> Run:
     move = Move.FIRE if planned.action == "fire" else Move.SKIP
     run = Run(
         _free_id(connection, new_id),
         job.name,
         transition(move).target,
-        origin,
+        cause,
         planned.fire_time,
         now,
         not_before=planned.not_before,
@@ -134,7 +150,7 @@ def _insert_fire(
         last_missed=planned.last_missed,
         marks=follow_ups.marks_of(connection, job.name),
     )
-    _insert(connection, run, job, key, serial=planned.serial)
+    _insert(connection, run, job, serial=planned.serial, woken=woken)
     return run
 
 
@@ -147,16 +163,22 @@ def _free_id(connection: Connection, new_id: NewId) -> str:
 
 
 def _insert(
-    connection: Connection, run: Run, job: Job, key: str, *, serial: bool, actor: Actor | None = None
+    connection: Connection,
+    run: Run,
+    job: Job,
+    *,
+    serial: bool,
+    actor: Actor | None = None,
+    woken: Woken | None = None,
 ) -> None:
     values: dict[str, Any] = {
         "id": run.id,
         "job": run.job,
         "state": run.state.value,
-        "origin": run.origin,
+        "cause": run.cause.kind,
         "fire_time": to_us(run.fire_time),
         "created_at": to_us(run.created_at),
-        "key": key,
+        "cause_key": plain(run.cause.key),
         "overlap": job.overlap,
         "serial": serial,
         "epoch": 0,
@@ -183,14 +205,14 @@ def _insert(
         "last_seq": 0,
         "cost_microusd": 0,
         "unknown_cost_requests": 0,
-        "woken": None,
+        "woken": None if woken is None else woken_text(woken),
         "marks": str(run.marks),
         "tokens": 0,
     }
     connection.execute(INSERT_RUN, values)
     move = Move.SKIP if run.state is State.SKIPPED else Move.FIRE
-    body = {"origin": run.origin} | ({"code": run.reason_code} if run.reason_code else {})
+    body = {"cause": run.cause.kind} | ({"code": run.reason_code} if run.reason_code else {})
     if actor is not None:
         body["by"] = str(actor)
     records.append(connection, run.created_at, move.value, run.job, run.id, body)
-    connection.execute(INSERT_PIN, {"run_id": run.id, "spec": job_text(job), "frame": None})
+    connection.execute(INSERT_PIN, {"run_id": run.id, "spec": job_text(job), "frame_hash": None})

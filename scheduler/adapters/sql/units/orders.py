@@ -18,13 +18,14 @@ from scheduler.core.changes.follow_up import is_follow_up
 from scheduler.core.job.firing import first_fire
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, LoadReport, StandingOrders
+from scheduler.core.run.event import event_of
 from scheduler.core.time.instants import to_iso
 
 _STORED = text("SELECT name, state, slots, spec, paused_reason, problem FROM jobs")
 
 _UPDATE = text(
     "UPDATE jobs SET state = :state, schedule = :schedule, zone = :zone, enabled = :enabled,"
-    " one_shot = :one_shot, problem = '', slots = :slots, spec = :spec WHERE name = :name"
+    " one_shot = :one_shot, problem = '', slots = :slots, spec = :spec, event = :event WHERE name = :name"
 )
 _NEW_SLOT = text("UPDATE jobs SET next_fire = :next_fire WHERE name = :name")
 _BEGIN_AGAIN = text(
@@ -131,6 +132,7 @@ class _Changes:
             "one_shot": job.trigger.once,
             "slots": slots_text(job),
             "spec": spec,
+            "event": event_of(job.trigger.to_json()),
         }
         slot = None
         if moved:
@@ -192,6 +194,7 @@ class _Changes:
             "failures": 0,
             "slots": "",
             "spec": None,
+            "event": "",
         }
 
 

@@ -32,7 +32,7 @@ MOST_JOBS = 500
 RUNNERS_DAYS = 31
 """How long processes are remembered that were not heard of since: ``why`` looks no further back.
 
-So long, too, are notices kept that are about no run.
+So long, too, are notices kept that are about no run, and events that name no end of their own.
 """
 
 DOUBT = timedelta(days=2)
@@ -54,32 +54,39 @@ _LAST_ENDED = (
     "SELECT e.id FROM runs e WHERE e.job = :job AND e.ended_at IS NOT NULL"
     " ORDER BY e.ended_at DESC, e.id DESC LIMIT 1"
 )
-# The last row of each origin: an `@at` job has one slot, an `@reboot` job one row for this boot.
+# The last row of each cause: an `@at` job has one slot, an `@reboot` job one row for this boot.
 _LAST_OF = (
-    "SELECT e.id FROM runs e WHERE e.job = :job AND e.origin = '{origin}' AND e.origin <> 'person'"
-    " ORDER BY e.fire_time DESC LIMIT 1"
+    "SELECT e.id FROM runs e WHERE e.job = :job AND e.cause = '{cause}' ORDER BY e.fire_time DESC LIMIT 1"
 )
 _OLD = text(
     "SELECT r.id, r.last_seq FROM runs r WHERE r.job = :job AND r.ended_at < :ended_before"
-    f" AND {states(FINAL, 'r.state')} AND (r.origin = 'person' OR r.fire_time < :fired_before)"
+    f" AND {states(FINAL, 'r.state')} AND (r.cause = 'person' OR r.fire_time < :fired_before)"
     f" AND r.id NOT IN ({_LAST_ENDED})"
-    f" AND coalesce(r.id <> ({_LAST_OF.format(origin='schedule')}), true)"
-    f" AND coalesce(r.id <> ({_LAST_OF.format(origin='reboot')}), true)"
+    f" AND coalesce(r.id <> ({_LAST_OF.format(cause='schedule')}), true)"
+    f" AND coalesce(r.id <> ({_LAST_OF.format(cause='reboot')}), true)"
     " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.run_id = r.id AND o.state IN ('waiting', 'taken'))"
     " ORDER BY r.ended_at, r.id LIMIT :limit"
 )
 _JUMPED = text("SELECT 1 FROM jumps WHERE kind = 'set_forward' AND size_us > :size AND at > :since LIMIT 1")
-
-_SILENT = text("SELECT count(*) FROM runners WHERE seen_at < :before")
-_FORGET = text("DELETE FROM runners WHERE seen_at < :before")
 
 # Notices about runs go with their runs.
 _OF_NO_RUN = (
     "FROM outbox WHERE run_id IS NULL AND state IN ('sent', 'given_up') AND created_at < :before"
     " AND coalesce(dedupe_until, 0) < :before"
 )
-_OLD_NOTICES = text(f"SELECT count(*) {_OF_NO_RUN}")
-_FORGET_NOTICES = text(f"DELETE {_OF_NO_RUN}")
+# The newest event stays: a number that came again would stand for two of them.
+_EVENTS = "FROM events WHERE coalesce(expires < :now, at < :before) AND id < (SELECT max(id) FROM events)"
+_OLD_ROWS = ("FROM runners WHERE seen_at < :before", _OF_NO_RUN, _EVENTS)
+_APART = [text(f"SELECT count(*) {rows}") for rows in _OLD_ROWS]
+_FORGET = [text(f"DELETE {rows}") for rows in _OLD_ROWS]
+
+_FRAMES_OF = text(
+    "SELECT DISTINCT frame_hash FROM pins WHERE run_id IN :ids AND frame_hash IS NOT NULL"
+).bindparams(many("ids"))
+_FORGET_FRAMES = text(
+    "DELETE FROM frames WHERE hash IN :hashes"
+    " AND NOT EXISTS (SELECT 1 FROM pins p WHERE p.frame_hash = frames.hash)"
+).bindparams(many("hashes"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +124,7 @@ def prune(
     connection: Connection, now: datetime, older_than_seconds: int | None, limit: int, start: str
 ) -> Pruned:
     """See ``Store.prune``."""
-    before = {"before": _silent_since(now)}
-    rows = sum(connection.execute(statement, before).rowcount for statement in (_FORGET, _FORGET_NOTICES))
+    rows = sum(connection.execute(each, _ages(now)).rowcount for each in _FORGET)
     ids: list[str] = []
     weight, next_job = 0, ""
     for number, cut in enumerate(_cuts(connection, now, older_than_seconds, start)):
@@ -135,8 +141,10 @@ def prune(
             break
     gone = _weigh(connection, ids) if ids else Pruned()
     if ids:
+        frames = list(connection.execute(_FRAMES_OF, {"ids": ids}).scalars())
         for statement in _DELETE:
             connection.execute(statement, {"ids": ids})
+        connection.execute(_FORGET_FRAMES, {"hashes": frames})
     return Pruned(gone.runs, gone.rows + rows, gone.bytes, next_job)
 
 
@@ -183,12 +191,11 @@ def _old(connection: Connection, cut: _Cut, limit: int) -> list[tuple[str, int]]
 
 def _apart(connection: Connection, now: datetime) -> int:
     """Return how many rows may go that belong to no run."""
-    before = {"before": _silent_since(now)}
-    return sum(int(connection.execute(each, before).scalar_one()) for each in (_SILENT, _OLD_NOTICES))
+    return sum(int(connection.execute(each, _ages(now)).scalar_one()) for each in _APART)
 
 
-def _silent_since(now: datetime) -> int:
-    return to_us(now - timedelta(days=RUNNERS_DAYS))
+def _ages(now: datetime) -> dict[str, int]:
+    return {"now": to_us(now), "before": to_us(now - timedelta(days=RUNNERS_DAYS))}
 
 
 # -- the rows of a run ----------------------------------------------------------------------------

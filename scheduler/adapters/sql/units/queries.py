@@ -49,7 +49,7 @@ _NEXT = (
         "SELECT next_fire FROM jobs WHERE next_fire IS NOT NULL AND state IN ('active', 'paused')"
         " ORDER BY next_fire LIMIT 1"
     ),
-    text("SELECT due FROM wakeups WHERE state = 'open' ORDER BY due LIMIT 1"),
+    text("SELECT due FROM wakeups WHERE state = 'open' AND due IS NOT NULL ORDER BY due LIMIT 1"),
     text("SELECT min(lease_expires_at) FROM runs WHERE state = 'running'"),
     text("SELECT min(due_at) FROM outbox WHERE state IN ('taken', 'waiting')"),
 )

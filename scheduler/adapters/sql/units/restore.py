@@ -7,6 +7,7 @@ person, whatever call was open is unknown, slots that came due are skipped, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
@@ -23,7 +24,8 @@ from scheduler.adapters.sql.backup_mark import (
     restored_text,
 )
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.rows.work import dump, job_from, maybe_from_us, to_us, woken_from, woken_text
+from scheduler.adapters.sql.rows.wakeups import wakeup_values, woken_from, woken_text
+from scheduler.adapters.sql.rows.work import dump, job_from, maybe_from_us, to_us
 from scheduler.adapters.sql.states import live, sources
 from scheduler.adapters.sql.units import fires, records
 from scheduler.adapters.sql.units import run_ended as finals
@@ -40,8 +42,9 @@ from scheduler.core.job.firing import decide
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.restored import Restored
 from scheduler.core.record import Head
+from scheduler.core.run.cause import BY_SCHEDULE
 from scheduler.core.run.run import Move, transition
-from scheduler.core.run.wakeup import Waking, Woken
+from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.core.time.instants import to_iso
 from scheduler.ports.store import Restoration
 
@@ -143,15 +146,14 @@ def _skip_due(connection: Connection, now: datetime, new_id: Callable[[], str]) 
     """Let every due job decide, which it does in the light of the restore; return how many were due."""
     jobs = [job_from(spec) for spec in connection.execute(_DUE, {"now": to_us(now)}).scalars()]
     for job in jobs:
-        fires.fire(connection, job, partial(decide, job, now=now), now, "schedule", "", new_id)
+        fires.fire(connection, job, partial(decide, job, now=now), now, BY_SCHEDULE, new_id)
     return len(jobs)
 
 
 def _woken(run: LiveRow, restored: Restored) -> str:
     """Return what the agent must be told when it goes on: that a part of its past is missing."""
     untold = woken_from(run.woken) or Woken(Waking.TIME, restored.at, maybe_from_us(run.wake_at))
-    woken = Woken(untold.kind, untold.at, untold.planned, untold.slept_since, untold.text, restored.taken_at)
-    return woken_text(woken)
+    return woken_text(replace(untold, restored_from=restored.taken_at))
 
 
 def _tell(connection: Connection, runs: Sequence[LiveRow], restored: Restored) -> None:
@@ -182,8 +184,8 @@ def _park(
         lose_requests(connection, ids, now)
         connection.execute(_UNKNOWN, {"ids": ids, "result": dump(told), "now": to_us(now)})
         drop_wakeups(connection, ids, now)
-        wait = {"kind": Waking.DEADLINE.value, "due": to_us(until), "state": "open", "closed_at": None}
-        connection.execute(INSERT_WAKEUP, [{"run_id": run_id, **wait} for run_id in ids])
+        wait = WakeUp(Waking.DEADLINE, due=until)
+        connection.execute(INSERT_WAKEUP, [wakeup_values(run_id, wait) for run_id in ids])
         for run in part:
             if run.cancel_requested and cancel_now(connection, run.id, now):
                 finals.ended(connection, run.id, Move.CANCEL, now)

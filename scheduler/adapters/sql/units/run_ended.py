@@ -9,14 +9,17 @@ from sqlalchemy import text
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import job_from, to_us
 from scheduler.adapters.sql.states import live
-from scheduler.adapters.sql.units import records
+from scheduler.adapters.sql.units import events, records
+from scheduler.core.run.event import RUN_ENDED
 from scheduler.core.run.run import Move, State, transition
 
-_JOB_OF = text(
-    "SELECT r.job, p.spec, r.reason_code FROM runs r JOIN pins p ON p.run_id = r.id WHERE r.id = :id"
+_JOB_OF = text("SELECT job, reason_code FROM runs WHERE id = :id")
+_SPEC = text("SELECT spec FROM pins WHERE run_id = :id")
+_AWAITED = text(
+    "SELECT r.id, r.job, r.state, coalesce(r.outcome, ''), r.reason_code FROM runs r WHERE r.id = :id"
+    f" AND EXISTS (SELECT 1 FROM wakeups w WHERE w.state = 'open' AND w.kind = '{RUN_ENDED}'"
+    " AND w.key IN ('', r.id, r.job))"
 )
-
-_RESET = text("UPDATE jobs SET failures = 0 WHERE name = :job AND failures <> 0")
 
 _COUNT = text("UPDATE jobs SET failures = failures + 1 WHERE name = :job RETURNING failures")
 
@@ -26,30 +29,44 @@ _PAUSE = text(
 )
 
 # A failure before the first answer of the model has done nothing: it must not use up a one-shot.
-_DONE = text(
-    "UPDATE jobs SET state = 'done' WHERE name = :job AND state = 'active' AND one_shot AND next_fire IS NULL"
+_IS_DONE = (
+    "state = 'active' AND one_shot AND next_fire IS NULL"
     f" AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.job = jobs.name AND {live('r.state')})"
     " AND EXISTS (SELECT 1 FROM runs r WHERE r.id = (SELECT s.id FROM runs s WHERE s.job = jobs.name"
-    " AND s.origin = 'schedule' ORDER BY s.fire_time DESC LIMIT 1) AND ("
+    " AND s.cause = 'schedule' ORDER BY s.fire_time DESC LIMIT 1) AND ("
     "r.state IN ('succeeded', 'cancelled') OR (r.state = 'skipped' AND r.started_at IS NOT NULL)"
     " OR (r.state = 'failed' AND EXISTS (SELECT 1 FROM requests q WHERE q.run_id = r.id"
     " AND q.state = 'answered'))))"
+)
+_DONE = text(f"UPDATE jobs SET state = 'done' WHERE name = :job AND {_IS_DONE}")
+
+_SUCCEEDED = text(
+    f"UPDATE jobs SET failures = 0, state = CASE WHEN {_IS_DONE} THEN 'done' ELSE state END"
+    f" WHERE name = :job AND (failures <> 0 OR ({_IS_DONE}))"
 )
 
 
 def ended(connection: Connection, run_id: str, move: Move, now: datetime) -> None:
     """Let the job of a run know that the run ended by ``move``; call it in the transaction of the move."""
     row = connection.execute(_JOB_OF, {"id": run_id}).first()
-    if row is None:
-        return
-    job, spec, code = row
+    if row is not None:
+        ended_of(connection, row[0], run_id, move, now, row[1])
+
+
+def ended_of(connection: Connection, job: str, run_id: str, move: Move, now: datetime, code: str) -> None:
+    """Do what ``ended`` does, for a caller who knows the job and the reason's code."""
     records.append(connection, now, move.value, job, run_id, {"code": code} if code else {})
     target = transition(move).target
     if target is State.SUCCEEDED:
-        connection.execute(_RESET, {"job": job})
-    elif target is State.FAILED:
-        _failed(connection, job, job_from(spec).pause_after, now)
-    settle_one_shot(connection, job)
+        connection.execute(_SUCCEEDED, {"job": job})
+    else:
+        if target is State.FAILED:
+            spec = connection.execute(_SPEC, {"id": run_id}).scalar_one()
+            _failed(connection, job, job_from(spec).pause_after, now)
+        settle_one_shot(connection, job)
+    awaited = connection.execute(_AWAITED, {"id": run_id}).first()
+    if awaited is not None:  # otherwise its row is record enough: who waits for it later looks there
+        events.happened(connection, events.end_of(awaited, now))
 
 
 def settle_one_shot(connection: Connection, job: str) -> None:

@@ -10,9 +10,10 @@ from sqlalchemy import TextClause, text
 from scheduler.adapters.sql.connection import Connection, Row
 from scheduler.adapters.sql.rooms import Rooms, StepContext
 from scheduler.adapters.sql.rows import work as rows
+from scheduler.adapters.sql.rows.wakeups import wakeup_values
 from scheduler.adapters.sql.rows.work import maybe_us, plain, to_us
 from scheduler.adapters.sql.states import sources
-from scheduler.adapters.sql.units import records
+from scheduler.adapters.sql.units import events, records
 from scheduler.adapters.sql.units import run_ended as finals
 from scheduler.adapters.sql.words import (
     COUNT_LOST,
@@ -28,11 +29,12 @@ from scheduler.adapters.sql.words import (
 )
 from scheduler.core.changes.follow_up import root_of
 from scheduler.core.record import canonical, digest
-from scheduler.core.run.conversation import CLOSED_CALLS, Request
+from scheduler.core.run.checkpoint import begun
+from scheduler.core.run.conversation import CLOSED_CALLS, Request, results_in
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, Move, transition
 from scheduler.core.run.step import CallResult, Step
-from scheduler.core.run.wakeup import Waking
+from scheduler.core.run.wakeup import earliest
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError
 
@@ -41,10 +43,12 @@ _MINE = "id = :id AND epoch = :epoch AND state = 'running'"
 _SUMS = (
     "steps = steps + :steps, claim_steps = claim_steps + :steps, last_seq = last_seq + :messages,"
     " cost_microusd = cost_microusd + :cost, tokens = tokens + :tokens,"
-    " marks = coalesce(:marks, marks)"
+    " marks = coalesce(:marks, marks), woken = CASE WHEN :told THEN NULL ELSE woken END"
 )
 
 _GO_ON = text(f"UPDATE runs SET {_SUMS} WHERE {_MINE} RETURNING job, last_seq, cancel_requested")
+# Under the write lock a look is as good a fence, and an UPDATE would write the row for nothing.
+_LOOK = text(f"SELECT job, last_seq, cancel_requested FROM runs WHERE {_MINE}")
 
 
 def _moving(move: Move) -> TextClause:
@@ -70,8 +74,8 @@ _FROM_RUNNING = (
 )
 _MOVE = {move: _moving(move) for move in _FROM_RUNNING}
 
-_FRAME = text("UPDATE pins SET frame = :frame WHERE run_id = :id")
-_TOLD = text("UPDATE runs SET woken = NULL WHERE id = :id")
+_KEEP_FRAME = text("INSERT INTO frames (hash, frame) VALUES (:hash, :frame) ON CONFLICT (hash) DO NOTHING")
+_PIN_FRAME = text("UPDATE pins SET frame_hash = :hash WHERE run_id = :id")
 
 # A closed call is never opened or answered again: its effect may have happened once already.
 _OPEN = "run_id = :run_id AND id = :id AND state IN ('planned', 'started', 'waiting') RETURNING name, args"
@@ -82,6 +86,10 @@ _END_CALL = text(
     " rule = CASE WHEN :rule = '' THEN rule ELSE :rule END"
     f" WHERE {_OPEN}"
 )
+# Its message holds it from now on, and it is stored once; readers look there (``with_results``).
+_TOLD = text(
+    "UPDATE calls SET result = NULL WHERE run_id = :run_id AND id IN :ids AND result IS NOT NULL"
+).bindparams(many("ids"))
 
 _CLOSE_REQUEST = text(
     "UPDATE requests SET state = :state, ended_at = :ended_at, request_id = :request_id,"
@@ -90,16 +98,6 @@ _CLOSE_REQUEST = text(
     " cost_microusd = :cost_microusd, cost_assumed = :cost_assumed, error = :error, summary = :summary,"
     " tokens = :tokens"
     " WHERE run_id = :run_id AND number = :number AND state = 'sent' RETURNING number"
-)
-
-
-_HURRY = text(
-    "UPDATE wakeups SET due = :now WHERE run_id = :run_id AND state = 'open' AND kind = 'approval'"
-    " AND EXISTS (SELECT 1 FROM approvals a WHERE a.id IN :ids AND a.state <> 'asked')"
-).bindparams(many("ids"))
-_HURRIED = text(
-    "UPDATE runs SET wake_at = (SELECT min(due) FROM wakeups w WHERE w.run_id = :run_id"
-    " AND w.state = 'open') WHERE id = :run_id"
 )
 
 
@@ -122,11 +120,12 @@ def commit(connection: Connection, lease: Lease, step: Step, rooms: Rooms) -> bo
             raise ValueError(f"messages of run {run_id} must be numbered {list(expected)}")
         connection.execute(INSERT_MESSAGE, [rows.message_values(run_id, m) for m in step.messages])
     if step.frame is not None:
-        connection.execute(_FRAME, {"id": run_id, "frame": rows.frame_text(step.frame)})
-    if step.told:
-        connection.execute(_TOLD, {"id": run_id})
+        frame = rows.frame_text(step.frame)
+        connection.execute(_KEEP_FRAME, {"hash": digest(frame), "frame": frame})
+        connection.execute(_PIN_FRAME, {"id": run_id, "hash": digest(frame)})
     if step.planned:
-        connection.execute(INSERT_CALL, [rows.call_values(run_id, call) for call in step.planned])
+        calls = [rows.call_values(run_id, begun(call, step)) for call in step.planned]
+        connection.execute(INSERT_CALL, calls)
         _note_effects(connection, job, run_id, step)
     _advance_calls(connection, job, run_id, step)
     rooms.write(connection, context, step)
@@ -146,8 +145,10 @@ def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, 
         "marks": None if step.marks is None else str(step.marks),
         "cost": (step.closed.cost_microusd or 0) if step.closed else 0,
         "tokens": step.closed.tokens if step.closed else 0,
+        "told": step.told,
     }
-    statement = _GO_ON
+    is_only_a_look = not (step.messages or step.new_step or step.closed or step.told) and step.marks is None
+    statement = _LOOK if is_only_a_look else _GO_ON
     if step.move is not None:
         if step.move not in _MOVE:
             raise ValueError(f"a step cannot {step.move.value}")
@@ -158,7 +159,7 @@ def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, 
             "reason": plain(step.reason),
             "code": step.reason_code,
             "waiting_for": plain(step.waiting_for),
-            "wake_at": maybe_us(min((wakeup.due for wakeup in step.wakeups), default=None)),
+            "wake_at": maybe_us(earliest(step.wakeups)),
             "outcome": step.outcome,
             "summary": plain(step.summary),
         }
@@ -180,22 +181,32 @@ def _note_effects(connection: Connection, job: str, run_id: str, step: Step) -> 
 
 def _advance_calls(connection: Connection, job: str, run_id: str, step: Step) -> None:
     now = to_us(step.at)
+    planned = {call.id: call for call in step.planned}
     for state, call_ids in (("started", step.started), ("waiting", step.waiting)):
         for call_id in call_ids:
-            values = {"run_id": run_id, "id": call_id, "state": state, "now": now}
-            values["rule"] = step.rules.get(call_id, "")
-            name, args = _must_hit(connection, _BEGIN_CALL, values, "call")
-            body = {"call": call_id, "tool": name, "args": digest(canonical(rows.load(args)))}
+            if state == "started" and call_id in planned:  # it was inserted so
+                name, args = planned[call_id].name, planned[call_id].args
+            else:
+                values = {"run_id": run_id, "id": call_id, "state": state, "now": now}
+                values["rule"] = step.rules.get(call_id, "")
+                name, stored = _must_hit(connection, _BEGIN_CALL, values, "call")
+                args = rows.load(stored)
+            body = {"call": call_id, "tool": name, "args": digest(canonical(args))}
             records.append(connection, step.at, state, job, run_id, _with_rule(body, step.rules.get(call_id)))
     for call_id in step.again:
         records.append(connection, step.at, "started", job, run_id, {"call": call_id, "again": True})
     for call_id in step.taken_back:
         _must_hit(connection, _TAKE_BACK, {"run_id": run_id, "id": call_id}, "call")
         records.append(connection, step.at, "taken_back", job, run_id, {"call": call_id})
+    told = results_in(step.messages)
     for result in step.results:
-        name, _ = _must_hit(connection, _END_CALL, _result(run_id, result, now), "call")
+        values = _result(run_id, result, now, is_told=result.call_id in told)
+        name, _ = _must_hit(connection, _END_CALL, values, "call")
         body = {"call": result.call_id, "tool": name, "state": result.state.value}
         records.append(connection, step.at, "closed", job, run_id, _with_rule(body, result.rule))
+    earlier = told.keys() - {result.call_id for result in step.results}
+    if earlier:
+        connection.execute(_TOLD, {"run_id": run_id, "ids": sorted(earlier)})
 
 
 def _with_rule(body: dict[str, str], rule: str | None) -> dict[str, str]:
@@ -203,14 +214,14 @@ def _with_rule(body: dict[str, str], rule: str | None) -> dict[str, str]:
     return body | {"rule": rule} if rule else body
 
 
-def _result(run_id: str, result: CallResult, now: int) -> dict[str, Any]:
+def _result(run_id: str, result: CallResult, now: int, *, is_told: bool) -> dict[str, Any]:
     if result.state not in CLOSED_CALLS:
         raise ValueError(f"a result cannot leave call {result.call_id} {result.state}")
     return {
         "run_id": run_id,
         "id": result.call_id,
         "state": result.state.value,
-        "result": rows.result_text(result.content),
+        "result": None if is_told else rows.result_text(result.content),
         "provenance": plain(result.provenance),
         "rule": result.rule,
         "now": now,
@@ -238,10 +249,11 @@ def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel
     """
     ids: Sequence[str] = [lease.run_id]
     close_attempts(connection, ids, step.at, move.value)
-    lose_requests(connection, ids, step.at)
+    if step.closed is None:  # only one can be out
+        lose_requests(connection, ids, step.at)
     drop_wakeups(connection, ids, step.at)
     if transition(move).target in FINAL:
-        finals.ended(connection, lease.run_id, move, step.at)
+        finals.ended_of(connection, lease.job, lease.run_id, move, step.at, step.reason_code)
         return False
     body = {"code": step.reason_code} if step.reason_code else {}
     records.append(connection, step.at, move.value, lease.job, lease.run_id, body)
@@ -251,25 +263,6 @@ def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel
         finals.ended(connection, lease.run_id, Move.CANCEL, step.at)
         return True
     if step.wakeups:
-        waits = [
-            {
-                "run_id": lease.run_id,
-                "kind": wakeup.kind.value,
-                "due": to_us(wakeup.due),
-                "state": "open",
-                "closed_at": None,
-            }
-            for wakeup in step.wakeups
-        ]
-        connection.execute(INSERT_WAKEUP, waits)
-        _look_back(connection, lease.run_id, step)
+        connection.execute(INSERT_WAKEUP, [wakeup_values(lease.run_id, each) for each in step.wakeups])
+        events.look_back(connection, lease, step)
     return False
-
-
-def _look_back(connection: Connection, run_id: str, step: Step) -> None:
-    """Wake a run at once when what it waits for has happened while it came to rest."""
-    ids = [wakeup.key for wakeup in step.wakeups if wakeup.kind is Waking.APPROVAL and wakeup.key]
-    if not ids:
-        return
-    connection.execute(_HURRY, {"run_id": run_id, "now": to_us(step.at), "ids": ids})
-    connection.execute(_HURRIED, {"run_id": run_id})

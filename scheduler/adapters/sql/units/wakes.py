@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.rows.work import from_us, maybe_from_us, plain, to_us, woken_from, woken_text
+from scheduler.adapters.sql.rows.wakeups import woken_from, woken_text
+from scheduler.adapters.sql.rows.work import from_us, maybe_from_us, plain, to_us
 from scheduler.adapters.sql.states import sources
-from scheduler.adapters.sql.units import records
+from scheduler.adapters.sql.tables.work import ENDS_SLEEP
+from scheduler.adapters.sql.units import events, records, waking
 from scheduler.adapters.sql.units import run_ended as finals
-from scheduler.adapters.sql.words import drop_wakeups, many
 from scheduler.core.actor import Actor
 from scheduler.core.changes.follow_up import SEPARATOR
 from scheduler.core.job.reason_code import ReasonCode
-from scheduler.core.run.run import ACTIVE, BLOCKED, RESUMABLE, Move, State, after, transition
+from scheduler.core.run.event import Event
+from scheduler.core.run.run import ACTIVE, RESUMABLE, Move, State, after, transition
 from scheduler.core.run.wakeup import Waking, Woken
 from scheduler.errors import NotFoundError, RefusedError
-from scheduler.ports.store import Roused
+from scheduler.ports.intake import Roused
 
+_GIVES_UP = "(w.kind = 'deadline' OR coalesce(w.deadline = w.due, false))"
 # At one instant a deadline comes last: whoever can still wake the run wins.
 _DUE = text(
-    "SELECT w.id, w.run_id, w.kind, w.due, r.state, r.slept_since, r.woken, r.reason, r.job"
-    " FROM wakeups w JOIN runs r ON r.id = w.run_id"
-    " WHERE w.state = 'open' AND w.due <= :now ORDER BY w.due, w.kind = 'deadline', w.id LIMIT :limit"
-)
-
-_WIN = text("UPDATE wakeups SET state = 'won', closed_at = :now WHERE id IN :won").bindparams(many("won"))
-
-_WAKE = text(
-    "UPDATE runs SET state = 'queued', woken = :woken, free_claim = :free, wake_at = NULL, waiting_for = '',"
-    " resumed_epoch = CASE WHEN :by_person THEN epoch ELSE resumed_epoch END,"
-    f" reason = '', reason_code = '' WHERE id = :id AND {sources(Move.WAKE)}"
+    f"SELECT w.id, w.run_id, w.kind, w.key, w.due, {_GIVES_UP}, r.state, r.slept_since, r.woken, r.reason,"
+    " r.job FROM wakeups w JOIN runs r ON r.id = w.run_id"
+    f" WHERE w.state = 'open' AND w.due <= :now ORDER BY w.due, {_GIVES_UP}, w.id LIMIT :limit"
 )
 
 _EXPIRE = text(
@@ -52,7 +46,7 @@ _RETRY = text(
 
 _ENDED_SLEEPS = text(
     "SELECT w.closed_at FROM wakeups w JOIN runs r ON r.id = w.run_id"
-    " WHERE w.state = 'won' AND w.kind = 'time' AND w.closed_at > :since"
+    f" WHERE w.state = 'won' AND w.{ENDS_SLEEP} AND w.closed_at > :since"
     f" AND (r.job = :job OR substr(r.job, 1, length(:job) + 1) = :job || '{SEPARATOR}')"
     " ORDER BY w.closed_at DESC LIMIT :most"
 )
@@ -63,37 +57,27 @@ def wake_due(connection: Connection, now: datetime, limit: int) -> list[Roused]:
     instant = to_us(now)
     won: dict[str, int] = {}
     roused: list[Roused] = []
-    wakes: list[dict[str, object]] = []
+    wakes: list[waking.Wake] = []
     expired: list[tuple[str, str]] = []
-    for number, run_id, kind, due, state, since, woken, reason, job in connection.execute(
+    for number, run_id, kind, key, due, gives_up, state, since, woken, reason, job in connection.execute(
         _DUE, {"now": instant, "limit": limit}
     ).all():
         if run_id in won:
             continue
         won[run_id] = number
-        source, waking = State(state), Waking(kind)
-        if waking is Waking.DEADLINE and source in transition(Move.EXPIRE).sources:
+        source = State(state)
+        if gives_up and source in transition(Move.EXPIRE).sources:
             why = "nobody came before the deadline" + (f"; it was parked: {reason}" if reason else "")
             expired.append((run_id, why))
-            roused.append(Roused(run_id, job, State.FAILED, waking, from_us(due), why))
+            roused.append(Roused(run_id, job, State.FAILED, kind, from_us(due), why))
         elif source in transition(Move.WAKE).sources:
-            told = Woken(waking, now, from_us(due), maybe_from_us(since))
-            roused.append(Roused(run_id, job, State.QUEUED, waking, from_us(due)))
-            wakes.append(
-                {
-                    "id": run_id,
-                    "woken": woken_text(_keep_untold(woken_from(woken), told)),
-                    "free": source in BLOCKED,
-                    "by_person": False,
-                }
-            )
-            records.append(connection, now, Move.WAKE.value, job, run_id, {"by": waking.value})
+            told = Woken(kind, now, from_us(due), maybe_from_us(since), key=key)
+            roused.append(Roused(run_id, job, State.QUEUED, kind, from_us(due)))
+            wakes.append(waking.Wake(run_id, job, source, woken, told))
     if not won:
         return []
-    connection.execute(_WIN, {"won": list(won.values()), "now": instant})
-    drop_wakeups(connection, list(won), now)
-    if wakes:
-        connection.execute(_WAKE, wakes)
+    waking.close_wakeups(connection, list(won.values()), list(won), now)
+    waking.wake(connection, wakes, now)
     for run_id, why in expired:
         connection.execute(_EXPIRE, {"id": run_id, "now": instant, "reason": why})
         finals.ended(connection, run_id, Move.EXPIRE, now)
@@ -104,29 +88,6 @@ def wakes_since(connection: Connection, job: str, since: datetime, most: int) ->
     """See ``Store.wakes_since``."""
     values = {"job": job, "since": to_us(since), "most": most}
     return [from_us(at) for at in connection.execute(_ENDED_SLEEPS, values).scalars()]
-
-
-def answered(connection: Connection, run_id: str, now: datetime) -> None:
-    """Wake a parked run whose question a person has answered; what it was told before is kept."""
-    row = connection.execute(_STATE, {"id": run_id}).first()
-    if row is None or row[0] != State.PARKED:
-        return  # it works, or waits for something else: it finds the answer when it comes to the call
-    since, woken = maybe_from_us(row[1]), woken_from(row[2])
-    told = _keep_untold(woken, Woken(Waking.APPROVAL, now, None, since))
-    connection.execute(_WAKE, {"id": run_id, "woken": woken_text(told), "free": True, "by_person": False})
-    drop_wakeups(connection, [run_id], now)
-
-
-def _keep_untold(untold: Woken | None, woken: Woken) -> Woken:
-    """Return what the agent must be told: an earlier wake that it never heard of is not forgotten.
-
-    A run that was woken from its sleep and then had to back off is still one whose sleep is over.
-    """
-    if untold is None:
-        return woken
-    if woken.kind in (Waking.TIME, Waking.PERSON):
-        return replace(woken, restored_from=untold.restored_from)
-    return replace(untold, at=woken.at)
 
 
 def resume(connection: Connection, run_id: str, now: datetime, words: str, actor: Actor) -> State:
@@ -149,14 +110,16 @@ def resume(connection: Connection, run_id: str, now: datetime, words: str, actor
         planned or (woken.planned if woken else None),
         since or (woken.slept_since if woken else None),
         plain(words),
-        woken.restored_from if woken else None,
+        provenance="owner",
     )
-    values = {"id": run_id, "woken": woken_text(told)}
     if retry:
-        connection.execute(_RETRY, values)
+        told = waking.keep_untold(woken, told)
+        connection.execute(_RETRY, {"id": run_id, "woken": woken_text(told)})
+        events.goes_on(connection, run_id)
     else:
-        connection.execute(_WAKE, {**values, "free": state in BLOCKED, "by_person": True})
-    drop_wakeups(connection, [run_id], now)
+        waking.wake_by_hand(connection, waking.Wake(run_id, row[4], state, row[2], told), now)
+    event = Event(Waking.PERSON, now, "", run_id, told.payload, "owner", str(actor))
+    events.happened(connection, event)  # others may wait for a word
     records.append(connection, now, "resume", row[4], run_id, {"by": str(actor), "was": state.value})
     return state
 

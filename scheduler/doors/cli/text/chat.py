@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from scheduler.core.run.conversation import Attempt, Block, Call, CallState, Message, Request
-from scheduler.core.run.run import Run, State
+from scheduler.core.run.conversation import Block, Call, CallState, Message
+from scheduler.core.run.run import State
 from scheduler.core.trust.effect import Effect
 from scheduler.doors.cli.text.wrap import WIDTH, cut, fold
 from scheduler.views.clock import Wall, span
+from scheduler.views.story import Story
 
 _MOST_LINES = 8
 """Lines of a tool's result, and of a scheduler's note, that are shown without --full."""
@@ -40,22 +40,6 @@ DOUBT = {
 """What becomes of a call that was under way when its process died."""
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
-    """All rows of one run.
-
-    Args:
-        orphan: it is said to be running, and its runner is dead.
-    """
-
-    run: Run
-    messages: Sequence[Message]
-    calls: Sequence[Call]
-    attempts: Sequence[Attempt]
-    requests: Sequence[Request]
-    orphan: bool = False
-
-
 def chat_lines(story: Story, wall: Wall, *, full: bool) -> list[str]:
     """Return the chat; ``full`` cuts nothing."""
     teller = _Teller(story, wall, full)
@@ -69,16 +53,6 @@ def chat_lines(story: Story, wall: Wall, *, full: bool) -> list[str]:
     # What happens at one instant keeps the order of the conversation.
     parts.sort(key=lambda part: (part[0], part[1]))
     return [line for _, _, lines in parts for line in lines]
-
-
-def doubtful(story: Story) -> list[Call]:
-    """Return the calls whose outcome is unknown, and those that are under way in no living process."""
-    live = story.run.state is State.RUNNING and not story.orphan
-    return [
-        call
-        for call in story.calls
-        if call.state is CallState.UNKNOWN or (call.state is CallState.STARTED and not live)
-    ]
 
 
 class _Teller:

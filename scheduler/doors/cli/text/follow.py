@@ -29,15 +29,13 @@ async def follow(
     Args:
         alive: asked now and then; when it says no, nobody will move the run on, and following ends.
     """
-    from scheduler.adapters.sql.history.reader import Reader
-
     seen, polls, began = 0, 0, app.kit.clock.monotonic()
     try:
-        with Reader.open(app.config.database) as reader:
+        with app.history() as history:
             while True:
-                run = reader.run(run_id)
+                run = history.run(run_id)
                 if show:
-                    for message in reader.messages(run_id, after=seen):
+                    for message in history.messages(run_id, after=seen):
                         seen = message.seq
                         progress("")
                         _print(message)

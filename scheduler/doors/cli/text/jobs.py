@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from scheduler.app.clock import now
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.changes.follow_up import is_follow_up, root_of
 from scheduler.core.job.job import Job
@@ -14,11 +16,8 @@ PATIENCE_SECONDS = 3.0
 
 
 def read_orders(config: Config) -> StandingOrders:
-    """Read the crontab.  Raises as ``CrontabFile.read`` does."""
-    from scheduler.adapters.crontab_file import CrontabFile
-    from scheduler.adapters.system import now
-
-    return CrontabFile(config).read(now())
+    """Read the crontab.  Raises as `scheduler.views.home.Home.read_orders` does."""
+    return FileHome(config).read_orders(now())
 
 
 def find_job(orders: StandingOrders, name: str) -> Job:

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import click
@@ -39,13 +38,6 @@ def print_json(value: Any) -> None:
 def has_colour() -> bool:
     """Whether stdout takes colour: a terminal, and no NO_COLOR."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
-def iso(instant: datetime | None) -> str | None:
-    """Return an instant for JSON: UTC with Z, or None."""
-    from scheduler.core.time.instants import to_iso
-
-    return None if instant is None else to_iso(instant)
 
 
 def size(count: int) -> str:

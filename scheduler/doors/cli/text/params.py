@@ -50,12 +50,13 @@ class _Stored(_Text):
 
 
 def _jobs(config: Config) -> Iterable[tuple[str, str]]:
-    if not config.database.exists():
-        return sorted(_jobs_of_file(config).items())
-    from scheduler.adapters.sql.history.reader import Reader
+    from scheduler.app.home import FileHome
 
-    with Reader.open(config.database) as reader:
-        known = {standing.name: standing.schedule for standing in reader.standings()}
+    history = FileHome(config).history()
+    if history is None:
+        return sorted(_jobs_of_file(config).items())
+    with history:
+        known = {standing.name: standing.schedule for standing in history.standings()}
     return sorted((_jobs_of_file(config) | known).items())
 
 
@@ -68,12 +69,13 @@ def _jobs_of_file(config: Config) -> dict[str, str]:
 
 
 def _runs(config: Config) -> Iterable[tuple[str, str]]:
-    if not config.database.exists():
-        return []
-    from scheduler.adapters.sql.history.reader import Reader
+    from scheduler.app.home import FileHome
 
-    with Reader.open(config.database) as reader:
-        runs = {run.id: run for run in (*reader.live_runs(), *reader.runs(limit=_MOST_RUNS))}
+    history = FileHome(config).history()
+    if history is None:
+        return []
+    with history:
+        runs = {run.id: run for run in (*history.live_runs(), *history.runs(limit=_MOST_RUNS))}
     return [(run.id, f"{run.job}, {run.state}") for run in runs.values()]
 
 

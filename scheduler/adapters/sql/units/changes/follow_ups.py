@@ -34,6 +34,7 @@ from scheduler.core.job.firing import GRACE_SECONDS, first_fire
 from scheduler.core.job.job import Job
 from scheduler.core.record import digest
 from scheduler.core.run.budget import day_start
+from scheduler.core.run.event import event_of
 from scheduler.core.run.run import Run
 from scheduler.core.time.instants import to_iso
 from scheduler.core.trust.marks import Marks
@@ -147,6 +148,7 @@ def make(connection: Connection, made: FollowUp, now: datetime) -> None:
             "failures": 0,
             "slots": slots_text(made.job),
             "spec": job_text(made.job),
+            "event": event_of(made.job.trigger.to_json()),
         },
     )
     body = {

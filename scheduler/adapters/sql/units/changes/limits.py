@@ -58,8 +58,7 @@ def check_days(connection: Connection, context: StepContext, guards: Sequence[Da
         OverBudgetError: what was spent and what is out has reached a cap.
     """
     for guard in guards:
-        room.require(connection, root_of(context.job), guard.cap)
-        room.require_in_fleet(connection, context.at)
+        room.require(connection, root_of(context.job), guard.cap, context.at)
 
 
 ROOM = Room(

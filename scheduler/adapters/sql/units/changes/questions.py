@@ -43,4 +43,4 @@ def load(connection: Connection, run: Run, job: Job, now: datetime) -> Questions
     return tuple(map(rows.approval_from, connection.execute(_APPROVALS, {"id": run.id})))
 
 
-ROOM = Room(write, load, eager=True)
+ROOM = Room(write, load, eager=True, at_first=())

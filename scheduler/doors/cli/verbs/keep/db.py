@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
+from scheduler.app.home import FileHome
+from scheduler.app.upkeep import upgrade
 from scheduler.config import Config
 from scheduler.doors.cli.text import out
 from scheduler.errors import NotFoundError
-from scheduler.views.database import database_status
+from scheduler.views.database import database_json
 
 
 @click.group("db", short_help="Look after the database.")
@@ -36,28 +38,24 @@ def status_command(config: Config, as_json: bool) -> int:
 
     Example:  agentcron db status --json
     """
-    from scheduler.adapters.sql.errors import THROUGH_0002
-
-    found = database_status(config)
+    found = FileHome(config).database()
     if as_json:
-        out.print_json(found)
+        out.print_json(database_json(config, found))
     else:
-        out.say(f"database  {found['path']}")
-        out.say(
-            f"schema    {found['revision'] or 'none'} ({found['state']}; this version has {found['head']})"
-        )
-        if found["size_bytes"] is not None:
-            out.say(f"size      {found['size_bytes']:,} bytes")
-        if found["state"] == "older":
+        out.say(f"database  {config.database}")
+        out.say(f"schema    {found.revision or 'none'} ({found.state}; this version has {found.head})")
+        if found.size_bytes is not None:
+            out.say(f"size      {found.size_bytes:,} bytes")
+        if found.state == "older":
             out.say("upgrade it: agentcron db upgrade")
-        if found["state"] == "abandoned":
+        if found.state == "abandoned":
             out.say("it is from before the first release, and this version cannot upgrade it:")
-            out.say(THROUGH_0002)
-        if found["state"] == "newer":
+            out.say(found.way_out)
+        if found.state == "newer":
             out.say("it needs a newer agentcron")
-        if found["state"] == "missing":
+        if found.state == "missing":
             out.say("start it with: agentcron up")
-    return 0 if found["state"] == "current" else 1
+    return 0 if found.state == "current" else 1
 
 
 @db_command.command("upgrade", short_help="Bring it to this version's schema.")
@@ -71,7 +69,5 @@ def upgrade_command(config: Config) -> None:
     """
     if not config.database.exists():
         raise NotFoundError(f"there is no database at {config.database}", help="start it with: agentcron up")
-    from scheduler.adapters.sql.migrate import upgrade
-
-    changed = upgrade(config.database)
+    changed = upgrade(config)
     out.say("the database was upgraded" if changed else "the database is up to date")

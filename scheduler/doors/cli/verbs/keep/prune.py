@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from scheduler.app import upkeep
+from scheduler.app.clock import now
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.text.english import counted
 from scheduler.doors.cli.text.jobs import PATIENCE_SECONDS, read_orders
@@ -35,11 +38,8 @@ def prune_command(config: Config, dry_run: bool, older_than: str | None, shrink:
     if shrink:
         _refuse_beside_others(config)
     gone = asyncio.run(_prune(config, seconds, dry_run=dry_run))
-    from scheduler.adapters.sql.sqlite.shrink import free_bytes
-    from scheduler.adapters.sql.sqlite.shrink import shrink as make_smaller
-
-    lost = make_smaller(config.database) if shrink else 0
-    free = free_bytes(config.database)
+    lost = upkeep.shrink(config) if shrink else 0
+    free = upkeep.free_bytes(config)
     if as_json:
         found = {"dry_run": dry_run, "runs": gone.runs, "rows": gone.rows, "bytes": gone.bytes}
         print_json(found | {"free_bytes": free, "given_back_bytes": lost})
@@ -72,7 +72,7 @@ def _seconds(older_than: str | None) -> int | None:
 def _refuse_beside_others(config: Config) -> None:
     from scheduler.views.jobs import living_runners
 
-    if living := living_runners(config):
+    if living := living_runners(FileHome(config), now()):
         raise RefusedError(
             f"agentcron is running on {config.home} ({', '.join(living)})",
             help="stop it first, or prune without --shrink: free room is used again",
@@ -90,11 +90,11 @@ async def _prune(config: Config, seconds: int | None, *, dry_run: bool) -> Any:
             click.echo(f"\r{counted(so_far.runs, 'run')} ...", err=True, nl=False)
 
     async with open_app(config, busy_seconds=PATIENCE_SECONDS) as app:
-        now = app.kit.clock.now()
+        moment = app.kit.clock.now()
         if dry_run:
             if (await app.kit.store.meta()).get("digest") != orders.digest:
                 hint("the crontab was changed since it was loaded; this goes by what it said before")
-            return await app.kit.store.prunable(now, seconds)
+            return await app.kit.store.prunable(moment, seconds)
         # What the crontab says now holds, and not what it said when a daemon last read it.
-        await app.kit.store.load_orders(orders, now)
+        await app.kit.store.load_orders(orders, moment)
         return await prune_all(app.kit, seconds, progress)

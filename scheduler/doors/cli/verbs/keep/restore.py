@@ -9,6 +9,9 @@ from typing import Any
 
 import click
 
+from scheduler.app.clock import now
+from scheduler.app.home import FileHome
+from scheduler.app.upkeep import inspect_backup, put_in_place
 from scheduler.config import Config
 from scheduler.core.text.english import counted
 from scheduler.core.time.instants import to_iso
@@ -29,11 +32,8 @@ def restore_command(config: Config, file: Path, dry_run: bool, as_json: bool) ->
     """
     source = Path(file.expanduser().absolute())
     _refuse(config, source)
-    from scheduler.adapters.sql.sqlite.restore import inspect, put_in_place
-    from scheduler.adapters.system import now
-
     moment = now()
-    found = inspect(source, moment)
+    found = inspect_backup(source, moment)
     answer: dict[str, Any] = {
         "file": str(source),
         "taken_at": to_iso(found.taken_at),
@@ -49,8 +49,7 @@ def restore_command(config: Config, file: Path, dry_run: bool, as_json: bool) ->
     }
     aside = None
     if not dry_run:
-        config.make_home()
-        aside = put_in_place(found, config.database, moment)
+        aside = put_in_place(config, found, moment)
         answer["moved_aside"] = str(aside) if aside else None
         asyncio.run(_settle(config))
     if as_json:
@@ -101,7 +100,7 @@ def _refuse(config: Config, source: Path) -> None:
         raise UsageError(f"{source} is the database itself", help="name a backup of it")
     from scheduler.views.jobs import living_runners
 
-    living = living_runners(config)
+    living = living_runners(FileHome(config), now())
     if living:
         shown = ", ".join(living)
         raise RefusedError(f"agentcron is running on {config.home} ({shown})", help="stop it, then restore")

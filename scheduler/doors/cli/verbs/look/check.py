@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from scheduler.app.providers import find_provider
+from scheduler.app.clock import now
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.crontab.cost import WorstCase, worst_case
 from scheduler.core.job.job import DEFAULT_BUDGET_DAY_USD, DEFAULT_BUDGET_RUN_USD
@@ -16,7 +17,6 @@ from scheduler.core.run.budget import ASSUMED_USD_PER_MILLION_TOKENS
 from scheduler.core.text.english import counted
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.wrap import fold
-from scheduler.views.clock import wall
 from scheduler.views.lint.linting import Linted, lint_crontab
 
 _MOST_NAMES = 3
@@ -36,9 +36,9 @@ def check_command(config: Config, file: str | None, form: str, as_json: bool) ->
     """
     if file is not None:
         config = Config(home=config.home, crontab=Path(os.path.abspath(os.path.expanduser(file))))
-    now = wall().now
-    linted = lint_crontab(config, now, find_provider)
-    cost = worst_case(linted.table.jobs, now)
+    moment = now()
+    linted = lint_crontab(FileHome(config), moment)
+    cost = worst_case(linted.table.jobs, moment)
     if as_json or form == "json":
         out.print_json(_as_json(config, linted, cost))
     else:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from scheduler.app.clock import wall
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.wrap import fold
-from scheduler.views.clock import wall
 
 _MOST_LINES = 40
 _ORDER = ("problem", "warning", "note", "ok")
@@ -26,11 +27,10 @@ def doctor_command(config: Config, as_json: bool, deep: bool) -> int:
 
     Example:  agentcron doctor
     """
-    from scheduler.app.providers import find_provider
     from scheduler.views.doctor.checkup import all_findings
 
-    checked = all_findings(config, wall(), find_provider, deep=deep)
-    findings = sorted(checked, key=lambda found: _ORDER.index(found.level))
+    checked = all_findings(FileHome(config), wall(), deep=deep)
+    findings = sorted(checked, key=lambda each: _ORDER.index(each.level))
     problems = sum(found.level == "problem" for found in findings)
     if as_json:
         out.print_json({"ok": not problems, "problems": problems, "checks": [f.as_json() for f in findings]})

@@ -6,11 +6,12 @@ from datetime import datetime
 
 import click
 
+from scheduler.app.clock import wall
 from scheduler.core.time.trigger import Trigger, kind_of
 from scheduler.core.time.triggers.base import Schedule
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.wrap import fold
-from scheduler.views.clock import Wall, wall
+from scheduler.views.clock import Wall, iso
 
 MOST_FIRES = 1000
 
@@ -43,7 +44,7 @@ def explain_command(
                 "expression": expression,
                 "zone": clock.name,
                 "meaning": meaning,
-                "next": [out.iso(fire) for fire in fires],
+                "next": [iso(fire) for fire in fires],
                 "notes": notes,
             }
         )

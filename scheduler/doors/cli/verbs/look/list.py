@@ -7,10 +7,11 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 import click
 
+from scheduler.app.clock import wall
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.standing import Standing
@@ -19,8 +20,9 @@ from scheduler.core.run.run import BLOCKED, RESTING, Run, State
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.halted import halted_text
 from scheduler.doors.cli.text.wrap import WIDTH, cut, fold, pad
-from scheduler.views.clock import Wall, span, wall
-from scheduler.views.jobs import NOBODY, Facts, gather, open_glance
+from scheduler.views.clock import Wall, span
+from scheduler.views.jobs import NOBODY, Facts, gather
+from scheduler.views.overview import head_json, job_json, read_over, run_json
 
 _MOST_ATTENTION = 20
 _MOST_OVER = 50
@@ -43,8 +45,9 @@ def list_command(config: Config, every: bool, as_json: bool) -> None:
     """
     with _no_collecting():
         clock = wall()
-        facts = gather(config, clock.now)
-        over = _over(config) if every else []
+        home = FileHome(config)
+        facts = gather(home, clock.now)
+        over = read_over(home, _MOST_OVER) if every else []
         text = _json_text(facts, over) if as_json else "\n".join(text_lines(facts, clock, over))
     click.echo(text)
     for hint in facts.hints:
@@ -63,95 +66,17 @@ def _no_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def _over(config: Config) -> list[Run]:
-    glance = open_glance(config)
-    if glance is None:
-        return []
-    with glance:
-        return [run for run in glance.runs(limit=_MOST_OVER) if run.is_final]
-
-
 # -- JSON -----------------------------------------------------------------------------------------
 def _json_text(facts: Facts, over: Sequence[Run]) -> str:
     """One job a line: the indenting encoder takes half a second for ten thousand of them."""
-    jobs = ",\n    ".join(json.dumps(_job_json(facts, standing)) for standing in facts.standings)
-    runs = ",\n    ".join(json.dumps(_run_json(facts, run)) for run in (*facts.runs, *over))
-    daemon = facts.daemon
-    up = (
-        None
-        if daemon is None
-        else {"pid": daemon.pid, "host": daemon.host, "since": out.iso(daemon.started_at)}
-    )
-    return (
-        "{"
-        + f'\n  "daemon": {json.dumps(up)},\n  "source": {json.dumps(_source(facts))},'
-        + f'\n  "halted": {json.dumps(_halt_json(facts))},'
-        + f'\n  "jobs": [{_block(jobs)}],\n  "runs": [{_block(runs)}]\n'
-        + "}"
-    )
-
-
-def _source(facts: Facts) -> str:
-    return "crontab" if facts.orders is not None else "database"
-
-
-def _halt_json(facts: Facts) -> dict[str, Any] | None:
-    if facts.halt is None:
-        return None
-    return {"reason": facts.halt.reason, "since": out.iso(facts.halt.since)}
+    jobs = ",\n    ".join(json.dumps(job_json(facts, standing)) for standing in facts.standings)
+    runs = ",\n    ".join(json.dumps(run_json(facts, run)) for run in (*facts.runs, *over))
+    head = "".join(f'\n  "{key}": {json.dumps(value)},' for key, value in head_json(facts).items())
+    return "{" + head + f'\n  "jobs": [{_block(jobs)}],\n  "runs": [{_block(runs)}]\n' + "}"
 
 
 def _block(lines: str) -> str:
     return f"\n    {lines}\n  " if lines else ""
-
-
-def _job_json(facts: Facts, standing: Standing) -> dict[str, Any]:
-    end = facts.ends.get(standing.name)
-    values: dict[str, Any] = {
-        "name": standing.name,
-        "schedule": standing.schedule,
-        "zone": standing.zone,
-        "state": standing.state,
-        "next_fire": _iso(standing.next_fire),
-        "last_run": end and {"id": end.id, "state": end.state, "ended_at": _iso(end.ended_at)},
-        "overdue": facts.is_overdue(standing),
-        "failures": standing.failures,
-    }
-    made = next((each for each in facts.made if each.name == standing.name), None)
-    if made is not None:
-        values["made_by"] = made.run_id
-        values["pending"] = made.state == "pending"
-        values["expires_at"] = out.iso(made.expires_at)
-        values["fires_left"] = made.fires_left
-    if standing.problem:
-        values["problem"] = standing.problem
-    if standing.paused_reason:
-        values["paused_reason"] = standing.paused_reason
-    return values
-
-
-def _iso(instant: datetime | None) -> str | None:
-    """Return what ``out.iso`` does, quickly where the instant is a whole second in UTC, as slots are."""
-    if instant is None or instant.microsecond:
-        return out.iso(instant)
-    return instant.isoformat().replace("+00:00", "Z")
-
-
-def _run_json(facts: Facts, run: Run) -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "job": run.job,
-        "state": run.state.value,
-        "fire_time": out.iso(run.fire_time),
-        "wake_at": out.iso(run.wake_at),
-        "waiting_for": run.waiting_for,
-        "reason": run.reason,
-        "reason_code": run.reason_code,
-        "orphan": run.id in facts.orphans,
-        "unknown_calls": [call.name for call in facts.unknown if call.run_id == run.id],
-        "cost_usd": run.cost_microusd / 1_000_000,
-        "tokens": run.tokens,
-    }
 
 
 # -- text -----------------------------------------------------------------------------------------

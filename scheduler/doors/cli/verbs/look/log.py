@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from scheduler.app.day_log import log_files, log_lines, newest_record, stored_hashes
 from scheduler.config import Config
 from scheduler.core.record import Head, Record, flaw, from_line
 from scheduler.doors.cli.text.out import hint, say
@@ -32,9 +33,7 @@ def log_command(
     """
     if day is not None:
         _require_day(day)
-    from scheduler.adapters.daylog import files
-
-    found = files(config.log)
+    found = log_files(config)
     if not found:
         raise NotFoundError(f"there is no daily log in {config.log}", help="the first run begins it")
     if run_id is not None:
@@ -90,10 +89,8 @@ def _told(record: Record) -> str:
 
 
 def _records(found: list[Path]) -> Iterator[Record]:
-    from scheduler.adapters.daylog import read
-
     for path in found:
-        for number, line in enumerate(read(path), 1):
+        for number, line in enumerate(log_lines(path), 1):
             try:
                 yield from_line(line)
             except ValueError:
@@ -102,13 +99,11 @@ def _records(found: list[Path]) -> Iterator[Record]:
 
 def _flaws(config: Config, found: list[Path]) -> list[str]:
     """Return what is wrong with the chain, and where it differs from the database."""
-    from scheduler.adapters.daylog import hashes_in, newest_of, read
-
     flaws: list[str] = []
     before: Head | None = Head()  # the first record of all is never removed
-    stored = hashes_in(config.database) if config.database.exists() else {}
+    stored = stored_hashes(config)
     for path in found:
-        for number, line in enumerate(read(path), 1):
+        for number, line in enumerate(log_lines(path), 1):
             try:
                 record = from_line(line)
             except ValueError:
@@ -124,7 +119,7 @@ def _flaws(config: Config, found: list[Path]) -> list[str]:
                 flaws.append(f"{path.name}, line {number}: {wrong}")
             before = record.head
     # After the files: whoever works meanwhile writes to the database first.
-    newest = newest_of(config.database) if config.database.exists() else None
+    newest = newest_record(config)
     if newest is not None and before is not None and newest.seq < before.seq:
         flaws.append(f"the log ends with record {before.seq}, the database already with {newest.seq}")
     if newest is not None and before is not None and newest.seq > before.seq:

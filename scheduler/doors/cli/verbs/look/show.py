@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from datetime import datetime
-from typing import Any
-
 import click
 
+from scheduler.app.clock import wall
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.run import reasons
 from scheduler.core.run.budget import ASSUMED_USD_PER_MILLION_TOKENS
-from scheduler.core.run.conversation import Attempt, Call, CallState, Request, Usage
+from scheduler.core.run.cause import EVENT, PERSON, REBOOT, SCHEDULE
+from scheduler.core.run.conversation import CallState
 from scheduler.core.run.reasons import START_AFRESH
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.turn import usd
-from scheduler.core.run.wakeup import WakeUp
 from scheduler.core.trust.marks import Marks
 from scheduler.doors.cli.text import out
-from scheduler.doors.cli.text.chat import DOUBT, Story, chat_lines, doubtful
+from scheduler.doors.cli.text.chat import DOUBT, chat_lines
 from scheduler.doors.cli.text.params import RUN
 from scheduler.doors.cli.text.wrap import fold
-from scheduler.errors import NotFoundError
-from scheduler.views.clock import Wall, span, wall
-from scheduler.views.jobs import NOBODY, dead_runners, live_daemon, open_glance
+from scheduler.views.clock import Wall, span
+from scheduler.views.jobs import NOBODY
+from scheduler.views.story import Story, doubtful, read_story, story_json, usage_of
 
 
 @click.command("show", short_help="Show a run: what was said, done and spent.")
@@ -38,107 +36,29 @@ def show_command(config: Config, run: str, full: bool, as_json: bool) -> None:
 
     Example:  agentcron show k7q2
     """
-    glance = open_glance(config)
-    if glance is None:
-        raise NotFoundError(f'no run "{run}": nothing has run yet', help="fire a job with: agentcron run JOB")
     clock = wall()
-    with glance, glance.steady():
-        found = glance.run(run)
-        runners = glance.runners()
-        dead = dead_runners(config, runners)
-        daemon = live_daemon(runners, dead, clock.now)
-        owner = glance.runners_of().get(found.id)
-        alive = {info.id for info in runners} - set(dead)
-        story = Story(
-            run=found,
-            messages=glance.messages(found.id),
-            calls=glance.calls(found.id),
-            attempts=glance.attempts(found.id),
-            requests=glance.requests(found.id),
-            orphan=found.state is State.RUNNING and owner not in alive,
-        )
-        wakeups = glance.wakeups(found.id)
+    story = read_story(FileHome(config), run, clock.now)
     if as_json:
-        out.print_json(story_json(story, wakeups))
+        out.print_json(story_json(story))
         return
     lines = [
         *_head(story, clock),
         *chat_lines(story, clock, full=full),
-        *_foot(story, clock, nobody=daemon is None),
+        *_foot(story, clock, nobody=story.without_daemon),
     ]
     click.echo("\n".join(lines))
 
 
-# -- JSON -----------------------------------------------------------------------------------------
-def story_json(story: Story, wakeups: list[WakeUp]) -> dict[str, Any]:
-    """Return the run as ``--json`` prints it."""
-    return {
-        "run": _plain(story.run) | {"orphan": story.orphan},
-        "messages": [_plain(message) | {"content": list(message.content)} for message in story.messages],
-        "calls": [_call_json(call) for call in story.calls],
-        "attempts": [_attempt_json(attempt, story.requests) for attempt in story.attempts],
-        "wakeups": [_plain(wakeup) for wakeup in wakeups],
-        "usage": _usage_json(_sum(story.requests)),
-        "cost_usd": _usd_json(story.run.cost_microusd),
-        "tokens": story.run.tokens,
-        "unknown_cost_requests": story.run.unknown_cost_requests,
-    }
+_HOW = {SCHEDULE: "by schedule", PERSON: "by hand", REBOOT: "after a boot", EVENT: "by an event"}
 
 
-def _plain(value: Any) -> dict[str, Any]:
-    """Return the fields of a core value, instants as UTC with Z, money in dollars."""
-    found: dict[str, Any] = {}
-    for field in fields(value):
-        given = getattr(value, field.name)
-        if field.name == "cost_microusd":
-            found["cost_usd"] = _usd_json(given)
-        elif isinstance(given, datetime):
-            found[field.name] = out.iso(given)
-        elif isinstance(given, Marks):
-            found[field.name] = str(given)
-        else:
-            found[field.name] = given
-    return found
-
-
-def _call_json(call: Call) -> dict[str, Any]:
-    result = call.result if call.result is None or isinstance(call.result, str) else list(call.result)
-    return _plain(call) | {"args": dict(call.args), "result": result}
-
-
-def _attempt_json(attempt: Attempt, requests: Any) -> dict[str, Any]:
-    mine = [request for request in requests if request.attempt == attempt.number]
-    return _plain(attempt) | {
-        "requests": [_request_json(request) for request in mine],
-        "request_id": mine[-1].request_id if mine else None,
-        "usage": _usage_json(_sum(mine)),
-    }
-
-
-def _request_json(request: Request) -> dict[str, Any]:
-    return _plain(request) | {"usage": _usage_json(request.usage)}
-
-
-def _usage_json(usage: Usage) -> dict[str, int]:
-    return {field.name: getattr(usage, field.name) for field in fields(usage)}
-
-
-def _usd_json(microusd: int | None) -> float | None:
-    return None if microusd is None else microusd / 1_000_000
-
-
-def _sum(requests: Any) -> Usage:
-    return sum((request.usage for request in requests), Usage())
-
-
-# -- text -----------------------------------------------------------------------------------------
 def _head(story: Story, clock: Wall) -> list[str]:
     run = story.run
     state = "running, but its runner is dead" if story.orphan else run.state.value
     lines = fold(
         f"run {run.id} of {run.job}: {state}" + (f", {run.reason}" if run.reason else ""), indent="  "
     )
-    how = {"person": "by hand", "reboot": "after a boot"}.get(run.origin, "by schedule")
+    how = _HOW.get(run.cause.kind, f"by {run.cause.kind}")
     lines.append(f"  fired {how} for {clock(run.fire_time)} ({clock.name})")
     if run.missed:
         last = f", the last one {clock(run.last_missed)}" if run.last_missed else ""
@@ -192,7 +112,7 @@ def _seen(marks: Marks) -> str:
 
 
 def _spent(story: Story) -> str:
-    run, usage = story.run, _sum(story.requests)
+    run, usage = story.run, usage_of(story.requests)
     tokens_in = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
     text = f"spent {usd(run.cost_microusd)}: {_counted(len(story.requests), 'request')}"
     text += f", {tokens_in:,} tokens in"
@@ -214,7 +134,8 @@ def _spent(story: Story) -> str:
 def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
     """Return what comes by itself, then what to type."""
     reason, resume = reasons.of(run), f"agentcron resume {run.id}"
-    wakes = clock.both(run.wake_at) if run.wake_at else "when somebody resumes it"
+    what = run.waiting_for or "what it waits for"
+    wakes = clock.both(run.wake_at) if run.wake_at else f"when this comes, or somebody resumes it: {what}"
     waits = [NOBODY] if nobody else []
     match run.state:
         case State.SLEEPING | State.RETRYING:

@@ -2,60 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
 
 import click
 
+from scheduler.app.clock import wall
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.run.turn import usd
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.wrap import WIDTH, cut, pad
 from scheduler.errors import AgentcronError, UsageError
-from scheduler.views.clock import Wall, wall
-
-if TYPE_CHECKING:
-    from scheduler.adapters.sql.history.glance import Spending
+from scheduler.views.clock import Wall, iso
+from scheduler.views.spending import Sum, read_spending, summed, total_of
 
 _MOST_BAR = 30
 _MOST_NAME = 24
 _COLUMNS = len("  $12345.67  12345 requests    123k tok  ")
-
-
-@dataclass(slots=True)
-class Sum:
-    """What was spent under one name."""
-
-    name: str
-    requests: int = 0
-    microusd: int = 0
-    assumed: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    tokens: int = 0
-
-    def add(self, part: Spending) -> None:
-        """Count one part more."""
-        self.requests += part.requests
-        self.microusd += part.microusd
-        self.assumed += part.assumed
-        self.tokens_in += part.tokens_in
-        self.tokens_out += part.tokens_out
-        self.tokens += part.tokens
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as ``--json`` prints it."""
-        return {
-            "name": self.name,
-            "cost_usd": self.microusd / 1_000_000,
-            "requests": self.requests,
-            "assumed_requests": self.assumed,
-            "tokens_in": self.tokens_in,
-            "tokens_out": self.tokens_out,
-            "tokens": self.tokens,
-        }
 
 
 @click.command("spend", short_help="Show what was spent, by job, day or model.")
@@ -74,20 +38,11 @@ def spend_command(config: Config, by: str, since: str, as_json: bool) -> None:
     """
     clock = wall()
     start = _start(clock, since)
-    from scheduler.views.jobs import open_glance
-
-    glance = open_glance(config)
-    parts: Sequence[Spending] = ()
-    if glance is not None:
-        with glance:
-            parts = glance.spending(start)
-    sums = summed(parts, by, clock)
-    total = Sum("total")
-    for part in parts:
-        total.add(part)
+    parts = read_spending(FileHome(config), start)
+    sums, total = summed(parts, by, clock), total_of(parts)
     if as_json:
         out.print_json(
-            {"since": out.iso(start), "by": by, "rows": [s.as_json() for s in sums], "total": total.as_json()}
+            {"since": iso(start), "by": by, "rows": [s.as_json() for s in sums], "total": total.as_json()}
         )
     else:
         for line in chart(sums, total):
@@ -101,27 +56,6 @@ def _start(clock: Wall, since: str) -> datetime:
         return clock.now - timedelta(seconds=parse_duration(since))
     except (AgentcronError, OverflowError) as error:
         raise UsageError(f"--since: {error}", help="for example: --since 7d") from error
-
-
-def summed(parts: Sequence[Spending], by: str, clock: Wall) -> list[Sum]:
-    """Return the sums: days in their order, everything else the dearest first."""
-    names: dict[str, Callable[[Spending], str]] = {
-        "job": lambda part: part.job,
-        "model": lambda part: part.model,
-        "day": lambda part: _day(part.at_us, clock),
-    }
-    found: dict[str, Sum] = {}
-    for part in parts:
-        name = names[by](part)
-        found.setdefault(name, Sum(name)).add(part)
-    sums = list(found.values())
-    return sums if by == "day" else sorted(sums, key=lambda each: (-each.microusd, each.name))
-
-
-def _day(at_us: int, clock: Wall) -> str:
-    from scheduler.adapters.sql.rows.work import from_us
-
-    return from_us(at_us).astimezone(clock.zone).date().isoformat()
 
 
 def chart(sums: Sequence[Sum], total: Sum) -> list[str]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 import click
 
+from scheduler.app.clock import wall
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.changes.follow_up import root_of
-from scheduler.core.job.job import Job
-from scheduler.core.job.standing import Standing
 from scheduler.core.run.budget import day_start
 from scheduler.core.run.turn import usd
 from scheduler.core.time.instants import from_iso
@@ -20,10 +18,10 @@ from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.halted import halted_text
 from scheduler.doors.cli.text.params import JOB
 from scheduler.doors.cli.text.wrap import fold
-from scheduler.views.absence import Absence
-from scheduler.views.clock import Wall, span, wall
-from scheduler.views.jobs import Facts, dead_runners, find_standing, gather, job_reader, open_glance
-from scheduler.views.verdict import Case, Verdict, ended_as, field_matches, judge
+from scheduler.views.case import Around, matches_of, read_case, verdict_json
+from scheduler.views.clock import span
+from scheduler.views.jobs import find_standing, gather, job_reader
+from scheduler.views.verdict import Case, Verdict, ended_as, judge
 
 _LABEL = 11
 _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
@@ -42,16 +40,17 @@ def why_command(config: Config, job: str, when: str | None, as_json: bool) -> No
 
     Example:  agentcron why digest "yesterday 09:00"
     """
-    facts = gather(config, wall().now)
+    home = FileHome(config)
+    facts = gather(home, wall().now)
     standing = find_standing(facts, job)
-    with job_reader(config, facts) as job_of:
+    with job_reader(home, facts) as job_of:
         line = job_of(job) if standing.state != "invalid" else None
     clock = wall(line.tz if line is not None else None)
     instant = clock.read(when) if when is not None else None
-    case, surroundings = _case(config, facts, standing, line, clock, instant)
+    case, surroundings = read_case(home, facts, standing, line, clock, instant)
     verdict = judge(case, instant)
     if as_json:
-        out.print_json(_as_json(case, verdict, surroundings))
+        out.print_json(verdict_json(case, verdict, surroundings))
     else:
         click.echo("\n".join(_lines(case, verdict, surroundings)))
     if facts.halt is not None:
@@ -60,96 +59,7 @@ def why_command(config: Config, job: str, when: str | None, as_json: bool) -> No
         out.hint(text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Around:
-    """What is told beside the verdict; ``spent`` today: millionths of a dollar, and tokens."""
-
-    previous: datetime | None = None
-    following: datetime | None = None
-    coming: datetime | None = None
-    spent: tuple[int, int] | None = None
-
-
-def _case(
-    config: Config, facts: Facts, standing: Standing, job: Job | None, clock: Wall, instant: datetime | None
-) -> tuple[Case, _Around]:
-    about = instant or clock.now
-    previous = job.trigger.before(about - timedelta(microseconds=1)) if job else None
-    following = job.trigger.next_after(about) if job else None
-    coming = job.trigger.next_after(clock.now) if job else None
-    glance = open_glance(config)
-    if glance is None:
-        return Case(standing, job, clock, Absence(clock), known=False), _Around(previous, following, coming)
-    with glance, glance.steady():
-        # A catch-up row stands behind the slots that it is for, and rows of other slots may lie between.
-        runs = glance.runs_around(standing.name, about, limit=20)
-        daemons = glance.daemons(about - timedelta(days=31), clock.now)
-        dead = frozenset(dead_runners(config, daemons))
-        jumps = glance.jumps(about - timedelta(days=1))
-        spent = glance.spent_today(standing.name, clock.now, clock.name)
-    if instant is None:
-        runs = [run for run in runs if run.fire_time <= clock.now]
-    live = [run for run in facts.runs if run.job == standing.name]
-    absence = Absence(clock, daemons, dead, jumps)
-    case = Case(standing, job, clock, absence, runs, live, facts.orphans, facts.daemon)
-    return case, _Around(previous, following, coming, spent)
-
-
-def _as_json(case: Case, verdict: Verdict, around: _Around) -> dict[str, Any]:
-    run, job = verdict.run, case.job
-    return {
-        "job": case.standing.name,
-        "verdict": verdict.kind,
-        "sentence": verdict.sentence,
-        "more": list(verdict.more),
-        "when": out.iso(verdict.when),
-        "slot": out.iso(verdict.slot),
-        "zone": case.clock.name,
-        "schedule": case.standing.schedule,
-        "state": case.standing.state,
-        "run": run
-        and {
-            "id": run.id,
-            "state": run.state.value,
-            "fire_time": out.iso(run.fire_time),
-            "started_at": out.iso(run.started_at),
-            "ended_at": out.iso(run.ended_at),
-            "reason": run.reason,
-            "reason_code": run.reason_code,
-            "missed": run.missed,
-            "last_missed": out.iso(run.last_missed),
-        },
-        "fields": [asdict(match) for match in _matches(case, verdict)],
-        "policy": job
-        and {
-            "overlap": job.overlap,
-            "catchup": job.catchup,
-            "window_seconds": job.window_seconds,
-            "jitter_seconds": job.jitter_seconds,
-            "gate": job.gate,
-            "pause_after": job.pause_after,
-            "day_usd": job.budget.day_usd,
-            "day_tokens": job.budget.day_tokens,
-            "day_effects": job.budget.day_effects,
-            "hour_wakes": job.budget.hour_wakes,
-        },
-        "spent_today_usd": around.spent and around.spent[0] / 1_000_000,
-        "spent_today_tokens": around.spent and around.spent[1],
-        "previous_fire": out.iso(around.previous),
-        "following_fire": out.iso(around.following),
-        "next_fire": out.iso(around.coming),
-    }
-
-
-def _matches(case: Case, verdict: Verdict) -> Any:
-    """The fields against the instant that was asked about, also where they match."""
-    if verdict.matches or verdict.when is None or case.job is None:
-        return verdict.matches
-    trigger = case.job.trigger
-    return field_matches(trigger, verdict.when) if isinstance(trigger, CronTrigger) else ()
-
-
-def _lines(case: Case, verdict: Verdict, around: _Around) -> list[str]:
+def _lines(case: Case, verdict: Verdict, around: Around) -> list[str]:
     clock, job = case.clock, case.job
     said = [text for text in verdict.more if text.endswith(".")]
     todo = [text for text in verdict.more if not text.endswith(".")]
@@ -160,7 +70,7 @@ def _lines(case: Case, verdict: Verdict, around: _Around) -> list[str]:
         return lines + todo
     lines.append("")
     lines += _row("schedule", f"{job.trigger.describe()}: {job.trigger.explain(job.tz)}")
-    matches = _matches(case, verdict)
+    matches = matches_of(case, verdict)
     if verdict.when is not None and matches:
         lines += _row("asked", clock(verdict.when))
         for match in matches:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from scheduler.app.clock import wall
 from scheduler.config import Config
 from scheduler.core.actor import PERSON
 from scheduler.core.job.job import Job
@@ -20,9 +21,10 @@ from scheduler.core.run.turn import usd
 from scheduler.doors.cli.text.follow import follow
 from scheduler.doors.cli.text.halted import hint_if_halted
 from scheduler.doors.cli.text.jobs import PATIENCE_SECONDS, find_job, read_orders
-from scheduler.doors.cli.text.out import hint, iso, print_json, say
+from scheduler.doors.cli.text.out import hint, print_json, say
 from scheduler.doors.cli.text.params import JOB
 from scheduler.doors.cli.text.wrap import fold
+from scheduler.views.clock import iso
 
 _INTERRUPTED = 130
 
@@ -64,7 +66,7 @@ async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool,
             # A daemon has checked its own key; without one, work that must fail is not begun.
             require_ready([job], find_provider)
         await store.load_orders(orders, now)
-        run = await store.fire_by(job, "person", now, actor=PERSON)
+        run = await store.fire_by(job, now, actor=PERSON)
         assert run is not None, "a run without a key is never a repetition"
         if not wait:
             _say_queued(run, daemon, as_json)
@@ -164,8 +166,6 @@ def _say_ended(run: Run, as_json: bool, daemon: bool) -> int:
 
 def _next(run: Run, daemon: bool) -> str:
     """Say what comes next, and what to type for it."""
-    from scheduler.views.clock import wall
-
     if run.state in RESTING:
         verb = {State.SLEEPING: "it wakes", State.RETRYING: "it tries again"}.get(run.state, "it waits until")
         until = f"{verb} {wall().both(run.wake_at)}" if run.wake_at else "it waits"

@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
+from scheduler.app.clock import wall
 from scheduler.config import Config
 from scheduler.core.text.english import counted
 from scheduler.doors.cli.text.follow import progress
 from scheduler.doors.cli.text.halted import hint_if_halted
+from scheduler.doors.cli.text.jobs import read_orders
 from scheduler.doors.cli.text.logs import start_logging
 from scheduler.doors.cli.text.out import hint, say
-from scheduler.views.clock import wall
 
 
 @click.command("tick", epilog="Example:  * * * * *  agentcron tick        (a line of the system's crontab)")
@@ -30,13 +31,11 @@ def tick_command(config: Config, log_format: str) -> int:
 
 
 async def _once(config: Config) -> int:
-    from scheduler.adapters.crontab_file import CrontabFile
-    from scheduler.adapters.system import now
     from scheduler.app.compose import open_app
     from scheduler.app.providers import find_provider
     from scheduler.views.lint.models import require_ready
 
-    orders = CrontabFile(config).read(now())
+    orders = read_orders(config)
     for problem in orders.problems:
         hint(problem)
     require_ready(orders.jobs, find_provider)

@@ -16,12 +16,13 @@ import click
 from scheduler.config import Config
 from scheduler.core.job.standing import LoadReport, StandingOrders
 from scheduler.core.text.english import counted
+from scheduler.doors.cli.text.jobs import read_orders
 from scheduler.doors.cli.text.logs import start_logging
 from scheduler.doors.cli.text.out import hint, say
 from scheduler.views.lint.models import require_ready, unready_jobs
 
 if TYPE_CHECKING:
-    from scheduler.doors.cli.verbs.run.watchers import Watchers
+    from scheduler.app.watchers import Watchers
     from scheduler.engine.daemon.runner import Runner
     from scheduler.engine.settings import Settings
 
@@ -58,14 +59,12 @@ def up_command(
     may run on one home: nothing runs twice.  SIGTERM and Ctrl-C end it in good order, SIGHUP reloads.
     """
     start_logging(log_format)
-    from scheduler.adapters.crontab_file import CrontabFile
-    from scheduler.adapters.system import now
     from scheduler.app.providers import find_provider
-    from scheduler.doors.cli.verbs.run.watchers import watched
+    from scheduler.app.watchers import watched
     from scheduler.engine.settings import Settings
 
     address = _address(metrics)
-    orders = CrontabFile(config).read(now())
+    orders = read_orders(config)
     require_ready(orders.jobs, find_provider)
     settings = Settings(
         concurrency=concurrency, grace_seconds=grace, lease_seconds=lease, renew_seconds=lease / 3
@@ -77,7 +76,7 @@ def up_command(
 def _address(metrics: str | None) -> tuple[str, int] | None:
     if metrics is None:
         return None
-    from scheduler.adapters.metrics.server import parse_address
+    from scheduler.app.watchers import parse_address
 
     return parse_address(metrics)
 

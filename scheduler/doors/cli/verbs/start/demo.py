@@ -17,11 +17,14 @@ from typing import Any
 
 import click
 
+from scheduler.app.home import FileHome
+from scheduler.config import load
 from scheduler.core.job.job import DEFAULT_MODEL
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.run import FINAL, Run, State
 from scheduler.doors.cli.text.out import hint, say
 from scheduler.errors import AgentcronError
+from scheduler.ports.history import History
 
 JOB = "demo"
 SLEEP_SECONDS = 8
@@ -64,6 +67,21 @@ class Stage:
         """Print one line of the timeline."""
         seconds = (self.now() - self.began).total_seconds()
         say(f"{seconds:6.1f} s  {text}")
+
+    def open_history(self) -> History | None:
+        """Open the demo's database; None before its daemon has made the tables."""
+        return FileHome(load(str(self.home))).history()
+
+    def history(self) -> History:
+        """Open the demo's database.
+
+        Raises:
+            DemoFailedError: it is gone.
+        """
+        history = self.open_history()
+        if history is None:
+            raise DemoFailedError(f"there is no database any more in {self.home}")
+        return history
 
     def command(self, *words: str) -> list[str]:
         """Return a command line of this very installation on the demo's home."""
@@ -134,7 +152,7 @@ def demo_command(live: bool) -> int:
 
     Needs no key: the model's answers are read from a script.  Everything else is real.
     """
-    from scheduler.adapters.system import now, pause
+    from scheduler.app.clock import now, pause
     from scheduler.app.providers import find_provider
 
     if live:
@@ -173,17 +191,12 @@ def _set_up(stage: Stage, live: bool) -> None:
 
 
 def _play(stage: Stage) -> None:
-    from scheduler.adapters.sql.errors import NoTablesError
-    from scheduler.adapters.sql.history.reader import Reader
-
     def find(*states: State) -> Run | None:
-        if not (stage.home / "agentcron.db").exists():
-            return None
-        try:
-            with Reader.open(stage.home / "agentcron.db") as reader:
-                runs = reader.runs(job=JOB, limit=1)
-        except NoTablesError:
+        history = stage.open_history()
+        if history is None:
             return None  # the daemon is at it
+        with history:
+            runs = history.runs(job=JOB, limit=1)
         if runs and runs[0].state in FINAL - {State.SUCCEEDED} and runs[0].state not in states:
             raise DemoFailedError(f"the run is {runs[0].state}: {runs[0].reason}")
         return runs[0] if runs and runs[0].state in states else None
@@ -192,8 +205,8 @@ def _play(stage: Stage) -> None:
     stage.tell(f"started a daemon: agentcron up, pid {first.pid}")
     run = stage.wait_for("the agent's sleep", first, lambda: find(State.SLEEPING))
     stage.tell(f"run {run.id} read its inbox, took notes, and sleeps until {_clock(run.wake_at)}")
-    with Reader.open(stage.home / "agentcron.db") as reader:
-        asked = len(reader.requests(run.id))
+    with stage.history() as history:
+        asked = len(history.requests(run.id))
     first.send_signal(signal.SIGKILL)
     if first.wait() != -signal.SIGKILL:
         raise DemoFailedError("the daemon did not die of SIGKILL")
@@ -230,12 +243,10 @@ def _verify(stage: Stage, slept: Run, done: Run, asked: int) -> None:
     Raises:
         DemoFailedError: a claim is not true.
     """
-    from scheduler.adapters.sql.history.reader import Reader
-
-    with Reader.open(stage.home / "agentcron.db") as reader:
-        requests = reader.requests(done.id)
-        runners = {attempt.runner for attempt in reader.attempts(done.id)}
-        runs = reader.runs(job=JOB, limit=10)
+    with stage.history() as history:
+        requests = history.requests(done.id)
+        runners = {attempt.runner for attempt in history.attempts(done.id)}
+        runs = history.runs(job=JOB, limit=10)
     claims: list[tuple[str, Any]] = [
         ("one run", len(runs) == 1 and done.id == slept.id),
         ("two daemons worked on it", len(runners) == 2),

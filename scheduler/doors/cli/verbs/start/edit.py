@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 
+from scheduler.app.clock import now
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.doors.cli.text.out import hint, say
 from scheduler.doors.cli.verbs.start.init import make_folder, starter
@@ -56,10 +58,8 @@ def edit_command(config: Config) -> int:
 
 def _current(config: Config) -> str | None:
     """Return the crontab that is installed, also when it is broken; None when there is none."""
-    from scheduler.adapters.crontab_file import read_text
-
     try:
-        return read_text(config)
+        return FileHome(config).crontab_text()
     except NotFoundError:
         return None
 
@@ -107,13 +107,12 @@ def _let_edit(config: Config, text: str) -> str:
 
 def _lint(config: Config, text: str) -> list[str]:
     """Return what is wrong, all of it, as ``check`` would say it."""
-    from scheduler.adapters.system import now
-    from scheduler.app.providers import find_provider
+    from scheduler.app.home import FileHome
     from scheduler.views.lint.linting import lint_text
 
     try:
         text.encode("utf-8")
-        found = lint_text(config, text, now(), find_provider)
+        found = lint_text(FileHome(config), text, now())
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start) + 1
         return [f"{config.crontab.name}:{line}: this is not UTF-8 text\n  help: save it as UTF-8"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from scheduler.adapters.halt_file import HaltFile
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.doors.cli.text.out import say
 
@@ -17,13 +17,12 @@ def halt_command(config: Config, reason: str) -> None:
 
     It works within a second, without a daemon and without a database.  Sleeping runs stay as they are.
     """
-    file = HaltFile(config.halt)
-    before = file.look()
+    home = FileHome(config)
+    before = home.halt()
     if before is not None and not reason:
         say(f"the home was halted already: {before.reason}")
     else:
-        config.make_home()
-        file.write(reason)
+        home.set_halt(reason)
         say("halted: nothing starts any more in this home")
     say("what is under way may end, for ten seconds; then it is cut off and handed back")
     say("go on: agentcron unhalt")
@@ -33,7 +32,7 @@ def halt_command(config: Config, reason: str) -> None:
 @click.pass_obj
 def unhalt_command(config: Config) -> None:
     """Let this home go on where it was halted."""
-    if HaltFile(config.halt).remove():
+    if FileHome(config).remove_halt():
         say("not halted any more: everything goes on where it was")
     else:
         say("the home was not halted")

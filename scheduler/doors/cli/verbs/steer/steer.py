@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.follow_up import is_follow_up
@@ -25,7 +26,8 @@ from scheduler.doors.cli.text.halted import hint_if_halted
 from scheduler.doors.cli.text.jobs import PATIENCE_SECONDS, find_job, read_orders
 from scheduler.doors.cli.text.out import hint, say
 from scheduler.doors.cli.text.params import JOB, RUN
-from scheduler.errors import NotFoundError, RefusedError, UsageError
+from scheduler.errors import RefusedError, UsageError
+from scheduler.views.story import find_run
 
 if TYPE_CHECKING:
     from scheduler.ports.store import NewCaps
@@ -83,18 +85,6 @@ def with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
     return asyncio.run(opened())
 
 
-def _find_run(config: Config, prefix: str) -> Run:
-    from scheduler.views.jobs import open_glance
-
-    glance = open_glance(config)
-    if glance is None:
-        raise NotFoundError(
-            f'no run "{prefix}": nothing has run yet', help="fire a job with: agentcron run JOB"
-        )
-    with glance:
-        return glance.run(prefix)
-
-
 async def say_if_nobody(app: Any) -> None:
     """Say that what was asked for waits, when no daemon is there to do it."""
     if not await app.has_daemon():
@@ -115,7 +105,7 @@ def resume_command(config: Config, run: str, message: str, budget: Cap | None) -
 
     A run that stopped at its budget goes on with a higher --budget only.
     """
-    found = _find_run(config, run)
+    found = find_run(FileHome(config), run)
     cap = None if budget is None else _absolute(config, found, budget)
     _refuse_in_vain(found, cap)
     caps = None if cap is None else _new_caps(cap)
@@ -150,12 +140,10 @@ def _absolute(config: Config, run: Run, cap: Cap) -> Cap:
     """
     if not cap.is_more:
         return cap
-    from scheduler.views.jobs import open_glance
-
-    glance = open_glance(config)
-    assert glance is not None, "the run was found there"
-    with glance:
-        before = glance.job_of(run.id).budget
+    history = FileHome(config).history()
+    assert history is not None, "the run was found there"
+    with history:
+        before = history.job_of(run.id).budget
     if cap.unit == "effects" and before.day_effects is None:
         raise RefusedError(f"run {run.id} has no cap on effects to add to")
     if cap.unit == "effects":
@@ -223,7 +211,7 @@ def cancel_command(config: Config, run: str) -> int:
     if is_follow_up(run):
         _cancel_follow_up(config, run)
         return 0
-    found = _find_run(config, run)
+    found = find_run(FileHome(config), run)
 
     async def work(app: Any) -> None:
         with _helpful(_look(found)):
@@ -251,12 +239,10 @@ def _cancel_follow_up(config: Config, name: str) -> None:
 def _job(config: Config, orders: StandingOrders, name: str) -> Job:
     """Return a job of the crontab, or one that an agent made."""
     if is_follow_up(name):
-        from scheduler.views.jobs import open_glance
-
-        glance = open_glance(config)
-        if glance is not None:
-            with glance:
-                for made in glance.follow_ups():
+        history = FileHome(config).history()
+        if history is not None:
+            with history:
+                for made in history.follow_ups():
                     if made.name == name:
                         return made.job
     return find_job(orders, name)

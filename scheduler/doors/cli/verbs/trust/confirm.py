@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from scheduler.app.clock import wall
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.follow_up import FollowUp, root_of
@@ -16,7 +18,7 @@ from scheduler.doors.cli.text.params import JOB
 from scheduler.doors.cli.text.wrap import WIDTH, fold
 from scheduler.doors.cli.verbs.steer.steer import say_if_nobody, with_app
 from scheduler.errors import NotFoundError, RefusedError
-from scheduler.views.clock import Wall, wall
+from scheduler.views.clock import Wall
 
 
 @click.command("confirm", epilog="Example:  agentcron confirm triage/check-ci")
@@ -72,12 +74,10 @@ def described(made: FollowUp, clock: Wall) -> list[str]:
 
 
 def _find(config: Config, name: str) -> FollowUp:
-    from scheduler.views.jobs import open_glance
-
-    glance = open_glance(config)
-    if glance is not None:
-        with glance:
-            found = {each.name: each for each in glance.follow_ups()}
+    history = FileHome(config).history()
+    if history is not None:
+        with history:
+            found = {each.name: each for each in history.follow_ups()}
         if name in found:
             return found[name]
     raise NotFoundError(f"there is no follow-up {name}", help="see: agentcron list")

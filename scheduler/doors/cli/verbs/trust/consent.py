@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
+from scheduler.app.clock import wall
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.actor import PERSON
 from scheduler.core.time.instants import describe_seconds
-from scheduler.core.trust.approval import Approval
 from scheduler.core.trust.exact import exact_name, exact_text
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.halted import hint_if_halted
@@ -17,27 +18,9 @@ from scheduler.doors.cli.text.out import say
 from scheduler.doors.cli.text.wrap import WIDTH, broken, fold
 from scheduler.doors.cli.verbs.steer.steer import say_if_nobody, with_app
 from scheduler.errors import NotFoundError, UsageError
-from scheduler.views.clock import wall
+from scheduler.views.approvals import approval_json, find_approval, open_approvals
 
 _LEAST_ID = 4
-
-
-def _open(config: Config) -> list[Approval]:
-    from scheduler.views.jobs import open_glance
-
-    glance = open_glance(config)
-    if glance is None:
-        return []
-    with glance:
-        return glance.open_approvals()
-
-
-def _find(config: Config, prefix: str) -> str:
-    """Return the full id of an open question; one that is not open is left to the store to refuse."""
-    found = [each.id for each in _open(config) if each.id.startswith(prefix)]
-    if len(found) > 1:
-        raise NotFoundError(f'"{prefix}" could be {" or ".join(found)}', help="write more of it")
-    return found[0] if found else prefix
 
 
 @click.command("approvals", epilog="Example:  agentcron approvals")
@@ -45,10 +28,10 @@ def _find(config: Config, prefix: str) -> str:
 @click.pass_obj
 def approvals_command(config: Config, as_json: bool) -> int:
     """Show what runs ask: each call that waits for a person, with its exact arguments."""
-    found = _open(config)
+    found = open_approvals(FileHome(config))
     now = wall().now
     if as_json:
-        out.print_json([_as_json(each) for each in found])
+        out.print_json([approval_json(each) for each in found])
         return 0
     if not found:
         say("Nothing waits for an approval.")
@@ -62,20 +45,6 @@ def approvals_command(config: Config, as_json: bool) -> int:
             say(f"    {line}")
         say(f"    agentcron approve {each.id}    agentcron deny {each.id}")
     return 0
-
-
-def _as_json(each: Approval) -> dict[str, Any]:
-    return {
-        "id": each.id,
-        "run": each.run_id,
-        "job": each.job,
-        "tool": each.tool,
-        "args": dict(each.args),
-        "rule": each.rule,
-        "reason": each.reason,
-        "asked_at": out.iso(each.asked_at),
-        "expires_at": out.iso(each.expires_at),
-    }
 
 
 @click.command("approve", epilog="Example:  agentcron approve 3fa9")
@@ -104,7 +73,7 @@ def _answer(config: Config, prefix: str, *, approve: bool, always: bool = False,
         raise UsageError(f'"{prefix}" is too short for an id', help="see: agentcron approvals")
     if not config.database.exists():
         raise NotFoundError(f"no run asks for an approval {prefix}", help="see: agentcron approvals")
-    approval_id = _find(config, prefix)
+    approval_id = find_approval(FileHome(config), prefix)
 
     async def work(app: Any) -> None:
         now = app.kit.clock.now()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from scheduler.adapters.trust_file import read_policy
+from scheduler.app.clock import wall
+from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.follow_up import is_follow_up, root_of, within
@@ -21,11 +22,10 @@ from scheduler.doors.cli.text.params import JOB
 from scheduler.doors.cli.text.wrap import WIDTH, broken, fold
 from scheduler.doors.cli.verbs.steer.steer import with_app
 from scheduler.errors import NotFoundError
-from scheduler.views.clock import wall
 from scheduler.views.rights import rights
 
 if TYPE_CHECKING:
-    from scheduler.adapters.sql.history.glance import Glance
+    from scheduler.ports.history import History
 
 T = TypeVar("T")
 
@@ -45,8 +45,8 @@ def explain_command(config: Config, job: str, as_json: bool) -> int:
     JOB may be the name of a follow-up.
     """
     found = _job(config, job)
-    profile = read_policy(config).profile(found.trust)
-    always = _asked(config, lambda glance: glance.always_grants(found.name)) or []
+    profile = FileHome(config).policy().profile(found.trust)
+    always = _asked(config, lambda history: history.always_grants(found.name)) or []
     if as_json:
         out.print_json(
             {
@@ -59,7 +59,7 @@ def explain_command(config: Config, job: str, as_json: bool) -> int:
             }
         )
         return 0
-    made = _asked(config, lambda glance: glance.granted_follow_ups(found.name)) or []
+    made = _asked(config, lambda history: history.granted_follow_ups(found.name)) or []
     _explain(found, profile, always, made)
     return 0
 
@@ -69,21 +69,19 @@ def _job(config: Config, name: str) -> Job:
     root = find_job(read_orders(config), root_of(name))
     if not is_follow_up(name):
         return root
-    made = _asked(config, lambda glance: glance.job(name))
+    made = _asked(config, lambda history: history.job(name))
     if made is None:
         raise NotFoundError(f"there is no follow-up {name}", help="see: agentcron list")
     return within(made, root)
 
 
-def _asked(config: Config, ask: Callable[[Glance], T]) -> T | None:
+def _asked(config: Config, ask: Callable[[History], T]) -> T | None:
     """Ask the database; None where there is none yet."""
-    from scheduler.views.jobs import open_glance
-
-    glance = open_glance(config)
-    if glance is None:
+    history = FileHome(config).history()
+    if history is None:
         return None
-    with glance:
-        return ask(glance)
+    with history:
+        return ask(history)
 
 
 def _explain(job: Job, profile: Profile, always: list[Grant], made: list[str]) -> None:

@@ -1,14 +1,10 @@
-"""What the command line asks beside the plain reader: cheap answers about many rows at once.
-
-Read-only like the reader, and without SQLAlchemy.
-"""
+"""The history of a home, from its database: the reader, and cheap answers about many rows at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from scheduler.adapters.sql import selects as queries
 from scheduler.adapters.sql.history.reader import Reader
@@ -20,10 +16,13 @@ from scheduler.adapters.sql.states import live
 from scheduler.core.changes.follow_up import FollowUp
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo
-from scheduler.core.run.run import State
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval
 from scheduler.core.trust.grant import Grant
+from scheduler.ports.history import LastEnd, Spending, UnknownCall
+
+if TYPE_CHECKING:
+    from scheduler.ports.backlog import Backlog
 
 _LAST_ENDS = (
     "SELECT r.job, r.id, r.state, r.ended_at, r.reason, r.reason_code FROM jobs j JOIN runs r ON r.id ="
@@ -63,51 +62,8 @@ _SPENDING = (
 )
 
 
-class Spending(NamedTuple):
-    """What the requests of one job and model cost in a quarter of an hour; ``tokens``: with lost ones."""
-
-    job: str
-    model: str
-    at_us: int
-    requests: int
-    microusd: int
-    assumed: int
-    tokens_in: int
-    tokens_out: int
-    tokens: int
-
-
-class LastEnd(NamedTuple):
-    """How the run of a job that ended last did end; a bare row, because there may be ten thousand."""
-
-    id: str
-    state: str
-    ended_us: int
-    reason: str
-    reason_code: str = ""
-
-    @property
-    def ended_at(self) -> datetime:
-        """When it ended (aware UTC)."""
-        return from_us(self.ended_us)
-
-    @property
-    def failed(self) -> bool:
-        """Whether it failed."""
-        return self.state == State.FAILED
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownCall:
-    """A call whose outcome nobody knows."""
-
-    run_id: str
-    name: str
-    effect: str
-
-
-class Glance(Reader):
-    """The reader, and a few questions that only the command line has."""
+class SqlHistory(Reader):
+    """Implements `scheduler.ports.history.History`."""
 
     def jumps(self, since: datetime) -> list[Jump]:
         """Return what happened to the clock from an instant on."""
@@ -126,7 +82,7 @@ class Glance(Reader):
 
     def spending(self, since: datetime) -> list[Spending]:
         """Return what was spent from an instant on, the oldest first."""
-        return self._all(_SPENDING, {"since": to_us(since)}, lambda row: Spending(*row))
+        return self._all(_SPENDING, {"since": to_us(since)}, _spending_from)
 
     def unsent(self) -> dict[str, str]:
         """Return the runs whose report was given up, each with the reason."""
@@ -162,15 +118,24 @@ class Glance(Reader):
         """Return the names of a job's follow-ups that have such grants, too."""
         return [name for (name,) in self._all(queries.GRANTED_FOLLOW_UPS, {"job": job}, tuple)]
 
-    def revision(self) -> str:
-        """Return the revision of the schema."""
-        return str(self._all("SELECT version_num FROM alembic_version", {}, tuple)[0][0])
+    def backlog(self, now: datetime) -> Backlog:
+        """Return how much there is to do and how late it is, all of one moment."""
+        # Asked every few seconds by whoever serves figures, and never by a command: imported there alone.
+        from scheduler.adapters.sql.history.backlog import read_backlog
+
+        with self.steady():
+            return read_backlog(self._connection, now)
 
 
 def _last_end(row: rows.Row) -> tuple[str, LastEnd]:
     return row[0], LastEnd(*row[1:])
 
 
-def _jump_from(row: Sequence[Any]) -> Jump:
+def _spending_from(row: rows.Row) -> Spending:
+    job, model, quarter, *sums = row
+    return Spending(job, model, from_us(quarter), *sums)
+
+
+def _jump_from(row: rows.Row) -> Jump:
     kind, before, at, size_us = row
     return Jump(kind, from_us(before), from_us(at), size_us / 1_000_000)

@@ -44,6 +44,17 @@ class Watchers:
             self.figures.commits = commits
 
 
+def parse_address(text: str) -> tuple[str, int]:
+    """Return where figures are to be served: ``HOST:PORT``, on a loopback address.
+
+    Raises:
+        UsageError: it is none.
+    """
+    from scheduler.adapters.metrics.server import parse_address
+
+    return parse_address(text)
+
+
 @contextmanager
 def watched(config: Config, metrics: tuple[str, int] | None, otel: bool | None) -> Iterator[Watchers]:
     """Let everybody watch who wants to, until the end.

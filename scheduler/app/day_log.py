@@ -1,0 +1,51 @@
+"""The daily log, for who reads it: its files, and what the database says the records are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from scheduler.config import Config
+from scheduler.core.record import Head
+
+
+def log_files(config: Config) -> list[Path]:
+    """Return the files of the log, oldest first; that is the order of the records, too."""
+    from scheduler.adapters.daylog import files
+
+    return files(config.log)
+
+
+def log_lines(path: Path) -> Iterator[bytes]:
+    """Yield the whole lines of one file; a last one that a crash has torn is left out."""
+    from scheduler.adapters.daylog import read
+
+    return read(path)
+
+
+def stored_hashes(config: Config) -> dict[int, str]:
+    """Return the hash of every record of the database, by number; none where there is no database.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    if not config.database.exists():
+        return {}
+    from scheduler.adapters.daylog import hashes_in
+    from scheduler.adapters.sql.read_connection import connect_to
+
+    return hashes_in(connect_to(config.database))
+
+
+def newest_record(config: Config) -> Head | None:
+    """Return the head of the chain in the database; None when it has no records, or is not there.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    if not config.database.exists():
+        return None
+    from scheduler.adapters.daylog import newest_of
+    from scheduler.adapters.sql.read_connection import connect_to
+
+    return newest_of(connect_to(config.database))

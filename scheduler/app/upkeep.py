@@ -1,0 +1,81 @@
+"""What is done to the database as a file: copied, put back, shrunk, brought to this version's schema."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scheduler.config import Config
+
+if TYPE_CHECKING:
+    from scheduler.adapters.sql.sqlite.backup import Backup
+    from scheduler.adapters.sql.sqlite.restore import Found
+
+
+def back_up(config: Config, target: Path, now: datetime, *, force: bool = False) -> Backup:
+    """Copy the database to ``target``, whole and checked, while daemons work.
+
+    Raises:
+        NotFoundError, RefusedError, CannotWorkError, StoreError: there is nothing to copy, something is there
+            already, it cannot be written, or the database cannot be read.
+    """
+    from scheduler.adapters.sql.sqlite import backup
+
+    return backup.back_up(config.database, target, now, force=force)
+
+
+def inspect_backup(source: Path, now: datetime) -> Found:
+    """Return what a backup holds, and what becomes of it when it is put in place now.
+
+    Raises:
+        StoreError: it is no backup, or it is damaged.
+    """
+    from scheduler.adapters.sql.sqlite import restore
+
+    return restore.inspect(source, now)
+
+
+def put_in_place(config: Config, found: Found, now: datetime) -> Path | None:
+    """Put a backup in the place of the database; return where the old one is now, if there was one.
+
+    Raises:
+        CannotWorkError, StoreError: it cannot be written; the old one is where it was.
+    """
+    from scheduler.adapters.sql.sqlite import restore
+
+    config.make_home()
+    return restore.put_in_place(found, config.database, now)
+
+
+def free_bytes(config: Config) -> int:
+    """Return how much of the database is free room.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    from scheduler.adapters.sql.sqlite import shrink
+
+    return shrink.free_bytes(config.database)
+
+
+def shrink(config: Config) -> int:
+    """Give free room back to the disk, while nobody is at work; return how many bytes it was.
+
+    Raises:
+        StoreError: it cannot be done.
+    """
+    from scheduler.adapters.sql.sqlite import shrink
+
+    return shrink.shrink(config.database)
+
+
+def upgrade(config: Config) -> bool:
+    """Bring the database to the schema of this version; return whether it had another one.
+
+    Raises:
+        StoreError: it cannot be done; the database is as it was.
+    """
+    from scheduler.adapters.sql import migrate
+
+    return migrate.upgrade(config.database)

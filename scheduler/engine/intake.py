@@ -1,0 +1,38 @@
+"""The intake: the one way in for what happens outside."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from scheduler.core.run.event import OWN_KINDS, Event
+from scheduler.core.text.capped import capped
+from scheduler.engine.services import Kit
+from scheduler.errors import RefusedError
+from scheduler.ports.intake import Taken
+
+MAX_PAYLOAD_BYTES = 100_000
+"""How much of what an event brought is kept."""
+
+log = logging.getLogger("agentcron")
+
+
+async def take(kit: Kit, event: Event) -> Taken:
+    """Record an event, wake the runs that wait for it, and fire the jobs that it fires.
+
+    Raises:
+        RefusedError: its kind is one that only the scheduler itself makes.
+        StoreError: it cannot be recorded; whoever reports it should try again.
+    """
+    if event.kind in OWN_KINDS:
+        raise RefusedError(
+            f"events of the kind {event.kind} are made by agentcron itself", help="give it another kind"
+        )
+    taken = await kit.store.take_event(replace(event, payload=capped(event.payload, MAX_PAYLOAD_BYTES)))
+    if not taken.recorded:
+        log.info("the event %s %s is on record already", event.kind, event.key)
+    for roused in taken.roused:
+        kit.witness.roused(roused, event.at)
+    for run in taken.fired:
+        kit.witness.fired(run, event.at)
+    return taken
