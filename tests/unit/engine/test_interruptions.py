@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError, StoreError
-from scheduler.ports.tool import Args, ToolAnswer
+from scheduler.ports.tool import Args, ControlTool, Outcome, ToolAnswer
 from tests.kit.models import call, finish
 from tests.kit.stage import Recorder, Stage, hang, stage
 
@@ -179,3 +180,18 @@ async def test_a_poison_run_is_buried_after_five_crashes(tmp_path: Path) -> None
         assert (run.state, run.reason) == (State.FAILED, "its runner died 5 times")
         slow.then = None
         assert (await s.resume(run_id)).state is State.SUCCEEDED
+
+
+async def test_a_call_that_had_begun_is_unknown_when_its_tool_happens_inside_a_commit_by_now(
+    tmp_path: Path,
+) -> None:
+    look = Recorder("look", Effect.OPAQUE, hang)
+    async with stage(tmp_path, call(("look", {})), finish(), recorders=(look,)) as s:
+        underway = await begin_in(s, look)
+        await underway.kill()
+        kit, inside = s.world.kit, ControlTool(look.made().spec, lambda *_: Outcome("looked"))
+        s.world.kit = replace(kit, tools_for=lambda job: {**kit.tools_for(job), "look": inside})
+        await s.world.take_over()
+        [run] = s.world.runs()
+        assert run.state is State.SUCCEEDED
+        assert s.calls(run.id)[0].state is CallState.UNKNOWN
