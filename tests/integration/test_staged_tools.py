@@ -1,5 +1,7 @@
-"""Staged tools of a plug-in: judged like any effect, and written in the commit of their result, in a table of
-the plug-in's own.  No file of ``scheduler/`` knows of them."""
+"""Staged tools of a plug-in: judged like any effect, and written in the commit of their result.
+
+Change, table, writer and view are the plug-in's own; no file of ``scheduler/`` knows of them.
+"""
 
 from __future__ import annotations
 
