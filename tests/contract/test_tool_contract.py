@@ -162,7 +162,10 @@ BROKEN: dict[str, tuple[Callable[[Path], ToolCase], str]] = {
         lambda _: acting(sometimes(swallows), slow_args={"text": "slow"}),
         "swallowed the cancellation",
     ),
-    "task": (lambda _: acting(sometimes(leaves_a_task), slow_args={"text": "slow"}), "has left something running"),
+    "task": (
+        lambda _: acting(sometimes(leaves_a_task), slow_args={"text": "slow"}),
+        "has left something running",
+    ),
     "chance": (lambda _: staging(lambda *_: Staged(f"number {next(COUNTER)}")), "it came to"),
     "touches": (lambda folder: staging(lambda *_: _touch(folder)), "has changed files"),
     "undeclared": (

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.core.job.job import Job
+from scheduler.core.run.cause import BY_PERSON
 from scheduler.core.run.conversation import Call, CallState, Usage
 from scheduler.core.run.run import Run, State
 from scheduler.core.text.redact import Redactor
@@ -284,7 +285,7 @@ def _inside(case: ToolCase, args: Args) -> Staged | Outcome:
         missing = [kind for kind in tool.reads if kind not in case.parts]
         _must(not missing, f"the case has no parts for {missing}")
         job = Job("job", Manual(), "Try it.")
-        run = Run("run", "job", State.RUNNING, "person", _NOW, _NOW)
+        run = Run("run", "job", State.RUNNING, BY_PERSON, _NOW, _NOW)
         return tool.stage(args, StageContext(job, run, "toolu_1", _NOW, _NOW, case.parts))
     except (ToolFault, RefusedError) as fault:
         raise AssertionError(f"a right call is refused: {fault.message}") from fault

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from scheduler.core.run.step import Step
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError, StoreError
 from scheduler.ports.tool import Args, ControlTool, Outcome, ToolAnswer
+from scheduler.testing.world import with_tools
 from tests.kit.models import call, finish
 from tests.kit.stage import Recorder, Stage, hang, stage
 
@@ -189,8 +189,8 @@ async def test_a_call_that_had_begun_is_unknown_when_its_tool_happens_inside_a_c
     async with stage(tmp_path, call(("look", {})), finish(), recorders=(look,)) as s:
         underway = await begin_in(s, look)
         await underway.kill()
-        kit, inside = s.world.kit, ControlTool(look.made().spec, lambda *_: Outcome("looked"))
-        s.world.kit = replace(kit, tools_for=lambda job: {**kit.tools_for(job), "look": inside})
+        inside = ControlTool(look.made().spec, lambda *_: Outcome("looked"))
+        s.world.kit = with_tools(s.world.kit, {"look": inside})
         await s.world.take_over()
         [run] = s.world.runs()
         assert run.state is State.SUCCEEDED
