@@ -21,7 +21,14 @@ HOWTO = Path(__file__).parents[2] / "docs" / "howto"
 GRANTED = 'default = "p"\n[profile.p]\nbase = "act"\n[[profile.p.grant]]\ntool = "post"\n'
 
 
+def block_with(page: str, kind: str, word: str) -> str:
+    """Return the one block of a page that holds a word."""
+    [found] = [block for block in blocks(page, kind) if word in block]
+    return found
+
+
 def blocks(page: str, kind: str) -> list[str]:
+    """Return the blocks of code of a page."""
     parts = (HOWTO / page).read_text("utf-8").split(f"```{kind}\n")[1:]
     return [part.split("```")[0] for part in parts]
 
@@ -52,7 +59,10 @@ def install(site: Path, module: str, code: str, entry_points: str) -> ModuleType
 
 
 async def test_the_staged_tool_of_the_page(tmp_path: Path, package: Path) -> None:
-    code, entry_points = blocks("tools.md", "python")[1], blocks("tools.md", "toml")[1]
+    code, entry_points = (
+        block_with("tools.md", "python", "StagedTool"),
+        block_with("tools.md", "toml", "agentcron.changes"),
+    )
     install(package, "diary", code, entry_points)
     two = call(("write_line", {"text": "one"}), ("write_line", {"text": "two"}))
     async with open_world(tmp_path / "home", model=FakeModel([two, finish()])) as world:
@@ -67,7 +77,10 @@ async def test_the_staged_tool_of_the_page(tmp_path: Path, package: Path) -> Non
 
 
 def test_the_staged_tool_of_the_page_holds_to_the_suite(tmp_path: Path, package: Path) -> None:
-    code, entry_points = blocks("tools.md", "python")[1], blocks("tools.md", "toml")[1]
+    code, entry_points = (
+        block_with("tools.md", "python", "StagedTool"),
+        block_with("tools.md", "toml", "agentcron.changes"),
+    )
     diary: Any = install(package, "diary", code, entry_points)
     check_tool(
         lambda _: ToolCase(diary.WRITE_LINE, {"text": "x"}, {}, parts={"line": ()}), tmp_path / "suite"
