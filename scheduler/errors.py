@@ -19,7 +19,8 @@
     ├── LostLeaseError             5   another runner owns this run now: write nothing else
     ├── ModelFault                 5   a call of the model that gave no usable answer
     ├── SendFault                  5   a notice was not sent
-    └── ToolFault                  5   a tool's own refusal, told to the agent
+    ├── ToolFault                  5   a tool's own refusal, told to the agent
+    └── ToolLostError              5   what a tool works with ended in the middle of a call
 """
 
 from __future__ import annotations

@@ -41,16 +41,6 @@ def ordered(names: Sequence[str] | dict[str, EntryPoint]) -> tuple[str, ...]:
     return (*(n for n in BUILT_IN if n in wanted), *sorted(wanted - set(BUILT_IN)))
 
 
-def check_names(names: Sequence[str]) -> None:
-    """Refuse names that no installed distribution provides, without importing any tool.
-
-    Raises:
-        ConfigError: a name is unknown, or two distributions provide it.
-    """
-    for name in names:
-        _point(name)
-
-
 @cache
 def tool(name: str) -> AnyTool:
     """Return the tool called ``name``, importing its module on first use.

@@ -15,9 +15,10 @@ from tests.kit.processes import Installation
 pytestmark = pytest.mark.process
 
 DAY_US = round(timedelta(days=1).total_seconds() * 1e6)
-CRONTAB = """\
+# Long enough that a run which goes leaves whole pages free.
+CRONTAB = f"""\
 MODEL = rehearsal:script.jsonl
-@manual  nap   "Take a nap"  keep=30d
+@manual  nap   "Take a nap. {"Rest well. " * 1_000}"  keep=30d
 @manual  diary "Write"
 """
 

@@ -109,7 +109,7 @@ def test_an_unknown_name_gets_a_suggestion() -> None:
         registry.tool("gerp")
     assert caught.value.help == "did you mean grep?"
     with pytest.raises(ConfigError) as caught:
-        registry.check_names(["qqqq"])
+        registry.tool("qqqq")
     assert "known tools: sleep, note, finish, read" in caught.value.help
 
 
@@ -120,7 +120,7 @@ def test_a_plug_in_is_found_after_the_built_in_ones(plug_in: Any) -> None:
 
 
 def test_a_shell_is_there_for_those_who_ask() -> None:
-    registry.check_names(["shell"])
+    assert "shell" in registry.known_names()
     assert "shell" not in registry.tools_for(None)
     assert list(registry.tools_for(("shell", "read"))) == ["sleep", "note", "finish", "read", "shell"]
 
@@ -128,7 +128,7 @@ def test_a_shell_is_there_for_those_who_ask() -> None:
 def test_two_distributions_cannot_provide_one_name(plug_in: Any) -> None:
     plug_in("read", f"{__name__}:WEATHER")
     with pytest.raises(ConfigError, match="read is provided twice, by agentcron and strangers"):
-        registry.check_names(["read"])
+        registry.tool("read")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_tool_whose_schema_cannot_check_arguments_is_refused(plug_in: Any, nam
 @pytest.mark.process
 def test_looking_names_up_imports_neither_tools_nor_the_sdk() -> None:
     code = (
-        "import sys; from scheduler.tools import registry; registry.check_names(registry.BUILT_IN);"
+        "import sys; from scheduler.tools import registry; registry.known_names();"
         "print([m for m in sys.modules if m.startswith(('anthropic', 'scheduler.tools.files', 'asyncio'))]);"
         "registry.tools_for(None); print('anthropic' in sys.modules)"
     )

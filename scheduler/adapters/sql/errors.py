@@ -41,6 +41,11 @@ def read_only(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECOND
     )
 
 
+def is_of_the_surroundings(error: BaseException) -> bool:
+    """Whether the file, the disk or another process is to blame for an error, and not the statement."""
+    return _code(error) in (_BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB)
+
+
 def explain(error: BaseException, path: str) -> StoreError:
     """Return the StoreError that tells a person what a driver's error means.
 

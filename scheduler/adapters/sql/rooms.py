@@ -7,6 +7,7 @@ kind without one is noticed at start-up.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.errors import is_of_the_surroundings
 from scheduler.core.job.job import Job
 from scheduler.core.run.run import Move, Run
 from scheduler.core.run.step import Guard, Step
@@ -67,13 +69,22 @@ class Room:
 
 
 class Rooms:
-    """The rooms that are installed, by kind."""
+    """The rooms that are installed, by kind.
+
+    Raises:
+        ConfigError: two of them look at the same guard.
+    """
 
     def __init__(self, rooms: Mapping[str, Room]) -> None:
         self._rooms = dict(rooms)
         self._checks: dict[str, Check] = {}
-        for room in rooms.values():
-            self._checks.update(room.guards)
+        owners: dict[str, str] = {}
+        for name, room in rooms.items():
+            for guard, check in room.guards.items():
+                if guard in owners:
+                    raise ConfigError(f"the guard {guard} is provided twice, by {owners[guard]} and {name}")
+                owners[guard] = name
+                self._checks[guard] = check
 
     @classmethod
     def installed(cls) -> Rooms:
@@ -153,7 +164,11 @@ class Rooms:
         return any(room.schema for room in self._rooms.values())
 
     def prepare(self, connection: Connection) -> bool:
-        """Make the tables of plug-ins, or bring them up to date; return whether anything was done."""
+        """Make the tables of plug-ins, or bring them up to date; return whether anything was done.
+
+        Raises:
+            ConfigError: the database is ahead of a plug-in, or a statement of one is wrong.
+        """
         done = False
         for kind, room in self._rooms.items():
             if not room.schema:
@@ -164,13 +179,28 @@ class Rooms:
                 raise ConfigError(
                     f"the database knows a newer version of the change {kind}", help="update its package"
                 )
-            for statements in room.schema[applied:]:
-                for statement in statements:
-                    connection.exec_driver_sql(statement)
+            for version, statements in enumerate(room.schema[applied:], applied + 1):
+                _bring(
+                    connection,
+                    f"the tables of the change {kind} cannot be made version {version}",
+                    statements,
+                )
             if applied < len(room.schema):
                 connection.execute(_APPLY, {"key": key, "value": str(len(room.schema))})
                 done = True
         return done
+
+
+def _bring(connection: Connection, problem: str, statements: Sequence[str]) -> None:
+    for statement in statements:
+        try:
+            connection.exec_driver_sql(statement)
+        except sqlite3.Error as error:
+            if is_of_the_surroundings(error):
+                raise
+            raise ConfigError(
+                f"{problem}: {error}", help="update or uninstall the package that provides it"
+            ) from error
 
 
 _APPLIED = text("SELECT value FROM meta WHERE key = :key")

@@ -98,7 +98,7 @@ class Checkpoint:
         return replace(
             self,
             run=run,
-            parts=_folded(self.parts, step.changes),
+            parts=folded(self.parts, step.changes) if step.changes else self.parts,
             failures=failures,
             failed_attempt=failed_attempt,
             frame=step.frame or self.frame,
@@ -136,15 +136,13 @@ def _sizes(at: Checkpoint, closed: Request | None) -> tuple[int, int]:
     return at.window_tokens, at.base_tokens
 
 
-def _folded(parts: Mapping[str, Any], changes: Sequence[Change]) -> Mapping[str, Any]:
-    if not changes:
-        return parts
-    folded = dict(parts)
+def folded(parts: Mapping[str, Any], changes: Sequence[Change]) -> Mapping[str, Any]:
+    """Return the parts as they are after changes; one that was not read stays so."""
+    after = dict(parts)
     for change in changes:
-        part = change.fold(folded.get(change.kind))
-        if part is not None:
-            folded[change.kind] = part
-    return folded
+        if change.kind in after:
+            after[change.kind] = change.fold(after[change.kind])
+    return after
 
 
 def begun(call: Call, step: Step) -> Call:

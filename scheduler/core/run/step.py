@@ -72,8 +72,10 @@ class Change(Protocol):
     def fold(self, part: Any) -> Any:
         """Return the part of the checkpoint that belongs to this kind, as it is after the change.
 
+        It is asked only where the part was read.
+
         Args:
-            part: what it was before; None when it was not loaded, and then it stays so.
+            part: what it was before.
         """
         ...
 

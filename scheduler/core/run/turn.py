@@ -174,7 +174,8 @@ def _with_calls(at: Checkpoint, limits: Limits, is_inside: Callable[[str], bool]
     if at.last.stop_reason != "tool_use" and any(call.state is CallState.PLANNED for call in still_open):
         # Asking again after these would meet the same end; a person who resumes the run wants just that.
         return (None if _has_news(at) else _dead_end(at, limits)) or Reject(tuple(still_open))
-    acting = [call for call in still_open if not is_inside(call.name)]
+    # One that had begun acted by itself then, whatever its tool does by now.
+    acting = [call for call in still_open if call.state is CallState.STARTED or not is_inside(call.name)]
     if acting:
         return RunCalls(
             fresh=tuple(call for call in acting if call.state is CallState.PLANNED),

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from scheduler.core.job.reason_code import ReasonCode
-from scheduler.core.run.checkpoint import Checkpoint
+from scheduler.core.run.checkpoint import Checkpoint, folded
 from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import CallResult, Change, Step
 from scheduler.core.run.wakeup import Waking, earliest
 from scheduler.core.trust.marks import NO_MARKS, Marks
+from scheduler.engine.attempt.calls import clean
 from scheduler.engine.attempt.decisions import Docket, facts, hear
 from scheduler.engine.attempt.messages import answer_message, notify
 from scheduler.engine.attempt.writer import RunWriter
@@ -103,14 +104,11 @@ def _stage(
     tool = tools[call.name]
     assert isinstance(tool, StagedTool)
     try:
-        staged = _staged(kit, at, tool, call, parts)
+        staged, after = _staged(kit, at, tool, call, parts)
     except ToolFault as fault:
         tally.fail(call, fault, LIMITS)
         return
-    for change in staged.changes:
-        part = change.fold(parts.get(change.kind))
-        if part is not None:
-            parts[change.kind] = part
+    parts.update(after)
     tally.changes += staged.changes
     tally.marks |= staged.marks
     if staged.rest is not None:
@@ -120,7 +118,14 @@ def _stage(
         tally.results.append(result)
 
 
-def _staged(kit: Kit, at: Checkpoint, tool: StagedTool, call: Call, parts: Mapping[str, Any]) -> Staged:
+def _staged(
+    kit: Kit, at: Checkpoint, tool: StagedTool, call: Call, parts: Mapping[str, Any]
+) -> tuple[Staged, Mapping[str, Any]]:
+    """Return what a call comes to, and the parts as they are after it.
+
+    Raises:
+        ToolFault: it refuses, or is broken: nothing of it is written.
+    """
     assert at.last is not None
     context = StageContext(
         job=at.job,
@@ -133,6 +138,9 @@ def _staged(kit: Kit, at: Checkpoint, tool: StagedTool, call: Call, parts: Mappi
     )
     try:
         staged = tool.stage(call.args, context)
+        # Now: what breaks here must not break when the step is on the disk.
+        after = folded(parts, staged.changes)
+        staged = replace(staged, result=clean(kit.secrets.hidden(staged.result)))
     except ToolFault:
         raise
     except RefusedError as error:
@@ -142,7 +150,10 @@ def _staged(kit: Kit, at: Checkpoint, tool: StagedTool, call: Call, parts: Mappi
     unknown = {change.kind for change in staged.changes} - tool.changes
     if unknown:
         raise ToolFault(f"{call.name} broke: it did not declare that it changes {', '.join(sorted(unknown))}")
-    return staged
+    if not all(is_dataclass(change) for change in staged.changes):
+        # Secrets could not be taken out of it.
+        raise ToolFault(f"{call.name} broke: a change must be a dataclass")
+    return staged, after
 
 
 def _control(at: Checkpoint, tools: Toolbox, call: Call, has_news: bool, tally: _Tally) -> None:

@@ -1,7 +1,7 @@
 """Pins: what the tools of a run declared when it began; one that declares something else by now is refused.
 
 The agent is told of its tools once, in the frame that is the same for every request.  A tool whose schema,
-effect class, reading or description is another one later would be used on the word of the first (why #70).
+effect class, reading or description is another one later would be used on the word of the first (why #67).
 Tools that only steer their run are not pinned: without them it could neither wait nor end.
 """
 

@@ -60,11 +60,11 @@ def lint_text(home: Home, text: str, now: datetime) -> Linted:
 
 
 def _of_tools(table: Table) -> Iterator[Problem]:
-    """Tools that no installed distribution provides: found here, where entry points may be looked up."""
+    """Tools that cannot be used: better said now than at the fire."""
     named = [(index, job, job.tools) for index, job in enumerate(table.jobs) if job.tools]
     if not named:
         return
-    from scheduler.tools.registry import check_names
+    from scheduler.tools.registry import tool
     from scheduler.tools.sources import source_problem
 
     for index, job, tools in named:
@@ -73,7 +73,7 @@ def _of_tools(table: Table) -> Iterator[Problem]:
                 yield _at_name(table, index, f"tools: {problem.message}", problem.help)
         for name in tool_names.installed(tools):
             try:
-                check_names([name])
+                tool(name)
             except AgentcronError as error:
                 yield _at_name(table, index, f"tools: {error.message}", error.help)
 

@@ -14,7 +14,8 @@ from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError, StoreError
-from scheduler.ports.tool import Args, ToolAnswer
+from scheduler.ports.tool import Args, ControlTool, Outcome, ToolAnswer
+from scheduler.testing.world import with_tools
 from tests.kit.models import call, finish
 from tests.kit.stage import Recorder, Stage, hang, stage
 
@@ -179,3 +180,18 @@ async def test_a_poison_run_is_buried_after_five_crashes(tmp_path: Path) -> None
         assert (run.state, run.reason) == (State.FAILED, "its runner died 5 times")
         slow.then = None
         assert (await s.resume(run_id)).state is State.SUCCEEDED
+
+
+async def test_a_call_that_had_begun_is_unknown_when_its_tool_happens_inside_a_commit_by_now(
+    tmp_path: Path,
+) -> None:
+    look = Recorder("look", Effect.OPAQUE, hang)
+    async with stage(tmp_path, call(("look", {})), finish(), recorders=(look,)) as s:
+        underway = await begin_in(s, look)
+        await underway.kill()
+        inside = ControlTool(look.made().spec, lambda *_: Outcome("looked"))
+        s.world.kit = with_tools(s.world.kit, {"look": inside})
+        await s.world.take_over()
+        [run] = s.world.runs()
+        assert run.state is State.SUCCEEDED
+        assert s.calls(run.id)[0].state is CallState.UNKNOWN

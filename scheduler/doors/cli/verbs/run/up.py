@@ -140,6 +140,13 @@ def _say_loaded(orders: StandingOrders, report: LoadReport) -> None:
     for what, names in (("added", report.added), ("changed", report.changed), ("removed", report.removed)):
         if names:
             log.info("%s: %s", what, _shown(names), extra={"event": f"crontab.{what}"})
+    for job, runs in report.orphans:
+        log.warning(
+            "job %s is removed; its live runs go on to their end: %s",
+            job,
+            ", ".join(runs),
+            extra={"event": "crontab.orphans", "job": job},
+        )
     from scheduler.app.providers import find_provider
 
     for each in unready_jobs(orders.jobs, find_provider):
@@ -148,13 +155,6 @@ def _say_loaded(orders: StandingOrders, report: LoadReport) -> None:
             each.problem.message,
             _shown(each.jobs),
             extra={"event": "crontab.no_key"},
-        )
-    for job, runs in report.orphans:
-        log.warning(
-            "job %s is removed; its live runs go on to their end: %s",
-            job,
-            ", ".join(runs),
-            extra={"event": "crontab.orphans", "job": job},
         )
 
 
