@@ -64,6 +64,11 @@ class ToolSpec:
         return digest(canonical([self.name, *claims, dict(self.schema)]))
 
     @property
+    def declaration(self) -> str:
+        """What changes with whatever the tool declares, and an agent or a person may have read."""
+        return digest(canonical([self.fingerprint, self.description]))
+
+    @property
     def provenance(self) -> str:
         """The label of what this tool returns."""
         return f"untrusted:{self.name}" if self.reads_untrusted else "own"

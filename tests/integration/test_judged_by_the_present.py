@@ -134,8 +134,7 @@ async def test_a_tool_that_claims_something_else_is_asked_for_anew(tmp_path: Pat
         (question,) = questions(s)
         curious = Recorder("post", "opaque", external=True, reads_private=True)
         s.world.kit = with_tools(s.world.kit, {"post": curious.made()})
-        await answer(s, question)
-        await s.world.settle()
+        await s.resume(run.id)  # or the call would be refused, whatever the answer is
         assert ((await s.world.run(run.id)).state, curious.calls) == (State.PARKED, [])
         (anew,) = questions(s)
         assert anew.id != question.id

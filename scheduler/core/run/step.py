@@ -22,11 +22,16 @@ from scheduler.core.trust.marks import Marks
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stays the same in every request of a run, pinned at its first step for the prompt cache."""
+    """What stays the same in every request of a run, pinned at its first step for the prompt cache.
+
+    Args:
+        pins: by name, what each tool declared then; None when a version began the run that pinned nothing.
+    """
 
     model: str
     system: str
     tools: tuple[Mapping[str, Any], ...]
+    pins: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ class Step:
         move: the transition of the run, or None when it goes on running.  Every move but None releases
             the lease in the same transaction.
         keep_attempt: false hands the attempt back (shutdown).
-        frame: pinned by the first step only.
+        frame: pinned by the first step, and again when a person resumes a run whose tools have changed.
         messages: appended; their seq must follow the stored ones.
         planned: new rows of the call journal.
         external: planned calls that act outside whatever their class: recorded as an effect is.

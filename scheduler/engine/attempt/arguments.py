@@ -7,8 +7,9 @@ and no tool gets what contradicts its schema.
 from __future__ import annotations
 
 from scheduler.core.run.conversation import Call, CallState
-from scheduler.core.run.step import CallResult
+from scheduler.core.run.step import CallResult, Frame
 from scheduler.core.run.turn import Decide, NextStep, RunCalls
+from scheduler.engine.attempt.pins import is_changed
 from scheduler.engine.schema import wrong_arguments
 from scheduler.errors import ConfigError
 from scheduler.ports.toolset import Toolbox
@@ -19,20 +20,22 @@ CHANGED = (
 )
 
 
-def refusals(step: NextStep, tools: Toolbox) -> tuple[CallResult, ...]:
+def refusals(step: NextStep, tools: Toolbox, frame: Frame | None = None) -> tuple[CallResult, ...]:
     """Return the answers to those calls of a step whose arguments contradict the schemas of their tools.
 
-    A call that had begun was right then, so its tool has changed, and whether it acted is unknown.
+    A call that had begun was right then, so its tool has changed, and whether it acted is unknown.  One that
+    has not begun, of a tool that has changed since the frame, is left to the judge, who says so.
     """
-    return tuple(found for call in _calls_of(step) if (found := refusal(call, tools)) is not None)
+    return tuple(found for call in _calls_of(step) if (found := refusal(call, tools, frame)) is not None)
 
 
-def refusal(call: Call, tools: Toolbox) -> CallResult | None:
+def refusal(call: Call, tools: Toolbox, frame: Frame | None = None) -> CallResult | None:
     """Return the answer to a call whose arguments contradict the schema of its tool, or None."""
-    if call.name not in tools:
+    tool = tools.get(call.name)
+    if tool is None or (call.state is CallState.PLANNED and is_changed(frame, tool)):
         return None
     try:
-        wrong = wrong_arguments(tools[call.name].spec.schema, call.args)
+        wrong = wrong_arguments(tool.spec.schema, call.args)
     except ConfigError as error:  # of a tool that did not come through the registry
         wrong = error.message
     if not wrong:

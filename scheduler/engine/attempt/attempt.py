@@ -22,6 +22,7 @@ from scheduler.core.run.turn import Park
 from scheduler.engine.attempt import rests
 from scheduler.engine.attempt.desk import RunDesk
 from scheduler.engine.attempt.failures import failure, first_of
+from scheduler.engine.attempt.pins import pinned_again
 from scheduler.engine.attempt.toolset import open_tools
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Kit
@@ -137,6 +138,8 @@ class Attempt:
                 reason = f"{error.message}; install or repair what provides it, or cancel the run"
                 await rests.park(kit, writer, Park(ReasonCode.TOOL, reason))
                 return
+            if (step := pinned_again(writer.checkpoint, self.tools, kit.clock.now())) is not None:
+                await writer.commit(step)
             writer.declared = {name: tool.spec for name, tool in self.tools.items()}
             await backend.advance(self, RunDesk(kit, writer, self.tools, lambda: self.must_stop is not None))
 

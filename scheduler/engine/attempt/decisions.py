@@ -23,6 +23,7 @@ from scheduler.core.trust.judge import RULE_OF_TWO, Allow, Ask, Facts, Refuse, i
 from scheduler.core.trust.marks import EXTERNAL, NO_MARKS, PRIVATE, WORKDIR, Marks
 from scheduler.core.trust.policy import Profile
 from scheduler.core.trust.targets import NO_TARGETS, Targets
+from scheduler.engine.attempt.pins import is_changed, refusal_text
 from scheduler.engine.services import Kit
 from scheduler.ports.tool import ControlTool, InsideTool, ToolSpec
 from scheduler.ports.toolset import Toolbox
@@ -151,6 +152,9 @@ def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known:
         if tool is None or isinstance(tool, ControlTool):
             text = f"There is no tool named {call.name!r}. There are: {', '.join(tools)}."
             docket.refuse(call, "no-tool", text)
+            continue
+        if is_changed(at.frame, tool):
+            docket.refuse(call, "tool-changed", refusal_text(at.run.id, call.name))
             continue
         if call.effect is not (Effect.PURE if isinstance(tool, InsideTool) else tool.spec.effect):
             # It was planned, and recorded, as something else: a plug-in was installed or changed since.

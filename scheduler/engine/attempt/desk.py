@@ -95,7 +95,7 @@ class RunDesk:
         """Open the conversation; return its first message, or None when there is nothing to do now."""
         async with self._lock:
             if not self._is_over and self.checkpoint.last is None:
-                await open_run(self.kit, self.writer, self._limits, None)
+                await open_run(self.kit, self.writer, self._limits, self.toolbox, system="")
             if self._is_over or self.checkpoint.last is None:
                 return None
             return self.checkpoint.messages[0].text
@@ -237,7 +237,7 @@ class RunDesk:
             if call.id in self._begun:
                 await asyncio.sleep(0)  # whoever asks again and again must not keep others from working
                 return Answered(UNDER_WAY, is_error=True)
-            if (wrong := refusal(call, self.toolbox)) is not None:
+            if (wrong := refusal(call, self.toolbox, self.checkpoint.frame)) is not None:
                 return await self._close(wrong)
             try:
                 if call.state is CallState.PLANNED and isinstance(self.toolbox.get(call.name), InsideTool):

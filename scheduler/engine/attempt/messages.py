@@ -12,7 +12,7 @@ from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState, Message
 from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move
-from scheduler.core.run.step import CallResult, Frame, Step
+from scheduler.core.run.step import CallResult, Step
 from scheduler.core.run.turn import Answer, Finish, Limits, next_step
 from scheduler.core.run.wake_note import (
     CONTINUE_NOTE,
@@ -83,11 +83,6 @@ def continuation(at: Checkpoint, limits: Limits, because: str, now: datetime) ->
         message = _message(at, [_text(resume_note(at, at.woken, limits, now))], "owner", now)
         return Step(at=now, messages=(message,), told=True)
     return Step(at=now, messages=(_message(at, [_text(CONTINUE_NOTE)], "own", now),))
-
-
-def frame(at: Checkpoint, system: str, tools: Sequence[dict[str, Any]]) -> Frame:
-    """Return what stays the same in every request of the run."""
-    return Frame(model=at.job.model, system=system, tools=tuple(tools))
 
 
 def notify(at: Checkpoint, body: str) -> tuple[Notify, ...]:

@@ -14,6 +14,7 @@ from scheduler.core.run.turn import Fail, Limits, Park
 from scheduler.engine.attempt import messages as answers
 from scheduler.engine.attempt import rests
 from scheduler.engine.attempt.gate import ask_gate
+from scheduler.engine.attempt.pins import new_frame
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Kit
 from scheduler.errors import DayLogError
@@ -28,13 +29,14 @@ def system_prompt() -> str:
     )
 
 
-async def open_run(kit: Kit, writer: RunWriter, limits: Limits, tools: Toolbox | None) -> None:
+async def open_run(kit: Kit, writer: RunWriter, limits: Limits, tools: Toolbox, system: str) -> None:
     """Ask the gate, and write the first message; or end the run when the gate says so, or is broken.
 
     Nothing is written when the home was halted meanwhile.
 
     Args:
-        tools: what each request to the model offers; None where others send the requests.
+        tools: what the run may use; what they declare is pinned.
+        system: what each request to the model begins with; empty where others send the requests.
     """
     if writer.checkpoint.job.gate is not None:
         # A gate is a command, whatever it does: that it is about to run stands in the log before it does.
@@ -46,23 +48,23 @@ async def open_run(kit: Kit, writer: RunWriter, limits: Limits, tools: Toolbox |
             return
         if kit.halted() is not None:
             return
-    step = await _opening(kit, writer.checkpoint, limits, tools)
+    step = await _opening(kit, writer.checkpoint, limits, tools, system)
     if isinstance(step, Fail):
         await rests.fail(kit, writer, step.code, step.reason)
     else:
         await writer.commit(step)
 
 
-async def _opening(kit: Kit, at: Checkpoint, limits: Limits, tools: Toolbox | None) -> Step | Fail:
+async def _opening(kit: Kit, at: Checkpoint, limits: Limits, tools: Toolbox, system: str) -> Step | Fail:
     gate = await ask_gate(at, kit.settings, kit.folder)
     now = kit.clock.now()
     if gate.verdict == "shut":
         return Step(at=now, move=Move.QUIET, reason=gate.reason, reason_code=ReasonCode.GATE)
     if gate.verdict == "broken":
         return Fail(ReasonCode.GATE, gate.reason)
-    frame = None
-    if tools is not None:
-        frame = answers.frame(at, system_prompt(), [tool.spec.as_param() for tool in tools.values()])
     return Step(
-        at=now, frame=frame, messages=(answers.first_message(at, limits, gate.output, now),), told=True
+        at=now,
+        frame=new_frame(at, system, tools),
+        messages=(answers.first_message(at, limits, gate.output, now),),
+        told=True,
     )

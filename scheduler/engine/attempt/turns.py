@@ -23,7 +23,7 @@ from scheduler.engine.attempt.calls import begin_pure, run_calls
 from scheduler.engine.attempt.controls import decide_calls
 from scheduler.engine.attempt.decisions import Docket
 from scheduler.engine.attempt.desk import RunDesk
-from scheduler.engine.attempt.opening import open_run
+from scheduler.engine.attempt.opening import open_run, system_prompt
 from scheduler.engine.attempt.requests import ask_model, compact
 from scheduler.errors import (
     CannotWorkError,
@@ -73,12 +73,12 @@ class _Loop:
             await self.writer.look_again(self.kit.clock.now())
             step = next_step(self.writer.checkpoint, self._limits, self._is_inside)
         at, commit = self.writer.checkpoint, self.writer.commit
-        if wrong := refusals(step, self._tools):
+        if wrong := refusals(step, self._tools, at.frame):
             await commit(Step(at=kit.clock.now(), results=wrong))
             return
         match step:
             case turn.Begin():
-                await open_run(kit, self.writer, self._limits, self._tools)
+                await open_run(kit, self.writer, self._limits, self._tools, system_prompt())
             case turn.AskModel():
                 await self._request()
             case turn.Compact():

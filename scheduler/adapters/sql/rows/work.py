@@ -310,7 +310,8 @@ def slots_text(job: Job) -> str:
 
 def frame_text(frame: Frame) -> str:
     """Return a frame as JSON text."""
-    return dump({"model": frame.model, "system": frame.system, "tools": list(frame.tools)})
+    pins = {} if frame.pins is None else {"pins": dict(frame.pins)}
+    return dump({"model": frame.model, "system": frame.system, "tools": list(frame.tools), **pins})
 
 
 def frame_from(text: str | None) -> Frame | None:
@@ -318,7 +319,7 @@ def frame_from(text: str | None) -> Frame | None:
     if text is None:
         return None
     values = load(text)
-    return Frame(values["model"], values["system"], tuple(values["tools"]))
+    return Frame(values["model"], values["system"], tuple(values["tools"]), values.get("pins"))
 
 
 def runner_from(row: Row) -> RunnerInfo:

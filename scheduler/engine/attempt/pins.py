@@ -1,0 +1,65 @@
+"""Pins: what the tools of a run declared when it began; one that declares something else by now is refused.
+
+The agent is told of its tools once, in the frame that is the same for every request.  A tool whose schema,
+effect class, reading or description is another one later would be used on the word of the first (why #67).
+Tools that only steer their run are not pinned: without them it could neither wait nor end.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+
+from scheduler.core.run.checkpoint import Checkpoint
+from scheduler.core.run.step import Frame, Step
+from scheduler.core.run.wakeup import Waking
+from scheduler.ports.tool import AnyTool, ControlTool
+from scheduler.ports.toolset import Toolbox
+
+log = logging.getLogger("agentcron")
+
+
+def new_frame(at: Checkpoint, system: str, tools: Toolbox) -> Frame:
+    """Return what stays the same in every request of the run."""
+    return Frame(at.job.model, system, tuple(tool.spec.as_param() for tool in tools.values()), _pins(tools))
+
+
+def is_changed(frame: Frame | None, tool: AnyTool) -> bool:
+    """Whether a tool declares something else than when its run began, or was not among its tools then."""
+    if frame is None or frame.pins is None or isinstance(tool, ControlTool):
+        return False
+    return frame.pins.get(tool.spec.name) != tool.spec.declaration
+
+
+def refusal_text(run_id: str, name: str) -> str:
+    """Return what the agent is told of a call of a changed tool."""
+    return (
+        f"Refused: {name} has changed since this run began, and may not do any more what you were told. "
+        "Go on without it, or end and say so. A person who has looked at it lets you have it as it is now: "
+        f"agentcron resume {run_id}"
+    )
+
+
+def pinned_again(at: Checkpoint, tools: Toolbox, now: datetime) -> Step | None:
+    """Return the step that pins the tools of a claimed run, if they are to be pinned again.
+
+    They are when a person has resumed the run, and once for a run of a version that pinned none.
+    """
+    frame = at.frame
+    if frame is None:
+        return None
+    changed = sorted(name for name, tool in tools.items() if is_changed(frame, tool))
+    if frame.pins is None:
+        return Step(at=now, frame=replace(frame, pins=_pins(tools)))
+    if not changed:
+        return None
+    if at.woken is not None and at.woken.kind == Waking.PERSON:
+        log.info("run %s: resumed with these tools as they are now: %s", at.run.id, ", ".join(changed))
+        return Step(at=now, frame=new_frame(at, frame.system, tools))
+    log.warning("run %s: these tools have changed and are refused: %s", at.run.id, ", ".join(changed))
+    return None
+
+
+def _pins(tools: Toolbox) -> dict[str, str]:
+    return {name: tool.spec.declaration for name, tool in tools.items() if not isinstance(tool, ControlTool)}
