@@ -24,7 +24,7 @@ async def work(home: Path, copy: Path) -> None:
     async with open_app(load(str(home))) as app:
         runner = app.runner("tick")
         await queue_one(app, runner)
-        await app.kit.store._committer.ask(  # type: ignore[attr-defined]
+        await app.services.store._committer.ask(  # type: ignore[attr-defined]
             lambda c: c.exec_driver_sql("PRAGMA wal_autocheckpoint=0").all(), writes=False
         )
         await runner.once()

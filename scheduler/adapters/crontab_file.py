@@ -20,8 +20,8 @@ from scheduler.host.commands import is_sign, words_of
 from scheduler.host.plug_ins import vocabulary
 from scheduler.host.workdirs import Workdirs
 
-MOST_CRONTAB_BYTES = 4_000_000
-MOST_PROMPT_BYTES = 1_000_000
+MAX_CRONTAB_BYTES = 4_000_000
+MAX_PROMPT_BYTES = 1_000_000
 _EMPTY_SECONDS = 0.3
 
 REHEARSAL = "rehearsal:"
@@ -90,7 +90,7 @@ class FileLook:
             )
         try:
             with open(real, "rb") as file:
-                data = file.read(MOST_PROMPT_BYTES + 1)
+                data = file.read(MAX_PROMPT_BYTES + 1)
         except FileNotFoundError:
             raise ConfigError(
                 f"prompt file {path} does not exist",
@@ -99,8 +99,8 @@ class FileLook:
             ) from None
         except OSError as error:
             raise ConfigError(f"prompt file {path} cannot be read: {error.strerror}", code="E12") from error
-        if len(data) > MOST_PROMPT_BYTES:
-            raise ConfigError(f"prompt file {path} is larger than {MOST_PROMPT_BYTES} bytes", code="E12")
+        if len(data) > MAX_PROMPT_BYTES:
+            raise ConfigError(f"prompt file {path} is larger than {MAX_PROMPT_BYTES} bytes", code="E12")
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError:
@@ -142,7 +142,7 @@ def read_text(config: Config) -> str:
     """
     path = config.crontab
     try:
-        data = path.read_bytes() if path.stat().st_size <= MOST_CRONTAB_BYTES else None
+        data = path.read_bytes() if path.stat().st_size <= MAX_CRONTAB_BYTES else None
         if data == b"":
             # Some editors empty the file before they write it: no job shall be removed for that.
             pause(_EMPTY_SECONDS)
@@ -158,7 +158,7 @@ def read_text(config: Config) -> str:
             f"the crontab {path} cannot be read: {reason}", help=f"look at {place}"
         ) from error
     if data is None:
-        raise ConfigError(f"the crontab {path} is larger than {MOST_CRONTAB_BYTES} bytes")
+        raise ConfigError(f"the crontab {path} is larger than {MAX_CRONTAB_BYTES} bytes")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -18,7 +18,7 @@ from scheduler.core.text.safe import safe_text
 from scheduler.errors import CannotWorkError
 from scheduler.ports.halt import Halt
 
-_MOST_BYTES = 500
+_MAX_BYTES = 500
 
 NO_REASON = "no reason was given"
 
@@ -53,7 +53,7 @@ class HaltFile:
         except OSError:
             return ""  # it is there, which is all that counts
         with os.fdopen(handle, "rb") as file:
-            text = file.read(_MOST_BYTES).decode("utf-8", errors="replace")
+            text = file.read(_MAX_BYTES).decode("utf-8", errors="replace")
         return safe_text(" ".join(text.split()))
 
     def write(self, reason: str) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from scheduler.core.job.job import Job
-from scheduler.core.text.redact import LEAST_CHARS, Redactor
+from scheduler.core.text.redact import MIN_CHARS, Redactor
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.errors import ToolFault
 from scheduler.host.workdirs import passed
 
 T = TypeVar("T")
 
-MOST_FILE_BYTES = 64 * 1024
+MAX_FILE_BYTES = 64 * 1024
 SERVICE = "agentcron"
 """Under which service the keyring has our secrets."""
 
@@ -56,8 +56,8 @@ class SystemSecrets:
             found = _from_file(where, name, job)
         else:
             found = _from_keyring(where, name)
-        if len(found) < LEAST_CHARS:
-            raise ToolFault(f"the secret {name} has fewer than {LEAST_CHARS} characters and cannot be hidden")
+        if len(found) < MIN_CHARS:
+            raise ToolFault(f"the secret {name} has fewer than {MIN_CHARS} characters and cannot be hidden")
         self._known.setdefault((name, found))  # one step, from whichever thread
         return found
 
@@ -103,8 +103,8 @@ def _from_file(where: str, name: str, job: Job) -> str:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ToolFault(f"the secret {name} cannot be read: {where} is not a regular file")
-            data = file.read(MOST_FILE_BYTES + 1)
-        if len(data) > MOST_FILE_BYTES:
+            data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
             raise ToolFault(f"the secret {name} cannot be read: {where} is larger than 64 KiB")
         return data.decode("utf-8").strip("\r\n")
     except (OSError, UnicodeError) as error:

@@ -11,7 +11,7 @@ from scheduler.core.job.job import Job
 from scheduler.core.trust.policy import Policy, Profile, parse_policy
 from scheduler.host.workdirs import passed
 
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 
 
 def read_policy(config: Config) -> Policy:
@@ -30,13 +30,13 @@ def read_policy(config: Config) -> Policy:
             found = os.fstat(file.fileno())
             if problem := _unsafe(found) or _replaceable(path):
                 return Policy(fault=f"{path}: {problem}")
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         return Policy()
     except OSError as error:
         return Policy(fault=f"{path} cannot be read: {(error.strerror or 'refused').lower()}")
-    if len(data) > MOST_BYTES:
-        return Policy(fault=f"{path} is larger than {MOST_BYTES} bytes")
+    if len(data) > MAX_BYTES:
+        return Policy(fault=f"{path} is larger than {MAX_BYTES} bytes")
     try:
         return parse_policy(data.decode("utf-8-sig"), path.name)
     except UnicodeDecodeError:

@@ -30,8 +30,8 @@ from scheduler.duties.logkeeper import keep_logged
 from scheduler.duties.pruner import keep_pruned
 from scheduler.engine.daemon.restored import take_note
 from scheduler.engine.daemon.runner import Runner
-from scheduler.engine.move_log import Witness
-from scheduler.engine.services import Kit
+from scheduler.engine.move_log import MoveLog
+from scheduler.engine.services import Services
 from scheduler.engine.settings import Settings
 from scheduler.errors import DayLogError, StoreError
 from scheduler.ports.history import History
@@ -59,7 +59,7 @@ class App:
     """One process at work on one home; ``commits`` counts the transactions that it wrote."""
 
     config: Config
-    kit: Kit
+    services: Services
     presence: FilePresence
     commits: Callable[[], int]
 
@@ -73,7 +73,7 @@ class App:
 
     async def has_daemon(self) -> bool:
         """Whether a daemon lives that would take up what is queued."""
-        known = await self.kit.store.runners()
+        known = await self.services.store.runners()
         dead = self.presence.dead(known)
         return any(info.kind == "daemon" and info.id not in dead for info in known)
 
@@ -87,7 +87,7 @@ class App:
     ) -> Runner:
         """Return a runner whose presence is known from now on; ``release`` ends that."""
         name = SystemEntropy().new_id()
-        now = self.kit.clock.now()
+        now = self.services.clock.now()
         info = RunnerInfo(
             id=name,
             kind=kind,
@@ -99,13 +99,13 @@ class App:
             lock_path=self.presence.hold(name),
         )
         return Runner(
-            kit=self.kit,
+            services=self.services,
             info=info,
             presence=self.presence,
             orders=CrontabFile(self.config) if with_crontab else None,
             only=only,
             on_load=on_load or (lambda *_: None),
-            boot_id=self.kit.boot_id if kind == "daemon" else "",
+            boot_id=self.services.boot_id if kind == "daemon" else "",
             duties=(keep_pruned, keep_logged) if kind == "daemon" else (),
         )
 
@@ -116,13 +116,13 @@ async def open_app(
     settings: Settings | None = None,
     *,
     busy_seconds: float = BUSY_SECONDS,
-    witness: Witness | None = None,
+    move_log: MoveLog | None = None,
 ) -> AsyncIterator[App]:
     """Open the database (creating or refusing it) and yield the parts, closed at the end.
 
     Args:
         busy_seconds: how long to wait for another process that holds the database.
-        witness: who is told what happens here.
+        move_log: who is told what happens here.
 
     Raises:
         CannotWorkError: the home cannot be made.
@@ -132,7 +132,7 @@ async def open_app(
     store = SqlStore.open(config.database, new_id=SystemEntropy().new_id, busy_seconds=busy_seconds)
     models, secrets = Models(), SystemSecrets()
     hiding = Hiding(secrets)
-    kit = Kit(
+    services = Services(
         store=store,
         clock=SystemClock(),
         model_for=models,
@@ -143,7 +143,7 @@ async def open_app(
         folder=str(config.crontab.parent),
         daylog=FileDayLog(config.log, connect_to(config.database)),
         settings=settings or Settings(),
-        witness=witness or Witness(),
+        move_log=move_log or MoveLog(),
         boot_id=boot_id(),
         price=models.price,
         halted=HaltFile(config.halt).reason,
@@ -151,11 +151,11 @@ async def open_app(
     )
     log.addFilter(hiding)
     try:
-        await take_note(kit)
-        yield App(config, kit, FilePresence(config.runners), store.commits)
+        await take_note(services)
+        yield App(config, services, FilePresence(config.runners), store.commits)
     finally:
         try:
-            await kit.daylog.sync()
+            await services.daylog.sync()
         except (DayLogError, StoreError) as error:
             # What was done is on record in the database; whoever can write the log next copies it.
             log.warning("%s", error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import DayLogError, StoreError
 
 log = logging.getLogger("agentcron")
@@ -12,16 +12,16 @@ log = logging.getLogger("agentcron")
 EVERY_SECONDS = 2.0
 
 
-async def keep_logged(kit: Kit) -> None:
+async def keep_logged(services: Services) -> None:
     """Copy new records every two seconds, if anybody has written any; never ends by itself."""
     failed, seen = "", None
     while True:
-        await kit.clock.sleep(EVERY_SECONDS)
+        await services.clock.sleep(EVERY_SECONDS)
         try:
-            written = (await kit.store.changes(), kit.store.commits())
+            written = (await services.store.changes(), services.store.commits())
             if written == seen:
                 continue
-            await kit.daylog.sync()
+            await services.daylog.sync()
             seen = written
         except (DayLogError, StoreError) as error:
             if str(error) != failed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import StoreError
 from scheduler.ports.store import Pruned
 
@@ -23,23 +23,23 @@ PAUSE_SECONDS = 0.05
 """Between two batches others have the database for themselves."""
 
 
-async def keep_pruned(kit: Kit) -> None:
+async def keep_pruned(services: Services) -> None:
     """Prune a while after the start, and then every day; never ends by itself."""
-    await kit.clock.sleep(FIRST_SECONDS)
+    await services.clock.sleep(FIRST_SECONDS)
     while True:
         try:
-            gone = await prune_all(kit)
+            gone = await prune_all(services)
         except StoreError as error:
             log.warning("old runs are not deleted: %s", error, extra={"event": "prune.failed"})
-            await kit.clock.sleep(AGAIN_SECONDS)
+            await services.clock.sleep(AGAIN_SECONDS)
             continue
         if gone.runs:
             log.info("%d old runs deleted (%d rows)", gone.runs, gone.rows, extra={"event": "prune.done"})
-        await kit.clock.sleep(DAY_SECONDS)
+        await services.clock.sleep(DAY_SECONDS)
 
 
 async def prune_all(
-    kit: Kit,
+    services: Services,
     older_than_seconds: int | None = None,
     on_batch: Callable[[Pruned], None] = lambda _: None,
 ) -> Pruned:
@@ -49,12 +49,12 @@ async def prune_all(
         older_than_seconds: what holds for jobs that say nothing; see ``Store.prune``.
         on_batch: hears the sum so far.
     """
-    now = kit.clock.now()
+    now = services.clock.now()
     total, start = Pruned(), ""
     while True:
-        gone = await kit.store.prune(now, older_than_seconds, BATCH, start)
+        gone = await services.store.prune(now, older_than_seconds, BATCH, start)
         total, start = total.plus(gone), gone.next_job
         on_batch(total)
         if not start:
             return total
-        await kit.clock.sleep(PAUSE_SECONDS)
+        await services.clock.sleep(PAUSE_SECONDS)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from scheduler.core.run.event import OWN_KINDS, Event
 from scheduler.core.text.capped import capped
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import RefusedError
 from scheduler.ports.intake import Taken
 
@@ -17,7 +17,7 @@ MAX_PAYLOAD_BYTES = 100_000
 log = logging.getLogger("agentcron")
 
 
-async def take(kit: Kit, event: Event) -> Taken:
+async def take(services: Services, event: Event) -> Taken:
     """Record an event, wake the runs that wait for it, and fire the jobs that it fires.
 
     Raises:
@@ -28,11 +28,11 @@ async def take(kit: Kit, event: Event) -> Taken:
         raise RefusedError(
             f"events of the kind {event.kind} are made by agentcron itself", help="give it another kind"
         )
-    taken = await kit.store.take_event(replace(event, payload=capped(event.payload, MAX_PAYLOAD_BYTES)))
+    taken = await services.store.take_event(replace(event, payload=capped(event.payload, MAX_PAYLOAD_BYTES)))
     if not taken.recorded:
         log.info("the event %s %s is on record already", event.kind, event.key)
     for roused in taken.roused:
-        kit.witness.roused(roused, event.at)
+        services.move_log.roused(roused, event.at)
     for run in taken.fired:
-        kit.witness.fired(run, event.at)
+        services.move_log.fired(run, event.at)
     return taken

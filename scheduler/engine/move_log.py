@@ -1,4 +1,4 @@
-"""The witness: writes one log line for every move of a run, and tells all observers of this process.
+"""The move log: writes one log line for every move of a run, and tells all observers of this process.
 
 Moves are told by whoever committed them: the tick, the claim, and the commit of a step.  What a person does
 with another command is printed by that command.
@@ -49,7 +49,7 @@ Two moves are not here: ``retry`` is made by ``agentcron resume``, and ``restore
 backup, for all runs at once and with one line.
 """
 
-MOST_REASON = 300
+MAX_REASON = 300
 """How much of a reason stands in the log; ``show`` has all of it."""
 
 _WARNINGS = frozenset({Move.FAIL, Move.RESCUE, Move.BURY, Move.PARK, Move.EXPIRE})
@@ -57,7 +57,7 @@ _FIRED = {State.SKIPPED: Move.SKIP, State.CANCELLED: Move.CANCEL}
 _TAKEN = {State.FAILED: Move.BURY, State.CANCELLED: Move.CANCEL}
 
 
-class Witness:
+class MoveLog:
     """Sees what a process does, and passes it on; an observer that breaks disturbs nobody.
 
     Args:
@@ -92,14 +92,14 @@ class Witness:
         self._moved(Moved(move, taken.run_id, taken.job, taken.state, now, **about))
         self._tell(lambda observer: observer.abandoned(taken, now))
 
-    def claimed(self, lease: Lease, at: Checkpoint, now: datetime) -> None:
+    def claimed(self, lease: Lease, checkpoint: Checkpoint, now: datetime) -> None:
         """See an attempt begin."""
         about = {"runner": lease.runner}
-        if at.woken is not None:
-            about["reason_code"] = str(at.woken.kind)
-            about["reason"] = "resumed by a person" if at.woken.kind == Waking.PERSON else ""
-        self._moved(_of(at.run, Move.CLAIM, now, **about))
-        self._tell(lambda observer: observer.claimed(at, now))
+        if checkpoint.woken is not None:
+            about["reason_code"] = str(checkpoint.woken.kind)
+            about["reason"] = "resumed by a person" if checkpoint.woken.kind == Waking.PERSON else ""
+        self._moved(_of(checkpoint.run, Move.CLAIM, now, **about))
+        self._tell(lambda observer: observer.claimed(checkpoint, now))
 
     def committed(self, before: Checkpoint, step: Step, now: Checkpoint, *, cancelled: bool) -> None:
         """See a step of a claimed run; ``cancelled``: a cancel that was asked for ended the run there."""
@@ -206,13 +206,13 @@ def _fields(moved: Moved) -> dict[str, Any]:
 def _in_one_line(text: str) -> str:
     """Return a reason that cannot pass for a line of its own: an agent may have written it."""
     shown = safe_text(text)
-    return shown if len(shown) <= MOST_REASON else f"{shown[: MOST_REASON - 1]}…"
+    return shown if len(shown) <= MAX_REASON else f"{shown[: MAX_REASON - 1]}…"
 
 
-def _say_step(at: Checkpoint) -> None:
+def _say_step(checkpoint: Checkpoint) -> None:
     """Log one line for an answer, so that a daemon's output shows what its agents do."""
-    calls = ", ".join(call.name for call in at.calls) or "no tool"
-    run = at.run
+    calls = ", ".join(call.name for call in checkpoint.calls) or "no tool"
+    run = checkpoint.run
     log.info(
         "run %s of %s: step %d, calls %s; %s so far",
         run.id,

@@ -7,63 +7,63 @@ import logging
 from datetime import timedelta
 
 from scheduler.crash import crashpoint
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import ConfigError, DayLogError, SendFault
 from scheduler.ports.outbox import Pending
 from scheduler.ports.sender import Receipt, SendContext
 
 log = logging.getLogger("agentcron")
 
-MOST_TRIES = 5
+MAX_TRIES = 5
 BATCH = 16
 
 GRACE_SECONDS = 10.0
 """How much longer than its limit a sender may take to stop."""
 
 
-async def send_notices(kit: Kit, runner: str) -> int:
+async def send_notices(services: Services, runner: str) -> int:
     """Send what is due; return how many were taken."""
-    if kit.halted() is not None:
+    if services.halted() is not None:
         return 0
-    pending = await kit.store.take_notices(runner, kit.clock.now(), BATCH)
+    pending = await services.store.take_notices(runner, services.clock.now(), BATCH)
     if pending:
         try:
             # A sender acts outside: that it is about to stands in the log before it does.
-            await kit.daylog.sync()
+            await services.daylog.sync()
         except DayLogError as fault:
-            now = kit.clock.now()
-            again = now + timedelta(seconds=kit.settings.soon_seconds)
+            now = services.clock.now()
+            again = now + timedelta(seconds=services.settings.soon_seconds)
             for notice in pending:
-                await kit.store.settle_notice(notice.id, now, fault.message, again, tried=False)
+                await services.store.settle_notice(notice.id, now, fault.message, again, tried=False)
             log.error("reports wait: %s", fault, extra={"event": "log.failed"})
             return 0
     for notice in pending:
-        if kit.halted() is not None:
+        if services.halted() is not None:
             # It was taken already, and goes back: it is due again at once, when everything goes on.
-            now = kit.clock.now()
-            await kit.store.settle_notice(notice.id, now, "halted before it was sent", now, tried=False)
+            now = services.clock.now()
+            await services.store.settle_notice(notice.id, now, "halted before it was sent", now, tried=False)
             continue
-        await _send(kit, notice)
+        await _send(services, notice)
     return len(pending)
 
 
-async def _send(kit: Kit, pending: Pending) -> None:
+async def _send(services: Services, pending: Pending) -> None:
     """Try to send a notice, and record what became of it."""
-    outcome = await _hand_over(kit, pending)
+    outcome = await _hand_over(services, pending)
     # A crash here sends the notice once more, with the same id: the receiver can tell.
     crashpoint("sent")
-    now = kit.clock.now()
+    now = services.clock.now()
     if isinstance(outcome, Receipt):
-        reference = kit.secrets.hidden(outcome.reference)
-        await kit.store.settle_notice(pending.id, now, "", None, receipt=reference)
+        reference = services.secrets.hidden(outcome.reference)
+        await services.store.settle_notice(pending.id, now, "", None, receipt=reference)
         return
-    error, retry_at = kit.secrets.hidden(outcome.message), None
-    if not outcome.permanent and pending.tries < MOST_TRIES:
+    error, retry_at = services.secrets.hidden(outcome.message), None
+    if not outcome.permanent and pending.tries < MAX_TRIES:
         retry_at = now + timedelta(seconds=60 * 4 ** (pending.tries - 1))
     if retry_at and pending.notice.expires_at and retry_at >= pending.notice.expires_at:
         retry_at = None
         error += ", and it expires before another try"
-    await kit.store.settle_notice(pending.id, now, error, retry_at)
+    await services.store.settle_notice(pending.id, now, error, retry_at)
     what = "report" if pending.notice.kind == "report" else f"{pending.notice.kind} notice"
     about = (
         f"run {pending.run_id}: its" if pending.run_id else f"job {pending.job}: a" if pending.job else "a"
@@ -72,11 +72,11 @@ async def _send(kit: Kit, pending: Pending) -> None:
     log.warning("%s %s was not sent: %s", about, what, error, extra=extra)
 
 
-async def _hand_over(kit: Kit, pending: Pending) -> Receipt | SendFault:
+async def _hand_over(services: Services, pending: Pending) -> Receipt | SendFault:
     """Hand a notice to the sender of its kind; return what it says, or what was wrong."""
     kind = pending.notice.kind
     try:
-        sender = kit.sender_for(kind)
+        sender = services.sender_for(kind)
     except ConfigError as error:
         # A plug-in that is being replaced, perhaps.
         return SendFault(error.message)
@@ -85,9 +85,9 @@ async def _hand_over(kit: Kit, pending: Pending) -> Receipt | SendFault:
         return SendFault(f"no sender is known for a {kind!r} notice", permanent=True)
     state = ""
     if pending.run_id:
-        run = await kit.store.run(pending.run_id)
+        run = await services.store.run(pending.run_id)
         state = run.state.value if run else "unknown"
-    seconds = kit.settings.report_seconds
+    seconds = services.settings.report_seconds
     context = SendContext(
         id=str(pending.id),
         run_id=pending.run_id,

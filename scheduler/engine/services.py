@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from scheduler.core.job.job import Job
 from scheduler.core.run.conversation import Usage
 from scheduler.core.trust.policy import Profile
-from scheduler.engine.move_log import Witness
+from scheduler.engine.move_log import MoveLog
 from scheduler.engine.settings import Settings
 from scheduler.ports.backend import Backend
 from scheduler.ports.clock import Clock
@@ -21,7 +21,7 @@ from scheduler.ports.toolset import ToolSource
 
 
 @dataclass(frozen=True, slots=True)
-class Kit:
+class Services:
     """The adapters of one process.
 
     Args:
@@ -32,7 +32,7 @@ class Kit:
         sender_for: who sends notices of a kind, or None; may raise ConfigError.
         folder: the crontab's, absolute: where gates run.
         daylog: where what was recorded must stand before anything acts.
-        witness: sees every move, and tells the log and whoever else wants to know.
+        move_log: sees every move, and tells the log and whoever else wants to know.
         price: what so many tokens of a model cost in millionths of a dollar, or None when nobody knows.
         halted: why nothing may start now, or None; asked right before every effect and every request.
         secrets: gives them to tools, and takes them out of whatever is stored or shown.
@@ -49,7 +49,7 @@ class Kit:
     folder: str
     daylog: DayLog
     settings: Settings = field(default_factory=Settings)
-    witness: Witness = field(default_factory=Witness)
+    move_log: MoveLog = field(default_factory=MoveLog)
     boot_id: str = ""
     price: Callable[[str, Usage], int | None] = lambda _, __: None
     halted: Callable[[], str | None] = lambda: None

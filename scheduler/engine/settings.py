@@ -33,7 +33,7 @@ class Settings:
     room_seconds: float = 20.0
     longest_wait_seconds: float = 30.0
     poll_seconds: float = 0.5
-    most_attempts: int = 5
+    max_attempts: int = 5
     max_tokens: int = 16_000
     parked_days: int = 7
     probe_seconds: float = 3600.0

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from scheduler.core.text.capped import MOST_OUTPUT_BYTES
+from scheduler.core.text.capped import MAX_OUTPUT_BYTES
 from scheduler.errors import CannotWorkError
 
 GRACE_SECONDS = 2.0
@@ -76,7 +76,7 @@ async def run_child(
     env: Mapping[str, str],
     stdin: str | bytes = b"",
     timeout_seconds: float,
-    output_bytes: int = MOST_OUTPUT_BYTES,
+    output_bytes: int = MAX_OUTPUT_BYTES,
     grace_seconds: float = GRACE_SECONDS,
     on_start: Callable[[int], None] | None = None,
 ) -> ChildResult:

@@ -26,12 +26,12 @@ INSTALL = "install bubblewrap 0.8 or later (Debian: apt install bubblewrap)"
 HOME = "/tmp/home"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-MOST_PROCESSES = 512
-MOST_MEMORY_BYTES = 2 * 1024**3
+MAX_PROCESSES = 512
+MAX_MEMORY_BYTES = 2 * 1024**3
 """What one process may allocate; all together may hold half of the machine's memory."""
-MOST_FILE_BYTES = 1024**3
-_MOST_TMP_BYTES = 256 * 1024**2
-_MOST_SHARED_BYTES = 64 * 1024**2
+MAX_FILE_BYTES = 1024**3
+_MAX_TMP_BYTES = 256 * 1024**2
+_MAX_SHARED_BYTES = 64 * 1024**2
 
 _LOOK_SECONDS = 0.05
 
@@ -48,9 +48,9 @@ _ETC_NETWORK = ("gai.conf", "hosts", "nsswitch.conf", "protocols", "resolv.conf"
 _LIMITS = f"""
 {{
   ulimit -c 0
-  ulimit -d {MOST_MEMORY_BYTES // 1024}
-  ulimit -f {MOST_FILE_BYTES // 512}
-  ulimit -p {MOST_PROCESSES} || ulimit -u {MOST_PROCESSES}
+  ulimit -d {MAX_MEMORY_BYTES // 1024}
+  ulimit -f {MAX_FILE_BYTES // 512}
+  ulimit -p {MAX_PROCESSES} || ulimit -u {MAX_PROCESSES}
 }} 2> /dev/null
 exec "$@"
 """
@@ -98,8 +98,8 @@ def sandboxed(
         words += ["--ro-bind", folder, folder]
     # Root owns the switches of /proc/sys and would write them without any capability.
     words += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
-    words += ["--size", str(_MOST_SHARED_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
-    words += ["--size", str(_MOST_TMP_BYTES), "--tmpfs", "/tmp", "--dir", HOME]
+    words += ["--size", str(_MAX_SHARED_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
+    words += ["--size", str(_MAX_TMP_BYTES), "--tmpfs", "/tmp", "--dir", HOME]
     words += ["--bind", work, work, "--remount-ro", "/", "--chdir", work]
     return [*words, "--", "/bin/sh", "-c", _LIMITS, "sh", *command]
 
@@ -147,7 +147,7 @@ async def run_sandboxed(
         watchers.append(asyncio.get_running_loop().create_task(_kill_glutton(pid)))
 
     try:
-        with bounded(words, processes=MOST_PROCESSES) as command:
+        with bounded(words, processes=MAX_PROCESSES) as command:
             result = await run_child(
                 command, cwd=cwd, env=env, timeout_seconds=timeout_seconds, grace_seconds=0, on_start=watch
             )
@@ -177,7 +177,7 @@ def _too_much(pid: int) -> str:
 
     Whatever loses its parent inside becomes a child of the sandbox's process 1, so all are descendants.
     """
-    most_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    max_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     threads = resident = 0
     open_ends = [str(pid)]
     while open_ends:
@@ -188,8 +188,8 @@ def _too_much(pid: int) -> str:
             resident += int((place / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
             for task in tasks:
                 open_ends += (place / "task" / task / "children").read_text().split()
-        if threads > MOST_PROCESSES:
-            return f"more than {MOST_PROCESSES} processes and threads"
-        if resident > most_bytes:
-            return f"more than half of this machine's memory ({most_bytes >> 20:,} MiB)"
+        if threads > MAX_PROCESSES:
+            return f"more than {MAX_PROCESSES} processes and threads"
+        if resident > max_bytes:
+            return f"more than half of this machine's memory ({max_bytes >> 20:,} MiB)"
     return ""

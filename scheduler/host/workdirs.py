@@ -14,7 +14,7 @@ from scheduler.config import Config
 from scheduler.core.job.job import Job
 from scheduler.host.commands import files_run
 
-MOST_LINKS = 40
+MAX_LINKS = 40
 """As the kernel: what has more is a loop."""
 
 Found = tuple[str, str, str]
@@ -46,7 +46,7 @@ def passed(path: str) -> Iterator[str]:
                 at = here
                 continue
             links += 1
-            if links > MOST_LINKS:
+            if links > MAX_LINKS:
                 return
             at = "/" if target.startswith("/") else at
             todo += target.split("/")[::-1]

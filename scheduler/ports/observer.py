@@ -46,7 +46,7 @@ class Observer:
     def moved(self, moved: Moved) -> None:
         """Hear that a run has changed its state."""
 
-    def claimed(self, at: Checkpoint, when: datetime) -> None:
+    def claimed(self, checkpoint: Checkpoint, when: datetime) -> None:
         """Hear that an attempt begins at this checkpoint."""
 
     def stepped(self, before: Checkpoint, step: Step, now: Checkpoint) -> None:

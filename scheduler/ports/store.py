@@ -164,7 +164,7 @@ class Store(Consent, Intake, Outbox, Protocol):
         ...
 
     async def rescue(
-        self, now: datetime, dead_runners: Sequence[str], most_attempts: int, *, by_lease: bool = True
+        self, now: datetime, dead_runners: Sequence[str], max_attempts: int, *, by_lease: bool = True
     ) -> list[Rescued]:
         """Take back runs whose lease ran out or whose runner is dead; bury those with too many attempts.
 

@@ -41,7 +41,7 @@ from scheduler.core.run.run import Run, State
 from scheduler.engine.attempt.attempt import Attempt
 from scheduler.engine.daemon.tick import Pass, tick
 from scheduler.engine.outbox import send_notices
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.engine.settings import Settings
 from scheduler.ports.backend import Backend
 from scheduler.ports.model import Ask, Model, Reply
@@ -116,7 +116,7 @@ class World:
     store: SqlStore
     clock: FakeClock
     model: ListeningModel
-    kit: Kit
+    services: Services
     presence: NobodyDies = field(default_factory=NobodyDies)
     jobs: dict[str, Job] = field(default_factory=dict)
     runner: str = "runner-1"
@@ -143,7 +143,7 @@ class World:
 
     async def tick(self) -> Pass:
         """Do one pass over what is due."""
-        return await tick(self.kit, self.jobs, self.presence)
+        return await tick(self.services, self.jobs, self.presence)
 
     async def settle(self) -> None:
         """Tick, claim and execute until nothing can be done at this instant."""
@@ -156,21 +156,21 @@ class World:
 
     async def begin(self) -> list[Underway]:
         """Claim what can be claimed, and let it run beside the caller."""
-        if self.kit.halted() is not None:
+        if self.services.halted() is not None:
             return []
         leases = await self.store.claim(
-            self.runner, self.clock.now(), limit=16, lease_seconds=self.kit.settings.lease_seconds
+            self.runner, self.clock.now(), limit=16, lease_seconds=self.services.settings.lease_seconds
         )
         underway = []
         for lease in leases:
-            at = await self.store.checkpoint(lease, self.clock.now())
-            attempt = Attempt(self.kit, lease, at, lambda: self.stopping)
+            checkpoint = await self.store.checkpoint(lease, self.clock.now())
+            attempt = Attempt(self.services, lease, checkpoint, lambda: self.stopping)
             underway.append(Underway(attempt, asyncio.create_task(attempt.run())))
         return underway
 
     async def take_over(self) -> None:
         """Let the leases of dead attempts run out, and settle."""
-        self.clock.advance(self.kit.settings.lease_seconds)
+        self.clock.advance(self.services.settings.lease_seconds)
         await self.settle()
 
     async def jump(self) -> None:
@@ -201,7 +201,7 @@ class World:
 
     async def send_reports(self) -> int:
         """Send the reports that are due; return how many."""
-        return await send_notices(self.kit, self.runner)
+        return await send_notices(self.services, self.runner)
 
     def runs(self, job: str | None = None) -> list[Run]:
         """Return all runs, the oldest first."""
@@ -238,10 +238,10 @@ class World:
         return self.config.work
 
 
-def with_tools(kit: Kit, tools: Mapping[str, AnyTool]) -> Kit:
+def with_tools(services: Services, tools: Mapping[str, AnyTool]) -> Services:
     """Return a kit whose jobs have more tools, or others of the same name."""
-    before = kit.sources_for
-    return replace(kit, sources_for=lambda job: (*before(job), FixedTools(lambda _: tools)))
+    before = services.sources_for
+    return replace(services, sources_for=lambda job: (*before(job), FixedTools(lambda _: tools)))
 
 
 @asynccontextmanager
@@ -277,7 +277,7 @@ async def open_world(
     others = {sender.kind: sender for sender in senders}
     given = {source.name: source for source in tool_sources}
     time = clock or FakeClock()
-    kit = Kit(
+    services = Services(
         store=store,
         clock=time,
         model_for=lambda _: listening,
@@ -293,6 +293,6 @@ async def open_world(
         secrets=SystemSecrets(),
     )
     try:
-        yield World(config, store, time, listening, kit)
+        yield World(config, store, time, listening, services)
     finally:
         await store.close()

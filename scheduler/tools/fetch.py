@@ -22,21 +22,20 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from scheduler.core.text.capped import MOST_OUTPUT_BYTES, sendable
+from scheduler.core.text.capped import MAX_OUTPUT_BYTES, sendable
 from scheduler.core.trust.addresses import Address, IPAddress, host_granted, may_reach, parse
 from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.targets import NO_TARGETS, Targets
 from scheduler.errors import ToolFault
-from scheduler.host.beneath import overwrite
-from scheduler.host.confined import confine, refuse_special
+from scheduler.host.paths import confine, overwrite, refuse_special
 from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext, ToolSpec
 
 if TYPE_CHECKING:
     import httpcore2
 
-MOST_FILE_BYTES = 20_000_000
-MOST_REDIRECTS = 5
-MOST_ADDRESSES = 4
+MAX_FILE_BYTES = 20_000_000
+MAX_REDIRECTS = 5
+MAX_ADDRESSES = 4
 TOTAL_SECONDS = 60.0
 
 _WAIT_SECONDS = 15.0
@@ -102,20 +101,20 @@ class Fetcher:
                 final, response = await self._follow(address, context.hosts, open_ones)
                 if save_as is None:
                     return await _text(final, response)
-                data, cut = await _body(response, MOST_FILE_BYTES)
+                data, cut = await _body(response, MAX_FILE_BYTES)
         except TimeoutError:
             if not limit.expired():
                 raise
             raise ToolFault(f"{address.host} was not done after {self.seconds:g} s, the limit") from None
         if cut:
-            raise ToolFault(f"{final.url} has more than {MOST_FILE_BYTES:,} bytes; nothing was saved")
+            raise ToolFault(f"{final.url} has more than {MAX_FILE_BYTES:,} bytes; nothing was saved")
         await asyncio.to_thread(_save, context.workdir, save_as, data)
         return f"{_head(final, response)}\nsaved {len(data):,} bytes to {save_as}"
 
     async def _follow(
         self, address: Address, hosts: tuple[str, ...], open_ones: AsyncExitStack
     ) -> tuple[Address, httpcore2.Response]:
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             response = await self._get(address, hosts, open_ones)
             if response.status not in _REDIRECTS:
                 if response.status >= 300:
@@ -124,7 +123,7 @@ class Fetcher:
             location = _header(response, b"location")
             await open_ones.aclose()
             address = address.follow(location)
-        raise ToolFault(f"gave up after {MOST_REDIRECTS} redirects, the last one to {address.url}")
+        raise ToolFault(f"gave up after {MAX_REDIRECTS} redirects, the last one to {address.url}")
 
     async def _get(
         self, address: Address, hosts: tuple[str, ...], open_ones: AsyncExitStack
@@ -169,7 +168,7 @@ class Fetcher:
                 raise ToolFault(f"{address.host} is at {each}, which is not a public address")
         if not found:
             raise ToolFault(f"{address.host} has no address")
-        return found[:MOST_ADDRESSES]
+        return found[:MAX_ADDRESSES]
 
 
 def _refuse_stranger(host: str, hosts: tuple[str, ...]) -> None:
@@ -214,7 +213,7 @@ async def _text(address: Address, response: httpcore2.Response) -> str:
         raise ToolFault(
             f"{address.url} is not text but {sendable(kind.strip()[:100])}", help="save_as keeps it as a file"
         )
-    data, cut = await _body(response, MOST_OUTPUT_BYTES)
+    data, cut = await _body(response, MAX_OUTPUT_BYTES)
     if not kind.strip() and b"\0" in data:
         raise ToolFault(f"{address.url} is not text", help="save_as keeps it as a file")
     text = data.decode(_charset(more), "replace")

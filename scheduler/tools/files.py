@@ -20,19 +20,18 @@ from typing import Any
 from scheduler.core.text.capped import capped, sendable
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault
-from scheduler.host.beneath import opened, overwrite
-from scheduler.host.confined import confine, refuse_special
+from scheduler.host.paths import confine, opened, overwrite, refuse_special
 from scheduler.ports.tool import Args, FunctionTool, Probe, ToolAnswer, ToolContext, ToolSpec
 
-MOST_TEXT_BYTES = 256 * 1024
+MAX_TEXT_BYTES = 256 * 1024
 """The largest file that is read or edited as a whole."""
 
 # Images and PDFs go into the stored conversation, base64, and are sent again with every request.
-MOST_IMAGE_BASE64_BYTES = 1024 * 1024
-MOST_PDF_BYTES = 2 * 1024 * 1024
+MAX_IMAGE_BASE64_BYTES = 1024 * 1024
+MAX_PDF_BYTES = 2 * 1024 * 1024
 
-_MOST_WHOLE_BYTES = 4 * 1024 * 1024
-_MOST_VIEWED_BYTES = 256 * 1024 * 1024
+_MAX_WHOLE_BYTES = 4 * 1024 * 1024
+_MAX_VIEWED_BYTES = 256 * 1024 * 1024
 
 _SDK_GLOB_LIMIT = 200
 
@@ -85,7 +84,7 @@ def _copy(workdir: str, target: Path, copy: Path, view_range: list[int] | None) 
                 copy.mkdir(exist_ok=True)
             elif not stat.S_ISREG(found.st_mode):
                 raise ToolFault(f"{target.name}: not a regular file")
-            elif not view_range and found.st_size > _MOST_WHOLE_BYTES:
+            elif not view_range and found.st_size > _MAX_WHOLE_BYTES:
                 copy.touch()
                 os.truncate(copy, found.st_size)
             else:
@@ -103,8 +102,8 @@ def _lines(file: int, last: int) -> bytes:
         found += chunk.count(b"\n")
         if 0 < last <= found:
             break
-        if len(data) > _MOST_VIEWED_BYTES:
-            raise ValueError(f"more than {_MOST_VIEWED_BYTES:,} bytes before the end of what is wanted")
+        if len(data) > _MAX_VIEWED_BYTES:
+            raise ValueError(f"more than {_MAX_VIEWED_BYTES:,} bytes before the end of what is wanted")
     return bytes(data)
 
 
@@ -114,9 +113,9 @@ def _sdk(name: str, args: dict[str, Any], workdir: str) -> ToolAnswer:
     surroundings = agent_toolset.AgentToolContext(
         workdir=workdir,
         env={},
-        max_file_bytes=MOST_TEXT_BYTES,
-        max_image_base64_bytes=MOST_IMAGE_BASE64_BYTES,
-        max_pdf_bytes=MOST_PDF_BYTES,
+        max_file_bytes=MAX_TEXT_BYTES,
+        max_image_base64_bytes=MAX_IMAGE_BASE64_BYTES,
+        max_pdf_bytes=MAX_PDF_BYTES,
     )
     make = getattr(agent_toolset, f"beta_{name}_tool")
     try:
@@ -179,7 +178,7 @@ def _look_at_edit(args: Args, workdir: str) -> Probe:
 
 def _text_of(workdir: str, target: Path) -> str:
     with opened(workdir, target, os.O_RDONLY) as file:
-        if os.fstat(file).st_size > MOST_TEXT_BYTES:
+        if os.fstat(file).st_size > MAX_TEXT_BYTES:
             raise ValueError("too large")
         return _lines(file, 0).decode("utf-8")
 

@@ -11,7 +11,7 @@ from scheduler.core.text.capped import capped
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import CannotWorkError, ToolFault
 from scheduler.host.child import ChildResult, run_child
-from scheduler.host.confined import confine, refuse_special
+from scheduler.host.paths import confine, refuse_special
 from scheduler.host.sandbox import sandboxed
 from scheduler.host.sandbox_proof import proven_program
 from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext, ToolSpec

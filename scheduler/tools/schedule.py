@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scheduler.core.changes.follow_up import (
     KIND,
-    MOST_PROMPT_CHARS,
+    MAX_PROMPT_CHARS,
     SEPARATOR,
     CancelFollowUp,
     Family,
@@ -50,7 +50,7 @@ _SPEC = ToolSpec(
                 "type": "string",
                 "description": "What its runs are told; they know nothing else.",
                 "minLength": 1,
-                "maxLength": MOST_PROMPT_CHARS,
+                "maxLength": MAX_PROMPT_CHARS,
             },
         },
         "required": ["action"],

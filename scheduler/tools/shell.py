@@ -8,17 +8,17 @@ from __future__ import annotations
 import asyncio
 import os
 
-from scheduler.core.text.capped import MOST_OUTPUT_BYTES, capped
+from scheduler.core.text.capped import MAX_OUTPUT_BYTES, capped
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import CannotWorkError, ToolFault
 from scheduler.host.child import ChildResult
-from scheduler.host.confined import root_of
+from scheduler.host.paths import root_of
 from scheduler.host.sandbox import run_sandboxed, sandbox_env, sandboxed
 from scheduler.host.sandbox_proof import proven_program
 from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext, ToolSpec
 
 USUAL_SECONDS = 120
-MOST_SECONDS = 540
+MAX_SECONDS = 540
 
 
 async def _shell(args: Args, context: ToolContext) -> ToolAnswer:
@@ -48,7 +48,7 @@ def _prepare(command: str, context: ToolContext) -> list[str]:
 def _said(result: ChildResult) -> str:
     """Return both outputs, the errors last, within the limit together."""
     parts = [part if part.endswith("\n") else f"{part}\n" for part in (result.stdout, result.stderr) if part]
-    room = MOST_OUTPUT_BYTES // max(1, len(parts))
+    room = MAX_OUTPUT_BYTES // max(1, len(parts))
     hint = "write it to a file and look at parts"
     cut = [capped(part, room, hint=hint) for part in parts]
     if result.dropped_bytes:
@@ -77,7 +77,7 @@ SHELL = FunctionTool(
                 "timeout_seconds": {
                     "type": "integer",
                     "minimum": 1,
-                    "maximum": MOST_SECONDS,
+                    "maximum": MAX_SECONDS,
                     "description": f"When to kill it; {USUAL_SECONDS} if left out.",
                 },
             },
@@ -88,7 +88,7 @@ SHELL = FunctionTool(
         reads_private=False,  # the sandbox shows it the workdir and the system, no home
         reads_untrusted=True,
         external=False,  # without network; with it, the grant says so
-        timeout_seconds=MOST_SECONDS + 30,
+        timeout_seconds=MAX_SECONDS + 30,
     ),
     _shell,
 )

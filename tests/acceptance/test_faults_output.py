@@ -26,7 +26,7 @@ pytestmark = pytest.mark.process
 
 MEGABYTE = 1_000_000
 FLOOD_BYTES = 2_000 * MEGABYTE if SOAK else 200 * MEGABYTE
-MOST_GROWTH = 150 * MEGABYTE
+MAX_GROWTH = 150 * MEGABYTE
 """How much more memory a daemon may have needed, whatever its tools say."""
 
 TRANSCRIPT_BYTES = 300_000
@@ -142,7 +142,7 @@ def test_f56_gigabytes_of_output_need_no_memory(place: Installation, api: FakeMe
     first.kill()
     (daemon,) = play(place, api.url, dict.fromkeys(cases, "tools=flood,grep"))
     grown = peak_bytes(daemon) - before
-    assert grown < MOST_GROWTH, f"{grown / MEGABYTE:.0f} MB more"
+    assert grown < MAX_GROWTH, f"{grown / MEGABYTE:.0f} MB more"
     noise = Noise(place, api)
     assert f"{FLOOD_BYTES - 100_000} dropped" in noise.result("child")
     assert "narrow the search" in noise.result("search")

@@ -10,13 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import TextClause
 
-from scheduler.adapters.sql import selects as queries
-from scheduler.adapters.sql import words as statements
+from scheduler.adapters.sql import selects, words
 from scheduler.adapters.sql.migrate import upgrade
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
-from scheduler.adapters.sql.units import claims, fires, outbox, steps, wakes
-from scheduler.adapters.sql.units import queries as looks
-from scheduler.adapters.sql.units import run_ended as finals
+from scheduler.adapters.sql.units import claims, fires, outbox, queries, run_ended, steps, wakes
 
 SMALL = "runs_queued|runs_lease|runs_held|wakeups_due|jobs_due|outbox_due|requests_out"
 """The partial indexes, which hold only what can come due: sleepers and ended runs are not in them."""
@@ -24,7 +21,7 @@ SMALL = "runs_queued|runs_lease|runs_held|wakeups_due|jobs_due|outbox_due|reques
 FEW_ROWS = {"_STANDINGS", "_RUNNERS", "_META", "_FLEET_SPENT"}
 """Questions about whole tables that stay small: jobs, runners, and what is known of the crontab."""
 
-ROOMS = (claims, finals, fires, looks, outbox, statements, steps, wakes)
+ROOMS = (claims, run_ended, fires, queries, outbox, words, steps, wakes)
 
 
 def hot() -> Iterator[tuple[str, TextClause]]:
@@ -66,7 +63,7 @@ def test_no_hot_statement_reads_all_runs(connection: SqliteConnection, name: str
     assert [line for line in scans if not allowed.search(line)] == []
 
 
-@pytest.mark.parametrize("question", [queries.SPENT, queries.FLEET_SPENT])
+@pytest.mark.parametrize("question", [selects.SPENT, selects.FLEET_SPENT])
 def test_what_was_spent_today_is_a_range_of_an_index(connection: SqliteConnection, question: str) -> None:
     *_, line = plan(connection, TextClause(question))
     assert line == "SEARCH q USING INDEX requests_ended (job=? AND ended_at>?)"

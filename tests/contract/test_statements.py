@@ -15,7 +15,7 @@ from scheduler.adapters.sql.sqlite.driver import SqliteConnection
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World, open_world
 
-MOST_STATEMENTS = 24
+MAX_STATEMENTS = 24
 """Of a run that does nothing, from its fire to its end; without those that a whole batch shares."""
 
 SHARED = re.compile(r"^(BEGIN|COMMIT|SELECT seq, hash FROM records|INSERT INTO (records|attempts))")
@@ -52,4 +52,4 @@ async def statements(world: World) -> list[str]:
 async def test_a_run_that_does_nothing_is_so_many_statements(world: World) -> None:
     said = await statements(world)
     assert any(each.startswith("INSERT INTO runs") for each in said), "the count itself works"
-    assert len(said) <= MOST_STATEMENTS, "\n".join(" ".join(each.split())[:120] for each in said)
+    assert len(said) <= MAX_STATEMENTS, "\n".join(" ".join(each.split())[:120] for each in said)

@@ -277,7 +277,7 @@ async def test_a_unit_is_small(bench: Bench) -> None:
 async def test_a_unit_deletes_no_more_than_some_messages(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scheduler.adapters.sql.units.prune.MOST_MESSAGES", 3)
+    monkeypatch.setattr("scheduler.adapters.sql.units.prune.MAX_MESSAGES", 3)
     await bench.load(KEPT)
     for day in range(3):
         await everything(bench, day)
@@ -286,7 +286,7 @@ async def test_a_unit_deletes_no_more_than_some_messages(
 
 
 async def test_many_jobs_are_looked_at_in_parts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduler.adapters.sql.units.prune.MOST_JOBS", 1)
+    monkeypatch.setattr("scheduler.adapters.sql.units.prune.MAX_JOBS", 1)
     jobs = [make_job(name, Manual(), keep_seconds=DAY) for name in ("a", "b", "c")]
     await bench.load(*jobs)
     for job in jobs:

@@ -17,7 +17,7 @@ from tests.house.tree import ROOT
 from tests.kit.history import Change, Commit, changes, commits_after, commits_under_rules, history, merge_base
 from tests.kit.repository import Repository
 
-MOST_EDITED = 5
+MAX_EDITED = 5
 
 REGISTRIES: tuple[str, ...] = ()
 """Patterns of the files that only list others, or are generated from them: a line there is no edit."""
@@ -59,7 +59,7 @@ def too_wide(root: Path) -> dict[str, list[str]]:
     commits = commits_under_rules(root)
     with history():
         found = capabilities(root, commits)
-    return {name: files for name, files in found.items() if len(files) > MOST_EDITED}
+    return {name: files for name, files in found.items() if len(files) > MAX_EDITED}
 
 
 def test_our_capabilities_edit_few_files() -> None:
@@ -110,7 +110,7 @@ def counted(repository: Repository) -> list[int]:
     return [len(files) for files in found.values()]
 
 
-@pytest.mark.parametrize("files", [MOST_EDITED, MOST_EDITED + 1])
+@pytest.mark.parametrize("files", [MAX_EDITED, MAX_EDITED + 1])
 def test_a_branch_counts_as_a_whole_and_so_does_its_merge(repository: Repository, files: int) -> None:
     on_a_branch(repository, files)
     assert counted(repository) == [files]
@@ -120,7 +120,7 @@ def test_a_branch_counts_as_a_whole_and_so_does_its_merge(repository: Repository
     assert counted(repository) == [files]
 
 
-@pytest.mark.parametrize(("files", "wide"), [(MOST_EDITED, []), (MOST_EDITED + 1, [MOST_EDITED + 1])])
+@pytest.mark.parametrize(("files", "wide"), [(MAX_EDITED, []), (MAX_EDITED + 1, [MAX_EDITED + 1])])
 def test_six_edited_files_are_one_too_many(repository: Repository, files: int, wide: list[int]) -> None:
     repository.commit("ci: begin", {".ci/commits-since": f"{repository.head()}\n"})
     on_a_branch(repository, files)

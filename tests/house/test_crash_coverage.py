@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 
-from scheduler.adapters.sql import crash_points as points
+from scheduler.adapters.sql import crash_points
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.ports.store import Store
 from tests.house.generate import WINDOWS
@@ -61,9 +61,9 @@ def test_every_method_that_changes_something_has_a_crash_point() -> None:
     assert promised <= set(found)
     for name in promised - READS - {"close", "reopen"}:
         (point,) = points_of(found[name])
-        if point == "points.step_point(step)":
+        if point == "crash_points.step_point(step)":
             continue
-        assert getattr(points, point.removeprefix("points.")) in points.UNIT_POINTS, name
+        assert getattr(crash_points, point.removeprefix("crash_points.")) in crash_points.UNIT_POINTS, name
     for name in READS:
         assert name in promised, f"{name} is no method any more"
         assert points_of(found[name]) == [], f"{name} writes"
@@ -72,7 +72,7 @@ def test_every_method_that_changes_something_has_a_crash_point() -> None:
 def test_every_crash_point_is_killed_at() -> None:
     from tests.integration.test_crash_points import POINTS
 
-    named = literal_points() | set(points.CRASH_POINTS)
+    named = literal_points() | set(crash_points.CRASH_POINTS)
     assert named <= POINTS, f"{KILLER} does not kill at {sorted(named - POINTS)}"
     assert literal_points(), "the search itself works"
 

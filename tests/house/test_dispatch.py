@@ -79,7 +79,7 @@ def test_tools_are_called_at_one_place() -> None:
         ("run_calls", {"scheduler/engine/attempt/calls.py", "scheduler/engine/attempt/turns.py"}),
         ("_outcome", {"scheduler/engine/attempt/calls.py"}),
         (
-            "hear",
+            "decide_calls",
             {f"scheduler/engine/attempt/{name}.py" for name in ("decisions", "calls", "controls", "desk")},
         ),
         ("prober", {"scheduler/ports/tool.py"}),
@@ -99,13 +99,13 @@ def order_in(function: str) -> list[str]:
     ]
     calls = sorted((n for n in ast.walk(found) if isinstance(n, ast.Call)), key=lambda n: n.lineno)
     names = (n.func.attr if isinstance(n.func, ast.Attribute) else getattr(n.func, "id", "") for n in calls)
-    return [n for n in names if n in ("_begun", "hear", "sync", "commit", "_do", "_settle_doubt")]
+    return [n for n in names if n in ("_begun", "decide_calls", "sync", "commit", "_do", "_settle_doubt")]
 
 
 def test_calls_are_judged_before_any_of_them_begins() -> None:
-    assert order_in("_begun") == ["hear", "sync", "commit"]
+    assert order_in("_begun") == ["decide_calls", "sync", "commit"]
     # Those of which nobody knows are judged once more: what held then may hold no longer.
-    assert order_in("run_calls") == ["hear", "_begun", "_do", "_settle_doubt"]
+    assert order_in("run_calls") == ["decide_calls", "_begun", "_do", "_settle_doubt"]
 
 
 def test_few_things_start_a_process() -> None:

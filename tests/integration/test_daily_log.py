@@ -49,7 +49,7 @@ async def test_each_move_and_each_call_is_a_record(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         await prepare(world)
         run = await world.play("work")
-        await world.kit.daylog.sync()
+        await world.services.daylog.sync()
 
         kinds = [record.kind for record in written(world) if record.run_id == run.id]
         assert kinds[:5] == ["fire", "claim", "planned", "started", "closed"]
@@ -67,7 +67,7 @@ async def test_what_a_person_asks_for_is_a_record(tmp_path: Path) -> None:
         run_id = await world.fire("work")
         await world.store.raise_budget(run_id, now, {"run_microusd": 2_000_000}, actor=PERSON)
         await world.store.cancel(run_id, now, "not today", actor=PERSON)
-        await world.kit.daylog.sync()
+        await world.services.daylog.sync()
         assert [record.kind for record in written(world)] == [
             *("pause", "unpause", "fire", "budget", "ask cancel", "cancel")
         ]
@@ -87,7 +87,7 @@ async def test_a_unit_that_fails_leaves_no_record(tmp_path: Path) -> None:
         )
         assert (good, also) == (True, False)
         assert isinstance(bad, Exception)
-        await world.kit.daylog.sync()
+        await world.services.daylog.sync()
         assert [record.kind for record in written(world)] == ["pause"]
 
 
@@ -137,17 +137,17 @@ async def test_a_torn_last_line_is_mended_if_it_is_the_beginning_of_the_right_on
     async with open_world(tmp_path) as world:
         await prepare(world)
         await world.play("work")
-        await world.kit.daylog.sync()
+        await world.services.daylog.sync()
         (path,) = files(world.config.log)
         whole = path.read_bytes()
         for cut in (1, 40, len(whole) - 10):  # in the last line, and in the first one
             path.write_bytes(whole[:-cut])
-            await world.kit.daylog.sync()
+            await world.services.daylog.sync()
             assert path.read_bytes() == whole
 
         path.write_bytes(whole[:-40] + b"forged")
         with pytest.raises(DayLogError, match="no part of the next record"):
-            await world.kit.daylog.sync()
+            await world.services.daylog.sync()
 
 
 async def test_each_day_has_its_file_and_a_clock_set_back_goes_on_in_the_newest(tmp_path: Path) -> None:
@@ -157,11 +157,11 @@ async def test_each_day_has_its_file_and_a_clock_set_back_goes_on_in_the_newest(
         await world.play("work")
         world.clock.advance(86_400)
         await world.play("work")
-        await world.kit.daylog.sync()
+        await world.services.daylog.sync()
         names = [path.stem for path in files(world.config.log)]
         assert len(names) == 2
         await world.store.pause("work", "", day, actor=PERSON)
-        await world.kit.daylog.sync()
+        await world.services.daylog.sync()
         assert [path.stem for path in files(world.config.log)] == names
         assert written(world)[-1].kind == "pause"
 
@@ -186,7 +186,7 @@ async def test_two_processes_that_copy_at_once_do_not_fork_the_log(tmp_path: Pat
         others = [subprocess.Popen([sys.executable, "-c", COPY, str(tmp_path)]) for _ in range(2)]
         while any(other.poll() is None for other in others):
             await world.play("work")
-        await world.kit.daylog.sync()
+        await world.services.daylog.sync()
         assert [other.returncode for other in others] == [0, 0]
         records = written(world)
         assert {record.seq: record.hash for record in records} == hashes_in(connect_to(world.config.database))
@@ -216,7 +216,7 @@ async def test_a_database_that_is_behind_its_log_is_refused(tmp_path: Path) -> N
     async with open_world(tmp_path / "a") as world, open_world(tmp_path / "b") as other:
         await prepare(world)
         await world.play("work")
-        await world.kit.daylog.sync()
+        await world.services.daylog.sync()
         await prepare(other)
         await other.store.pause("work", "", other.clock.now(), actor=PERSON)
         with pytest.raises(DayLogError, match="disagree"):
@@ -229,14 +229,14 @@ async def test_a_restored_database_goes_on_from_the_end_of_the_log(tmp_path: Pat
         await world.play("work")
         back_up(world.config.database, tmp_path / "copy", world.clock.now(), force=False)
         await world.play("work")
-        await world.kit.daylog.sync()
+        await world.services.daylog.sync()
         end = written(world)[-1].head
     for leftover in tmp_path.glob("agentcron.db*"):
         leftover.unlink()
     (tmp_path / "copy").rename(tmp_path / "agentcron.db")
     async with open_world(tmp_path) as world:
-        await take_note(world.kit)
-        await world.kit.daylog.sync()
+        await take_note(world.services)
+        await world.services.daylog.sync()
         restored = next(record for record in written(world) if record.kind == "restore")
         assert (restored.seq, restored.prev_hash) == (end.seq + 1, end.hash)
         assert json.loads(restored.body)["log_was_ahead"]["seq"] == end.seq
@@ -254,7 +254,7 @@ async def test_what_was_pruned_stays_on_record(tmp_path: Path) -> None:
         await world.send_reports()
         pruned = await world.store.prune(world.clock.now(), 86_400)
         assert pruned.runs == 1
-        await world.kit.daylog.sync()
+        await world.services.daylog.sync()
         assert first.id in {record.run_id for record in written(world)}
         assert len(hashes_in(connect_to(world.config.database))) == len(written(world))
 
@@ -263,7 +263,7 @@ async def test_the_command_reads_the_files_and_finds_what_was_changed(tmp_path: 
     async with open_world(tmp_path) as world:
         await prepare(world)
         run = await world.play("work")
-        await world.kit.daylog.sync()
+        await world.services.daylog.sync()
         (path,) = files(world.config.log)
 
     def log(*options: str) -> subprocess.CompletedProcess[str]:
@@ -318,7 +318,7 @@ async def test_lines_hold_the_whole_truth(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         await prepare(world)
         await world.play("work")
-        await world.kit.daylog.sync()
+        await world.services.daylog.sync()
         line = files(world.config.log)[0].read_bytes().splitlines()[2]
         forged = json.loads(line)
         forged["body"]["tool"] = "note"

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 def replace_in(s: Stage, part: str, other: Any) -> None:
     """Give the kit another part, as an edit of a file or an upgrade does while a run rests."""
-    object.__setattr__(s.world.kit, part, other)
+    object.__setattr__(s.world.services, part, other)
 
 
 def under(s: Stage, profile: Profile) -> None:
@@ -60,7 +60,7 @@ async def test_a_begun_call_whose_arguments_its_tool_does_not_take_any_more_is_u
         (underway,) = await s.world.begin()
         await look.begun.wait()
         await underway.kill()
-        s.world.kit = with_tools(s.world.kit, {"look": stricter.made()})
+        s.world.services = with_tools(s.world.services, {"look": stricter.made()})
         await s.world.take_over()
         [journal] = [each for each in s.calls(run_id) if each.name == "look"]
         assert (journal.state, stricter.calls) == (CallState.UNKNOWN, [])
@@ -84,7 +84,7 @@ async def test_a_tool_that_changed_while_a_person_thought_is_asked_for_anew(tmp_
         run = await s.play()
         with s.world.history() as history:
             [question] = history.open_approvals()
-        s.world.kit = with_tools(s.world.kit, {"look": changed.made()})
+        s.world.services = with_tools(s.world.services, {"look": changed.made()})
         await s.world.store.answer(question.id, s.world.clock.now(), approve=True, actor=PERSON)
         await s.world.settle()
         [journal] = [each for each in s.calls(run.id) if each.name == "look"]

@@ -90,7 +90,7 @@ async def test_nothing_that_a_page_wants_happens(
         await place.wait_a_fortnight()
         leaves = each.leaves if trust != "observe" else ()
         assert_nothing_left(place, len(pages), leaves)
-        await place.world.kit.daylog.sync()
+        await place.world.services.daylog.sync()
         assert_shown(place, run, ask)
         assert_a_person_may_look(ask, leaves)
     assert found_under(tmp_path / "home") == [], "the token"

@@ -57,7 +57,7 @@ async def misled(place: House, *pages: str, trust: str = "careful", options: str
 
 async def logged(place: House, run: Run) -> list[str]:
     """Return the kinds of the records in the daily log that a run has caused, in their order."""
-    await place.world.kit.daylog.sync()
+    await place.world.services.daylog.sync()
     records = [from_line(line) for path in files(place.world.config.log) for line in read(path)]
     return [each.kind for each in records if each.run_id == run.id]
 

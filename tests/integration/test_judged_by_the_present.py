@@ -133,7 +133,7 @@ async def test_a_tool_that_claims_something_else_is_asked_for_anew(tmp_path: Pat
         run = await s.play()
         (question,) = questions(s)
         curious = Recorder("post", "opaque", external=True, reads_private=True)
-        s.world.kit = with_tools(s.world.kit, {"post": curious.made()})
+        s.world.services = with_tools(s.world.services, {"post": curious.made()})
         await s.resume(run.id)  # or the call would be refused, whatever the answer is
         assert ((await s.world.run(run.id)).state, curious.calls) == (State.PARKED, [])
         (anew,) = questions(s)
@@ -150,7 +150,7 @@ async def test_a_call_that_acts_once_more_is_on_record_once_more(tmp_path: Path)
         await underway.kill()
         post.then = None
         await s.world.take_over()
-        await s.world.kit.daylog.sync()
+        await s.world.services.daylog.sync()
         log = "".join(path.read_text() for path in s.world.config.log.glob("*.jsonl"))
         assert (len(post.calls), log.count('"kind":"started"')) == (2, 2)
 
@@ -166,20 +166,20 @@ async def test_after_a_restore_private_data_may_lie_in_every_workdir(tmp_path: P
 async def test_a_gate_waits_where_a_halt_came_while_the_log_was_written(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     async with stage(tmp_path, finish(), options=f'gate="touch {ran}"') as s:
-        sync = s.world.kit.daylog.sync
+        sync = s.world.services.daylog.sync
 
         async def slow() -> None:
             await sync()
             s.world.config.halt.write_text("stop")
 
-        s.world.kit.daylog.sync = slow  # type: ignore[method-assign]
+        s.world.services.daylog.sync = slow  # type: ignore[method-assign]
         run_id = await s.fire()
         (underway,) = await s.world.begin()
         await underway.task
         assert not ran.exists()
         assert (await s.world.run(run_id)).state is State.QUEUED
 
-        s.world.kit.daylog.sync = sync  # type: ignore[method-assign]
+        s.world.services.daylog.sync = sync  # type: ignore[method-assign]
         s.world.config.halt.unlink()
         await s.world.settle()
         assert ran.exists()

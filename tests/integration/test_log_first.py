@@ -47,7 +47,7 @@ async def test_a_report_waits_for_the_log_and_no_try_is_lost(tmp_path: Path) -> 
         await world.play("work")
         for _ in range(7):  # more often than a report is tried
             assert await world.send_reports() == 0
-            world.clock.advance(world.kit.settings.soon_seconds)
+            world.clock.advance(world.services.settings.soon_seconds)
         assert not trace.exists()
 
         world.config.log.unlink()

@@ -41,8 +41,8 @@ WARM_UP = 200 if SOAK else 20
 SPAN = 50
 """Exchanges that are compared: a hundred steps."""
 
-MOST_RATIO = 1.3
-MOST_GROWTH_KB = 16_000
+MAX_RATIO = 1.3
+MAX_GROWTH_KB = 16_000
 
 YOUNG_RUNS = 6 if SOAK else 0
 OLD, YOUNG = "claude-haiku-5-5", "claude-sonnet-5-5"
@@ -84,7 +84,7 @@ class Gauge:
     written: array[float] = field(default_factory=lambda: array("d"))
     summaries: int = 0
     others: int = field(default_factory=lambda: messages_alive())
-    most_messages: int = 0
+    max_messages: int = 0
     rss: list[int] = field(default_factory=list)
 
     async def ask(self, ask: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
@@ -104,7 +104,7 @@ class Gauge:
         await self.inner.close()
 
     def _look_at_memory(self) -> None:
-        self.most_messages = max(self.most_messages, messages_alive() - self.others)
+        self.max_messages = max(self.max_messages, messages_alive() - self.others)
         if len(self.wall) >= WARM_UP:
             self.rss.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
@@ -159,7 +159,7 @@ async def test_the_last_steps_of_a_long_run_cost_what_the_first_ones_did(
     gauges = {OLD: Gauge(model), YOUNG: Gauge(model)}
     old, young = gauges.values()
     async with open_world(tmp_path / "home") as world:
-        world.kit = replace(world.kit, model_for=gauges.__getitem__)
+        world.services = replace(world.services, model_for=gauges.__getitem__)
         await world.load(CRONTAB)
         for job in world.jobs:
             (world.workdir / job).mkdir(parents=True)
@@ -178,17 +178,17 @@ async def test_the_last_steps_of_a_long_run_cost_what_the_first_ones_did(
             median(each(old.wall)[-SPAN * YOUNG_RUNS :]),
         ]
     ratios = {name: last / first if first else 1.0 for name, (first, last) in costs.items()}
-    lines = [f"{STEPS} steps, {old.summaries} summaries, at most {old.most_messages} messages in memory"]
+    lines = [f"{STEPS} steps, {old.summaries} summaries, at most {old.max_messages} messages in memory"]
     for name, (first, last) in costs.items():
         lines.append(f"{name}: first {first:.6g}, last {last:.6g}, ratio {ratios[name]:.3f}")
     lines.append(f"the most memory after the warm-up and at the end: {old.rss[0]} and {old.rss[-1]} kB")
     with capsys.disabled():
         print("", *lines, sep="\n  ")
-    assert old.most_messages < 200, "a window is held, not the conversation"
-    assert ratios["bytes written"] <= MOST_RATIO
+    assert old.max_messages < 200, "a window is held, not the conversation"
+    assert ratios["bytes written"] <= MAX_RATIO
     if SOAK:
-        assert max(ratios.values()) <= MOST_RATIO
-        assert old.rss[-1] - old.rss[0] < MOST_GROWTH_KB
+        assert max(ratios.values()) <= MAX_RATIO
+        assert old.rss[-1] - old.rss[0] < MAX_GROWTH_KB
 
 
 def check_history(world: World, run_id: str, api: ApiProcess, gauges: Mapping[str, Gauge]) -> None:

@@ -43,7 +43,7 @@ def changed(recorder: Recorder, how: str = "description") -> FunctionTool:
 
 def change(s: Stage, recorder: Recorder, how: str = "description") -> None:
     """Let a tool declare something else, as an upgrade does while a run rests."""
-    s.world.kit = with_tools(s.world.kit, {recorder.name: changed(recorder, how)})
+    s.world.services = with_tools(s.world.services, {recorder.name: changed(recorder, how)})
 
 
 def outcomes(s: Stage, run_id: str) -> list[tuple[str, CallState, str]]:
@@ -146,7 +146,7 @@ async def test_tools_that_steer_the_run_are_never_refused(tmp_path: Path) -> Non
         tool: Any = installed("sleep")
         assert isinstance(tool, ControlTool)
         other = replace(tool, spec=replace(tool.spec, description="Sleep well."))
-        s.world.kit = with_tools(s.world.kit, {"sleep": other})
+        s.world.services = with_tools(s.world.services, {"sleep": other})
         assert (await s.jump(run.id)).state is State.SLEEPING
 
 
@@ -195,7 +195,7 @@ async def test_an_agent_with_a_loop_of_its_own_is_held_to_the_same(tmp_path: Pat
         await world.load('@manual  job  "Look."')
         run = await world.play("job")
         assert run.state is State.SLEEPING
-        world.kit = with_tools(world.kit, {"look": changed(look, "schema")})
+        world.services = with_tools(world.services, {"look": changed(look, "schema")})
         await world.jump()
         assert (await world.run(run.id)).state is State.SUCCEEDED
         last = foreign.answers[-1]

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.host.sandbox import MOST_FILE_BYTES, MOST_MEMORY_BYTES
+from scheduler.host.sandbox import MAX_FILE_BYTES, MAX_MEMORY_BYTES
 from tests.kit.needs import lacking
 from tests.kit.processes import ROOT, until
 
@@ -253,9 +253,9 @@ def test_two_gigabytes_of_output_cost_no_memory(keeper: Keeper) -> None:
 
 
 def test_memory_files_and_shared_memory_are_bounded(keeper: Keeper) -> None:
-    hungry = keeper.run_python(f"bytearray({MOST_MEMORY_BYTES} + 1)")
+    hungry = keeper.run_python(f"bytearray({MAX_MEMORY_BYTES} + 1)")
     assert "MemoryError" in hungry["err"]
-    big = keeper.run(f"trap '' XFSZ; truncate -s {MOST_FILE_BYTES + 512} big")
+    big = keeper.run(f"trap '' XFSZ; truncate -s {MAX_FILE_BYTES + 512} big")
     assert "File too large" in big["err"]
     sizes = keeper.run("df --output=size -k /tmp /dev/shm | tail -n +2")
     assert [int(line) for line in sizes["out"].split()] == [256 * 1024, 64 * 1024]

@@ -118,7 +118,7 @@ async def leak_everywhere(world: World, told: Path) -> str:
     play = play.note("CANARY").call("no_such_tool", word="CANARY").sleep("1h", "CANARY")
     world.script("work", play.finish("The token is CANARY"))
     world.model = Parrot(world.model.inner)
-    world.kit = replace(world.kit, model_for=lambda _: world.model)
+    world.services = replace(world.services, model_for=lambda _: world.model)
     await world.load(CRONTAB.format(told=told))
     run = await world.play("work")
     await world.jump()
@@ -133,7 +133,7 @@ async def test_a_canary_is_found_nowhere_after_a_run_that_tried_to_print_it(
 ) -> None:
     home, told = tmp_path / "home", tmp_path / "told"
     async with open_world(home, tools=TOOLS) as world:
-        secrets = world.kit.secrets
+        secrets = world.services.secrets
         assert isinstance(secrets, SystemSecrets)
         hiding = Hiding(secrets)
         logging.getLogger("agentcron").addFilter(hiding)
@@ -177,7 +177,7 @@ async def test_without_redaction_the_same_run_leaves_it_everywhere(
     home = tmp_path / "home"
     async with open_world(home, tools=TOOLS) as world:
         secrets: Secrets = Open()
-        world.kit = replace(world.kit, secrets=secrets)
+        world.services = replace(world.services, secrets=secrets)
         await leak_everywhere(world, tmp_path / "told")
     assert {found.partition(": ")[2] for found in found_under(home)} >= {
         "plain",
@@ -204,7 +204,7 @@ async def test_every_process_that_takes_runs_on_hides_them_in_its_log(
 ) -> None:
     agentcron = logging.getLogger("agentcron")
     async with open_app(load(str(tmp_path))) as app:
-        assert app.kit.secrets.value(job(("TOKEN", "env:CANARY_VARIABLE")), "TOKEN") == CANARY
+        assert app.services.secrets.value(job(("TOKEN", "env:CANARY_VARIABLE")), "TOKEN") == CANARY
         try:
             raise ValueError(CANARY)
         except ValueError:

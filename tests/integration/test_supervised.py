@@ -57,7 +57,7 @@ def test_a_loop_that_stands_still_is_not_petted(place: Installation, systemd: No
     daemon = up(place, systemd)
     systemd.wait("WATCHDOG=1")
     daemon.send(signal.SIGSTOP)
-    systemd.hear()
+    systemd.decide_calls()
     petted = systemd.count("WATCHDOG=1")
     time.sleep(2.5)
     assert systemd.count("WATCHDOG=1") == petted
@@ -88,7 +88,7 @@ def test_a_slow_step_at_the_end_asks_for_more_time(
     until(lambda: api.requests, 30, "the request")
     daemon.send(signal.SIGTERM)
     assert daemon.wait(30) == 0, daemon.stderr
-    systemd.hear()
+    systemd.decide_calls()
     after = systemd.heard[systemd.heard.index("STOPPING=1") :]
     assert after.count("EXTEND_TIMEOUT_USEC=15000000") >= 2
     assert after.count("WATCHDOG=1") >= 2, "it works, it does not hang"

@@ -26,7 +26,7 @@ def two_hosts(args: Args) -> Targets:
 
 
 def under(s: Stage, profile: Profile) -> None:
-    object.__setattr__(s.world.kit, "profile_for", lambda _: profile)
+    object.__setattr__(s.world.services, "profile_for", lambda _: profile)
 
 
 def granting(*hosts: str) -> Profile:

@@ -132,7 +132,7 @@ async def test_a_job_gets_what_it_names_and_no_more(tmp_path: Path) -> None:
 async def test_its_tools_are_judged_like_any_other(tmp_path: Path) -> None:
     lamp = Lamp((post := turn(external=True),))
     async with a_world(tmp_path, lamp, "lamp__turn") as world:
-        world.kit = replace(world.kit, profile_for=lambda _: BUILT_IN["act"])
+        world.services = replace(world.services, profile_for=lambda _: BUILT_IN["act"])
         run = await world.play("job")
         assert [(each.state, each.rule) for each in journal(world, run.id)] == [
             (CallState.FAILED, "no-grant")

@@ -44,9 +44,9 @@ class House:
 
     def runner(self, name: str = "r1", **more: Any) -> Runner:
         """Make a runner."""
-        now = self.world.kit.clock.now()
+        now = self.world.services.clock.now()
         return Runner(
-            kit=self.world.kit,
+            services=self.world.services,
             info=RunnerInfo(name, "daemon", "here", 1, now, now),
             presence=self.world.presence,
             orders=CrontabFile(self.world.config),

@@ -22,7 +22,7 @@ class NotifyListener:
         self._socket.bind("\0" + self.address[1:] if self.address.startswith("@") else self.address)
         self._socket.setblocking(False)
 
-    def hear(self) -> list[str]:
+    def decide_calls(self) -> list[str]:
         """Take in what came, and return all lines so far."""
         while True:
             try:
@@ -33,14 +33,14 @@ class NotifyListener:
     def wait(self, line: str, seconds: float = 30) -> None:
         """Wait until a line that begins so was heard."""
         until(
-            lambda: any(each.startswith(line) for each in self.hear()),
+            lambda: any(each.startswith(line) for each in self.decide_calls()),
             seconds,
             lambda: f"{line}: {self.heard}",
         )
 
     def count(self, line: str) -> int:
         """How often a line was heard that begins so."""
-        return sum(each.startswith(line) for each in self.hear())
+        return sum(each.startswith(line) for each in self.decide_calls())
 
     def close(self) -> None:
         """Stop listening."""

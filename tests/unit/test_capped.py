@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.text.capped import MOST_DEPTH, sendable_json
+from scheduler.core.text.capped import MAX_DEPTH, sendable_json
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -38,9 +38,9 @@ def nested(depth: int) -> Any:
 
 
 def test_a_value_may_be_deep_but_not_bottomless() -> None:
-    assert sendable_json(nested(MOST_DEPTH)) == nested(MOST_DEPTH)
+    assert sendable_json(nested(MAX_DEPTH)) == nested(MAX_DEPTH)
     with pytest.raises(ValueError, match="more than 100 deep"):
-        sendable_json(nested(MOST_DEPTH + 1))
+        sendable_json(nested(MAX_DEPTH + 1))
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), 10**5000], ids=["nan", "inf", "large"])

@@ -160,7 +160,7 @@ async def test_apply_gives_what_the_store_would_load(tmp_path: Path, lines: list
             leases = await s.world.store.claim("r", s.world.clock.now(), limit=1, lease_seconds=30)
             for lease in leases:
                 checkpoint = await s.world.store.checkpoint(lease, s.world.clock.now())
-                await Attempt(s.world.kit, lease, checkpoint, writer=Comparing).run()
+                await Attempt(s.world.services, lease, checkpoint, writer=Comparing).run()
             s.world.clock.advance(3600)
         assert s.model.lines == []
         assert compared > 10

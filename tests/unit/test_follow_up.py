@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.core.changes.follow_up import (
+    MAX_A_DAY,
+    MAX_DEPTH,
     MIN_INTERVAL_SECONDS,
-    MOST_A_DAY,
-    MOST_DEPTH,
     TTL,
     Family,
     FollowUp,
@@ -98,7 +98,7 @@ def test_a_follow_up_of_one_ends_when_that_ends_at_the_latest() -> None:
 
 def test_the_last_generation_makes_none() -> None:
     with pytest.raises(RefusedError, match="generation"):
-        made(replace(made().job, depth=MOST_DEPTH))
+        made(replace(made().job, depth=MAX_DEPTH))
 
 
 def test_nothing_left_is_nothing_to_give() -> None:
@@ -118,8 +118,8 @@ def test_every_cap_of_its_maker_is_its_own_and_of_the_run_only_what_is_left() ->
 
 
 def test_a_day_has_its_cap_whatever_was_cancelled() -> None:
-    with pytest.raises(RefusedError, match=f"{MOST_A_DAY} follow-ups today"):
-        made(family=Family((), MOST_A_DAY))
+    with pytest.raises(RefusedError, match=f"{MAX_A_DAY} follow-ups today"):
+        made(family=Family((), MAX_A_DAY))
 
 
 @pytest.mark.parametrize(

@@ -33,14 +33,14 @@ class Seconds:
 async def keeper(world: World) -> AsyncIterator[tuple[Seconds, list[int]]]:
     """A keeper at work, its clock, and how often it has copied."""
     seconds, copied = Seconds(), [0]
-    sync = world.kit.daylog.sync
+    sync = world.services.daylog.sync
 
     async def counted() -> None:
         copied[0] += 1
         await sync()
 
-    world.kit.daylog.sync = counted  # type: ignore[method-assign]
-    task = asyncio.create_task(keep_logged(replace(world.kit, clock=seconds)))  # type: ignore[arg-type]
+    world.services.daylog.sync = counted  # type: ignore[method-assign]
+    task = asyncio.create_task(keep_logged(replace(world.services, clock=seconds)))  # type: ignore[arg-type]
     yield seconds, copied
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -68,14 +68,14 @@ async def test_it_copies_what_was_written_and_looks_no_further_while_nobody_writ
 async def test_while_the_log_cannot_be_written_it_tries_again_each_time(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         broken = [True]
-        sync = world.kit.daylog.sync
+        sync = world.services.daylog.sync
 
         async def failing() -> None:
             if broken[0]:
                 raise DayLogError("no room")
             await sync()
 
-        world.kit.daylog.sync = failing  # type: ignore[method-assign]
+        world.services.daylog.sync = failing  # type: ignore[method-assign]
         async with keeper(world) as (seconds, copied):
             await until(lambda: seconds.slept)
             for _ in range(3):

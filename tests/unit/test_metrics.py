@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from scheduler.adapters.metrics.figures import UNKNOWN_TOOL, Figures
-from scheduler.adapters.metrics.server import MOST_AT_A_TIME, Health, MetricsServer, parse_address
+from scheduler.adapters.metrics.server import MAX_AT_A_TIME, Health, MetricsServer, parse_address
 from scheduler.adapters.metrics.stored import StoredFigures
 from scheduler.errors import CannotWorkError, UsageError
 from scheduler.ports.observer import Observer
@@ -28,7 +28,7 @@ from tests.kit.stage import Recorder
 
 def listen(world: World, *observers: Observer) -> None:
     """Let observers see what the world does."""
-    world.kit.witness._observers = observers
+    world.services.move_log._observers = observers
 
 
 class Scraper:
@@ -204,7 +204,7 @@ def test_figures_that_break_are_an_error_page(server: MetricsServer, registry: C
 def test_who_asks_too_often_or_says_nothing_is_hung_up_on(server: MetricsServer, health: Health) -> None:
     health.beat(0.0)
     health.passed(1, 0, None)
-    silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MOST_AT_A_TIME)]
+    silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MAX_AT_A_TIME)]
     try:
         # They are taken in the order of their coming; one more finds no room.
         with pytest.raises(OSError):

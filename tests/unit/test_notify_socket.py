@@ -43,10 +43,10 @@ def test_ready_is_said_once_and_again_after_a_reload_even_a_vain_one(systemd: No
     ours = NotifySocket(systemd.address, clock)
     ours.loaded(3, "")
     ours.loaded(4, "")
-    assert systemd.hear() == ["READY=1", "STATUS=3 jobs loaded", "STATUS=4 jobs loaded"]
+    assert systemd.decide_calls() == ["READY=1", "STATUS=3 jobs loaded", "STATUS=4 jobs loaded"]
     ours.reloading()
     ours.loaded(4, "crontab is not readable")
-    assert systemd.hear()[3:] == [
+    assert systemd.decide_calls()[3:] == [
         *("RELOADING=1", "MONOTONIC_USEC=5000000"),
         *("READY=1", "STATUS=the crontab was not loaded: crontab is not readable"),
     ]
@@ -57,7 +57,7 @@ def test_the_status_says_what_there_is_to_do_and_only_when_it_changes(systemd: N
     for _ in range(3):
         ours.passed(12, 1, datetime(2026, 11, 25, 9, 0, tzinfo=UTC))
     ours.troubled("the disk is full\nREADY=1")
-    assert systemd.hear() == [
+    assert systemd.decide_calls() == [
         "STATUS=12 jobs, 1 run at work, next due 2026-11-25 09:00:00 UTC",
         "STATUS=waiting: the disk is full\\nREADY=1",
     ]
@@ -73,7 +73,7 @@ def test_the_watchdog_is_petted_by_beats_at_half_of_its_time(systemd: NotifyList
     assert ours is not None
     for tenth in range(100):
         ours.beat(tenth / 10)
-    assert systemd.hear() == ["WATCHDOG=1"] * 5, "at 0, 2, 4, 6 and 8 s"
+    assert systemd.decide_calls() == ["WATCHDOG=1"] * 5, "at 0, 2, 4, 6 and 8 s"
     ours.passed(1, 0, None)
     assert systemd.count("WATCHDOG=1") == 5, "nothing but a beat pets it"
 
@@ -83,7 +83,7 @@ def test_a_watchdog_of_another_process_is_left_alone(systemd: NotifyListener) ->
     ours = NotifySocket.from_environment(environment, FakeClock())
     assert ours is not None
     ours.beat(0.0)
-    assert systemd.hear() == []
+    assert systemd.decide_calls() == []
 
 
 def test_while_it_winds_down_it_asks_for_more_time(systemd: NotifyListener) -> None:
@@ -91,14 +91,14 @@ def test_while_it_winds_down_it_asks_for_more_time(systemd: NotifyListener) -> N
     ours.stopping()
     for half in range(8):
         ours.beat(half / 2)
-    assert systemd.hear()[0] == "STOPPING=1"
+    assert systemd.decide_calls()[0] == "STOPPING=1"
     assert systemd.count("EXTEND_TIMEOUT_USEC=15000000") == 2
 
 
 def test_abstract_sockets() -> None:
     listener = NotifyListener.abstract()
     NotifySocket(listener.address, FakeClock()).loaded(1, "")
-    assert listener.hear() == ["READY=1", "STATUS=1 job loaded"]
+    assert listener.decide_calls() == ["READY=1", "STATUS=1 job loaded"]
     listener.close()
 
 

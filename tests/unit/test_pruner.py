@@ -48,7 +48,7 @@ async def test_old_runs_go_and_the_last_one_stays(tmp_path: Path) -> None:
         await napping(world, 5)
         world.clock.advance(3 * DAY_SECONDS)
         sums: list[int] = []
-        gone = await prune_all(world.kit, on_batch=lambda total: sums.append(total.runs))
+        gone = await prune_all(world.services, on_batch=lambda total: sums.append(total.runs))
         assert gone.runs == 4
         assert sums == [4]
         assert len(world.runs()) == 1
@@ -57,8 +57,8 @@ async def test_old_runs_go_and_the_last_one_stays(tmp_path: Path) -> None:
 async def test_it_comes_back_every_day_and_sooner_after_a_fault(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         seen = Moments(world)
-        kit = replace(world.kit, store=seen)  # type: ignore[arg-type]
-        task = asyncio.create_task(keep_pruned(kit))
+        services = replace(world.services, store=seen)  # type: ignore[arg-type]
+        task = asyncio.create_task(keep_pruned(services))
         async with asyncio.timeout(20):
             while len(seen.asked) < 4:  # noqa: ASYNC110
                 await asyncio.sleep(0)

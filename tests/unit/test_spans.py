@@ -54,7 +54,7 @@ async def watched(
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     spans = Spans(provider, with_content=with_content)
     async with open_world(folder, model=FakeModel(list(lines)), price_usd=0.25, **more) as world:
-        world.kit.witness._observers = (spans,)
+        world.services.move_log._observers = (spans,)
         world.store.claim = _claimed(world)  # type: ignore[method-assign]
         await world.load(WORK)
         yield world, Seen(exporter)
@@ -68,8 +68,8 @@ def _claimed(world: World) -> Any:
     async def told(*args: Any, **named: Any) -> Any:
         leases = await claim(*args, **named)
         for lease in leases:
-            at = await world.store.checkpoint(lease, world.clock.now())
-            world.kit.witness.claimed(lease, at, world.clock.now())
+            checkpoint = await world.store.checkpoint(lease, world.clock.now())
+            world.services.move_log.claimed(lease, checkpoint, world.clock.now())
         return leases
 
     return told

@@ -17,7 +17,7 @@ from scheduler.core.trust.effect import Effect
 from scheduler.engine.attempt.calls import clean
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import ToolContext
-from scheduler.tools.fetch import FETCH, MOST_REDIRECTS, Fetcher
+from scheduler.tools.fetch import FETCH, MAX_REDIRECTS, Fetcher
 from tests.kit.site import (
     GRANTED,
     HERE,
@@ -252,7 +252,7 @@ async def test_a_redirect_is_followed_within_the_grant(context: ToolContext) -> 
         ("//me:pw@page.test:{port}/b", "user name"),
         ("file:///etc/passwd", "scheme file:"),
         ("", "redirects"),
-        ("/a", f"{MOST_REDIRECTS} redirects"),
+        ("/a", f"{MAX_REDIRECTS} redirects"),
     ],
 )
 async def test_each_redirect_is_a_new_question(location: str, because: str, context: ToolContext) -> None:
@@ -265,4 +265,4 @@ async def test_each_redirect_is_a_new_question(location: str, because: str, cont
         with pytest.raises(ToolFault, match=because):
             await fetch({"url": server.url("/a")}, context)
         assert not any(request.startswith(b"GET /b") for request in server.asked)
-        assert len(server.asked) <= MOST_REDIRECTS + 1
+        assert len(server.asked) <= MAX_REDIRECTS + 1

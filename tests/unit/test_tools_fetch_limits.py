@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.text.capped import MOST_OUTPUT_BYTES
+from scheduler.core.text.capped import MAX_OUTPUT_BYTES
 from scheduler.errors import ToolFault
 from scheduler.ports.tool import ToolContext
-from scheduler.tools.fetch import MOST_FILE_BYTES, Fetcher
+from scheduler.tools.fetch import MAX_FILE_BYTES, Fetcher
 from tests.kit.needs import lacking
 from tests.kit.site import (
     GRANTED,
@@ -47,9 +47,9 @@ async def forever(writer: asyncio.StreamWriter, piece: bytes = b"x" * 65536, pau
 async def test_an_endless_body_is_cut_or_refused(context: ToolContext) -> None:
     async with site({"/": forever}) as server:
         found = str(await HERE({"url": server.url()}, context))
-        assert len(found) < MOST_OUTPUT_BYTES + 500
+        assert len(found) < MAX_OUTPUT_BYTES + 500
         assert found.endswith("[cut here: the first 100,000 bytes; save_as keeps the whole]")
-        with pytest.raises(ToolFault, match=f"more than {MOST_FILE_BYTES:,} bytes; nothing was saved"):
+        with pytest.raises(ToolFault, match=f"more than {MAX_FILE_BYTES:,} bytes; nothing was saved"):
             await HERE({"url": server.url(), "save_as": "big"}, context)
     assert not Path(context.workdir, "big").exists()
 

@@ -28,7 +28,7 @@ SILENT_SECONDS = 15.0
 """A loop that has not moved for so long is not well; it moves several times in a second."""
 
 REQUEST_SECONDS = 10.0
-MOST_AT_A_TIME = 4
+MAX_AT_A_TIME = 4
 
 
 class Health(Observer):
@@ -123,7 +123,7 @@ def _server_class(host: str) -> type[ThreadingHTTPServer]:
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         daemon_threads = True
         block_on_close = False
-        room = threading.BoundedSemaphore(MOST_AT_A_TIME)
+        room = threading.BoundedSemaphore(MAX_AT_A_TIME)
 
         def server_bind(self) -> None:
             """Bind without asking a name server who we are."""

@@ -55,17 +55,17 @@ class Spans(Observer):
         self._with_content = with_content
         self._attempts: dict[str, Span] = {}
 
-    def claimed(self, at: Checkpoint, when: datetime) -> None:
+    def claimed(self, checkpoint: Checkpoint, when: datetime) -> None:
         """Begin the span of an attempt."""
-        run = at.run
+        run = checkpoint.run
         attributes: dict[str, Any] = {
-            "gen_ai.provider.name": _provider_of(at.job.model),
-            "gen_ai.request.model": _model_of(at.job.model),
+            "gen_ai.provider.name": _provider_of(checkpoint.job.model),
+            "gen_ai.request.model": _model_of(checkpoint.job.model),
             "agentcron.cause": run.cause.kind,
             "agentcron.fire_time": to_iso(run.fire_time),
         }
-        if at.woken is not None:
-            attributes["agentcron.woken_by"] = str(at.woken.kind)
+        if checkpoint.woken is not None:
+            attributes["agentcron.woken_by"] = str(checkpoint.woken.kind)
         self._attempts[run.id] = self._attempt(run.id, run.job, run.created_at, run.epoch, when, attributes)
 
     def abandoned(self, attempt: Rescued, when: datetime) -> None:

@@ -19,7 +19,7 @@ from scheduler.errors import ConfigError
 PREFIX = "rehearsal:"
 """A model name that begins so names a script: ``rehearsal:/path/to/script.jsonl``."""
 
-MOST_SCRIPT_BYTES = 4_000_000
+MAX_SCRIPT_BYTES = 4_000_000
 
 _LINE_KEYS = {"text", "calls", "stop_reason"}
 _CALL_KEYS = {"name", "input"}
@@ -55,14 +55,14 @@ def load_script(path: str | Path) -> Script:
     """
     try:
         with open(path, "rb") as file:
-            data = file.read(MOST_SCRIPT_BYTES + 1)
+            data = file.read(MAX_SCRIPT_BYTES + 1)
         text = data.decode("utf-8-sig")
     except OSError as error:
         raise ConfigError(f"the rehearsal {path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"the rehearsal {path} is not UTF-8 text") from error
-    if len(data) > MOST_SCRIPT_BYTES:
-        raise ConfigError(f"the rehearsal {path} is larger than {MOST_SCRIPT_BYTES} bytes")
+    if len(data) > MAX_SCRIPT_BYTES:
+        raise ConfigError(f"the rehearsal {path} is larger than {MAX_SCRIPT_BYTES} bytes")
     return parse_script(text, str(path))
 
 

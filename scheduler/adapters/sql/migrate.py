@@ -15,7 +15,7 @@ from scheduler.adapters.sql.errors import BUSY_SECONDS, wrong_schema
 from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.schema import HEAD, STAMPED, VERSION_TABLE, judge, stored_revision
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
-from scheduler.adapters.sql.sqlite.opening import open_engine, told
+from scheduler.adapters.sql.sqlite.opening import open_engine, translate_errors
 from scheduler.adapters.sql.tables import events as tables_events
 from scheduler.adapters.sql.tables import follow_ups as tables_follow_ups
 from scheduler.adapters.sql.tables import log as tables_log
@@ -52,7 +52,7 @@ def upgrade(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECONDS)
 
 def prepare(engine: Engine, name: str) -> bool:
     """Do what ``upgrade`` does, on an engine that is open already."""
-    with told(name), _without_keys(engine) as connection:
+    with translate_errors(name), _without_keys(engine) as connection:
         revision = _revision(connection)
         state = judge(revision)
         if state in ("newer", "abandoned"):
@@ -91,7 +91,7 @@ def prepare_rooms(engine: Engine, name: str, rooms: Rooms) -> None:
     """
     if not rooms.has_tables:
         return
-    with told(name), engine.begin() as connection:
+    with translate_errors(name), engine.begin() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
         if rooms.prepare(SqliteConnection(driver)):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from scheduler.adapters.sql import crash_points as points
+from scheduler.adapters.sql import crash_points
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.errors import BUSY_SECONDS
 from scheduler.adapters.sql.migrate import prepare, prepare_rooms
@@ -24,14 +24,14 @@ from scheduler.adapters.sql.units import (
     jumps,
     orders,
     outbox,
+    people,
     prune,
+    queries,
     records,
     restore,
     steps,
     wakes,
 )
-from scheduler.adapters.sql.units import people as persons
-from scheduler.adapters.sql.units import queries as looks
 from scheduler.adapters.sql.units.changes import follow_ups, stains
 from scheduler.core.actor import Actor
 from scheduler.core.changes.follow_up import root_of
@@ -106,10 +106,10 @@ class SqlStore:
     async def _write(self, point: str, work: Callable[[Connection], T]) -> T:
         def unit(connection: Connection) -> T:
             answer = work(connection)
-            crashpoint(points.inside(point))
+            crashpoint(crash_points.inside(point))
             return answer
 
-        return await self._committer.ask(unit, after=points.behind(point))
+        return await self._committer.ask(unit, after=crash_points.behind(point))
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         return await self._committer.ask(work, writes=False)
@@ -120,33 +120,35 @@ class SqlStore:
         stored = await self._read(orders.stored_jobs)
         # Outside the transaction: ten thousand cron searches take seconds, and others want to write.
         slots = await asyncio.to_thread(orders.first_slots, given.jobs, stored, now)
-        return await self._write(points.LOAD, lambda c: orders.write(c, given, slots, now))
+        return await self._write(crash_points.LOAD, lambda c: orders.write(c, given, slots, now))
 
     async def standings(self) -> list[Standing]:
         """Return all jobs but the removed ones, by name."""
-        return await self._read(looks.standings)
+        return await self._read(queries.standings)
 
     async def due_jobs(self, now: datetime) -> list[str]:
         """Return the names of jobs whose next slot has come."""
-        return await self._read(lambda c: looks.due_jobs(c, now))
+        return await self._read(lambda c: queries.due_jobs(c, now))
 
     async def fire(self, job: Job, decide: Decide, now: datetime, cause: Cause = BY_SCHEDULE) -> list[Run]:
         """Record what ``decide`` says about the job's due slots."""
-        return await self._write(points.FIRE, lambda c: fires.fire(c, job, decide, now, cause, self._new_id))
+        return await self._write(
+            crash_points.FIRE, lambda c: fires.fire(c, job, decide, now, cause, self._new_id)
+        )
 
     async def fire_by(self, job: Job, now: datetime, cause: Cause = BY_PERSON, *, actor: Actor) -> Run | None:
         """Queue a run now, leaving the cadence alone."""
         return await self._write(
-            points.FIRE, lambda c: fires.fire_by(c, job, cause, now, self._new_id, actor)
+            crash_points.FIRE, lambda c: fires.fire_by(c, job, cause, now, self._new_id, actor)
         )
 
     async def pause(self, job: str, reason: str, now: datetime, *, actor: Actor) -> bool:
         """Pause a job."""
-        return await self._write(points.PERSON, lambda c: persons.pause(c, job, reason, now, actor))
+        return await self._write(crash_points.PERSON, lambda c: people.pause(c, job, reason, now, actor))
 
     async def unpause(self, job: str, now: datetime, next_fire: datetime | None, *, actor: Actor) -> bool:
         """Let a job fire again from ``next_fire`` on."""
-        return await self._write(points.PERSON, lambda c: persons.unpause(c, job, now, next_fire, actor))
+        return await self._write(crash_points.PERSON, lambda c: people.unpause(c, job, now, next_fire, actor))
 
     async def used_today(self, job: str, since: datetime) -> Used:
         """Return what the job's runs have begun since an instant."""
@@ -165,7 +167,7 @@ class SqlStore:
         """Record the answer to a question, once, and wake the run that waits for it."""
         grant_id = self._new_id() if always else ""
         return await self._write(
-            points.PERSON,
+            crash_points.PERSON,
             lambda c: approvals.answer(
                 c, approval_id, now, approve=approve, grant_id=grant_id, words=words, actor=actor
             ),
@@ -173,11 +175,11 @@ class SqlStore:
 
     async def revoke(self, grant_id: str, now: datetime, *, actor: Actor) -> str:
         """Take back a grant that came of an approval."""
-        return await self._write(points.PERSON, lambda c: approvals.revoke(c, grant_id, now, actor))
+        return await self._write(crash_points.PERSON, lambda c: approvals.revoke(c, grant_id, now, actor))
 
     async def clean(self, workdir: str, now: datetime, *, actor: Actor) -> bool:
         """Forget that private data may lie in a workdir."""
-        return await self._write(points.PERSON, lambda c: stains.clean(c, workdir, now, actor))
+        return await self._write(crash_points.PERSON, lambda c: stains.clean(c, workdir, now, actor))
 
     async def wakes_since(self, job: str, since: datetime, most: int) -> list[datetime]:
         """Return when sleeps of the job ended since an instant, the latest first."""
@@ -190,28 +192,29 @@ class SqlStore:
 
     async def confirm(self, name: str, code: str, now: datetime, *, actor: Actor) -> datetime | None:
         """Let a pending follow-up fire."""
-        return await self._write(points.PERSON, lambda c: follow_ups.confirm(c, name, code, now, actor))
+        return await self._write(crash_points.PERSON, lambda c: follow_ups.confirm(c, name, code, now, actor))
 
     async def cancel_follow_up(self, name: str, now: datetime, *, actor: Actor) -> None:
         """End a follow-up."""
-        await self._write(points.PERSON, lambda c: follow_ups.cancel(c, name, now, actor))
+        await self._write(crash_points.PERSON, lambda c: follow_ups.cancel(c, name, now, actor))
 
     # -- events -----------------------------------------------------------------------------------
     async def take_event(self, event: Event) -> Taken:
         """Record an event, queue the runs that wait for it and fire the jobs that it fires."""
-        return await self._write(points.EVENT, lambda c: intake.take(c, event, self._new_id))
+        return await self._write(crash_points.EVENT, lambda c: intake.take(c, event, self._new_id))
 
     # -- runs -------------------------------------------------------------------------------------
     async def wake_due(self, now: datetime, limit: int) -> list[Roused]:
         """Queue the runs whose earliest wake-up is due."""
-        return await self._write(points.WAKE, lambda c: wakes.wake_due(c, now, limit))
+        return await self._write(crash_points.WAKE, lambda c: wakes.wake_due(c, now, limit))
 
     async def rescue(
-        self, now: datetime, dead_runners: Sequence[str], most_attempts: int, *, by_lease: bool = True
+        self, now: datetime, dead_runners: Sequence[str], max_attempts: int, *, by_lease: bool = True
     ) -> list[Rescued]:
         """Take back runs whose lease ran out or whose runner is dead."""
         return await self._write(
-            points.RESCUE, lambda c: claims.rescue(c, now, dead_runners, most_attempts, by_lease=by_lease)
+            crash_points.RESCUE,
+            lambda c: claims.rescue(c, now, dead_runners, max_attempts, by_lease=by_lease),
         )
 
     async def claim(
@@ -225,12 +228,12 @@ class SqlStore:
     ) -> list[Lease]:
         """Take up to ``limit`` queued runs, fairly."""
         return await self._write(
-            points.CLAIM, lambda c: claims.claim(c, runner, now, limit, lease_seconds, only)
+            crash_points.CLAIM, lambda c: claims.claim(c, runner, now, limit, lease_seconds, only)
         )
 
     async def renew(self, leases: Sequence[Lease], now: datetime, lease_seconds: float) -> set[str]:
         """Extend leases; return the run ids whose lease is lost."""
-        return await self._write(points.RENEW, lambda c: claims.renew(c, leases, now, lease_seconds))
+        return await self._write(crash_points.RENEW, lambda c: claims.renew(c, leases, now, lease_seconds))
 
     async def checkpoint(self, lease: Lease, now: datetime) -> Checkpoint:
         """Load all that is needed to go on with a claimed run."""
@@ -242,15 +245,17 @@ class SqlStore:
 
     async def commit(self, lease: Lease, step: Step) -> bool:
         """Write one step, if the lease's epoch is still the run's; say whether a cancel was asked for."""
-        return await self._write(points.step_point(step), lambda c: steps.commit(c, lease, step, self._rooms))
+        return await self._write(
+            crash_points.step_point(step), lambda c: steps.commit(c, lease, step, self._rooms)
+        )
 
     async def cancel_asked(self, run_ids: Sequence[str]) -> set[str]:
         """Return those of the running runs that a person wants cancelled."""
-        return await self._read(lambda c: looks.cancel_asked(c, run_ids))
+        return await self._read(lambda c: queries.cancel_asked(c, run_ids))
 
     async def cancel(self, run_id: str, now: datetime, reason: str, *, actor: Actor) -> State:
         """Cancel a run: at once when it is not running, else by a flag."""
-        return await self._write(points.PERSON, lambda c: persons.cancel(c, run_id, now, reason, actor))
+        return await self._write(crash_points.PERSON, lambda c: people.cancel(c, run_id, now, reason, actor))
 
     async def resume(
         self, run_id: str, now: datetime, text: str, caps: NewCaps | None = None, *, actor: Actor
@@ -259,35 +264,35 @@ class SqlStore:
 
         def resumed(connection: Connection) -> State:
             if caps:
-                persons.raise_budget(connection, run_id, now, caps, actor)
+                people.raise_budget(connection, run_id, now, caps, actor)
             return wakes.resume(connection, run_id, now, text, actor)
 
-        return await self._write(points.PERSON, resumed)
+        return await self._write(crash_points.PERSON, resumed)
 
     async def raise_budget(self, run_id: str, now: datetime, caps: NewCaps, *, actor: Actor) -> None:
         """Give a run new caps."""
-        await self._write(points.PERSON, lambda c: persons.raise_budget(c, run_id, now, caps, actor))
+        await self._write(crash_points.PERSON, lambda c: people.raise_budget(c, run_id, now, caps, actor))
 
     async def run(self, run_id: str) -> Run | None:
         """Return one run."""
-        return await self._read(lambda c: looks.run(c, run_id))
+        return await self._read(lambda c: queries.run(c, run_id))
 
     async def next_due(self) -> datetime | None:
         """Return the earliest instant at which something will be due."""
-        return await self._read(looks.next_due)
+        return await self._read(queries.next_due)
 
     async def unsettled(self) -> int:
         """Count the runs that are queued or running."""
-        return await self._read(looks.unsettled)
+        return await self._read(queries.unsettled)
 
     # -- the outbox -------------------------------------------------------------------------------
     async def take_notices(self, runner: str, now: datetime, limit: int) -> list[Pending]:
         """Take notices that are due to be sent."""
-        return await self._write(points.OUTBOX, lambda c: outbox.take_notices(c, runner, now, limit))
+        return await self._write(crash_points.OUTBOX, lambda c: outbox.take_notices(c, runner, now, limit))
 
     async def queue_notice(self, notice: Notice, now: datetime, job: str = "") -> bool:
         """Write a notice about a job or the daemon."""
-        return bool(await self._write(points.NOTICE, lambda c: outbox.write(c, (notice,), now, job)))
+        return bool(await self._write(crash_points.NOTICE, lambda c: outbox.write(c, (notice,), now, job)))
 
     async def settle_notice(
         self,
@@ -304,24 +309,24 @@ class SqlStore:
         def settle(connection: Connection) -> None:
             outbox.settle_notice(connection, notice_id, now, error, retry_at, tried=tried, receipt=receipt)
 
-        await self._write(points.SETTLED, settle)
+        await self._write(crash_points.SETTLED, settle)
 
     # -- processes --------------------------------------------------------------------------------
     async def enter(self, runner: RunnerInfo) -> None:
         """Record that a runner is at work."""
-        await self._write(points.RUNNER, lambda c: outbox.enter(c, runner))
+        await self._write(crash_points.RUNNER, lambda c: outbox.enter(c, runner))
 
     async def seen(self, runner: str, now: datetime) -> None:
         """Record that it still is."""
-        await self._write(points.RUNNER, lambda c: outbox.seen(c, runner, now))
+        await self._write(crash_points.RUNNER, lambda c: outbox.seen(c, runner, now))
 
     async def leave(self, runner: str, now: datetime) -> None:
         """Record that it ended in order."""
-        await self._write(points.RUNNER, lambda c: outbox.leave(c, runner, now))
+        await self._write(crash_points.RUNNER, lambda c: outbox.leave(c, runner, now))
 
     async def runners(self) -> list[RunnerInfo]:
         """Return the runners that have not left."""
-        return await self._read(looks.runners)
+        return await self._read(queries.runners)
 
     async def newest(self) -> datetime | None:
         """Return the latest instant at which a runner is known to have lived."""
@@ -329,15 +334,15 @@ class SqlStore:
 
     async def record_jump(self, jump: Jump, slots: Mapping[str, datetime | None]) -> bool:
         """Record that the clock was set or the machine was suspended."""
-        return await self._write(points.JUMP, lambda c: jumps.record(c, jump, slots))
+        return await self._write(crash_points.JUMP, lambda c: jumps.record(c, jump, slots))
 
     async def changes(self) -> int:
         """Return a number that changes when another process has written."""
-        return await self._read(looks.changes)
+        return await self._read(queries.changes)
 
     async def meta(self) -> Mapping[str, str]:
         """Return what is known about the loaded crontab."""
-        return await self._read(looks.meta)
+        return await self._read(queries.meta)
 
     async def reopen(self) -> None:
         """Open the database anew: another file stands in its place."""
@@ -357,7 +362,7 @@ class SqlStore:
         if not await self._read(restore.is_copy):
             return None
         return await self._write(
-            points.RESTORE, lambda c: restore.settle(c, now, boot_id, park_until, self._new_id, head)
+            crash_points.RESTORE, lambda c: restore.settle(c, now, boot_id, park_until, self._new_id, head)
         )
 
     async def prunable(self, now: datetime, older_than_seconds: int | None = None) -> Pruned:
@@ -372,7 +377,7 @@ class SqlStore:
         if first is None:
             return Pruned()
         return await self._write(
-            points.PRUNE, lambda c: prune.prune(c, now, older_than_seconds, limit, first)
+            crash_points.PRUNE, lambda c: prune.prune(c, now, older_than_seconds, limit, first)
         )
 
     async def close(self) -> None:

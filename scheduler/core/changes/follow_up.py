@@ -37,17 +37,17 @@ MIN_INTERVAL_SECONDS = 5 * 60
 TTL = timedelta(days=7)
 """How long a follow-up may fire; one of a follow-up ends when that ends, at the latest."""
 
-MOST_FIRES = 20
-MOST_OPEN = 10
+MAX_FIRES = 20
+MAX_OPEN = 10
 """Of one run."""
 
-MOST_A_DAY = 50
+MAX_A_DAY = 50
 """Of one job and all that it has led to, on a day of its clock."""
 
-MOST_DEPTH = 3
+MAX_DEPTH = 3
 """A follow-up of a follow-up of a follow-up makes none."""
 
-MOST_PROMPT_CHARS = 20_000
+MAX_PROMPT_CHARS = 20_000
 
 CODE_CHARS = 12
 """How much of the digest a person types."""
@@ -170,8 +170,8 @@ def draft(maker: Job, run: Run, call_id: str, wish: Wish, family: Family, now: d
         )
     if not wish.prompt.strip():
         raise RefusedError("the prompt is empty", help="say what the run should do; it knows nothing else")
-    if len(wish.prompt) > MOST_PROMPT_CHARS:
-        raise RefusedError(f"the prompt has more than {MOST_PROMPT_CHARS} characters")
+    if len(wish.prompt) > MAX_PROMPT_CHARS:
+        raise RefusedError(f"the prompt has more than {MAX_PROMPT_CHARS} characters")
     expires_at = now + TTL
     if is_follow_up(maker.name):
         expires_at = min(expires_at, from_iso(maker.ends_at))
@@ -181,7 +181,7 @@ def draft(maker: Job, run: Run, call_id: str, wish: Wish, family: Family, now: d
     tokens = None if maker.budget.run_tokens is None else maker.budget.run_tokens - run.tokens
     if left <= 0 or (tokens is not None and tokens <= 0):
         raise RefusedError("nothing is left of this run's budget to give on")
-    fires = 1 if isinstance(trigger, At) else MOST_FIRES
+    fires = 1 if isinstance(trigger, At) else MAX_FIRES
     job = replace(
         maker,
         name=name,
@@ -254,13 +254,13 @@ def slot_within(next_fire: datetime | None, expires_at: datetime, fires_left: in
 
 
 def _require_room(maker: Job, run: Run, family: Family) -> None:
-    if maker.depth >= MOST_DEPTH:
-        raise RefusedError(f"a follow-up in the {MOST_DEPTH}rd generation makes no more of them")
-    if sum(each.run_id == run.id for each in family.members) >= MOST_OPEN:
-        raise RefusedError(f"this run has {MOST_OPEN} open follow-ups, the most it may have")
-    if family.made_today >= MOST_A_DAY:
+    if maker.depth >= MAX_DEPTH:
+        raise RefusedError(f"a follow-up in the {MAX_DEPTH}rd generation makes no more of them")
+    if sum(each.run_id == run.id for each in family.members) >= MAX_OPEN:
+        raise RefusedError(f"this run has {MAX_OPEN} open follow-ups, the most it may have")
+    if family.made_today >= MAX_A_DAY:
         raise RefusedError(
-            f"{root_of(maker.name)} has made {MOST_A_DAY} follow-ups today, the most it may make"
+            f"{root_of(maker.name)} has made {MAX_A_DAY} follow-ups today, the most it may make"
         )
 
 
@@ -282,7 +282,7 @@ def _check_slots(trigger: Trigger, now: datetime, expires_at: datetime) -> datet
 def _slots(trigger: Trigger, now: datetime, expires_at: datetime) -> list[datetime]:
     found: list[datetime] = []
     at: datetime | None = now
-    while at is not None and len(found) <= MOST_FIRES:
+    while at is not None and len(found) <= MAX_FIRES:
         at = trigger.next_after(at)
         if at is None or at > expires_at:
             break

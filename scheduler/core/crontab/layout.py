@@ -23,7 +23,7 @@ _DEFAULT = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)[ \t]*=")
 _CONTINUES = re.compile(r'[ \t]|"|[a-z][a-z0-9_.-]*=')
 _LAST_BACKSLASHES = re.compile(r"\\+\Z")
 
-_LEAST_INDENT = 2
+_MIN_INDENT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def _dedented(block: tuple[Line, ...], report: Report) -> str:
                 "indent the whole prompt with spaces, or all of it with tabs",
             )  # fmt: skip
             break
-        if first[0] == " " and same < _LEAST_INDENT:
+        if first[0] == " " and same < _MIN_INDENT:
             report.error(
                 "E15", line.span(0, max(same, 1)), "a prompt is indented by at least two blanks",
                 "indent this line as far as the others",

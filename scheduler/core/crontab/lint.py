@@ -21,7 +21,7 @@ from scheduler.core.text.english import listed
 CROWD_JOBS = 5
 """From how many jobs in one minute on W05 speaks."""
 
-_MOST_NAMES = 4
+_MAX_NAMES = 4
 
 Found = tuple[str, Span, str, str]
 """Code, place, message, help."""
@@ -82,6 +82,6 @@ def _crowd(pairs: list[tuple[Job, Place]]) -> tuple[Place, str] | None:
         return None
     names = [pairs[index][0].name for index in crowd]
     shown = (
-        names if len(names) <= _MOST_NAMES + 1 else [*names[:_MOST_NAMES], f"{len(names) - _MOST_NAMES} more"]
+        names if len(names) <= _MAX_NAMES + 1 else [*names[:_MAX_NAMES], f"{len(names) - _MAX_NAMES} more"]
     )
     return pairs[crowd[0]][1], f"{len(crowd)} jobs start together at {hour:02}:00 {tz}: {listed(shown)}"

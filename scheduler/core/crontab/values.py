@@ -43,7 +43,7 @@ _NO = frozenset({"no", "false", "off", "0"})
 MAX_TEXT_CHARS = 4_000
 
 FOREVER = "forever"
-MOST_KEEP_DAYS = 3660
+MAX_KEEP_DAYS = 3660
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,14 @@ def time_zone(text: str) -> str:
     return text
 
 
-def duration(least_seconds: int, most_seconds: int) -> Callable[[str], int]:
+def duration(min_seconds: int, max_seconds: int) -> Callable[[str], int]:
     """Return a reader of durations within bounds; ``0`` needs no unit."""
 
     def read(text: str) -> int:
         seconds = 0 if text == "0" else parse_duration(text)
-        if not least_seconds <= seconds <= most_seconds:
+        if not min_seconds <= seconds <= max_seconds:
             raise ConfigError(
-                f'"{text}" is not between {write_duration(least_seconds)} and {write_duration(most_seconds)}'
+                f'"{text}" is not between {write_duration(min_seconds)} and {write_duration(max_seconds)}'
             )
         return seconds
 
@@ -126,9 +126,9 @@ def keep(text: str) -> int:
         return 0
     read = read_duration(text)
     seconds = read.days * DAY_SECONDS + read.seconds if read else 0
-    if not DAY_SECONDS <= seconds <= MOST_KEEP_DAYS * DAY_SECONDS:
+    if not DAY_SECONDS <= seconds <= MAX_KEEP_DAYS * DAY_SECONDS:
         raise ConfigError(
-            f'"{text}" is not between 1d and {MOST_KEEP_DAYS}d',
+            f'"{text}" is not between 1d and {MAX_KEEP_DAYS}d',
             help=f"for example keep=90d, or keep={FOREVER}",
         )
     return seconds

@@ -115,25 +115,25 @@ class Checkpoint:
         )
 
 
-def _failures(at: Checkpoint, closed: Request | None) -> tuple[int, int]:
+def _failures(checkpoint: Checkpoint, closed: Request | None) -> tuple[int, int]:
     if closed is None or closed.state == "lost":
-        return at.failures, at.failed_attempt
+        return checkpoint.failures, checkpoint.failed_attempt
     if closed.state == "answered":
         return 0, 0
-    if closed.attempt == at.failed_attempt:
-        return at.failures, at.failed_attempt
-    return at.failures + 1, closed.attempt
+    if closed.attempt == checkpoint.failed_attempt:
+        return checkpoint.failures, checkpoint.failed_attempt
+    return checkpoint.failures + 1, closed.attempt
 
 
-def _sizes(at: Checkpoint, closed: Request | None) -> tuple[int, int]:
+def _sizes(checkpoint: Checkpoint, closed: Request | None) -> tuple[int, int]:
     if closed is not None and closed.summary is not None:
         return 0, 0
     if closed is not None and closed.covers is not None and closed.state != "lost":
-        return at.window_tokens, at.window_tokens
+        return checkpoint.window_tokens, checkpoint.window_tokens
     if closed is not None and closed.covers is None and closed.state == "answered":
         sent = closed.usage.sent_tokens
-        return sent, at.base_tokens if at.window_tokens else sent
-    return at.window_tokens, at.base_tokens
+        return sent, checkpoint.base_tokens if checkpoint.window_tokens else sent
+    return checkpoint.window_tokens, checkpoint.base_tokens
 
 
 def folded(parts: Mapping[str, Any], changes: Sequence[Change]) -> Mapping[str, Any]:

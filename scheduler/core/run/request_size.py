@@ -28,19 +28,21 @@ def guessed_tokens(value: Any) -> int:
     return 1
 
 
-def worst_usage(at: Checkpoint, max_tokens: int) -> Usage:
+def worst_usage(checkpoint: Checkpoint, max_tokens: int) -> Usage:
     """Return the most tokens that the next request may have.
 
     What was sent before was counted by the API; only what has come since must be guessed.  Nothing may be in
     the prompt's cache any more, and to write it there is what costs most.
     """
-    if at.window_tokens:
-        answer = next((n for n, m in enumerate(reversed(at.messages)) if m.role == "assistant"), 0)
-        fresh = at.messages[len(at.messages) - answer - 1 :]
-        sent = at.window_tokens + sum(guessed_tokens(message.content) for message in fresh)
+    if checkpoint.window_tokens:
+        answer = next((n for n, m in enumerate(reversed(checkpoint.messages)) if m.role == "assistant"), 0)
+        fresh = checkpoint.messages[len(checkpoint.messages) - answer - 1 :]
+        sent = checkpoint.window_tokens + sum(guessed_tokens(message.content) for message in fresh)
     else:
-        assert at.frame is not None, "the first step pins the frame"
+        assert checkpoint.frame is not None, "the first step pins the frame"
         # The tools are the same in every run and hold no pictures: their length is enough.
-        sent = guessed_tokens(at.frame.system) + guessed_tokens(json.dumps(at.frame.tools))
-        sent += guessed_tokens(at.summary or "") + sum(guessed_tokens(m.content) for m in at.messages)
+        sent = guessed_tokens(checkpoint.frame.system) + guessed_tokens(json.dumps(checkpoint.frame.tools))
+        sent += guessed_tokens(checkpoint.summary or "") + sum(
+            guessed_tokens(m.content) for m in checkpoint.messages
+        )
     return Usage(cache_write_tokens=sent, output_tokens=max_tokens)

@@ -150,30 +150,32 @@ NextStep: TypeAlias = (
 )
 
 
-def next_step(at: Checkpoint, limits: Limits, is_inside: Callable[[str], bool]) -> NextStep:
+def next_step(checkpoint: Checkpoint, limits: Limits, is_inside: Callable[[str], bool]) -> NextStep:
     """Return what to do with a running run.
 
     Args:
         is_inside: tells of a tool's name whether its calls happen inside the commit that records them.
     """
-    last = at.last
+    last = checkpoint.last
     if last is None:
         return Begin()
     if last.role == "user":
-        if _has_news(at):
+        if _has_news(checkpoint):
             return Continue("person")
-        return over(at, limits) or _stuck(at) or _compact(at, limits) or AskModel()
-    if at.calls:
-        return _with_calls(at, limits, is_inside)
-    return _without_calls(at, limits)
+        return over(checkpoint, limits) or _stuck(checkpoint) or _compact(checkpoint, limits) or AskModel()
+    if checkpoint.calls:
+        return _with_calls(checkpoint, limits, is_inside)
+    return _without_calls(checkpoint, limits)
 
 
-def _with_calls(at: Checkpoint, limits: Limits, is_inside: Callable[[str], bool]) -> NextStep:
-    assert at.last is not None
-    still_open = [call for call in at.calls if not call.is_closed]
-    if at.last.stop_reason != "tool_use" and any(call.state is CallState.PLANNED for call in still_open):
+def _with_calls(checkpoint: Checkpoint, limits: Limits, is_inside: Callable[[str], bool]) -> NextStep:
+    assert checkpoint.last is not None
+    still_open = [call for call in checkpoint.calls if not call.is_closed]
+    if checkpoint.last.stop_reason != "tool_use" and any(
+        call.state is CallState.PLANNED for call in still_open
+    ):
         # Asking again after these would meet the same end; a person who resumes the run wants just that.
-        return (None if _has_news(at) else _dead_end(at, limits)) or Reject(tuple(still_open))
+        return (None if _has_news(checkpoint) else _dead_end(checkpoint, limits)) or Reject(tuple(still_open))
     # One that had begun acted by itself then, whatever its tool does by now.
     acting = [call for call in still_open if call.state is CallState.STARTED or not is_inside(call.name)]
     if acting:
@@ -188,59 +190,60 @@ def _with_calls(at: Checkpoint, limits: Limits, is_inside: Callable[[str], bool]
     return Answer(waiting)
 
 
-def _without_calls(at: Checkpoint, limits: Limits) -> NextStep:
-    assert at.last is not None
-    stop = at.last.stop_reason
+def _without_calls(checkpoint: Checkpoint, limits: Limits) -> NextStep:
+    assert checkpoint.last is not None
+    stop = checkpoint.last.stop_reason
     if stop in RESENDABLE_STOPS:
-        return over(at, limits) or AskModel()
-    if _has_news(at):
+        return over(checkpoint, limits) or AskModel()
+    if _has_news(checkpoint):
         return Continue("person")
-    if end := _dead_end(at, limits):
+    if end := _dead_end(checkpoint, limits):
         return end
     if stop in CUT_STOPS:
         return Continue("max_tokens")
     if stop in LAST_WORD_STOPS:
-        return Finish(at.last.text.strip(), "done")
+        return Finish(checkpoint.last.text.strip(), "done")
     return Park(ReasonCode.UNKNOWN_ANSWER, "the model stopped for a tool and named none")
 
 
-def _dead_end(at: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
-    assert at.last is not None
-    if at.last.stop_reason == "refusal":
+def _dead_end(checkpoint: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
+    assert checkpoint.last is not None
+    if checkpoint.last.stop_reason == "refusal":
         return Fail(ReasonCode.REFUSAL, "the model refused to go on")
-    if at.last.stop_reason == NO_ROOM_STOP:
-        return _make_room(at, limits)
-    if at.last.stop_reason not in ORDINARY_STOPS:
+    if checkpoint.last.stop_reason == NO_ROOM_STOP:
+        return _make_room(checkpoint, limits)
+    if checkpoint.last.stop_reason not in ORDINARY_STOPS:
         return Park(
-            ReasonCode.UNKNOWN_ANSWER, f"the model stopped for an unknown reason: {at.last.stop_reason}"
+            ReasonCode.UNKNOWN_ANSWER,
+            f"the model stopped for an unknown reason: {checkpoint.last.stop_reason}",
         )
     return None
 
 
-def _compact(at: Checkpoint, limits: Limits) -> Compact | None:
+def _compact(checkpoint: Checkpoint, limits: Limits) -> Compact | None:
     # Only what has grown by a quarter: a summary must be worth its price, and one that was refused may wait.
-    if at.window_tokens <= max(limits.compact_tokens, at.base_tokens * 5 // 4):
+    if checkpoint.window_tokens <= max(limits.compact_tokens, checkpoint.base_tokens * 5 // 4):
         return None
-    covers = latest_cut(at.messages)
+    covers = latest_cut(checkpoint.messages)
     return None if covers is None else Compact(covers)
 
 
-def _make_room(at: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
-    if at.summary is not None and not at.window_tokens:
+def _make_room(checkpoint: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
+    if checkpoint.summary is not None and not checkpoint.window_tokens:
         return None  # it was made since the answer was cut: go on as after any other cut
-    covers = middle_cut(at.messages)
+    covers = middle_cut(checkpoint.messages)
     if covers is None:
         return Park(ReasonCode.CONTEXT, NO_ROOM)
-    return over(at, limits) or Compact(covers, must=True)
+    return over(checkpoint, limits) or Compact(covers, must=True)
 
 
-def _has_news(at: Checkpoint) -> bool:
-    return at.woken is not None and at.woken.kind == Waking.PERSON
+def _has_news(checkpoint: Checkpoint) -> bool:
+    return checkpoint.woken is not None and checkpoint.woken.kind == Waking.PERSON
 
 
-def over(at: Checkpoint, limits: Limits) -> Fail | Park | None:
+def over(checkpoint: Checkpoint, limits: Limits) -> Fail | Park | None:
     """Return how a run ends or rests that has used up one of its limits, or None."""
-    run = at.run
+    run = checkpoint.run
     if run.cost_microusd >= limits.run_microusd:
         return Park(
             ReasonCode.BUDGET, f"the run has spent {part(run.cost_microusd, 'its', limits.run_microusd)}"
@@ -248,19 +251,19 @@ def over(at: Checkpoint, limits: Limits) -> Fail | Park | None:
     if limits.run_tokens is not None and run.tokens >= limits.run_tokens:
         used = part(run.tokens, "its", limits.run_tokens, "tokens")
         return Park(ReasonCode.BUDGET_TOKENS, f"the run has spent {used}")
-    if at.spent_day_microusd >= limits.day_microusd:
-        used = part(at.spent_day_microusd, "today's", limits.day_microusd)
+    if checkpoint.spent_day_microusd >= limits.day_microusd:
+        used = part(checkpoint.spent_day_microusd, "today's", limits.day_microusd)
         return Park(ReasonCode.BUDGET_DAY, f"the job has spent {used}")
-    if limits.day_tokens is not None and at.spent_day_tokens >= limits.day_tokens:
-        used = part(at.spent_day_tokens, "today's", limits.day_tokens, "tokens")
+    if limits.day_tokens is not None and checkpoint.spent_day_tokens >= limits.day_tokens:
+        used = part(checkpoint.spent_day_tokens, "today's", limits.day_tokens, "tokens")
         return Park(ReasonCode.BUDGET_DAY_TOKENS, f"the job has spent {used}")
-    if at.steps >= limits.max_steps:
-        return Fail(ReasonCode.MAX_STEPS, f"the attempt has made {at.steps} steps, its limit")
+    if checkpoint.steps >= limits.max_steps:
+        return Fail(ReasonCode.MAX_STEPS, f"the attempt has made {checkpoint.steps} steps, its limit")
     return None
 
 
-def _stuck(at: Checkpoint) -> Park | None:
-    calls = stuck_on(at.messages)
+def _stuck(checkpoint: Checkpoint) -> Park | None:
+    calls = stuck_on(checkpoint.messages)
     if calls is None:
         return None
     return Park(

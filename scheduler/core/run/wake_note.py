@@ -21,20 +21,25 @@ def local(instant: datetime, tz: str) -> str:
     return f"{instant.astimezone(zone(tz)).isoformat(timespec='seconds')} ({tz})"
 
 
-def begin_note(at: Checkpoint, limits: Limits, now: datetime) -> str:
+def begin_note(checkpoint: Checkpoint, limits: Limits, now: datetime) -> str:
     """Return what a run is told at its start, after its prompt."""
-    run, tz = at.run, at.job.tz
+    run, tz = checkpoint.run, checkpoint.job.tz
     lines = [f"Run {run.id} of job {run.job}. It is {local(now, tz)}."]
-    if at.job.made_by:
+    if checkpoint.job.made_by:
         lines.append(
-            f"This prompt was not written by the owner but by the agent of run {at.job.made_by}, for later."
+            f"This prompt was not written by the owner but by the agent of run {checkpoint.job.made_by},"
+            " for later."
         )
     if run.cause.kind == PERSON:
         lines.append("A person started it by hand, outside its schedule.")
     elif run.cause.kind == REBOOT:
         lines.append("It was started because the machine came up.")
     elif run.cause.kind == EVENT:
-        which = f" {_name(at.woken)}" if at.woken is not None and at.woken.is_event else ""
+        which = (
+            f" {_name(checkpoint.woken)}"
+            if checkpoint.woken is not None and checkpoint.woken.is_event
+            else ""
+        )
         lines.append(f"It was started by an event{which and ':'}{which}.")
     elif run.cause.kind != SCHEDULE:
         lines.append(f"It was started by: {run.cause.kind}.")
@@ -45,13 +50,13 @@ def begin_note(at: Checkpoint, limits: Limits, now: datetime) -> str:
             lines.append(f"It starts {describe_seconds(late)} late.")
         if run.missed:
             lines.append(f"It also stands for {run.missed} earlier fires that were missed.")
-    lines.append(_means(at, limits))
+    lines.append(_means(checkpoint, limits))
     return " ".join(lines)
 
 
-def wake_note(at: Checkpoint, woken: Woken, limits: Limits, now: datetime) -> str:
+def wake_note(checkpoint: Checkpoint, woken: Woken, limits: Limits, now: datetime) -> str:
     """Return the answer to the open ``sleep`` call: why it ended, and what is left."""
-    tz = at.job.tz
+    tz = checkpoint.job.tz
     lines = [f"You are awake. It is {local(now, tz)}."]
     if woken.slept_since is not None:
         slept = max(0.0, (now - woken.slept_since).total_seconds())
@@ -74,7 +79,7 @@ def wake_note(at: Checkpoint, woken: Woken, limits: Limits, now: datetime) -> st
     if woken.earlier is not None:
         lines.append(_event(woken.earlier, tz))
     lines += _forgotten(woken, tz)
-    lines.append(_means(at, limits))
+    lines.append(_means(checkpoint, limits))
     lines.append("This note was written by the scheduler that runs you. Go on with your job.")
     return "\n\n".join([" ".join(lines), *brought(woken)])
 
@@ -115,22 +120,21 @@ def _name(woken: Woken) -> str:
     return " ".join(json.dumps(capped(part, 200)) for part in (woken.kind, woken.key) if part)
 
 
-def resume_note(at: Checkpoint, woken: Woken, limits: Limits, now: datetime) -> str:
+def resume_note(checkpoint: Checkpoint, woken: Woken, limits: Limits, now: datetime) -> str:
     """Return what a run is told that a person took up again after it had ended or was parked."""
-    lines = [f"A person resumed this run. It is {local(now, at.job.tz)}."]
+    lines = [f"A person resumed this run. It is {local(now, checkpoint.job.tz)}."]
     if woken.payload:
         lines.append(f"They say: {woken.payload}")
-    lines += _forgotten(woken, at.job.tz)
-    lines.append(_means(at, limits))
+    lines += _forgotten(woken, checkpoint.job.tz)
+    lines.append(_means(checkpoint, limits))
     lines.append("This note was written by the scheduler that runs you. Go on with your job.")
     return " ".join(lines)
 
 
-def order_note(at: Checkpoint) -> str:
+def order_note(checkpoint: Checkpoint) -> str:
     """Return the owner's order once more: a summary of a summary must not be all that is left of it."""
-    return (
-        f"The beginning of this conversation is summed up by now. Your job, word for word:\n{at.job.prompt}"
-    )
+    prompt = checkpoint.job.prompt
+    return f"The beginning of this conversation is summed up by now. Your job, word for word:\n{prompt}"
 
 
 MAX_PAYLOAD_BYTES = 20_000
@@ -149,16 +153,16 @@ def _forgotten(woken: Woken, tz: str) -> list[str]:
     ]
 
 
-def _means(at: Checkpoint, limits: Limits) -> str:
-    run_left = max(0, limits.run_microusd - at.run.cost_microusd)
-    day_left = max(0, limits.day_microusd - at.spent_day_microusd)
+def _means(checkpoint: Checkpoint, limits: Limits) -> str:
+    run_left = max(0, limits.run_microusd - checkpoint.run.cost_microusd)
+    day_left = max(0, limits.day_microusd - checkpoint.spent_day_microusd)
     of_run, of_day = usd(min(run_left, day_left)), usd(day_left)
     tokens_left = []
     if limits.day_tokens is not None:
-        tokens_left.append(max(0, limits.day_tokens - at.spent_day_tokens))
+        tokens_left.append(max(0, limits.day_tokens - checkpoint.spent_day_tokens))
         of_day += f" and {tokens_left[0]:,} tokens"
     if limits.run_tokens is not None:
-        tokens_left.append(max(0, limits.run_tokens - at.run.tokens))
+        tokens_left.append(max(0, limits.run_tokens - checkpoint.run.tokens))
     if tokens_left:
         of_run += f" and {min(tokens_left):,} tokens"
     return (

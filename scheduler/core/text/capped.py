@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-MOST_OUTPUT_BYTES = 100_000
+MAX_OUTPUT_BYTES = 100_000
 """How much of a tool's output the agent gets to read."""
 
-MOST_DEPTH = 100
+MAX_DEPTH = 100
 """How deep a value may be nested: readers and writers of JSON on its way give up at some depth."""
 
-MOST_BITS = 4096
+MAX_BITS = 4096
 
 
 def sendable(text: str) -> str:
@@ -20,7 +20,7 @@ def sendable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
-def sendable_json(value: Any, depth: int = MOST_DEPTH) -> Any:
+def sendable_json(value: Any, depth: int = MAX_DEPTH) -> Any:
     """Return a value as JSON can carry it to a model and back, every text in it ``sendable``.
 
     Raises:
@@ -31,7 +31,7 @@ def sendable_json(value: Any, depth: int = MOST_DEPTH) -> Any:
         return sendable(value)
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, int) and value.bit_length() <= MOST_BITS:
+    if isinstance(value, int) and value.bit_length() <= MAX_BITS:
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
@@ -40,13 +40,13 @@ def sendable_json(value: Any, depth: int = MOST_DEPTH) -> Any:
     if not isinstance(value, list | tuple | Mapping):
         raise TypeError(f"it holds {type(value).__name__}, which JSON does not have")
     if depth <= 0:
-        raise ValueError(f"it is nested more than {MOST_DEPTH} deep")
+        raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
     if isinstance(value, Mapping):
         return {sendable(str(name)): sendable_json(each, depth - 1) for name, each in value.items()}
     return [sendable_json(each, depth - 1) for each in value]
 
 
-def capped(text: str, limit_bytes: int = MOST_OUTPUT_BYTES, *, hint: str = "", dropped_bytes: int = 0) -> str:
+def capped(text: str, limit_bytes: int = MAX_OUTPUT_BYTES, *, hint: str = "", dropped_bytes: int = 0) -> str:
     """Return ``text`` within ``limit_bytes`` of UTF-8; if something is missing, a last line says how much.
 
     Args:

@@ -11,7 +11,7 @@ MONTHS = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 
-_LEAST_RANGE = 3
+_MIN_RANGE = 3
 
 
 def listed(items: Sequence[str]) -> str:
@@ -38,7 +38,7 @@ def ranged(values: Sequence[int], name: Callable[[int], str], *, cycle: int = 0)
         runs = [runs[-1] + runs[0], *runs[1:-1]]
     parts = []
     for run in runs:
-        if len(run) >= _LEAST_RANGE:
+        if len(run) >= _MIN_RANGE:
             parts.append(f"{name(run[0])} to {name(run[-1])}")
         else:
             parts += [name(value) for value in run]

@@ -18,10 +18,10 @@ from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-LEAST_CHARS = 8
+MIN_CHARS = 8
 """A shorter secret could not be told apart from ordinary text."""
 
-_LEAST_LINE = 16
+_MIN_LINE = 16
 
 # Every repetition has a bound: a text made of what may be repeated must not cost the square of its length.
 _BACKSLASHES = r"\\{1,16}"
@@ -174,8 +174,8 @@ def _parts(secret: str) -> Iterator[str]:
     """Give a secret, and each line of a long one: that is a secret, too, but for its frame (PEM)."""
     whole = secret.strip("\r\n")
     lines = [line.strip() for line in whole.splitlines()]
-    parts = [whole, *(each for each in lines if len(each) >= _LEAST_LINE and not each.startswith("-----"))]
-    return (part for part in dict.fromkeys(parts) if len(part) >= LEAST_CHARS)
+    parts = [whole, *(each for each in lines if len(each) >= _MIN_LINE and not each.startswith("-----"))]
+    return (part for part in dict.fromkeys(parts) if len(part) >= MIN_CHARS)
 
 
 def _as_text(secret: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 # difflib's ratio; below it the guesses are more often odd than helpful.
-_LEAST_LIKENESS = 0.6
+_MIN_LIKENESS = 0.6
 
 # Ratios cost quadratic time, and nobody misspells a word of a thousand letters.
 _LONGEST_WORD = 100
@@ -19,7 +19,7 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     by_folded: dict[str, str] = {}
     for choice in choices:
         by_folded.setdefault(choice.casefold(), choice)
-    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=_LEAST_LIKENESS)
+    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=_MIN_LIKENESS)
     return by_folded[found[0]] if found else None
 
 

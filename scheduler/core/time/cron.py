@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from scheduler.core.time import dst as clocks
+from scheduler.core.time import dst
 from scheduler.core.time.dst import Dst
 from scheduler.core.time.fields import Reading, read_expression
 from scheduler.core.time.instants import as_utc, zone
@@ -82,7 +82,7 @@ class Cron:
         Raises:
             ConfigError: the instant has no zone.
         """
-        return clocks.next_instant(self._calendar(), self._zone, as_utc(instant), self.rule)
+        return dst.next_instant(self._calendar(), self._zone, as_utc(instant), self.rule)
 
     def before(self, instant: datetime) -> datetime | None:
         """The last fire, in UTC, at or before an aware instant; None when there was none within a century.
@@ -90,7 +90,7 @@ class Cron:
         Raises:
             ConfigError: the instant has no zone.
         """
-        return clocks.last_instant(self._calendar(), self._zone, as_utc(instant), self.rule)
+        return dst.last_instant(self._calendar(), self._zone, as_utc(instant), self.rule)
 
     def _calendar(self) -> CronSlots:
         """The slots, expanded at the first search, because expanding imports croniter."""

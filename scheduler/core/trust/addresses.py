@@ -18,7 +18,7 @@ from scheduler.errors import ToolFault
 
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-MOST_URL = 4096
+MAX_URL = 4096
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -98,8 +98,8 @@ def parse(url: str) -> Address:
     Raises:
         ToolFault: it is not http or https, or not plain; the message says which part.
     """
-    if len(url) > MOST_URL:
-        raise ToolFault(f"the URL has {len(url)} characters, more than {MOST_URL}")
+    if len(url) > MAX_URL:
+        raise ToolFault(f"the URL has {len(url)} characters, more than {MAX_URL}")
     if _NEVER.search(url):
         raise ToolFault("the URL holds a blank, a control character or a backslash", help="percent-encode it")
     parts = _URL.fullmatch(url)

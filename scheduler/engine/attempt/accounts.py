@@ -19,27 +19,27 @@ from scheduler.core.run.step import Step
 from scheduler.core.run.turn import Fail, Limits, Park, part
 from scheduler.engine.attempt import rests
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import OverBudgetError
 from scheduler.ports.model import Reply
 
 
 async def open_request(
-    kit: Kit, writer: RunWriter, model: str, worst: Usage, covers: int | None = None
+    services: Services, writer: RunWriter, model: str, worst: Usage, covers: int | None = None
 ) -> Request:
     """Record a request that is about to be sent, and reserve the most that it may cost.
 
     Raises:
         OverBudgetError: the day has no room for it; it was not opened.
     """
-    checkpoint, now = writer.checkpoint, kit.clock.now()
+    checkpoint, now = writer.checkpoint, services.clock.now()
     opened = Request(
         number=checkpoint.requests + 1,
         attempt=checkpoint.run.epoch,
         model=model,
         started_at=now,
         covers=covers,
-        reserved_microusd=price_of(kit, model, worst, None)[0],
+        reserved_microusd=price_of(services, model, worst, None)[0],
         tokens=worst.tokens,
     )
     await writer.commit(Step(at=now, opened=opened, guards=(day_affords(checkpoint.job, now),)))
@@ -63,10 +63,10 @@ def day_spent(error: OverBudgetError) -> Park | None:
 
 
 async def close_failed(
-    kit: Kit, writer: RunWriter, opened: Request, error: str, request_id: str | None = None
+    services: Services, writer: RunWriter, opened: Request, error: str, request_id: str | None = None
 ) -> None:
     """Record that a request has failed, or was never sent: it costs nothing."""
-    now = kit.clock.now()
+    now = services.clock.now()
     failed = replace(opened, state="failed", ended_at=now, request_id=request_id, error=error, tokens=0)
     await writer.commit(Step(at=now, closed=failed))
 
@@ -87,26 +87,26 @@ def answered(opened: Request, reply: Reply, now: datetime) -> Request:
     )
 
 
-def price_of(kit: Kit, model: str, usage: Usage, cost_microusd: int | None) -> tuple[int, bool]:
+def price_of(services: Services, model: str, usage: Usage, cost_microusd: int | None) -> tuple[int, bool]:
     """Return what tokens of a model cost in millionths of a dollar, and whether that is assumed."""
-    price = kit.price(model, usage) if cost_microusd is None else cost_microusd
+    price = services.price(model, usage) if cost_microusd is None else cost_microusd
     return (assumed_microusd(usage), True) if price is None else (price, False)
 
 
-async def rest_when_spent(kit: Kit, writer: RunWriter, limits: Limits) -> None:
+async def rest_when_spent(services: Services, writer: RunWriter, limits: Limits) -> None:
     """Let a run rest, or fail, that has used up one of its limits, or whose day others have spent."""
     over = turn.over(writer.checkpoint, limits)
     if isinstance(over, Park) and reasons.find(over.code).is_daily:
         # What was spent "today" was counted at the claim, and midnight may have passed since.
-        await writer.look_again(kit.clock.now())
+        await writer.look_again(services.clock.now())
         over = turn.over(writer.checkpoint, limits)
     if over is None:
-        now = kit.clock.now()
+        now = services.clock.now()
         try:
             await writer.commit(Step(at=now, guards=(day_affords(writer.checkpoint.job, now),)))
         except OverBudgetError as error:
             over = day_spent(error)
     if isinstance(over, Fail):
-        await rests.fail(kit, writer, over.code, over.reason)
+        await rests.fail(services, writer, over.code, over.reason)
     elif over is not None:
-        await rests.park(kit, writer, over)
+        await rests.park(services, writer, over)

@@ -25,9 +25,9 @@ from scheduler.engine.attempt.failures import failure, first_of
 from scheduler.engine.attempt.pins import pinned_again
 from scheduler.engine.attempt.toolset import open_tools
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import BadRowError, ConfigError, LostLeaseError, StoreError
-from scheduler.host.workdir import unusable
+from scheduler.host.paths import workdir_problem
 from scheduler.ports.backend import Backend, Interruption
 from scheduler.ports.tool import ForeignTool
 from scheduler.ports.toolset import Toolbox
@@ -45,15 +45,15 @@ class Attempt:
 
     def __init__(
         self,
-        kit: Kit,
+        services: Services,
         lease: Lease,
         checkpoint: Checkpoint,
         stopping: Callable[[], bool] = lambda: False,
         writer: type[RunWriter] = RunWriter,
     ) -> None:
-        self.kit = kit
+        self.services = services
         self.tools: Toolbox = {}
-        self.writer = writer(kit.store, lease, checkpoint, kit.witness, kit.secrets)
+        self.writer = writer(services.store, lease, checkpoint, services.move_log, services.secrets)
         self._stopping = stopping
         self._work: asyncio.Task[None] | None = None
         self._interrupted: Interruption | None = None
@@ -71,7 +71,7 @@ class Attempt:
         if self._interrupted is None:
             if self.writer.cancel_asked:
                 self._interrupted = "cancel"
-            elif self._stopping() or self.kit.halted() is not None:
+            elif self._stopping() or self.services.halted() is not None:
                 # Halted, too, the run is handed back and goes on later where it was.
                 self._interrupted = "stop"
         return self._interrupted
@@ -99,23 +99,23 @@ class Attempt:
         try:
             await self._let_go(error)
         except LostLeaseError:
-            self.kit.witness.lease_lost(self.writer.checkpoint.run, self.kit.clock.now())
+            self.services.move_log.lease_lost(self.writer.checkpoint.run, self.services.clock.now())
         except StoreError as late:
             self.is_owed = True
             log.warning("run %s: let go without a record: %s", self.run_id, late)
         return self.writer.checkpoint.run.state
 
     async def _advance(self) -> None:
-        kit, writer, job = self.kit, self.writer, self.writer.checkpoint.job
+        services, writer, job = self.services, self.writer, self.writer.checkpoint.job
         ready = await self._ready()
         if isinstance(ready, Park):
-            await rests.park(kit, writer, ready)
+            await rests.park(services, writer, ready)
             return
-        if (step := await rests.too_awake(kit, writer.checkpoint)) is not None:
+        if (step := await rests.too_awake(services, writer.checkpoint)) is not None:
             await writer.commit(step)
             return
-        if job.workdir is not None and (problem := unusable(job.workdir)):
-            await rests.park(kit, writer, Park(ReasonCode.WORKDIR, problem))
+        if job.workdir is not None and (problem := workdir_problem(job.workdir)):
+            await rests.park(services, writer, Park(ReasonCode.WORKDIR, problem))
             return
         if self.must_stop is None:
             await self._with_tools(ready)
@@ -123,25 +123,27 @@ class Attempt:
             # Its lease would run out, and others would count a crash.
             log.error("run %s: its backend returned while it runs", self.run_id)
             reason = "its backend left the run neither over nor at rest"
-            await rests.fail(kit, writer, ReasonCode.INTERNAL, reason)
+            await rests.fail(services, writer, ReasonCode.INTERNAL, reason)
 
     async def _with_tools(self, backend: Backend) -> None:
         """Let the backend go on with the run while its tools are open."""
-        kit, writer, job = self.kit, self.writer, self.writer.checkpoint.job
+        services, writer, job = self.services, self.writer, self.writer.checkpoint.job
         async with AsyncExitStack() as until_the_end:
             try:
-                opening = open_tools(kit.sources_for(job), job, self.run_id, kit.settings)
+                opening = open_tools(services.sources_for(job), job, self.run_id, services.settings)
                 self.tools = _all_tools(await until_the_end.enter_async_context(opening), backend)
             except ConfigError as error:
                 # They were there when the job was loaded, and may be again: an upgrade takes a plug-in away
                 # for a while, and a service is down for a while.
                 reason = f"{error.message}; install or repair what provides it, or cancel the run"
-                await rests.park(kit, writer, Park(ReasonCode.TOOL, reason))
+                await rests.park(services, writer, Park(ReasonCode.TOOL, reason))
                 return
-            if (step := pinned_again(writer.checkpoint, self.tools, kit.clock.now())) is not None:
+            if (step := pinned_again(writer.checkpoint, self.tools, services.clock.now())) is not None:
                 await writer.commit(step)
             writer.declared = {name: tool.spec for name, tool in self.tools.items()}
-            await backend.advance(self, RunDesk(kit, writer, self.tools, lambda: self.must_stop is not None))
+            await backend.advance(
+                self, RunDesk(services, writer, self.tools, lambda: self.must_stop is not None)
+            )
 
     async def _ready(self) -> Backend | Park:
         """Get the backend ready; return why nothing may begin yet, before any cost."""
@@ -150,14 +152,14 @@ class Attempt:
             # One of them may be a limit: to drop it would give the run more than it was given.
             return Park(ReasonCode.VERSION, unknown_reason(job))
         if job.secrets:  # before anything could print one
-            await asyncio.to_thread(self.kit.secrets.learn, job)
+            await asyncio.to_thread(self.services.secrets.learn, job)
         try:
-            backend = self.kit.backend_for(job)
+            backend = self.services.backend_for(job)
         except ConfigError as error:
             reason = f"{error.message}; install or repair what provides it, or cancel the run"
             return Park(ReasonCode.TOOL, reason)
         try:
-            self.kit.profile_for(job)
+            self.services.profile_for(job)
         except ConfigError as error:
             return Park(ReasonCode.TRUST, error.message)  # a policy that cannot be read allows nothing
         except Exception as error:
@@ -170,7 +172,7 @@ class Attempt:
         """Write how the attempt ended, unless its own last step has done so."""
         error = None if error is None else first_of(error)
         if isinstance(error, LostLeaseError) or self._interrupted == "lost":
-            self.kit.witness.lease_lost(self.writer.checkpoint.run, self.kit.clock.now())
+            self.services.move_log.lease_lost(self.writer.checkpoint.run, self.services.clock.now())
             return
         if isinstance(error, StoreError) and not isinstance(error, BadRowError):
             # Nothing can be recorded, so nothing more may happen; the lease goes back when that is over.
@@ -186,19 +188,19 @@ class Attempt:
         if self._interrupted == "timeout":
             seconds = self.writer.checkpoint.job.timeout_seconds
             reason = f"the attempt took longer than {seconds} s, its limit"
-            await rests.fail(self.kit, self.writer, ReasonCode.TIMEOUT, reason)
+            await rests.fail(self.services, self.writer, ReasonCode.TIMEOUT, reason)
         elif self._interrupted in endings:
-            await endings[self._interrupted](self.kit.clock.now())
+            await endings[self._interrupted](self.services.clock.now())
         elif error is not None:
             failed = failure(self.run_id, error)
-            await rests.fail(self.kit, self.writer, failed.code, failed.reason)
+            await rests.fail(self.services, self.writer, failed.code, failed.reason)
 
     async def _release(self, now: datetime) -> None:
         lost = self.writer.lost_request(now)
         await self.writer.commit(Step(at=now, move=Move.RELEASE, keep_attempt=False, closed=lost))
 
     async def _cancel(self, now: datetime) -> None:
-        asked = await self.kit.store.run(self.run_id)
+        asked = await self.services.store.run(self.run_id)
         await self.writer.commit(
             Step(
                 at=now,

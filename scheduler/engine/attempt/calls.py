@@ -12,26 +12,26 @@ from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Block, Call, CallState
 from scheduler.core.run.step import CallResult, Step
 from scheduler.core.run.turn import Limits, RunCalls, next_step
-from scheduler.core.text.capped import MOST_OUTPUT_BYTES, capped, sendable_json
+from scheduler.core.text.capped import MAX_OUTPUT_BYTES, capped, sendable_json
 from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.judge import Facts
 from scheduler.crash import crashpoint
 from scheduler.engine.attempt.arguments import refusals
-from scheduler.engine.attempt.decisions import Docket, Reach, facts, hear, recounted, stains
+from scheduler.engine.attempt.decisions import Decisions, Reach, decide_calls, facts, recounted, stains
 from scheduler.engine.attempt.requests import acts
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import ConfigError, ToolFault, ToolLostError
 from scheduler.ports.tool import InsideTool, ToolAnswer, ToolContext
 from scheduler.ports.toolset import Toolbox
 
 log = logging.getLogger("agentcron")
 
-OUTPUT_BYTES = MOST_OUTPUT_BYTES + 1_000
+OUTPUT_BYTES = MAX_OUTPUT_BYTES + 1_000
 """How much of a result goes to the model: with room for a tool's own last line about what it has cut."""
 
-MOST_BLOCKS = 100
-MOST_BLOCK_BYTES = 4_000_000
+MAX_BLOCKS = 100
+MAX_BLOCK_BYTES = 4_000_000
 """For all blocks of a result together; a picture or a document goes with every request from then on."""
 
 INTERRUPTED = (
@@ -41,36 +41,38 @@ INTERRUPTED = (
 
 
 async def begin_pure(
-    kit: Kit, at: Checkpoint, tools: Toolbox, limits: Limits, step: Step
-) -> tuple[Step, Docket | None]:
+    services: Services, checkpoint: Checkpoint, tools: Toolbox, limits: Limits, step: Step
+) -> tuple[Step, Decisions | None]:
     """Let the calls of an answer begin in its own commit, when all of them are pure and simply allowed.
 
     They wait for no record in the log, and a crash leaves nothing in doubt.  Whatever could keep the answer
     from being stored (a guard, a question, an unreadable policy) leaves them to ``run_calls``.
     """
-    following = next_step(at.apply(step), limits, lambda name: isinstance(tools.get(name), InsideTool))
+    following = next_step(
+        checkpoint.apply(step), limits, lambda name: isinstance(tools.get(name), InsideTool)
+    )
     if not isinstance(following, RunCalls) or len(following.fresh) < len(step.planned):
         return step, None
     if any(acts(call, tools) for call in step.planned) or refusals(following, tools):
         return step, None
     try:
-        docket = hear(kit, at, tools, step.planned, await facts(kit, at))
+        decisions = decide_calls(services, checkpoint, tools, step.planned, await facts(services, checkpoint))
     except ConfigError:
         return step, None
-    if len(docket.allowed) < len(step.planned) or docket.guards(None) or docket.changes():
+    if len(decisions.allowed) < len(step.planned) or decisions.guards(None) or decisions.changes():
         return step, None
-    started = tuple(call.id for call in docket.allowed)
-    return replace(step, started=started, rules=docket.rules, marks=docket.marks or None), docket
+    started = tuple(call.id for call in decisions.allowed)
+    return replace(step, started=started, rules=decisions.rules, marks=decisions.marks or None), decisions
 
 
 async def run_calls(
-    kit: Kit,
+    services: Services,
     writer: RunWriter,
     tools: Toolbox,
     fresh: Sequence[Call],
     doubtful: Sequence[Call],
-    begun: Docket | None = None,
-) -> Docket | None:
+    begun: Decisions | None = None,
+) -> Decisions | None:
     """Do the fresh calls side by side, and settle the doubtful ones by their effect class.
 
     Each result is committed as it comes, so that a crash loses at most the calls still under way.
@@ -85,68 +87,70 @@ async def run_calls(
         FactsChangedError: another run or a person was faster; nothing was done, and all is to be judged anew.
     """
     if begun is None:
-        known = await facts(kit, writer.checkpoint)
-        again = hear(kit, writer.checkpoint, tools, doubtful, recounted(known, doubtful))
-        docket = await _begun(kit, writer, tools, known, fresh, doubtful)
-        if docket.is_waiting and not doubtful:
-            return docket
+        known = await facts(services, writer.checkpoint)
+        again = decide_calls(services, writer.checkpoint, tools, doubtful, recounted(known, doubtful))
+        decisions = await _begun(services, writer, tools, known, fresh, doubtful)
+        if decisions.is_waiting and not doubtful:
+            return decisions
     else:
-        docket, again, doubtful = begun, Docket(), ()
+        decisions, again, doubtful = begun, Decisions(), ()
     calls = {call.id: call for call in writer.checkpoint.calls}
     async with asyncio.TaskGroup() as group:
-        for call in docket.allowed:
-            group.create_task(_do(kit, writer, tools, calls[call.id], docket.reach[call.id]))
+        for call in decisions.allowed:
+            group.create_task(_do(services, writer, tools, calls[call.id], decisions.reach[call.id]))
         for call in doubtful:
-            group.create_task(_settle_doubt(kit, writer, tools, call, again))
+            group.create_task(_settle_doubt(services, writer, tools, call, again))
     return None
 
 
 async def _begun(
-    kit: Kit,
+    services: Services,
     writer: RunWriter,
     tools: Toolbox,
     known: Facts,
     fresh: Sequence[Call],
     doubtful: Sequence[Call],
-) -> Docket:
+) -> Decisions:
     """Judge the fresh calls, and record which of them begin; one durable record before any effect."""
-    at = writer.checkpoint
-    docket = hear(kit, at, tools, fresh, known)
-    if docket.is_waiting and not doubtful:
-        return docket
-    acting = any(acts(call, tools) for call in docket.allowed)
+    checkpoint = writer.checkpoint
+    decisions = decide_calls(services, checkpoint, tools, fresh, known)
+    if decisions.is_waiting and not doubtful:
+        return decisions
+    acting = any(acts(call, tools) for call in decisions.allowed)
     if acting or any(acts(call, tools) for call in doubtful):
         # That it was planned stands in the log before it is marked as started: when the log fails, it is
         # sure that nothing acted.
-        await kit.daylog.sync()
+        await services.daylog.sync()
         crashpoint("log")
-    if docket.allowed or docket.refused:
+    if decisions.allowed or decisions.refused:
         step = Step(
-            at=kit.clock.now(),
-            started=tuple(call.id for call in docket.allowed),
-            rules=docket.rules,
-            results=tuple(docket.refused),
-            marks=docket.marks,
-            guards=docket.guards(at.job.workdir if acting else None),
-            changes=(*docket.changes(), *stains(at, docket, tools)),
+            at=services.clock.now(),
+            started=tuple(call.id for call in decisions.allowed),
+            rules=decisions.rules,
+            results=tuple(decisions.refused),
+            marks=decisions.marks,
+            guards=decisions.guards(checkpoint.job.workdir if acting else None),
+            changes=(*decisions.changes(), *stains(checkpoint, decisions, tools)),
         )
         await writer.commit(step)
-    return docket
+    return decisions
 
 
-async def _do(kit: Kit, writer: RunWriter, tools: Toolbox, call: Call, reach: Reach) -> None:
-    if kit.halted() is not None:
+async def _do(services: Services, writer: RunWriter, tools: Toolbox, call: Call, reach: Reach) -> None:
+    if services.halted() is not None:
         # It was recorded as started and has not acted, which we know for certain: it may act later.
-        await writer.commit(Step(at=kit.clock.now(), taken_back=(call.id,)))
+        await writer.commit(Step(at=services.clock.now(), taken_back=(call.id,)))
         return
     state, content, label = await _outcome(writer, tools, call, reach)
     crashpoint("W10")
     result = CallResult(call.id, state, content, label)
-    await writer.commit(Step(at=kit.clock.now(), results=(result,)))
+    await writer.commit(Step(at=services.clock.now(), results=(result,)))
 
 
-async def _settle_doubt(kit: Kit, writer: RunWriter, tools: Toolbox, call: Call, again: Docket) -> None:
-    if kit.halted() is not None:
+async def _settle_doubt(
+    services: Services, writer: RunWriter, tools: Toolbox, call: Call, again: Decisions
+) -> None:
+    if services.halted() is not None:
         return  # a probe looks at the world: it waits, too
     tool = tools.get(call.name)
     happened = "unknown"
@@ -166,14 +170,14 @@ async def _settle_doubt(kit: Kit, writer: RunWriter, tools: Toolbox, call: Call,
             log.warning("run %s: the probe of %s failed: %s", writer.checkpoint.run.id, call.name, error)
     if happened == "did_not_happen" and reach is not None:
         if acts(call, tools):
-            await writer.commit(Step(at=kit.clock.now(), again=(call.id,)))
-        await _do(kit, writer, tools, call, reach)
+            await writer.commit(Step(at=services.clock.now(), again=(call.id,)))
+        await _do(services, writer, tools, call, reach)
         return
     if happened == "happened":
         result = CallResult(call.id, CallState.DONE, "Interrupted, but it happened: verified.", "own")
     else:
         result = CallResult(call.id, CallState.UNKNOWN, INTERRUPTED, "own")
-    await writer.commit(Step(at=kit.clock.now(), results=(result,)))
+    await writer.commit(Step(at=services.clock.now(), results=(result,)))
 
 
 async def _outcome(
@@ -238,12 +242,12 @@ def clean(answer: ToolAnswer) -> ToolAnswer:
         return capped(answer, OUTPUT_BYTES)
     if not isinstance(answer, tuple | list) or not all(isinstance(block, Mapping) for block in answer):
         raise TypeError(f"it returned {type(answer).__name__}, neither a text nor a tuple of blocks")
-    if len(answer) > MOST_BLOCKS:
-        raise ValueError(f"it returned {len(answer)} blocks, more than {MOST_BLOCKS}")
+    if len(answer) > MAX_BLOCKS:
+        raise ValueError(f"it returned {len(answer)} blocks, more than {MAX_BLOCKS}")
     blocks = tuple(_clean_block(block) for block in answer)
     size = sum(len(json.dumps(block)) for block in blocks)
-    if size > MOST_BLOCK_BYTES:
-        raise ValueError(f"it returned {size:,} bytes in blocks, more than {MOST_BLOCK_BYTES:,}")
+    if size > MAX_BLOCK_BYTES:
+        raise ValueError(f"it returned {size:,} bytes in blocks, more than {MAX_BLOCK_BYTES:,}")
     return blocks
 
 

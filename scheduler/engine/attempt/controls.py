@@ -21,10 +21,10 @@ from scheduler.core.run.step import CallResult, Change, Step
 from scheduler.core.run.wakeup import Waking, earliest
 from scheduler.core.trust.marks import NO_MARKS, Marks
 from scheduler.engine.attempt.calls import clean
-from scheduler.engine.attempt.decisions import Docket, facts, hear
+from scheduler.engine.attempt.decisions import Decisions, decide_calls, facts
 from scheduler.engine.attempt.messages import answer_message, notify
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import RefusedError, ToolFault
 from scheduler.ports.tool import ControlTool, End, Outcome, Rest, StageContext, Staged, StagedTool
 from scheduler.ports.toolset import Toolbox
@@ -54,7 +54,9 @@ class _Tally:
         self.results.append(CallResult(call.id, CallState.FAILED, text, rule=rule))
 
 
-async def decide_calls(kit: Kit, writer: RunWriter, tools: Toolbox, calls: Sequence[Call]) -> Step | Docket:
+async def control_calls(
+    services: Services, writer: RunWriter, tools: Toolbox, calls: Sequence[Call]
+) -> Step | Decisions:
     """Return the one step that all open calls of this kind come to, or what must be waited for first.
 
     An end beats a rest; of several rests the earliest time wins; a refused call is answered with an error.
@@ -64,29 +66,31 @@ async def decide_calls(kit: Kit, writer: RunWriter, tools: Toolbox, calls: Seque
         ConfigError: the trust file or the job's profile is wrong, so nothing may be staged.
         LostLeaseError: another runner owns the run.
     """
-    at = writer.checkpoint
-    has_news = at.woken is not None and at.woken.kind == Waking.PERSON
+    checkpoint = writer.checkpoint
+    has_news = checkpoint.woken is not None and checkpoint.woken.kind == Waking.PERSON
     staged = [call for call in calls if isinstance(tools[call.name], StagedTool)]
-    docket = Docket()
+    decisions = Decisions()
     if staged and not has_news:
-        docket = hear(kit, at, tools, staged, await facts(kit, at))
-        if docket.waits:
-            return docket
-    tally = _Tally(results=list(docket.refused))
-    allowed = {call.id for call in docket.allowed}
-    refused = {result.call_id for result in docket.refused}
-    parts = await _parts(kit, writer, tools, docket.allowed)
+        decisions = decide_calls(services, checkpoint, tools, staged, await facts(services, checkpoint))
+        if decisions.waits:
+            return decisions
+    tally = _Tally(results=list(decisions.refused))
+    allowed = {call.id for call in decisions.allowed}
+    refused = {result.call_id for result in decisions.refused}
+    parts = await _parts(services, writer, tools, decisions.allowed)
     for call in calls:
         if call.id in refused:
             continue
         if call.id in allowed:
-            _stage(kit, at, tools, call, parts, tally)
+            _stage(services, checkpoint, tools, call, parts, tally)
         else:
-            _control(at, tools, call, has_news, tally)
-    return _step(kit, at, docket, tally)
+            _control(checkpoint, tools, call, has_news, tally)
+    return _step(services, checkpoint, decisions, tally)
 
 
-async def _parts(kit: Kit, writer: RunWriter, tools: Toolbox, calls: Sequence[Call]) -> dict[str, Any]:
+async def _parts(
+    services: Services, writer: RunWriter, tools: Toolbox, calls: Sequence[Call]
+) -> dict[str, Any]:
     """Return the parts of the checkpoint that calls want to know, with those that a claim does not read."""
     parts = dict(writer.checkpoint.parts)
     for call in calls:
@@ -94,17 +98,22 @@ async def _parts(kit: Kit, writer: RunWriter, tools: Toolbox, calls: Sequence[Ca
         assert isinstance(tool, StagedTool)
         for kind in tool.reads:
             if kind not in parts:
-                parts[kind] = await kit.store.part(writer.lease, kind, kit.clock.now())
+                parts[kind] = await services.store.part(writer.lease, kind, services.clock.now())
     return parts
 
 
 def _stage(
-    kit: Kit, at: Checkpoint, tools: Toolbox, call: Call, parts: dict[str, Any], tally: _Tally
+    services: Services,
+    checkpoint: Checkpoint,
+    tools: Toolbox,
+    call: Call,
+    parts: dict[str, Any],
+    tally: _Tally,
 ) -> None:
     tool = tools[call.name]
     assert isinstance(tool, StagedTool)
     try:
-        staged, after = _staged(kit, at, tool, call, parts)
+        staged, after = _staged(services, checkpoint, tool, call, parts)
     except ToolFault as fault:
         tally.fail(call, fault, LIMITS)
         return
@@ -119,34 +128,34 @@ def _stage(
 
 
 def _staged(
-    kit: Kit, at: Checkpoint, tool: StagedTool, call: Call, parts: Mapping[str, Any]
+    services: Services, checkpoint: Checkpoint, tool: StagedTool, call: Call, parts: Mapping[str, Any]
 ) -> tuple[Staged, Mapping[str, Any]]:
     """Return what a call comes to, and the parts as they are after it.
 
     Raises:
         ToolFault: it refuses, or is broken: nothing of it is written.
     """
-    assert at.last is not None
+    assert checkpoint.last is not None
     context = StageContext(
-        job=at.job,
-        run=at.run,
+        job=checkpoint.job,
+        run=checkpoint.run,
         call_id=call.id,
         # Read from the moment the agent spoke: "in 2h" must not mean something else after a crash.
-        spoken=at.last.created_at,
-        now=kit.clock.now(),
+        spoken=checkpoint.last.created_at,
+        now=services.clock.now(),
         parts=parts,
     )
     try:
         staged = tool.stage(call.args, context)
         # Now: what breaks here must not break when the step is on the disk.
         after = folded(parts, staged.changes)
-        staged = replace(staged, result=clean(kit.secrets.hidden(staged.result)))
+        staged = replace(staged, result=clean(services.secrets.hidden(staged.result)))
     except ToolFault:
         raise
     except RefusedError as error:
         raise ToolFault(f"{call.name}: {error.message}", help=error.help) from error
     except Exception as error:
-        raise _broken(at, call, error) from error
+        raise _broken(checkpoint, call, error) from error
     unknown = {change.kind for change in staged.changes} - tool.changes
     if unknown:
         raise ToolFault(f"{call.name} broke: it did not declare that it changes {', '.join(sorted(unknown))}")
@@ -156,14 +165,14 @@ def _staged(
     return staged, after
 
 
-def _control(at: Checkpoint, tools: Toolbox, call: Call, has_news: bool, tally: _Tally) -> None:
+def _control(checkpoint: Checkpoint, tools: Toolbox, call: Call, has_news: bool, tally: _Tally) -> None:
     tool = tools[call.name]
     if isinstance(tool, StagedTool):  # only with news: otherwise it was judged
         tally.results.append(CallResult(call.id, CallState.FAILED, NEWS_FIRST))
         return
     assert isinstance(tool, ControlTool)
     try:
-        outcome = _decided(at, tool, call)
+        outcome = _decided(checkpoint, tool, call)
     except ToolFault as fault:
         tally.fail(call, fault)
         return
@@ -176,35 +185,35 @@ def _control(at: Checkpoint, tools: Toolbox, call: Call, has_news: bool, tally: 
         tally.results.append(CallResult(call.id, CallState.DONE, outcome.result))
 
 
-def _decided(at: Checkpoint, tool: ControlTool, call: Call) -> Outcome:
-    assert at.last is not None
+def _decided(checkpoint: Checkpoint, tool: ControlTool, call: Call) -> Outcome:
+    assert checkpoint.last is not None
     try:
-        return tool.decide(call.args, at.last.created_at, at.job.tz)
+        return tool.decide(call.args, checkpoint.last.created_at, checkpoint.job.tz)
     except ToolFault:
         raise
     except Exception as error:
-        raise _broken(at, call, error) from error
+        raise _broken(checkpoint, call, error) from error
 
 
-def _broken(at: Checkpoint, call: Call, error: Exception) -> ToolFault:
+def _broken(checkpoint: Checkpoint, call: Call, error: Exception) -> ToolFault:
     # A plug-in may raise anything; the agent is told, the run goes on, and the log has the trace.
-    log.exception("run %s: the tool %s broke", at.run.id, call.name)
+    log.exception("run %s: the tool %s broke", checkpoint.run.id, call.name)
     return ToolFault(f"{call.name} broke: {type(error).__name__}: {error}")
 
 
-def _step(kit: Kit, at: Checkpoint, docket: Docket, tally: _Tally) -> Step:
+def _step(services: Services, checkpoint: Checkpoint, decisions: Decisions, tally: _Tally) -> Step:
     step = Step(
-        at=kit.clock.now(),
-        started=tuple(call.id for call in docket.allowed),
-        rules=docket.rules,
-        marks=(docket.marks | tally.marks) or None,
-        guards=docket.guards(at.job.workdir if docket.allowed else None),
-        changes=(*docket.changes(), *tally.changes),
+        at=services.clock.now(),
+        started=tuple(call.id for call in decisions.allowed),
+        rules=decisions.rules,
+        marks=(decisions.marks | tally.marks) or None,
+        guards=decisions.guards(checkpoint.job.workdir if decisions.allowed else None),
+        changes=(*decisions.changes(), *tally.changes),
     )
     if tally.end is not None:
         late = "Not slept: the same message finished the run."
         tally.results += [CallResult(call.id, CallState.FAILED, late) for call, _ in tally.rests]
-        return ended(at, tally.end, replace(step, results=tuple(tally.results)))
+        return ended(checkpoint, tally.end, replace(step, results=tuple(tally.results)))
     if tally.rests:
         times = [w for _, rest in tally.rests for w in rest.wakeups if w.kind == Waking.TIME]
         others = [w for _, rest in tally.rests for w in rest.wakeups if w.kind != Waking.TIME]
@@ -220,18 +229,18 @@ def _step(kit: Kit, at: Checkpoint, docket: Docket, tally: _Tally) -> Step:
     return replace(step, results=tuple(tally.results))
 
 
-def ended(at: Checkpoint, end: End, step: Step) -> Step:
+def ended(checkpoint: Checkpoint, end: End, step: Step) -> Step:
     """Return a step that also ends its run."""
-    calls = at.apply(step).calls
+    calls = checkpoint.apply(step).calls
     failed = end.outcome == "failed"
     return replace(
         step,
         move=Move.FAIL if failed else Move.FINISH,
         # Stored, never sent: the conversation stays valid, so that a person may resume it.
-        messages=(answer_message(at, calls, step.at),) if calls else (),
+        messages=(answer_message(checkpoint, calls, step.at),) if calls else (),
         outcome=end.outcome,
         summary=end.summary,
         reason=end.summary if failed else "",
         reason_code=ReasonCode.AGENT if failed else "",
-        changes=(*step.changes, *notify(at, end.summary)),
+        changes=(*step.changes, *notify(checkpoint, end.summary)),
     )

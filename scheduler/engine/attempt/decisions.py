@@ -24,7 +24,7 @@ from scheduler.core.trust.marks import EXTERNAL, NO_MARKS, PRIVATE, WORKDIR, Mar
 from scheduler.core.trust.policy import Profile
 from scheduler.core.trust.targets import NO_TARGETS, Targets
 from scheduler.engine.attempt.pins import is_changed, refusal_text
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.ports.tool import ControlTool, InsideTool, ToolSpec
 from scheduler.ports.toolset import Toolbox
 
@@ -32,7 +32,7 @@ log = logging.getLogger("agentcron")
 
 STAINED = Marks.of(f"{PRIVATE}:{WORKDIR}")
 
-MOST_QUESTIONS = 10
+MAX_QUESTIONS = 10
 """Questions of one run that are put at a time; further calls wait, and ask when these are answered."""
 
 
@@ -45,7 +45,7 @@ class Reach:
 
 
 @dataclass(slots=True)
-class Docket:
+class Decisions:
     """What the judge said of the calls of one message.
 
     Args:
@@ -117,81 +117,93 @@ class Docket:
         self.refused.append(CallResult(call.id, CallState.FAILED, text, label, rule))
 
 
-async def facts(kit: Kit, at: Checkpoint) -> Facts:
+async def facts(services: Services, checkpoint: Checkpoint) -> Facts:
     """Return what the judge must know of a run.
 
     Raises:
         ConfigError: the trust file or the job's profile is wrong, so nothing may act.
     """
-    profile, *also = profiles_of(kit, at)
-    now = kit.clock.now()
+    profile, *also = profiles_of(services, checkpoint)
+    now = services.clock.now()
     used = Used()
     grants = [grant for each in (profile, *also) for grant in each.grants]
-    if at.job.budget.day_effects is not None or any(grant.per_day is not None for grant in grants):
-        used = await kit.store.used_today(root_of(at.job.name), day_start(now, at.job.tz))
-    return Facts(profile, at.run.marks, at.always, used.calls, now, used.outside, tuple(also))
+    if checkpoint.job.budget.day_effects is not None or any(grant.per_day is not None for grant in grants):
+        used = await services.store.used_today(
+            root_of(checkpoint.job.name), day_start(now, checkpoint.job.tz)
+        )
+    return Facts(profile, checkpoint.run.marks, checkpoint.always, used.calls, now, used.outside, tuple(also))
 
 
-def profiles_of(kit: Kit, at: Checkpoint) -> list[Profile]:
+def profiles_of(services: Services, checkpoint: Checkpoint) -> list[Profile]:
     """Return the profiles that a run is under: the one it began with, and the one that its line names by now.
 
     Raises:
         ConfigError: the trust file or one of the profiles is wrong.
     """
-    now = [replace(at.job, trust=name) for name in at.trust_now if name != at.job.trust]
-    return [kit.profile_for(job) for job in (at.job, *now)]
+    now = [
+        replace(checkpoint.job, trust=name) for name in checkpoint.trust_now if name != checkpoint.job.trust
+    ]
+    return [services.profile_for(job) for job in (checkpoint.job, *now)]
 
 
-def hear(kit: Kit, at: Checkpoint, tools: Toolbox, calls: Sequence[Call], known: Facts) -> Docket:
+def decide_calls(
+    services: Services, checkpoint: Checkpoint, tools: Toolbox, calls: Sequence[Call], known: Facts
+) -> Decisions:
     """Judge calls that have not begun, or of which nobody knows; nothing is written, and nothing happens."""
-    docket = Docket(is_stained=bool(at.parts.get(stain.KIND)))
+    decisions = Decisions(is_stained=bool(checkpoint.parts.get(stain.KIND)))
     used = dict(known.used_today)
     specs = {name: tool.spec for name, tool in tools.items()}
     for call in calls:
         tool = tools.get(call.name)
         if tool is None or isinstance(tool, ControlTool):
             text = f"There is no tool named {call.name!r}. There are: {', '.join(tools)}."
-            docket.refuse(call, "no-tool", text)
+            decisions.refuse(call, "no-tool", text)
             continue
-        if is_changed(at.frame, tool):
-            docket.refuse(call, "tool-changed", refusal_text(at.run.id, call.name))
+        if is_changed(checkpoint.frame, tool):
+            decisions.refuse(call, "tool-changed", refusal_text(checkpoint.run.id, call.name))
             continue
         if call.effect is not (Effect.PURE if isinstance(tool, InsideTool) else tool.spec.effect):
             # It was planned, and recorded, as something else: a plug-in was installed or changed since.
-            docket.refuse(call, "tool-changed", f"{call.name} has changed since you asked for it. Ask again.")
+            decisions.refuse(
+                call, "tool-changed", f"{call.name} has changed since you asked for it. Ask again."
+            )
             continue
         # Siblings count too: what one of them reads could leave with another by way of the workdir.
-        met = known.marks | docket.marks | Marks.of_siblings(docket.allowed, specs)
-        if docket.is_stained:
+        met = known.marks | decisions.marks | Marks.of_siblings(decisions.allowed, specs)
+        if decisions.is_stained:
             met |= STAINED
-        targets = _targets(at, tool.spec, call)
+        targets = _targets(checkpoint, tool.spec, call)
         verdict = judge(tool.spec, call.args, replace(known, used_today=used, marks=met), targets)
         match verdict:
             case Allow(rule, grant):
-                if is_outside(call.effect, rule) and not _has_room(at, known, docket):
+                if is_outside(call.effect, rule) and not _has_room(checkpoint, known, decisions):
                     continue
                 used[call.name] = used.get(call.name, 0) + 1
                 name = rule if grant is None or not grant.id else f"{ALWAYS}:{grant.id}"
-                docket.allow(call, name, _reach(targets, grant))
+                decisions.allow(call, name, _reach(targets, grant))
                 if grant is not None and grant.per_day is not None:
-                    since = day_start(known.now, at.job.tz)
-                    docket.shares.append(Share(call.name, grant.per_day, since))
+                    since = day_start(known.now, checkpoint.job.tz)
+                    decisions.shares.append(Share(call.name, grant.per_day, since))
             case Refuse(rule, reason):
-                docket.refuse(call, rule, f"Refused: {reason}.")
+                decisions.refuse(call, rule, f"Refused: {reason}.")
             case Ask():
-                _ask(kit, at, call, tool.spec, targets, verdict, known, docket)
-    if docket.allowed and docket.is_stained:
-        docket.marks |= STAINED
-    return docket
+                _ask(services, checkpoint, call, tool.spec, targets, verdict, known, decisions)
+    if decisions.allowed and decisions.is_stained:
+        decisions.marks |= STAINED
+    return decisions
 
 
-def stains(at: Checkpoint, docket: Docket, tools: Toolbox) -> tuple[Stain, ...]:
+def stains(checkpoint: Checkpoint, decisions: Decisions, tools: Toolbox) -> tuple[Stain, ...]:
     """Return the mark of the workdir when a call that begins could leave private data there."""
-    marks = at.run.marks | docket.marks
-    specs = {call.name: tools[call.name].spec for call in docket.allowed}
-    marks |= Marks.of_calls(docket.allowed, specs)
+    marks = checkpoint.run.marks | decisions.marks
+    specs = {call.name: tools[call.name].spec for call in decisions.allowed}
+    marks |= Marks.of_calls(decisions.allowed, specs)
     acting = any(acts(spec) for spec in specs.values())
-    return (Stain(at.job.workdir),) if at.job.workdir and acting and PRIVATE in marks.kinds else ()
+    return (
+        (Stain(checkpoint.job.workdir),)
+        if checkpoint.job.workdir and acting and PRIVATE in marks.kinds
+        else ()
+    )
 
 
 def recounted(known: Facts, doubtful: Sequence[Call]) -> Facts:
@@ -203,43 +215,43 @@ def recounted(known: Facts, doubtful: Sequence[Call]) -> Facts:
     return replace(known, used_today=used, outside_today=max(0, known.outside_today - outside))
 
 
-def _has_room(at: Checkpoint, known: Facts, docket: Docket) -> bool:
+def _has_room(checkpoint: Checkpoint, known: Facts, decisions: Decisions) -> bool:
     """Take one of the day's effects for a call, or say on the docket why it must wait."""
-    most = at.job.budget.day_effects
+    most = checkpoint.job.budget.day_effects
     if most is None:
         return True
-    if known.outside_today + docket.outside >= most:
-        docket.over = f"the job has acted outside its workdir {most} of {most} times today"
+    if known.outside_today + decisions.outside >= most:
+        decisions.over = f"the job has acted outside its workdir {most} of {most} times today"
         return False
-    docket.outside += 1
-    docket.shares.append(Share(OUTSIDE, most, day_start(known.now, at.job.tz)))
+    decisions.outside += 1
+    decisions.shares.append(Share(OUTSIDE, most, day_start(known.now, checkpoint.job.tz)))
     return True
 
 
-def _targets(at: Checkpoint, spec: ToolSpec, call: Call) -> Targets:
+def _targets(checkpoint: Checkpoint, spec: ToolSpec, call: Call) -> Targets:
     """Return what a call reaches; of a tool that cannot tell, nothing, which no grant with hosts covers."""
     try:
         targets = spec.targets(call.args)
         if not isinstance(targets, Targets):
             raise TypeError(f"it returned {type(targets).__name__}, no Targets")
     except Exception:  # a plug-in may raise anything
-        log.exception("run %s: the targets of %s cannot be told", at.run.id, call.name)
+        log.exception("run %s: the targets of %s cannot be told", checkpoint.run.id, call.name)
         return NO_TARGETS
     return targets
 
 
 def _ask(
-    kit: Kit,
-    at: Checkpoint,
+    services: Services,
+    checkpoint: Checkpoint,
     call: Call,
     spec: ToolSpec,
     targets: Targets,
     ask: Ask,
     known: Facts,
-    docket: Docket,
+    decisions: Decisions,
 ) -> None:
-    mark = digest(at.run.id, call.name, call.args, f"{known.version} {spec.fingerprint}")
-    questions: Questions = at.parts.get(question.KIND) or ()
+    mark = digest(checkpoint.run.id, call.name, call.args, f"{known.version} {spec.fingerprint}")
+    questions: Questions = checkpoint.parts.get(question.KIND) or ()
     of_call = [each for each in questions if each.call_id == call.id]
     put = next((each for each in reversed(of_call) if each.digest == mark), None)
     if put is None or (ask.rule == RULE_OF_TWO and put.rule != RULE_OF_TWO and put.state != "denied"):
@@ -248,37 +260,37 @@ def _ask(
             # Asked under another policy, of another tool or other arguments, or before the run had met all
             # three: its answer would mean nothing any more.
             if old.state in ("asked", "approved"):
-                docket.settled[old.id] = "expired"
-        if len(docket.asks) + len(docket.open_asks) < MOST_QUESTIONS:
-            docket.asks.append(_question(kit, at, call, ask, known, mark, len(questions)))
+                decisions.settled[old.id] = "expired"
+        if len(decisions.asks) + len(decisions.open_asks) < MAX_QUESTIONS:
+            decisions.asks.append(_question(services, checkpoint, call, ask, known, mark, len(questions)))
     elif known.now < put.expires_at and put.state in ("approved", "used"):
         # "used" is by this very call, which was taken back before it acted, or of which nobody knows.
-        if is_outside(call.effect, f"approved:{put.id}") and not _has_room(at, known, docket):
+        if is_outside(call.effect, f"approved:{put.id}") and not _has_room(checkpoint, known, decisions):
             return
-        docket.allow(call, f"approved:{put.id}", _reach(targets, ask.grant, approved=True))
+        decisions.allow(call, f"approved:{put.id}", _reach(targets, ask.grant, approved=True))
         if put.state == "approved":
-            docket.settled[put.id] = "used"
+            decisions.settled[put.id] = "used"
     elif known.now < put.expires_at and put.state == "asked":
-        docket.open_asks.append(put)
+        decisions.open_asks.append(put)
     elif put.state == "denied":
         text = "A person denied this call" + (f" and says: {put.answer}" if put.answer else ".")
-        docket.refuse(call, f"denied:{put.id}", text, "owner")
+        decisions.refuse(call, f"denied:{put.id}", text, "owner")
     else:
         if put.state in ("asked", "approved"):
-            docket.settled[put.id] = "expired"
+            decisions.settled[put.id] = "expired"
         text = "This call was not approved, and used, in time, so it counts as denied. It did not happen."
-        docket.refuse(call, f"expired:{put.id}", text)
+        decisions.refuse(call, f"expired:{put.id}", text)
 
 
 def _question(
-    kit: Kit, at: Checkpoint, call: Call, ask: Ask, known: Facts, mark: str, number: int
+    services: Services, checkpoint: Checkpoint, call: Call, ask: Ask, known: Facts, mark: str, number: int
 ) -> Approval:
     return Approval(
         # Unique and the same after a crash: a question that was being written is not put twice.
-        id=digest(at.run.id, call.id, {}, f"{mark}.{number}")[:12],
-        run_id=at.run.id,
+        id=digest(checkpoint.run.id, call.id, {}, f"{mark}.{number}")[:12],
+        run_id=checkpoint.run.id,
         call_id=call.id,
-        job=at.job.name,
+        job=checkpoint.job.name,
         tool=call.name,
         args=call.args,
         digest=mark,
@@ -286,7 +298,7 @@ def _question(
         reason=ask.reason,
         state="asked",
         asked_at=known.now,
-        expires_at=known.now + timedelta(seconds=kit.settings.approval_seconds),
+        expires_at=known.now + timedelta(seconds=services.settings.approval_seconds),
     )
 
 

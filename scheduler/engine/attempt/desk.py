@@ -32,12 +32,12 @@ from scheduler.engine.attempt import messages, rests
 from scheduler.engine.attempt.accounts import price_of, rest_when_spent
 from scheduler.engine.attempt.arguments import refusal
 from scheduler.engine.attempt.calls import INTERRUPTED, clean
-from scheduler.engine.attempt.controls import decide_calls, ended
-from scheduler.engine.attempt.decisions import Docket, facts, hear, recounted, stains
+from scheduler.engine.attempt.controls import control_calls, ended
+from scheduler.engine.attempt.decisions import Decisions, decide_calls, facts, recounted, stains
 from scheduler.engine.attempt.opening import open_run
 from scheduler.engine.attempt.requests import acts
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import ConfigError, DayLogError, FactsChangedError
 from scheduler.ports.backend import Allowed, Answered, DeskAnswer, ForeignCall, Rested
 from scheduler.ports.tool import End, InsideTool, ToolAnswer, ToolSpec
@@ -56,9 +56,13 @@ class RunDesk:
     """
 
     def __init__(
-        self, kit: Kit, writer: RunWriter, toolbox: Toolbox, must_stop: Callable[[], bool] = lambda: False
+        self,
+        services: Services,
+        writer: RunWriter,
+        toolbox: Toolbox,
+        must_stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.kit, self.writer, self.toolbox = kit, writer, toolbox
+        self.services, self.writer, self.toolbox = services, writer, toolbox
         self._must_stop = must_stop
         self._limits = limits_of(writer.checkpoint.job)
         self._lock = asyncio.Lock()
@@ -89,13 +93,13 @@ class RunDesk:
             return ""
         if any(call.state is CallState.WAITING for call in checkpoint.calls):
             return ""
-        return sendable(resume_note(checkpoint, woken, self._limits, self.kit.clock.now()))
+        return sendable(resume_note(checkpoint, woken, self._limits, self.services.clock.now()))
 
     async def open(self) -> str | None:
         """Open the conversation; return its first message, or None when there is nothing to do now."""
         async with self._lock:
             if not self._is_over and self.checkpoint.last is None:
-                await open_run(self.kit, self.writer, self._limits, self.toolbox, system="")
+                await open_run(self.services, self.writer, self._limits, self.toolbox, system="")
             if self._is_over or self.checkpoint.last is None:
                 return None
             return self.checkpoint.messages[0].text
@@ -130,7 +134,7 @@ class RunDesk:
                 return await self._decide(call.id)
             except (ConfigError, DayLogError) as error:
                 code = ReasonCode.LOG if isinstance(error, DayLogError) else ReasonCode.TRUST
-                await rests.park(self.kit, self.writer, Park(code, error.message))
+                await rests.park(self.services, self.writer, Park(code, error.message))
                 return Rested()
 
     async def record(self, call_id: str, result: ToolAnswer, *, is_error: bool = False) -> None:
@@ -156,9 +160,9 @@ class RunDesk:
     async def used(self, usage: Usage, cost_microusd: int | None) -> bool:
         """Count what a request has cost; false when the run rests now, or the attempt must stop."""
         async with self._lock:
-            now, checkpoint = self.kit.clock.now(), self.checkpoint
+            now, checkpoint = self.services.clock.now(), self.checkpoint
             try:
-                cost, is_assumed = price_of(self.kit, checkpoint.job.model, usage, cost_microusd)
+                cost, is_assumed = price_of(self.services, checkpoint.job.model, usage, cost_microusd)
             except ConfigError:  # the agent has a model of its own, and nobody here knows its price
                 cost, is_assumed = assumed_microusd(usage), True
             sent = Request(checkpoint.requests + 1, checkpoint.run.epoch, checkpoint.job.model, now)
@@ -173,14 +177,14 @@ class RunDesk:
             )
             await self.writer.commit(Step(at=now, opened=sent, closed=answered))
             if not self._begun:
-                await rest_when_spent(self.kit, self.writer, self._limits)
+                await rest_when_spent(self.services, self.writer, self._limits)
             return not self._is_over
 
     async def end(self, summary: str, outcome: Literal["done", "nothing_to_do", "failed"] = "done") -> None:
         """End the run."""
         async with self._lock:
             self._require_no_open_call()
-            step = ended(self.checkpoint, End(summary, outcome), Step(at=self.kit.clock.now()))
+            step = ended(self.checkpoint, End(summary, outcome), Step(at=self.services.clock.now()))
             await self.writer.commit(replace(step, messages=()))  # each call was answered when it was closed
 
     # -- one call ---------------------------------------------------------------------------------
@@ -231,7 +235,7 @@ class RunDesk:
             if call.is_closed:
                 return _answer_of(call)
             if call.state is CallState.WAITING:
-                now = self.kit.clock.now()
+                now = self.services.clock.now()
                 await self.writer.commit(messages.answer(self.checkpoint, self._limits, (call,), now))
                 return _answer_of(self._call(call_id))
             if call.id in self._begun:
@@ -244,54 +248,54 @@ class RunDesk:
                     return await self._inside(call)
                 return await self._judge(call)
             except FactsChangedError:
-                await self.writer.look_again(self.kit.clock.now())
+                await self.writer.look_again(self.services.clock.now())
         return Rested()
 
     async def _judge(self, call: Call) -> DeskAnswer:
-        known = await facts(self.kit, self.checkpoint)
+        known = await facts(self.services, self.checkpoint)
         is_doubtful = call.state is CallState.STARTED
         known = recounted(known, [call]) if is_doubtful else known
-        docket = hear(self.kit, self.checkpoint, self.toolbox, [call], known)
-        if is_doubtful and not (docket.allowed and call.effect in REPEATABLE):
+        decisions = decide_calls(self.services, self.checkpoint, self.toolbox, [call], known)
+        if is_doubtful and not (decisions.allowed and call.effect in REPEATABLE):
             return Answered(await self._lose(call), is_error=True)
-        if docket.refused:
-            return await self._close(docket.refused[0], docket)
-        if not docket.allowed:
-            await rests.wait_for_another(self.kit, self.writer, docket)
+        if decisions.refused:
+            return await self._close(decisions.refused[0], decisions)
+        if not decisions.allowed:
+            await rests.wait_for_another(self.services, self.writer, decisions)
             return Rested()
         may_act = acts(call, self.toolbox)
         if may_act:
-            await self.kit.daylog.sync()
+            await self.services.daylog.sync()
             crashpoint("log")
         if is_doubtful:
-            await self.writer.commit(Step(at=self.kit.clock.now(), again=(call.id,)))
+            await self.writer.commit(Step(at=self.services.clock.now(), again=(call.id,)))
         else:
-            await self._start(call, docket, may_act=may_act)
-        if self.kit.halted() is not None:
+            await self._start(call, decisions, may_act=may_act)
+        if self.services.halted() is not None:
             if not is_doubtful:  # it has not acted, which we know for certain: it may act later
-                await self.writer.commit(Step(at=self.kit.clock.now(), taken_back=(call.id,)))
+                await self.writer.commit(Step(at=self.services.clock.now(), taken_back=(call.id,)))
             return Rested()
         self._begun.add(call.id)
-        reach = docket.reach[call.id]
+        reach = decisions.reach[call.id]
         return Allowed(call.key, reach.hosts, reach.network)
 
-    async def _start(self, call: Call, docket: Docket, *, may_act: bool) -> None:
+    async def _start(self, call: Call, decisions: Decisions, *, may_act: bool) -> None:
         checkpoint = self.checkpoint
         await self.writer.commit(
             Step(
-                at=self.kit.clock.now(),
+                at=self.services.clock.now(),
                 started=(call.id,),
-                rules=docket.rules,
-                marks=docket.marks,
-                guards=docket.guards(checkpoint.job.workdir if may_act else None),
-                changes=(*docket.changes(), *stains(checkpoint, docket, self.toolbox)),
+                rules=decisions.rules,
+                marks=decisions.marks,
+                guards=decisions.guards(checkpoint.job.workdir if may_act else None),
+                changes=(*decisions.changes(), *stains(checkpoint, decisions, self.toolbox)),
             )
         )
 
     async def _inside(self, call: Call) -> DeskAnswer:
-        decided = await decide_calls(self.kit, self.writer, self.toolbox, [call])
-        if isinstance(decided, Docket):
-            await rests.wait_for_another(self.kit, self.writer, decided)
+        decided = await control_calls(self.services, self.writer, self.toolbox, [call])
+        if isinstance(decided, Decisions):
+            await rests.wait_for_another(self.services, self.writer, decided)
             return Rested()
         if decided.move is not None:
             await self.writer.commit(decided)
@@ -308,9 +312,9 @@ class RunDesk:
         await self._close(CallResult(call.id, CallState.UNKNOWN, INTERRUPTED))
         return INTERRUPTED
 
-    async def _close(self, result: CallResult, docket: Docket | None = None) -> Answered:
-        changes = () if docket is None else docket.changes()
-        return await self._answer(Step(at=self.kit.clock.now(), results=(result,), changes=changes))
+    async def _close(self, result: CallResult, decisions: Decisions | None = None) -> Answered:
+        changes = () if decisions is None else decisions.changes()
+        return await self._answer(Step(at=self.services.clock.now(), results=(result,), changes=changes))
 
     async def _answer(self, step: Step) -> Answered:
         """Write the result of a call, and the message that answers it, in one commit."""
@@ -330,7 +334,7 @@ class RunDesk:
     ) -> Message:
         if role == "assistant" and stop_reason is None:
             stop_reason = "end_turn"
-        now = self.kit.clock.now()
+        now = self.services.clock.now()
         return Message(self.checkpoint.next_seq, role, (block,), provenance, now, stop_reason)
 
     async def _write(self, message: Message, **more: Any) -> None:

@@ -19,7 +19,7 @@ class GateAnswer:
     reason: str = ""
 
 
-async def ask_gate(at: Checkpoint, settings: Settings, folder: str) -> GateAnswer:
+async def ask_gate(checkpoint: Checkpoint, settings: Settings, folder: str) -> GateAnswer:
     """Run the job's gate; a job without one is open.
 
     It runs in the crontab's folder, and not in the workdir: programs obey files that lie where they run (git
@@ -29,7 +29,7 @@ async def ask_gate(at: Checkpoint, settings: Settings, folder: str) -> GateAnswe
     Args:
         folder: the crontab's.
     """
-    job = at.job
+    job = checkpoint.job
     if job.gate is None:
         return GateAnswer("open")
     assert job.workdir is not None, "the crontab's loader gives every job a workdir"

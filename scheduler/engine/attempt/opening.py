@@ -11,12 +11,11 @@ from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
 from scheduler.core.run.turn import Fail, Limits, Park
-from scheduler.engine.attempt import messages as answers
-from scheduler.engine.attempt import rests
+from scheduler.engine.attempt import messages, rests
 from scheduler.engine.attempt.gate import ask_gate
 from scheduler.engine.attempt.pins import new_frame
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import DayLogError
 from scheduler.ports.toolset import Toolbox
 
@@ -29,7 +28,9 @@ def system_prompt() -> str:
     )
 
 
-async def open_run(kit: Kit, writer: RunWriter, limits: Limits, tools: Toolbox, system: str) -> None:
+async def open_run(
+    services: Services, writer: RunWriter, limits: Limits, tools: Toolbox, system: str
+) -> None:
     """Ask the gate, and write the first message; or end the run when the gate says so, or is broken.
 
     Nothing is written when the home was halted meanwhile.
@@ -40,31 +41,33 @@ async def open_run(kit: Kit, writer: RunWriter, limits: Limits, tools: Toolbox, 
     """
     if writer.checkpoint.job.gate is not None:
         # A gate is a command, whatever it does: that it is about to run stands in the log before it does.
-        await writer.commit(Step(at=kit.clock.now(), changes=(Note("gate"),)))
+        await writer.commit(Step(at=services.clock.now(), changes=(Note("gate"),)))
         try:
-            await kit.daylog.sync()
+            await services.daylog.sync()
         except DayLogError as error:
-            await rests.park(kit, writer, Park(ReasonCode.LOG, error.message))
+            await rests.park(services, writer, Park(ReasonCode.LOG, error.message))
             return
-        if kit.halted() is not None:
+        if services.halted() is not None:
             return
-    step = await _opening(kit, writer.checkpoint, limits, tools, system)
+    step = await _opening(services, writer.checkpoint, limits, tools, system)
     if isinstance(step, Fail):
-        await rests.fail(kit, writer, step.code, step.reason)
+        await rests.fail(services, writer, step.code, step.reason)
     else:
         await writer.commit(step)
 
 
-async def _opening(kit: Kit, at: Checkpoint, limits: Limits, tools: Toolbox, system: str) -> Step | Fail:
-    gate = await ask_gate(at, kit.settings, kit.folder)
-    now = kit.clock.now()
+async def _opening(
+    services: Services, checkpoint: Checkpoint, limits: Limits, tools: Toolbox, system: str
+) -> Step | Fail:
+    gate = await ask_gate(checkpoint, services.settings, services.folder)
+    now = services.clock.now()
     if gate.verdict == "shut":
         return Step(at=now, move=Move.QUIET, reason=gate.reason, reason_code=ReasonCode.GATE)
     if gate.verdict == "broken":
         return Fail(ReasonCode.GATE, gate.reason)
     return Step(
         at=now,
-        frame=new_frame(at, system, tools),
-        messages=(answers.first_message(at, limits, gate.output, now),),
+        frame=new_frame(checkpoint, system, tools),
+        messages=(messages.first_message(checkpoint, limits, gate.output, now),),
         told=True,
     )

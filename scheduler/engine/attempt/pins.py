@@ -20,9 +20,11 @@ from scheduler.ports.toolset import Toolbox
 log = logging.getLogger("agentcron")
 
 
-def new_frame(at: Checkpoint, system: str, tools: Toolbox) -> Frame:
+def new_frame(checkpoint: Checkpoint, system: str, tools: Toolbox) -> Frame:
     """Return what stays the same in every request of the run."""
-    return Frame(at.job.model, system, tuple(tool.spec.as_param() for tool in tools.values()), _pins(tools))
+    return Frame(
+        checkpoint.job.model, system, tuple(tool.spec.as_param() for tool in tools.values()), _pins(tools)
+    )
 
 
 def is_changed(frame: Frame | None, tool: AnyTool) -> bool:
@@ -41,12 +43,12 @@ def refusal_text(run_id: str, name: str) -> str:
     )
 
 
-def pinned_again(at: Checkpoint, tools: Toolbox, now: datetime) -> Step | None:
+def pinned_again(checkpoint: Checkpoint, tools: Toolbox, now: datetime) -> Step | None:
     """Return the step that pins the tools of a claimed run, if they are to be pinned again.
 
     They are when a person has resumed the run, and once for a run of a version that pinned none.
     """
-    frame = at.frame
+    frame = checkpoint.frame
     if frame is None:
         return None
     changed = sorted(name for name, tool in tools.items() if is_changed(frame, tool))
@@ -54,10 +56,12 @@ def pinned_again(at: Checkpoint, tools: Toolbox, now: datetime) -> Step | None:
         return Step(at=now, frame=replace(frame, pins=_pins(tools)))
     if not changed:
         return None
-    if at.woken is not None and at.woken.kind == Waking.PERSON:
-        log.info("run %s: resumed with these tools as they are now: %s", at.run.id, ", ".join(changed))
-        return Step(at=now, frame=new_frame(at, frame.system, tools))
-    log.warning("run %s: these tools have changed and are refused: %s", at.run.id, ", ".join(changed))
+    if checkpoint.woken is not None and checkpoint.woken.kind == Waking.PERSON:
+        log.info(
+            "run %s: resumed with these tools as they are now: %s", checkpoint.run.id, ", ".join(changed)
+        )
+        return Step(at=now, frame=new_frame(checkpoint, frame.system, tools))
+    log.warning("run %s: these tools have changed and are refused: %s", checkpoint.run.id, ", ".join(changed))
     return None
 
 

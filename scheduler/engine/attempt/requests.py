@@ -17,7 +17,7 @@ from scheduler.core.trust.effect import Effect, call_key, may_act
 from scheduler.crash import crashpoint
 from scheduler.engine.attempt.accounts import answered, close_failed, open_request
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import HaltedError, ModelFault
 from scheduler.ports.model import Ask, Reply
 from scheduler.ports.tool import InsideTool
@@ -25,7 +25,7 @@ from scheduler.ports.toolset import Toolbox
 
 
 async def ask_model(
-    kit: Kit, writer: RunWriter, tools: Toolbox, begin: Callable[[Step], Awaitable[Step]]
+    services: Services, writer: RunWriter, tools: Toolbox, begin: Callable[[Step], Awaitable[Step]]
 ) -> None:
     """Send the conversation and commit the answer with its planned calls in one transaction.
 
@@ -38,8 +38,8 @@ async def ask_model(
         HaltedError: the home was halted; nothing was sent.
         OverBudgetError: there is no room for the request; it was not opened.
     """
-    opened, reply = await _sent(kit, writer)
-    now, at = kit.clock.now(), writer.checkpoint
+    opened, reply = await _sent(services, writer)
+    now, at = services.clock.now(), writer.checkpoint
     message = Message(
         seq=at.next_seq,
         role="assistant",
@@ -63,7 +63,7 @@ async def ask_model(
     await writer.commit(await begin(step) if planned else step)
 
 
-async def compact(kit: Kit, writer: RunWriter, covers: int) -> str:
+async def compact(services: Services, writer: RunWriter, covers: int) -> str:
     """Have the messages up to ``covers`` summed up, and commit the summary; return why there is none, or "".
 
     Nothing is lost by a failure: the conversation stays as it is, and is sent as it is.
@@ -72,8 +72,8 @@ async def compact(kit: Kit, writer: RunWriter, covers: int) -> str:
         ModelFault: as for ``ask_model``.
         CannotWorkError: likewise.
     """
-    opened, reply = await _sent(kit, writer, covers)
-    now = kit.clock.now()
+    opened, reply = await _sent(services, writer, covers)
+    now = services.clock.now()
     closed = answered(opened, reply, now)
     if reply.stop_reason == "compaction" and reply.content:
         closed = replace(closed, summary=reply.content[0])
@@ -83,43 +83,45 @@ async def compact(kit: Kit, writer: RunWriter, covers: int) -> str:
     return closed.error
 
 
-async def _sent(kit: Kit, writer: RunWriter, covers: int | None = None) -> tuple[Request, Reply]:
+async def _sent(services: Services, writer: RunWriter, covers: int | None = None) -> tuple[Request, Reply]:
     """Send one request, a few times when it has to be, each on record; return the one that was answered."""
     frame = writer.checkpoint.frame
     assert frame is not None, "the first step pins the frame"
-    model = kit.model_for(frame.model)
+    model = services.model_for(frame.model)
 
     async def once() -> tuple[Request, Reply]:
-        at = writer.checkpoint
-        if (reason := kit.halted()) is not None:
+        checkpoint = writer.checkpoint
+        if (reason := services.halted()) is not None:
             raise HaltedError(f"halted: {reason}")
-        worst = worst_usage(at, kit.settings.max_tokens)
-        opened = await open_request(kit, writer, frame.model, worst, covers)
+        worst = worst_usage(checkpoint, services.settings.max_tokens)
+        opened = await open_request(services, writer, frame.model, worst, covers)
         crashpoint("W3")
-        messages = at.messages if covers is None else [m for m in at.messages if m.seq <= covers]
+        messages = (
+            checkpoint.messages if covers is None else [m for m in checkpoint.messages if m.seq <= covers]
+        )
         ask = Ask(
             model=frame.model,
             system=frame.system,
             tools=frame.tools,
-            messages=as_params(at.summary, messages),
-            max_tokens=kit.settings.max_tokens,
+            messages=as_params(checkpoint.summary, messages),
+            max_tokens=services.settings.max_tokens,
             compact=covers is not None,
         )
-        if (reason := kit.halted()) is not None:
-            await close_failed(kit, writer, opened, f"halted before it was sent: {reason}")
+        if (reason := services.halted()) is not None:
+            await close_failed(services, writer, opened, f"halted before it was sent: {reason}")
             raise HaltedError(f"halted: {reason}")
         try:
             reply = await model.ask(ask, on_text=lambda _: crashpoint("W4"))
-            _refuse_known_ids(at, reply)
+            _refuse_known_ids(checkpoint, reply)
         except ModelFault as fault:
-            await close_failed(kit, writer, opened, fault.message, fault.request_id)
+            await close_failed(services, writer, opened, fault.message, fault.request_id)
             raise
         crashpoint("W5")
         return opened, reply
 
     # A retry is a new request, billed again: few, short, and each with its own row.
     blips = AsyncRetrying(
-        sleep=kit.clock.sleep,
+        sleep=services.clock.sleep,
         stop=stop_after_attempt(BLIP_TRIES),
         wait=_wait,
         retry=retry_if_exception(lambda error: isinstance(error, ModelFault) and is_blip(error)),
@@ -128,7 +130,7 @@ async def _sent(kit: Kit, writer: RunWriter, covers: int | None = None) -> tuple
     return await blips(once)
 
 
-def _refuse_known_ids(at: Checkpoint, reply: Reply) -> None:
+def _refuse_known_ids(checkpoint: Checkpoint, reply: Reply) -> None:
     """Refuse an answer whose calls cannot be told apart, from each other or from those just answered.
 
     Some gateways number the calls of every answer anew.  Such a conversation could not be sent back.
@@ -136,7 +138,7 @@ def _refuse_known_ids(at: Checkpoint, reply: Reply) -> None:
     Raises:
         ModelFault: an id came before.
     """
-    known = {call.id for call in at.calls}
+    known = {call.id for call in checkpoint.calls}
     for block in reply.content:
         if block.get("type") == "tool_use":
             if block["id"] in known:

@@ -13,22 +13,22 @@ from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
 from scheduler.core.run.turn import Park
 from scheduler.core.run.wakeup import WakeUp, Waking
-from scheduler.engine.attempt.decisions import Docket
+from scheduler.engine.attempt.decisions import Decisions
 from scheduler.engine.attempt.messages import notify
 from scheduler.engine.attempt.writer import RunWriter
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.engine.settings import Settings
 
 _HOUR = timedelta(hours=1)
 
 
-def parked(at: Checkpoint, park: Park, now: datetime, settings: Settings) -> Step:
+def parked(checkpoint: Checkpoint, park: Park, now: datetime, settings: Settings) -> Step:
     """Return the step in which a run is parked: the owner is told, and after some days it is given up."""
     wakeups = [WakeUp(Waking.DEADLINE, due=now + timedelta(days=settings.parked_days))]
     waiting_for = "a person"
     match reasons.find(park.code).ends:
         case Ends.JOB_DAY | Ends.FLEET_DAY as day:
-            zone = FLEET_ZONE if day is Ends.FLEET_DAY else at.job.tz
+            zone = FLEET_ZONE if day is Ends.FLEET_DAY else checkpoint.job.tz
             wakeups.append(WakeUp(Waking.DAY, due=next_local_day(now, zone)))
             waiting_for = "the next day, or a person"
         case Ends.SOON | Ends.SLOW as probe:
@@ -43,23 +43,23 @@ def parked(at: Checkpoint, park: Park, now: datetime, settings: Settings) -> Ste
         reason_code=park.code,
         waiting_for=waiting_for,
         wakeups=tuple(wakeups),
-        changes=notify(at, park.reason),
+        changes=notify(checkpoint, park.reason),
     )
 
 
-def awaiting(at: Checkpoint, docket: Docket, now: datetime) -> Step:
+def awaiting(checkpoint: Checkpoint, decisions: Decisions, now: datetime) -> Step:
     """Return the step in which a run rests until its questions are answered, or the first one has expired.
 
     Halfway to its end it is woken once: it comes to the same question, and the owner is reminded.
     """
-    waiting = (*docket.open_asks, *docket.asks)
+    waiting = (*decisions.open_asks, *decisions.asks)
     first = waiting[0]
     more = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
     reason = f"{first.tool} needs an approval{more}: {first.reason}"
     soonest = min(waiting, key=lambda each: each.expires_at)
     halfway = soonest.asked_at + (soonest.expires_at - soonest.asked_at) / 2
     due = halfway if now < halfway else soonest.expires_at
-    reminder = "" if docket.asks else "Reminder: "
+    reminder = "" if decisions.asks else "Reminder: "
     return Step(
         at=now,
         move=Move.PARK,
@@ -68,8 +68,8 @@ def awaiting(at: Checkpoint, docket: Docket, now: datetime) -> Step:
         waiting_for=f"an answer: agentcron approve {first.id}",
         wakeups=tuple(WakeUp(Waking.APPROVAL, each.id, due) for each in waiting),
         changes=(
-            *docket.changes(),
-            *notify(at, f"{reminder}{reason}. Answer: agentcron approve {first.id}"),
+            *decisions.changes(),
+            *notify(checkpoint, f"{reminder}{reason}. Answer: agentcron approve {first.id}"),
         ),
     )
 
@@ -86,29 +86,29 @@ def backed_off(reason: str, code: ReasonCode, waiting_for: str, now: datetime, u
     )
 
 
-async def too_awake(kit: Kit, at: Checkpoint) -> Step | None:
+async def too_awake(services: Services, checkpoint: Checkpoint) -> Step | None:
     """Return the step in which a run waits whose sleep is over, while its job has been woken too often.
 
     Whoever a person woke goes on at once.
     """
-    most, woken, now = at.job.budget.hour_wakes, at.woken, kit.clock.now()
+    most, woken, now = checkpoint.job.budget.hour_wakes, checkpoint.woken, services.clock.now()
     if most is None or woken is None or not woken.ends_sleep:
         return None
-    wakes = await kit.store.wakes_since(at.job.name, now - _HOUR, most + 1)
+    wakes = await services.store.wakes_since(checkpoint.job.name, now - _HOUR, most + 1)
     if len(wakes) <= most:
         return None
     reason = f"the job was woken more often than {most} an hour"
     return backed_off(reason, ReasonCode.WAKES_HOUR, "the hour to pass", now, wakes[-1] + _HOUR)
 
 
-async def park(kit: Kit, writer: RunWriter, park: Park) -> None:
+async def park(services: Services, writer: RunWriter, park: Park) -> None:
     """Park a run."""
-    await writer.commit(parked(writer.checkpoint, park, kit.clock.now(), kit.settings))
+    await writer.commit(parked(writer.checkpoint, park, services.clock.now(), services.settings))
 
 
-async def fail(kit: Kit, writer: RunWriter, code: ReasonCode, reason: str) -> None:
+async def fail(services: Services, writer: RunWriter, code: ReasonCode, reason: str) -> None:
     """Let a run fail; a person may resume it."""
-    now = kit.clock.now()
+    now = services.clock.now()
     await writer.commit(
         Step(
             at=now,
@@ -122,9 +122,9 @@ async def fail(kit: Kit, writer: RunWriter, code: ReasonCode, reason: str) -> No
     )
 
 
-async def wait_for_another(kit: Kit, writer: RunWriter, docket: Docket) -> None:
+async def wait_for_another(services: Services, writer: RunWriter, decisions: Decisions) -> None:
     """Wait for another day, or for a person's answer, or until the first question has expired."""
-    if docket.over and not (docket.asks or docket.open_asks):
-        await park(kit, writer, Park(ReasonCode.EFFECTS_DAY, docket.over))
+    if decisions.over and not (decisions.asks or decisions.open_asks):
+        await park(services, writer, Park(ReasonCode.EFFECTS_DAY, decisions.over))
     else:
-        await writer.commit(awaiting(writer.checkpoint, docket, kit.clock.now()))
+        await writer.commit(awaiting(writer.checkpoint, decisions, services.clock.now()))

@@ -15,13 +15,12 @@ from scheduler.core.run.run import State
 from scheduler.core.run.step import CallResult, Step
 from scheduler.core.run.turn import CUT_SHORT, Park, limits_of, next_step, part
 from scheduler.core.run.window import latest_cut
-from scheduler.engine.attempt import messages as answers
-from scheduler.engine.attempt import rests
+from scheduler.engine.attempt import messages, rests
 from scheduler.engine.attempt.accounts import day_spent
 from scheduler.engine.attempt.arguments import refusals
 from scheduler.engine.attempt.calls import begin_pure, run_calls
-from scheduler.engine.attempt.controls import decide_calls
-from scheduler.engine.attempt.decisions import Docket
+from scheduler.engine.attempt.controls import control_calls
+from scheduler.engine.attempt.decisions import Decisions
 from scheduler.engine.attempt.desk import RunDesk
 from scheduler.engine.attempt.opening import open_run, system_prompt
 from scheduler.engine.attempt.requests import ask_model, compact
@@ -58,27 +57,27 @@ class _Loop:
     """The loop over one run."""
 
     def __init__(self, desk: RunDesk) -> None:
-        self.kit, self.writer, self._tools = desk.kit, desk.writer, desk.toolbox
+        self.services, self.writer, self._tools = desk.services, desk.writer, desk.toolbox
         self._limits = limits_of(self.writer.checkpoint.job)
         inside = frozenset(name for name, tool in self._tools.items() if isinstance(tool, InsideTool))
         self._is_inside = inside.__contains__
-        self._begun: Docket | None = None
-        self.writer.follow = partial(answers.joined, limits=self._limits, is_inside=self._is_inside)
+        self._begun: Decisions | None = None
+        self.writer.follow = partial(messages.joined, limits=self._limits, is_inside=self._is_inside)
 
     async def one_step(self) -> None:
-        kit = self.kit
+        services = self.services
         step = next_step(self.writer.checkpoint, self._limits, self._is_inside)
         if isinstance(step, Park) and reasons.find(step.code).is_daily:
             # What was spent "today" was counted at the claim, and midnight may have passed since.
-            await self.writer.look_again(self.kit.clock.now())
+            await self.writer.look_again(self.services.clock.now())
             step = next_step(self.writer.checkpoint, self._limits, self._is_inside)
         at, commit = self.writer.checkpoint, self.writer.commit
         if wrong := refusals(step, self._tools, at.frame):
-            await commit(Step(at=kit.clock.now(), results=wrong))
+            await commit(Step(at=services.clock.now(), results=wrong))
             return
         match step:
             case turn.Begin():
-                await open_run(kit, self.writer, self._limits, self._tools, system_prompt())
+                await open_run(services, self.writer, self._limits, self._tools, system_prompt())
             case turn.AskModel():
                 await self._request()
             case turn.Compact():
@@ -88,53 +87,53 @@ class _Loop:
             case turn.Decide(calls):
                 await self._decide(calls)
             case turn.Answer(waiting):
-                await commit(answers.answer(at, self._limits, waiting, kit.clock.now()))
+                await commit(messages.answer(at, self._limits, waiting, services.clock.now()))
             case turn.Reject(calls):
                 refused = tuple(CallResult(call.id, CallState.FAILED, CUT_SHORT) for call in calls)
-                await commit(Step(at=kit.clock.now(), results=refused))
+                await commit(Step(at=services.clock.now(), results=refused))
             case turn.Continue(because):
-                await commit(answers.continuation(at, self._limits, because, kit.clock.now()))
+                await commit(messages.continuation(at, self._limits, because, services.clock.now()))
             case turn.Finish():
-                await commit(answers.ended(Step(at=kit.clock.now()), step, at))
+                await commit(messages.ended(Step(at=services.clock.now()), step, at))
             case turn.Fail(code, reason):
-                await rests.fail(self.kit, self.writer, code, reason)
+                await rests.fail(self.services, self.writer, code, reason)
             case turn.Park():
-                await rests.park(self.kit, self.writer, step)
+                await rests.park(self.services, self.writer, step)
 
     async def _run_calls(self, fresh: Sequence[Call], doubtful: Sequence[Call]) -> None:
         try:
             begun, self._begun = self._begun, None
-            docket = await run_calls(self.kit, self.writer, self._tools, fresh, doubtful, begun)
-            if docket is not None:
-                await rests.wait_for_another(self.kit, self.writer, docket)
+            decisions = await run_calls(self.services, self.writer, self._tools, fresh, doubtful, begun)
+            if decisions is not None:
+                await rests.wait_for_another(self.services, self.writer, decisions)
         except FactsChangedError:
-            await self.writer.look_again(self.kit.clock.now())
+            await self.writer.look_again(self.services.clock.now())
         except (ConfigError, DayLogError) as error:
             code = ReasonCode.LOG if isinstance(error, DayLogError) else ReasonCode.TRUST
-            await rests.park(self.kit, self.writer, Park(code, error.message))
+            await rests.park(self.services, self.writer, Park(code, error.message))
 
     async def _decide(self, calls: Sequence[Call]) -> None:
         try:
-            decided = await decide_calls(self.kit, self.writer, self._tools, calls)
-            if isinstance(decided, Docket):
-                await rests.wait_for_another(self.kit, self.writer, decided)
+            decided = await control_calls(self.services, self.writer, self._tools, calls)
+            if isinstance(decided, Decisions):
+                await rests.wait_for_another(self.services, self.writer, decided)
             else:
                 await self.writer.commit(decided)
         except FactsChangedError:
-            await self.writer.look_again(self.kit.clock.now())
+            await self.writer.look_again(self.services.clock.now())
         except ConfigError as error:
-            await rests.park(self.kit, self.writer, Park(ReasonCode.TRUST, error.message))
+            await rests.park(self.services, self.writer, Park(ReasonCode.TRUST, error.message))
 
     async def _begin_pure(self, step: Step) -> Step:
         checkpoint = self.writer.checkpoint
-        step, self._begun = await begin_pure(self.kit, checkpoint, self._tools, self._limits, step)
+        step, self._begun = await begin_pure(self.services, checkpoint, self._tools, self._limits, step)
         return step
 
     async def _request(self, compaction: turn.Compact | None = None) -> None:
         """Ask for the next answer or for a summary, and decide what it means when none comes."""
         try:
             if compaction is None:
-                await ask_model(self.kit, self.writer, self._tools, self._begin_pure)
+                await ask_model(self.services, self.writer, self._tools, self._begin_pure)
             else:
                 await self._compact(compaction)
         except ModelFault as fault:
@@ -151,21 +150,21 @@ class _Loop:
         except StoreError:
             raise
         except (CannotWorkError, ConfigError) as error:
-            await rests.park(self.kit, self.writer, Park(ReasonCode.KEY, error.message))
+            await rests.park(self.services, self.writer, Park(ReasonCode.KEY, error.message))
 
     async def _wait_for_room(self, error: OverBudgetError) -> None:
         """Wait for another day, or a while when it is requests that are out which hold the room."""
         if (spent := day_spent(error)) is not None:
-            await rests.park(self.kit, self.writer, spent)
+            await rests.park(self.services, self.writer, spent)
             return
         held = part(error.out, "today's", error.cap, error.unit)
-        seconds = self.kit.settings.room_seconds
+        seconds = self.services.settings.room_seconds
         code = ReasonCode(error.code)
         await self._back_off(f"requests that are out hold {held}", code, "other runs", seconds)
 
     async def _compact(self, step: turn.Compact) -> None:
         try:
-            why_not = await compact(self.kit, self.writer, step.covers)
+            why_not = await compact(self.services, self.writer, step.covers)
         except ModelFault as fault:
             if step.must and fault.kind not in ("too_long", "invalid", "unknown"):
                 raise
@@ -174,22 +173,24 @@ class _Loop:
         if not why_not:
             log.info("run %s: its messages up to %d are summed up", run_id, step.covers)
         elif step.must:
-            await rests.park(self.kit, self.writer, Park(ReasonCode.CONTEXT, f"{turn.NO_ROOM}: {why_not}"))
+            await rests.park(
+                self.services, self.writer, Park(ReasonCode.CONTEXT, f"{turn.NO_ROOM}: {why_not}")
+            )
         else:  # it still fits: it goes on as it is, and is summed up later
             log.warning("run %s: its conversation is long, and not summed up: %s", run_id, why_not)
 
     async def _after(self, fault: ModelFault) -> None:
-        at = self.writer.checkpoint
-        verdict = after_fault(fault, at.failures, at.job.retries)
+        checkpoint = self.writer.checkpoint
+        verdict = after_fault(fault, checkpoint.failures, checkpoint.job.retries)
         match verdict:
             case BackOff(code, seconds, reason):
                 await self._back_off(reason, code, "the next attempt", seconds)
             case Park():
-                await rests.park(self.kit, self.writer, verdict)
+                await rests.park(self.services, self.writer, verdict)
             case turn.Fail(code, reason):
-                await rests.fail(self.kit, self.writer, code, reason)
+                await rests.fail(self.services, self.writer, code, reason)
 
     async def _back_off(self, reason: str, code: ReasonCode, waiting_for: str, seconds: float) -> None:
-        now = self.kit.clock.now()
+        now = self.services.clock.now()
         step = rests.backed_off(reason, code, waiting_for, now, now + timedelta(seconds=seconds))
         await self.writer.commit(step)

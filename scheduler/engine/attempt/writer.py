@@ -12,7 +12,7 @@ from scheduler.core.run.lease import Lease
 from scheduler.core.run.step import Step
 from scheduler.core.run.step_marks import with_marks
 from scheduler.core.trust.effect import Declared
-from scheduler.engine.move_log import Witness
+from scheduler.engine.move_log import MoveLog
 from scheduler.errors import FactsChangedError
 from scheduler.ports.secrets import Secrets
 from scheduler.ports.store import Store
@@ -40,11 +40,11 @@ class RunWriter:
         store: Store,
         lease: Lease,
         checkpoint: Checkpoint,
-        witness: Witness,
+        move_log: MoveLog,
         secrets: Secrets,
     ) -> None:
         self._store = store
-        self._witness = witness
+        self._move_log = move_log
         self.declared: Mapping[str, Declared] = {}
         self.lease = lease
         self.checkpoint = checkpoint
@@ -104,4 +104,4 @@ class RunWriter:
             self.open_request = step.opened
         if step.closed is not None:
             self.open_request = None
-        self._witness.committed(before, step, self.checkpoint, cancelled=asked and step.move is not None)
+        self._move_log.committed(before, step, self.checkpoint, cancelled=asked and step.move is not None)

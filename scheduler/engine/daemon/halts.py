@@ -6,14 +6,16 @@ import logging
 from collections.abc import Callable, Mapping
 
 from scheduler.engine.attempt.attempt import Attempt
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 
 log = logging.getLogger("agentcron")
 
 LOOK_SECONDS = 0.5
 
 
-async def watch_halt(kit: Kit, attempts: Mapping[str, Attempt], changed: Callable[[], None]) -> None:
+async def watch_halt(
+    services: Services, attempts: Mapping[str, Attempt], changed: Callable[[], None]
+) -> None:
     """Look for ever; ``changed`` hears when the home was halted, and when it may go on.
 
     Whatever starts anything looks for itself: this is for what had been started before.  A call that is cut
@@ -21,8 +23,8 @@ async def watch_halt(kit: Kit, attempts: Mapping[str, Attempt], changed: Callabl
     """
     since: float | None = None
     while True:
-        reason = kit.halted()
-        now = kit.clock.monotonic()
+        reason = services.halted()
+        now = services.clock.monotonic()
         if reason is None and since is not None:
             since = None
             log.warning("not halted any more: going on", extra={"event": "halt.over"})
@@ -31,7 +33,7 @@ async def watch_halt(kit: Kit, attempts: Mapping[str, Attempt], changed: Callabl
             since = now
             log.warning("halted: %s; nothing starts until: agentcron unhalt", reason, extra={"event": "halt"})
             changed()
-        if since is not None and now - since >= kit.settings.halt_seconds:
+        if since is not None and now - since >= services.settings.halt_seconds:
             for attempt in list(attempts.values()):
                 attempt.interrupt("stop")
-        await kit.clock.sleep(LOOK_SECONDS)
+        await services.clock.sleep(LOOK_SECONDS)

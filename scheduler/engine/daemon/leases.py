@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from scheduler.engine.attempt.attempt import Attempt
 from scheduler.engine.daemon.outage import Outage
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import StoreError
 
 log = logging.getLogger("agentcron")
@@ -15,40 +15,40 @@ log = logging.getLogger("agentcron")
 LOOK_SECONDS = 0.5
 
 
-async def keep_leases(kit: Kit, runner: str, attempts: Mapping[str, Attempt]) -> None:
+async def keep_leases(services: Services, runner: str, attempts: Mapping[str, Attempt]) -> None:
     """Renew for ever; an attempt whose lease is lost is stopped in its tracks, a cancelled one too."""
-    renewed = kit.clock.monotonic()
-    outage = Outage(kit.clock, "leases are not renewed meanwhile")
+    renewed = services.clock.monotonic()
+    outage = Outage(services.clock, "leases are not renewed meanwhile")
     while True:
-        await kit.clock.sleep(LOOK_SECONDS)
+        await services.clock.sleep(LOOK_SECONDS)
         try:
-            await _cancel_asked(kit, attempts)
-            if kit.clock.monotonic() - renewed < kit.settings.renew_seconds:
+            await _cancel_asked(services, attempts)
+            if services.clock.monotonic() - renewed < services.settings.renew_seconds:
                 continue
-            await renew_leases(kit, runner, attempts)
+            await renew_leases(services, runner, attempts)
         except StoreError as error:
             # The leases run on for a while; if the database stays away, the commits fail closed.
             outage.hit(error)
             continue
         outage.over()
-        renewed = kit.clock.monotonic()
+        renewed = services.clock.monotonic()
 
 
-async def _cancel_asked(kit: Kit, attempts: Mapping[str, Attempt]) -> None:
+async def _cancel_asked(services: Services, attempts: Mapping[str, Attempt]) -> None:
     if attempts:
-        for run_id in await kit.store.cancel_asked(list(attempts)):
+        for run_id in await services.store.cancel_asked(list(attempts)):
             if run_id in attempts:
                 attempts[run_id].interrupt("cancel")
 
 
-async def renew_leases(kit: Kit, runner: str, attempts: Mapping[str, Attempt]) -> None:
+async def renew_leases(services: Services, runner: str, attempts: Mapping[str, Attempt]) -> None:
     """Renew all leases now; an attempt whose lease is lost is stopped in its tracks."""
-    now = kit.clock.now()
-    await kit.store.seen(runner, now)
+    now = services.clock.now()
+    await services.store.seen(runner, now)
     if not attempts:
         return
     leases = [attempt.writer.lease for attempt in attempts.values()]
-    for run_id in await kit.store.renew(leases, now, kit.settings.lease_seconds):
+    for run_id in await services.store.renew(leases, now, services.settings.lease_seconds):
         # The run may have ended by itself between the two lines above.
         if run_id in attempts:
             attempts[run_id].interrupt("lost")

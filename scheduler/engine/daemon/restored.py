@@ -6,16 +6,16 @@ import logging
 from datetime import timedelta
 
 from scheduler.core.time.instants import to_iso
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 
 log = logging.getLogger("agentcron")
 
 
-async def take_note(kit: Kit) -> None:
+async def take_note(services: Services) -> None:
     """Settle what a restore leaves in doubt, if this database was a backup that nobody has opened yet."""
-    now = kit.clock.now()
-    until = now + timedelta(days=kit.settings.parked_days)
-    done = await kit.store.settle_restore(now, kit.boot_id, until, await kit.daylog.head())
+    now = services.clock.now()
+    until = now + timedelta(days=services.settings.parked_days)
+    done = await services.store.settle_restore(now, services.boot_id, until, await services.daylog.head())
     if done is None:
         return
     log.warning(

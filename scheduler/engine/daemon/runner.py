@@ -29,7 +29,7 @@ from scheduler.engine.daemon.outage import Outage
 from scheduler.engine.daemon.restored import take_note
 from scheduler.engine.daemon.tick import Pass, tick
 from scheduler.engine.outbox import send_notices
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import AgentcronError, LostLeaseError, ReplacedError, StoreError
 from scheduler.ports.orders import Orders
 from scheduler.ports.presence import Presence
@@ -48,14 +48,14 @@ class Runner:
         duties: what a daemon does beside its runs, each in a task of its own until the end.
     """
 
-    kit: Kit
+    services: Services
     info: RunnerInfo
     presence: Presence
     orders: Orders | None = None
     only: list[str] | None = None
     on_load: Callable[[StandingOrders, LoadReport], None] = lambda *_: None
     boot_id: str = ""
-    duties: Sequence[Callable[[Kit], Coroutine[Any, Any, None]]] = ()
+    duties: Sequence[Callable[[Services], Coroutine[Any, Any, None]]] = ()
     jobs: dict[str, Job] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -72,8 +72,8 @@ class Runner:
     _orders: OrdersWatch | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self._watch = Clockwatch(self.kit.clock)
-        self._orders = OrdersWatch(self.orders, self.kit.clock) if self.orders is not None else None
+        self._watch = Clockwatch(self.services.clock)
+        self._orders = OrdersWatch(self.orders, self.services.clock) if self.orders is not None else None
 
     def stop(self) -> None:
         """Take no more work; let go of what is under way within the grace time."""
@@ -99,25 +99,25 @@ class Runner:
 
     async def serve(self) -> None:
         """Work until ``stop`` is called."""
-        await self._watch.look_back(self.kit.store)
-        await self.kit.store.enter(self.info)
-        keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.attempts))
-        halting = asyncio.create_task(watch_halt(self.kit, self.attempts, self._nudge.set))
-        duties = [asyncio.create_task(duty(self.kit)) for duty in self.duties]
-        outage = Outage(self.kit.clock, "nothing new is started until that is over")
+        await self._watch.look_back(self.services.store)
+        await self.services.store.enter(self.info)
+        keeper = asyncio.create_task(keep_leases(self.services, self.info.id, self.attempts))
+        halting = asyncio.create_task(watch_halt(self.services, self.attempts, self._nudge.set))
+        duties = [asyncio.create_task(duty(self.services)) for duty in self.duties]
+        outage = Outage(self.services.clock, "nothing new is started until that is over")
         try:
             while not self._stop:
                 try:
                     await self._turn()
                     outage.over()
                     seconds = await self._seconds_to_next()
-                    self.kit.witness.passed(len(self.jobs), len(self._tasks), self._next_due)
+                    self.services.move_log.passed(len(self.jobs), len(self._tasks), self._next_due)
                     await self._wait(seconds, watch=True)
                 except StoreError as error:
                     outage.hit(error)
-                    self.kit.witness.troubled(error.message)
+                    self.services.move_log.troubled(error.message)
                     self._is_replaced |= isinstance(error, ReplacedError)
-                    await self._wait(self.kit.settings.poll_seconds * 4, watch=False)
+                    await self._wait(self.services.settings.poll_seconds * 4, watch=False)
             await self._wind_down()
         finally:
             for task in (keeper, halting, *duties):
@@ -130,7 +130,7 @@ class Runner:
             await self._move_over()
         if self._seen_changes < 0:
             # Before the first look at the tables, or a write just after it would go unnoticed.
-            self._seen_changes = await self.kit.store.changes()
+            self._seen_changes = await self.services.store.changes()
         await self._load_if_changed()
         await self._mind_the_clock()
         await self._hand_back()
@@ -140,7 +140,7 @@ class Runner:
         """Give back the leases of attempts that ended while the database could not be told."""
         while self._owed:
             writer = self._owed[0]
-            step = Step(at=self.kit.clock.now(), move=Move.RELEASE, keep_attempt=False)
+            step = Step(at=self.services.clock.now(), move=Move.RELEASE, keep_attempt=False)
             with suppress(LostLeaseError):
                 await writer.commit(step)
             self._owed.pop(0)
@@ -153,10 +153,10 @@ class Runner:
         if self._tasks:
             await asyncio.wait(self._tasks)
         self._owed.clear()
-        await self.kit.store.reopen()
-        await take_note(self.kit)
-        await self._watch.look_back(self.kit.store)
-        await self.kit.store.enter(self.info)
+        await self.services.store.reopen()
+        await take_note(self.services)
+        await self._watch.look_back(self.services.store)
+        await self.services.store.enter(self.info)
         self._is_replaced = False
         log.warning("another database was put in place; going on with it", extra={"event": "store.replaced"})
         self._seen_changes = -1
@@ -168,10 +168,10 @@ class Runner:
         Args:
             due: false looks at nothing that is due, and only claims.
         """
-        await self._watch.look_back(self.kit.store)
-        await self.kit.store.enter(self.info)
-        keeper = asyncio.create_task(keep_leases(self.kit, self.info.id, self.attempts))
-        halting = asyncio.create_task(watch_halt(self.kit, self.attempts, self._nudge.set))
+        await self._watch.look_back(self.services.store)
+        await self.services.store.enter(self.info)
+        keeper = asyncio.create_task(keep_leases(self.services, self.info.id, self.attempts))
+        halting = asyncio.create_task(watch_halt(self.services, self.attempts, self._nudge.set))
         try:
             await self._load_if_changed()
             done = Pass()
@@ -186,7 +186,7 @@ class Runner:
                     break
                 await self._nudge.wait()
             await self._wind_down()
-            while await send_notices(self.kit, self.info.id):
+            while await send_notices(self.services, self.info.id):
                 pass
             return done
         finally:
@@ -197,7 +197,7 @@ class Runner:
 
     async def _leave(self) -> None:
         try:
-            await self.kit.store.leave(self.info.id, self.kit.clock.now())
+            await self.services.store.leave(self.info.id, self.services.clock.now())
         except StoreError as error:
             log.error("could not record that this runner ended: %s", error)
 
@@ -205,14 +205,14 @@ class Runner:
     async def _load_if_changed(self) -> None:
         if self.orders is None or self._orders is None or not self._orders.take():
             return
-        now = self.kit.clock.now()
+        now = self.services.clock.now()
         try:
             # In a thread: thousands of lines take a second, and leases want to be renewed meanwhile.
             orders = await asyncio.to_thread(self.orders.read, now)
         except AgentcronError as error:
             # The last good table stays; jobs do not vanish because a file cannot be read just now.
             log.error("the crontab was not loaded: %s; the last good one stays", error.message)
-            self.kit.witness.loaded(len(self.jobs), error.message)
+            self.services.move_log.loaded(len(self.jobs), error.message)
             return
         try:
             await self._load(orders, now)
@@ -221,7 +221,7 @@ class Runner:
             raise
 
     async def _load(self, orders: StandingOrders, now: datetime) -> None:
-        report = await self.kit.store.load_orders(orders, now)
+        report = await self.services.store.load_orders(orders, now)
         self.jobs = {job.name: job for job in orders.jobs}
         if self.boot_id:
             cause = Cause(REBOOT, self.boot_id)
@@ -229,11 +229,11 @@ class Runner:
             for job in orders.jobs:
                 if isinstance(job.trigger, Reboot):
                     decide = partial(decide_at_once, job, now)
-                    for run in await self.kit.store.fire(job, decide, now, cause):
-                        self.kit.witness.fired(run, now)
+                    for run in await self.services.store.fire(job, decide, now, cause):
+                        self.services.move_log.fired(run, now)
             self.boot_id = ""
         self.on_load(orders, report)
-        self.kit.witness.loaded(len(self.jobs))
+        self.services.move_log.loaded(len(self.jobs))
 
     # -- the clock --------------------------------------------------------------------------------
     async def _mind_the_clock(self) -> None:
@@ -241,21 +241,21 @@ class Runner:
         if not self._watch.look():
             return
         # Leases ran out by the clock alone, ours and those of others: all who live renew theirs meanwhile.
-        self._trust_leases_from = self.kit.clock.monotonic() + self.kit.settings.lease_seconds
-        await renew_leases(self.kit, self.info.id, self.attempts)
+        self._trust_leases_from = self.services.clock.monotonic() + self.services.settings.lease_seconds
+        await renew_leases(self.services, self.info.id, self.attempts)
         while self._watch.found:
             jump = self._watch.found[0]
             slots: dict[str, datetime | None] = {}
             if jump.kind == "set_back":
                 slots = await asyncio.to_thread(_next_slots, list(self.jobs.values()), jump.at)
-            await self.kit.store.record_jump(jump, slots)
+            await self.services.store.record_jump(jump, slots)
             self._watch.found.pop(0)
 
     # -- work -------------------------------------------------------------------------------------
     async def _pass(self) -> Pass:
-        self.kit.witness.beat(self.kit.clock.monotonic())
-        trusted = self.kit.clock.monotonic() >= self._trust_leases_from
-        done = await tick(self.kit, self.jobs, self.presence, by_lease=trusted)
+        self.services.move_log.beat(self.services.clock.monotonic())
+        trusted = self.services.clock.monotonic() >= self._trust_leases_from
+        done = await tick(self.services, self.jobs, self.presence, by_lease=trusted)
         self._alive = done.alive
         await self._claim()
         await self._notify()
@@ -263,14 +263,14 @@ class Runner:
 
     async def _claim(self) -> None:
         # Tasks, not attempts: a claimed run takes its room before its checkpoint is loaded.
-        room = self.kit.settings.concurrency - len(self._tasks)
-        if room <= 0 or self._stop or self.kit.halted() is not None:
+        room = self.services.settings.concurrency - len(self._tasks)
+        if room <= 0 or self._stop or self.services.halted() is not None:
             return
-        leases = await self.kit.store.claim(
+        leases = await self.services.store.claim(
             self.info.id,
-            self.kit.clock.now(),
+            self.services.clock.now(),
             limit=room,
-            lease_seconds=self.kit.settings.lease_seconds,
+            lease_seconds=self.services.settings.lease_seconds,
             only=self.only,
         )
         for lease in leases:
@@ -285,16 +285,16 @@ class Runner:
             log.error("%s broke", task.get_name(), exc_info=error)
 
     async def _execute(self, lease: Lease) -> None:
-        kit = self.kit
+        services = self.services
         try:
-            at = await kit.store.checkpoint(lease, kit.clock.now())
+            checkpoint = await services.store.checkpoint(lease, services.clock.now())
         except LostLeaseError:
             return
         except StoreError as error:
             log.error("run %s cannot be loaded: %s", lease.run_id, error)
             return
-        kit.witness.claimed(lease, at, kit.clock.now())
-        attempt = Attempt(kit, lease, at, lambda: self._stop)
+        services.move_log.claimed(lease, checkpoint, services.clock.now())
+        attempt = Attempt(services, lease, checkpoint, lambda: self._stop)
         self.attempts[lease.run_id] = attempt
         try:
             await attempt.run()
@@ -310,32 +310,34 @@ class Runner:
 
     async def _send_notices(self) -> None:
         try:
-            while not self._stop and await send_notices(self.kit, self.info.id):
+            while not self._stop and await send_notices(self.services, self.info.id):
                 pass
         except StoreError as error:
             log.error("notices wait: %s", error)
 
     # -- waiting ----------------------------------------------------------------------------------
     async def _seconds_to_next(self) -> float:
-        longest = self.kit.settings.longest_wait_seconds
-        due = self._next_due = await self.kit.store.next_due()
-        if due is None or self.kit.halted() is not None:
+        longest = self.services.settings.longest_wait_seconds
+        due = self._next_due = await self.services.store.next_due()
+        if due is None or self.services.halted() is not None:
             return longest  # the haltwatch tells when it is over
-        seconds = (due - self.kit.clock.now()).total_seconds()
+        seconds = (due - self.services.clock.now()).total_seconds()
         if seconds <= 0:
             # Due but not takable now (no room, or its job is not ours): look again soon, do not spin.
-            return self.kit.settings.poll_seconds
+            return self.services.settings.poll_seconds
         return min(longest, seconds)
 
     async def _wait(self, seconds: float, *, watch: bool) -> None:
         """Wait until something is due, an attempt ended, or (with ``watch``) the outside changed."""
-        deadline = self.kit.clock.monotonic() + seconds
+        deadline = self.services.clock.monotonic() + seconds
         while not self._nudge.is_set():
-            self.kit.witness.beat(self.kit.clock.monotonic())
-            left = deadline - self.kit.clock.monotonic()
+            self.services.move_log.beat(self.services.clock.monotonic())
+            left = deadline - self.services.clock.monotonic()
             if left <= 0:
                 break
-            pause = asyncio.create_task(self.kit.clock.sleep(min(left, self.kit.settings.poll_seconds)))
+            pause = asyncio.create_task(
+                self.services.clock.sleep(min(left, self.services.settings.poll_seconds))
+            )
             nudged = asyncio.create_task(self._nudge.wait())
             await asyncio.wait({pause, nudged}, return_when=asyncio.FIRST_COMPLETED)
             pause.cancel()
@@ -346,7 +348,7 @@ class Runner:
         self._nudge.clear()
 
     async def _outside_changed(self) -> bool:
-        changes = await self.kit.store.changes()
+        changes = await self.services.store.changes()
         changed = changes != self._seen_changes
         self._seen_changes = changes
         # A runner that is killed writes nothing: only its lock tells, and what it held waits for us.
@@ -355,11 +357,11 @@ class Runner:
 
     async def _wind_down(self) -> None:
         """Let attempts reach their next commit; after the grace time, stop them where they are."""
-        await self._settle(self._tasks, self.kit.settings.grace_seconds * 0.8)
+        await self._settle(self._tasks, self.services.settings.grace_seconds * 0.8)
         for attempt in list(self.attempts.values()):
             attempt.interrupt("stop")
         sending = {self._sender} if self._sender is not None and not self._sender.done() else set()
-        await self._settle(self._tasks | sending, self.kit.settings.grace_seconds * 0.15)
+        await self._settle(self._tasks | sending, self.services.settings.grace_seconds * 0.15)
         for sender in sending:
             # A notice that is cut off here was taken by us: whoever finds us gone takes it again.
             sender.cancel()
@@ -367,10 +369,10 @@ class Runner:
 
     async def _settle(self, tasks: set[asyncio.Task[None]], seconds: float) -> None:
         """Wait until all are done or the time is over, and let nobody think that we hang."""
-        deadline = self.kit.clock.monotonic() + seconds
-        while tasks and (left := deadline - self.kit.clock.monotonic()) > 0:
-            self.kit.witness.beat(self.kit.clock.monotonic())
-            _, tasks = await asyncio.wait(tasks, timeout=min(left, self.kit.settings.poll_seconds))
+        deadline = self.services.clock.monotonic() + seconds
+        while tasks and (left := deadline - self.services.clock.monotonic()) > 0:
+            self.services.move_log.beat(self.services.clock.monotonic())
+            _, tasks = await asyncio.wait(tasks, timeout=min(left, self.services.settings.poll_seconds))
 
 
 def _next_slots(jobs: Sequence[Job], after: datetime) -> dict[str, datetime | None]:

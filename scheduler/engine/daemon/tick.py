@@ -15,7 +15,7 @@ from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo
 from scheduler.core.run.run import Run, State
 from scheduler.crash import crashpoint
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import StoreError
 from scheduler.ports.intake import Roused
 from scheduler.ports.presence import Presence
@@ -25,7 +25,7 @@ log = logging.getLogger("agentcron")
 
 WAKE_BATCH = 500
 FIRE_BATCH = 200
-MOST_SPREAD_SECONDS = 600
+MAX_SPREAD_SECONDS = 600
 """Over how long the late fires of all jobs are spread after a long stop; forty at once cost a fortune."""
 
 
@@ -41,59 +41,61 @@ class Pass:
     alive: list[RunnerInfo] = field(default_factory=list)
 
 
-async def tick(kit: Kit, jobs: Mapping[str, Job], presence: Presence, *, by_lease: bool = True) -> Pass:
+async def tick(
+    services: Services, jobs: Mapping[str, Job], presence: Presence, *, by_lease: bool = True
+) -> Pass:
     """Take back what dead runners held, wake what is due, fire what is due.
 
     A job that is not in ``jobs`` (another daemon's crontab, or one that is broken now) is left alone.
     Without ``by_lease`` a lease that has run out is no sign of death: the clock has just jumped.
     When more jobs are due than can run at a time, those that are late start spread over some minutes.
     """
-    store, done = kit.store, Pass()
-    now = kit.clock.now()
+    store, done = services.store, Pass()
+    now = services.clock.now()
     known = await store.runners()
     dead = presence.dead(known)
     done.alive = [info for info in known if info.id not in dead]
-    done.rescued = await store.rescue(now, dead, kit.settings.most_attempts, by_lease=by_lease)
+    done.rescued = await store.rescue(now, dead, services.settings.max_attempts, by_lease=by_lease)
     presence.forget(dead)
     for rescued in done.rescued:
-        kit.witness.rescued(rescued, now)
-    if kit.halted() is not None:
+        services.move_log.rescued(rescued, now)
+    if services.halted() is not None:
         return done  # what is due stays due; what was missed meanwhile is judged as after any other stop
     while True:
         batch = await store.wake_due(now, WAKE_BATCH)
         done.woken += batch
         for woke in batch:
-            kit.witness.roused(woke, now)
-        kit.witness.beat(kit.clock.monotonic())
+            services.move_log.roused(woke, now)
+        services.move_log.beat(services.clock.monotonic())
         if len(batch) < WAKE_BATCH:
             break
-    due = [job for name in await store.due_jobs(now) if (job := await _job(kit, jobs, name)) is not None]
-    spread = 0 if len(due) <= kit.settings.concurrency else min(MOST_SPREAD_SECONDS, 5 * len(due))
+    due = [job for name in await store.due_jobs(now) if (job := await _job(services, jobs, name)) is not None]
+    spread = 0 if len(due) <= services.settings.concurrency else min(MAX_SPREAD_SECONDS, 5 * len(due))
     for begin in range(0, len(due), FIRE_BATCH):
         # Side by side, so that they share a commit.
         batch_of_jobs = due[begin : begin + FIRE_BATCH]
-        for runs in await asyncio.gather(*(_fire(kit, job, now, spread) for job in batch_of_jobs)):
+        for runs in await asyncio.gather(*(_fire(services, job, now, spread) for job in batch_of_jobs)):
             for run in runs:
-                kit.witness.fired(run, now)
+                services.move_log.fired(run, now)
                 kinds = {State.QUEUED: done.fired, State.SKIPPED: done.skipped}
                 kinds.get(run.state, done.replaced).append(run)
-        kit.witness.beat(kit.clock.monotonic())
+        services.move_log.beat(services.clock.monotonic())
     return done
 
 
-async def _job(kit: Kit, jobs: Mapping[str, Job], name: str) -> Job | None:
+async def _job(services: Services, jobs: Mapping[str, Job], name: str) -> Job | None:
     """Return a job of the crontab, or a follow-up of one as that allows it now."""
     if not is_follow_up(name):
         return jobs.get(name)
     root = jobs.get(root_of(name))
-    made = None if root is None else await kit.store.follow_up_job(name)
+    made = None if root is None else await services.store.follow_up_job(name)
     return None if made is None or root is None else within(made, root)
 
 
-async def _fire(kit: Kit, job: Job, now: datetime, spread: int) -> list[Run]:
+async def _fire(services: Services, job: Job, now: datetime, spread: int) -> list[Run]:
     crashpoint("W0")
     try:
-        return await kit.store.fire(job, partial(_decide, job, now, spread), now)
+        return await services.store.fire(job, partial(_decide, job, now, spread), now)
     except StoreError:
         raise
     except Exception:

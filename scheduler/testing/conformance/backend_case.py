@@ -185,9 +185,9 @@ class Setup:
 
     async def killed_at(self, number: int, *, after: bool) -> bool:
         """Kill the run at a commit; return whether it came that far."""
-        living = self.world.kit
+        living = self.world.services
         mortal = Mortal(living.store, number, after=after)
-        self.world.kit = replace(living, store=cast(Store, mortal))
+        self.world.services = replace(living, store=cast(Store, mortal))
         run_id = await self.world.fire("job")
         while (await self.world.run(run_id)).state not in FINAL and not mortal.died.is_set():
             due = await self.world.store.next_due()
@@ -203,7 +203,7 @@ class Setup:
                     mortal.buried.set()
                     await asyncio.wait({underway.task}, timeout=WAIT_SECONDS)
                     must(underway.task.done(), "it swallowed the cancellation, or goes on")
-        self.world.kit = living
+        self.world.services = living
         return mortal.died.is_set()
 
     def calls(self, run: Run) -> list[Call]:

@@ -233,7 +233,7 @@ class ToolSourceConformance:
             _must(s.case.open_sessions() == 0, "something is open after its attempt was cancelled")
             if s.calls(underway.attempt.run_id)[0].effect is not Effect.OPAQUE:
                 return  # it would be made again, and hang again
-            s.world.clock.advance(s.world.kit.settings.lease_seconds)
+            s.world.clock.advance(s.world.services.settings.lease_seconds)
             await s.settle()
             [call] = s.calls(underway.attempt.run_id)
             _must(call.state is CallState.UNKNOWN, f"the call is {call.state}: {call.result!r}")
@@ -249,7 +249,9 @@ class ToolSourceConformance:
             counted = _Counted(case.source)
             grants = tuple(Grant(tool=call.tool) for call in (case.works, case.hangs))
             async with open_world(folder / "home", tool_sources=[counted]) as world:
-                world.kit = replace(world.kit, profile_for=lambda _: Profile("suite", "act", grants))
+                world.services = replace(
+                    world.services, profile_for=lambda _: Profile("suite", "act", grants)
+                )
                 setup = _Setup(world, case, counted)
                 await setup.load(script())
                 await check(setup)

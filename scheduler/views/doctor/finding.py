@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 Level = Literal["problem", "warning", "note", "ok"]
 
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +36,5 @@ def counted(things: Sized, noun: str) -> str:
 def named(names: Iterable[str]) -> str:
     """Return the first few names."""
     listed = list(names)
-    shown = ", ".join(listed[:_MOST_NAMED])
-    return shown if len(listed) <= _MOST_NAMED else f"{shown}, ..."
+    shown = ", ".join(listed[:_MAX_NAMED])
+    return shown if len(listed) <= _MAX_NAMED else f"{shown}, ..."

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 BASE_URL = "ANTHROPIC_BASE_URL"
 
-_LEAST_PYTHON = (3, 11)
-_LEAST_FREE_BYTES = 100_000_000
+_MIN_PYTHON = (3, 11)
+_MIN_FREE_BYTES = 100_000_000
 _LOW_FREE_BYTES = 1_000_000_000
-_LEAST_FREE_FILES = 1_000
+_MIN_FREE_FILES = 1_000
 _OLDEST_NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _OLD_ZONES_YEARS = 2
 _CONNECT_SECONDS = 0.5
@@ -45,7 +45,7 @@ def check_platform(home: Home, clock: Wall) -> Findings:  # noqa: ARG001 - all c
 def check_python(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
     """Whether Python is new enough."""
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < _LEAST_PYTHON:
+    if sys.version_info < _MIN_PYTHON:
         yield Finding("problem", "python", f"{version} is too old", "install Python 3.11 or later")
     else:
         yield Finding("ok", "python", version)
@@ -136,10 +136,10 @@ def check_disk(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
     free = shutil.disk_usage(place).free
     text = f"{free / 1e9:.1f} GB free where {home.config.home} is"
     inodes = os.statvfs(place)
-    if inodes.f_files and inodes.f_favail < _LEAST_FREE_FILES:
+    if inodes.f_files and inodes.f_favail < _MIN_FREE_FILES:
         few = f"room for {inodes.f_favail} more files where {home.config.home} is"
         yield Finding("problem", "disk", few, "remove some files; without any left every run stops")
-    if free < _LEAST_FREE_BYTES:
+    if free < _MIN_FREE_BYTES:
         yield Finding("problem", "disk", text, "free some space; a full disk stops every run")
     elif free < _LOW_FREE_BYTES:
         yield Finding("warning", "disk", text)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _CLOCK_SLACK = timedelta(minutes=5)
 _QUICK_CHECK_BYTES = 200_000_000
 """A larger database takes longer than two seconds to read: ``--deep`` does it."""
-_MOST_WAL_BYTES = 256_000_000
+_MAX_WAL_BYTES = 256_000_000
 _LOCK_SECONDS = 1.0
 _BACKUP = "stop agentcron, keep a copy of the file, restore a backup"
 
@@ -125,7 +125,7 @@ def _flawed(what: str, runs: tuple[str, ...]) -> Finding:
 
 def _locks(home: Home, database: DatabaseState) -> Findings:
     path = str(home.config.database)
-    if database.log_bytes > _MOST_WAL_BYTES:
+    if database.log_bytes > _MAX_WAL_BYTES:
         size = database.log_bytes / 1e6
         text = f"{path}-wal has grown to {size:.0f} MB: somebody reads the database and never ends"
         yield Finding("problem", "wal", text, "end what has it open, then restart: agentcron up")

@@ -175,7 +175,7 @@ def test_a_log_that_grows_and_grows(
     writer = sqlite3.connect(home / "agentcron.db")
     writer.execute("CREATE TABLE big (x)")
     writer.commit()
-    monkeypatch.setattr(checkup_store, "_MOST_WAL_BYTES", 1_000)
+    monkeypatch.setattr(checkup_store, "_MAX_WAL_BYTES", 1_000)
     assert "has grown to" in problems(call("doctor", "--json"))["wal"]
     writer.close()
     reader.close()

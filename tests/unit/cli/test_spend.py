@@ -215,7 +215,7 @@ async def poster(world: World) -> None:
     async def post(args: Args, context: ToolContext) -> str:
         return "posted"
 
-    world.kit = with_tools(world.kit, {"post": post})
+    world.services = with_tools(world.services, {"post": post})
     (world.config.trust).write_text(
         'default = "post"\n[profile.post]\nbase = "act"\n[[profile.post.grant]]\ntool = "post"\n'
     )

@@ -25,7 +25,7 @@ async def family(world: World) -> None:
     async def post(args: Args, context: ToolContext) -> str:
         return "posted"
 
-    world.kit = with_tools(world.kit, {"post": post})
+    world.services = with_tools(world.services, {"post": post})
     world.script("ci", script().call("schedule", **LATER).finish("Later."))
     await world.load(
         '@manual  ci  "Look."  model=rehearsal:ci.jsonl tools=read,schedule budget=1/run,2/day\n'

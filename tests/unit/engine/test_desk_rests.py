@@ -61,7 +61,7 @@ async def test_a_call_that_a_halt_overtakes_is_taken_back_before_it_acts(tmp_pat
         assert isinstance(await desk.begin(one()), Rested)
 
     async with office(tmp_path, play) as o:
-        o.world.kit = replace(o.world.kit, daylog=Log(halt))
+        o.world.services = replace(o.world.services, daylog=Log(halt))
         run = await o.play()
         assert run.state is State.QUEUED
         assert o.states(run) == [CallState.PLANNED]
@@ -78,7 +78,7 @@ async def test_a_run_whose_call_cannot_be_logged_is_parked_and_the_call_does_not
         assert isinstance(await desk.begin(one()), Rested)
 
     async with office(tmp_path, play) as o:
-        o.world.kit = replace(o.world.kit, daylog=Log(fail))
+        o.world.services = replace(o.world.services, daylog=Log(fail))
         run = await o.play()
         assert (run.state, run.reason_code) == (State.PARKED, "log")
         assert o.states(run) == [CallState.PLANNED]

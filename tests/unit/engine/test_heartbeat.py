@@ -52,11 +52,13 @@ async def serving(
     clock: Any = SystemClock()
     async with open_world(folder, settings=SHORT, clock=clock, **more) as world:
         pulse = Pulse()
-        world.kit.witness._observers = (pulse,)
+        world.services.move_log._observers = (pulse,)
         world.config.crontab.write_text(crontab, encoding="utf-8")
         now = clock.now()
         info = RunnerInfo("r1", "daemon", "here", 1, now, now)
-        runner = Runner(kit=world.kit, info=info, presence=world.presence, orders=CrontabFile(world.config))
+        runner = Runner(
+            services=world.services, info=info, presence=world.presence, orders=CrontabFile(world.config)
+        )
         task = asyncio.create_task(runner.serve())
         try:
             yield world, runner, pulse

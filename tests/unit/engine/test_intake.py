@@ -34,7 +34,7 @@ async def test_a_run_sleeps_at_no_cost_until_its_event_and_is_told_of_it_as_data
         s.world.clock.advance(90 * 86_400)
         await s.world.settle()
         assert s.model.requests == 1
-        taken = await take(s.world.kit, push(s))
+        taken = await take(s.world.services, push(s))
         assert [roused.run_id for roused in taken.roused] == [run.id]
         await s.world.settle()
         run = await s.world.run(run.id)
@@ -61,9 +61,9 @@ async def test_an_event_that_is_reported_again_wakes_nobody(
     wait = call(("await", {"kind": PUSH}))
     async with stage(tmp_path, wait, wait, tools=TOOLS) as s:
         run = await s.play()
-        await take(s.world.kit, push(s))
+        await take(s.world.services, push(s))
         await s.world.settle()
-        assert (await take(s.world.kit, push(s))).recorded is False
+        assert (await take(s.world.services, push(s))).recorded is False
         await s.world.settle()
         assert ((await s.world.run(run.id)).state, s.model.requests) == (State.SLEEPING, 2)
         assert "repo:push d1 is on record already" in caplog.text
@@ -73,14 +73,14 @@ async def test_an_event_that_is_reported_again_wakes_nobody(
 async def test_nobody_outside_makes_an_event_of_our_own(tmp_path: Path, kind: str) -> None:
     async with stage(tmp_path) as s:
         with pytest.raises(RefusedError, match="made by agentcron itself"):
-            await take(s.world.kit, Event(kind, s.world.clock.now(), "k"))
+            await take(s.world.services, Event(kind, s.world.clock.now(), "k"))
 
 
 async def test_a_payload_is_kept_within_its_size(tmp_path: Path) -> None:
     wait = call(("await", {"kind": PUSH}))
     async with stage(tmp_path, wait, finish(), tools=TOOLS) as s:
         run = await s.play()
-        await take(s.world.kit, push(s, payload="x" * 10**6 + "\0"))
+        await take(s.world.services, push(s, payload="x" * 10**6 + "\0"))
         [lease] = await s.world.store.claim("r", s.world.clock.now(), limit=1, lease_seconds=30)
         woken = (await s.world.store.checkpoint(lease, s.world.clock.now())).woken
         assert woken is not None

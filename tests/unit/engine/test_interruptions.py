@@ -174,7 +174,7 @@ async def test_a_poison_run_is_buried_after_five_crashes(tmp_path: Path) -> None
             await slow.begun.wait()
             slow.begun.clear()
             await underway.kill()
-            s.world.clock.advance(s.world.kit.settings.lease_seconds)
+            s.world.clock.advance(s.world.services.settings.lease_seconds)
         await s.world.settle()
         run = await s.world.run(run_id)
         assert (run.state, run.reason) == (State.FAILED, "its runner died 5 times")
@@ -190,7 +190,7 @@ async def test_a_call_that_had_begun_is_unknown_when_its_tool_happens_inside_a_c
         underway = await begin_in(s, look)
         await underway.kill()
         inside = ControlTool(look.made().spec, lambda *_: Outcome("looked"))
-        s.world.kit = with_tools(s.world.kit, {"look": inside})
+        s.world.services = with_tools(s.world.services, {"look": inside})
         await s.world.take_over()
         [run] = s.world.runs()
         assert run.state is State.SUCCEEDED

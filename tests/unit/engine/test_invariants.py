@@ -225,7 +225,7 @@ class Lives(RuleBasedStateMachine):
     def event(self, number: int, subject: str) -> None:
         """An event comes in, perhaps once more, while runs work, wait, or do neither."""
         key = f"push-{number}" if number else ""
-        self._run(take(self.world.kit, Event(PUSH, self.world.clock.now(), key, subject)))
+        self._run(take(self.world.services, Event(PUSH, self.world.clock.now(), key, subject)))
 
     @rule(count=st.integers(1, 3), key=st.sampled_from(["", "main"]))
     def event_meanwhile(self, count: int, key: str) -> None:
@@ -236,7 +236,7 @@ class Lives(RuleBasedStateMachine):
     async def _event_meanwhile(self, count: int) -> None:
         await self.world.fire("job")
         underway = await self._work_until(count)
-        await take(self.world.kit, Event(PUSH, self.world.clock.now(), "", "main"))
+        await take(self.world.services, Event(PUSH, self.world.clock.now(), "", "main"))
         self.hook.disarm()
         await asyncio.gather(*(each.task for each in underway))
 
@@ -273,7 +273,7 @@ class Lives(RuleBasedStateMachine):
         go_on = self.hook.release
         self.number += 1
         self.world.runner = f"runner-{self.number}"
-        self.world.clock.advance(self.world.kit.settings.lease_seconds)
+        self.world.clock.advance(self.world.services.settings.lease_seconds)
         new = await self._work_until(later)
         go_on.set()
         await asyncio.gather(*(each.task for each in old))

@@ -15,7 +15,7 @@ from scheduler.core.actor import PERSON
 from scheduler.core.job.standing import RunnerInfo
 from scheduler.core.run.run import State
 from scheduler.engine.daemon.leases import keep_leases
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import StoreError
 from scheduler.testing.world import Underway
 from tests.kit.models import call
@@ -23,10 +23,10 @@ from tests.kit.stage import Recorder, Stage, hang, stage, until
 
 
 @asynccontextmanager
-async def keeping(kit: Kit, *underway: Underway) -> AsyncIterator[None]:
+async def keeping(services: Services, *underway: Underway) -> AsyncIterator[None]:
     """Keep leases beside the test; the fake clock runs on by itself meanwhile."""
     executors = {each.attempt.run_id: each.attempt for each in underway}
-    keeper = asyncio.create_task(keep_leases(kit, "runner-1", executors))
+    keeper = asyncio.create_task(keep_leases(services, "runner-1", executors))
     try:
         yield
     finally:
@@ -52,7 +52,7 @@ async def busy(folder: Path) -> AsyncIterator[tuple[Stage, Underway]]:
 async def test_a_lease_that_is_renewed_does_not_run_out(tmp_path: Path) -> None:
     async with busy(tmp_path) as (s, underway):
         began = s.world.clock.monotonic()
-        async with keeping(s.world.kit, underway):
+        async with keeping(s.world.services, underway):
             await until(lambda: s.world.clock.monotonic() > began + 120)
             assert (await s.world.tick()).rescued == []
         assert not underway.task.done()
@@ -62,7 +62,7 @@ async def test_a_lease_that_is_renewed_does_not_run_out(tmp_path: Path) -> None:
 
 async def test_a_runner_shows_that_it_lives_even_without_runs(tmp_path: Path) -> None:
     async with busy(tmp_path) as (s, _):
-        async with keeping(s.world.kit):
+        async with keeping(s.world.services):
             await until(lambda: s.world.clock.monotonic() > 60)
         (info,) = await s.world.store.runners()
         assert (info.seen_at - info.started_at).total_seconds() >= 50
@@ -72,7 +72,7 @@ async def test_a_cancel_stops_a_call_in_its_middle(tmp_path: Path) -> None:
     async with busy(tmp_path) as (s, underway):
         run_id = underway.attempt.run_id
         await s.world.store.cancel(run_id, s.world.clock.now(), "enough", actor=PERSON)
-        async with keeping(s.world.kit, underway):
+        async with keeping(s.world.services, underway):
             assert await underway.task is State.CANCELLED
         assert (await s.world.run(run_id)).reason == "enough"
 
@@ -83,7 +83,7 @@ async def test_a_lease_that_another_runner_has_taken_stops_the_executor(tmp_path
         await s.world.tick()
         s.world.runner = "runner-2"
         (second,) = await s.world.begin()
-        async with keeping(s.world.kit, underway):
+        async with keeping(s.world.services, underway):
             await underway.task
         assert not second.task.done()
         assert (await s.world.run(underway.attempt.run_id)).epoch == 2
@@ -107,6 +107,6 @@ async def test_a_database_that_is_away_for_a_while_does_not_end_the_keeper(
 
         monkeypatch.setattr(store, "renew", flaky)
         with caplog.at_level(logging.CRITICAL, logger="agentcron"):
-            async with keeping(s.world.kit, underway):
+            async with keeping(s.world.services, underway):
                 await until(lambda: failures > 4)
         assert not underway.task.done()

@@ -138,6 +138,6 @@ async def test_what_a_sender_says_of_a_secret_is_not_stored(tmp_path: Path) -> N
     async with stage(tmp_path) as s:
         await s.world.store.queue_notice(Notice("push", "topic", "News."), s.world.clock.now())
         hiding = SimpleNamespace(hidden=lambda text: text.replace("s3cr3t-t0ken", "[secret TOPIC]"))
-        kit = replace(s.world.kit, sender_for=lambda _: sender, secrets=hiding)
-        assert await reporter.send_notices(kit, "r1") == 1
+        services = replace(s.world.services, sender_for=lambda _: sender, secrets=hiding)
+        assert await reporter.send_notices(services, "r1") == 1
         assert outbox(tmp_path)[0][3] == "https://push.test/[secret TOPIC] refused it"

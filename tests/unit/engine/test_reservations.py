@@ -20,7 +20,7 @@ DOLLAR = 1_000_000
 async def parallel(folder: Path, model: FakeModel, budget: str, worst: int) -> AsyncIterator[World]:
     """A job that may run any number of times at once, and whose every request may cost ``worst``."""
     async with open_world(folder, model=model) as world:
-        world.kit = replace(world.kit, price=lambda *_: worst)
+        world.services = replace(world.services, price=lambda *_: worst)
         await world.load(f'@manual  job  "Work."  tz=UTC overlap=allow budget="{budget}"\n')
         yield world
 

@@ -120,14 +120,14 @@ async def test_a_pure_call_that_died_with_its_process_is_done_again(tmp_path: Pa
 async def test_an_answer_is_kept_when_nobody_can_say_whether_its_calls_may_begin(tmp_path: Path) -> None:
     look = Recorder()
     async with stage(tmp_path, call(("look", {})), recorders=(look,)) as s:
-        read = s.world.kit.profile_for
+        read = s.world.services.profile_for
 
         def broken_after_the_answer(job: Job) -> Profile:
             if s.world.model.asks:
                 raise ConfigError("the trust file is broken")
             return read(job)
 
-        object.__setattr__(s.world.kit, "profile_for", broken_after_the_answer)
+        object.__setattr__(s.world.services, "profile_for", broken_after_the_answer)
         run = await s.play()
         assert (run.state, run.reason_code) == (State.PARKED, "trust")
         assert [message.role for message in s.messages(run.id)] == ["user", "assistant"]
@@ -142,7 +142,7 @@ async def test_calls_begun_with_their_answer_wait_when_the_run_is_handed_back(
     look = Recorder()
     async with stage(tmp_path, call(("look", {})), recorders=(look,)) as s:
         halted: list[str] = []
-        object.__setattr__(s.world.kit, "halted", lambda: halted[0] if halted else None)
+        object.__setattr__(s.world.services, "halted", lambda: halted[0] if halted else None)
         write = s.world.store.commit
 
         async def then_stop(lease: Lease, step: Step) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from scheduler.core.job.standing import LoadReport
 from scheduler.core.run.run import State
 from scheduler.engine.outbox import send_notices
-from scheduler.engine.services import Kit
+from scheduler.engine.services import Services
 from scheduler.errors import StoreError
 from tests.kit.house import SHORT, house, serving
 from tests.kit.models import call, finish, sleep
@@ -282,7 +282,7 @@ async def test_a_report_that_fails_is_tried_again_later_and_at_last_given_up(
         await h.load_and_fire("one")
 
         async def send() -> int:
-            await send_notices(h.world.kit, "r1")
+            await send_notices(h.world.services, "r1")
             return len((tmp_path / "tries").read_text().split())
 
         await h.world.settle()
@@ -300,17 +300,17 @@ async def test_a_notice_taken_by_a_runner_that_died_is_sent_by_another(tmp_path:
         await h.load_and_fire("one")
         await h.world.settle()
         assert len(await h.world.store.take_notices("dead", h.world.clock.now(), 9)) == 1
-        assert await send_notices(h.world.kit, "r1") == 0
+        assert await send_notices(h.world.services, "r1") == 0
         h.world.clock.advance(timedelta(minutes=2).total_seconds())
-        assert await send_notices(h.world.kit, "r1") == 1
+        assert await send_notices(h.world.services, "r1") == 1
         assert (tmp_path / "said").exists()
 
 
 async def test_a_duty_lasts_as_long_as_its_daemon(tmp_path: Path) -> None:
     seen: list[str] = []
 
-    async def duty(kit: Kit) -> None:
-        seen.append(f"begun with {kit.settings.concurrency} at a time")
+    async def duty(services: Services) -> None:
+        seen.append(f"begun with {services.settings.concurrency} at a time")
         try:
             await asyncio.Event().wait()
         finally:

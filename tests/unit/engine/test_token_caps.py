@@ -40,7 +40,7 @@ async def test_a_loop_without_end_stops_with_one_request_over_and_goes_on_when_t
 async def test_runs_side_by_side_pass_the_days_tokens_by_one_request_at_most(tmp_path: Path) -> None:
     model = FakeModel([say("Done.", cost=0)] * 10, hold=asyncio.Event())
     async with open_world(tmp_path, model=model) as world:
-        worst = world.kit.settings.max_tokens
+        worst = world.services.settings.max_tokens
         await load(world, f"{worst + 1}tok/day")
         for _ in range(6):
             await world.fire("job")
@@ -92,7 +92,7 @@ async def test_a_request_that_is_lost_stays_counted_at_its_most(tmp_path: Path) 
         await world.take_over()
         (run,) = world.runs()
         assert (run.state, run.unknown_cost_requests) == (State.SUCCEEDED, 1)
-        assert run.tokens > world.kit.settings.max_tokens + EACH
+        assert run.tokens > world.services.settings.max_tokens + EACH
 
 
 async def test_all_jobs_together_stop_at_their_tokens(tmp_path: Path) -> None:

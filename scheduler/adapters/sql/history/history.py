@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from scheduler.adapters.sql import selects as queries
+from scheduler.adapters.sql import selects
 from scheduler.adapters.sql.history.reader import Reader
 from scheduler.adapters.sql.rows import follow_ups as rows_of_follow_ups
 from scheduler.adapters.sql.rows import trust as rows_of_trust
@@ -104,7 +104,7 @@ class SqlHistory(Reader):
 
     def open_approvals(self) -> list[Approval]:
         """Return the questions that wait for an answer, the oldest first."""
-        return self._all(queries.OPEN_APPROVALS, {}, rows_of_trust.approval_from)
+        return self._all(selects.OPEN_APPROVALS, {}, rows_of_trust.approval_from)
 
     def follow_ups(self) -> list[FollowUp]:
         """Return the follow-ups that are not over, the oldest first."""
@@ -112,11 +112,11 @@ class SqlHistory(Reader):
 
     def always_grants(self, job: str) -> list[Grant]:
         """Return the grants of a job that came of approvals."""
-        return self._all(queries.GRANTS, {"job": job}, rows_of_trust.grant_from)
+        return self._all(selects.GRANTS, {"job": job}, rows_of_trust.grant_from)
 
     def granted_follow_ups(self, job: str) -> list[str]:
         """Return the names of a job's follow-ups that have such grants, too."""
-        return [name for (name,) in self._all(queries.GRANTED_FOLLOW_UPS, {"job": job}, tuple)]
+        return [name for (name,) in self._all(selects.GRANTED_FOLLOW_UPS, {"job": job}, tuple)]
 
     def backlog(self, now: datetime) -> Backlog:
         """Return how much there is to do and how late it is, all of one moment."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from scheduler.adapters.sql import selects as queries
+from scheduler.adapters.sql import selects
 from scheduler.adapters.sql.read_connection import Connect, connect_as_reader
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.wakeups import wakeup_from
@@ -31,8 +31,8 @@ from scheduler.errors import NotFoundError
 T = TypeVar("T")
 
 _NEWEST_FIRST = "ORDER BY r.fire_time DESC, r.id DESC"
-_MOST_SHOWN = 5
-_MOST_KNOWN = 1000
+_MAX_SHOWN = 5
+_MAX_KNOWN = 1000
 
 
 class Reader:
@@ -81,7 +81,7 @@ class Reader:
     # -- jobs -------------------------------------------------------------------------------------
     def standings(self) -> list[Standing]:
         """Return all jobs but the removed ones, by name."""
-        return self._all(queries.STANDINGS, {}, rows.standing_from)
+        return self._all(selects.STANDINGS, {}, rows.standing_from)
 
     def job_of(self, run_id: str) -> Job:
         """Return the job as it was pinned with a run.
@@ -97,20 +97,20 @@ class Reader:
     def spent_today(self, job: str, now: datetime, tz: str) -> tuple[int, int]:
         """Return what a job and its follow-ups have spent since midnight: microdollars and tokens."""
         values = {"job": root_of(job), "since": to_us(day_start(now, tz))}
-        microusd, tokens = self._all(queries.SPENT, values, tuple)[0]
+        microusd, tokens = self._all(selects.SPENT, values, tuple)[0]
         return int(microusd), int(tokens)
 
     # -- runs -------------------------------------------------------------------------------------
     def live_runs(self) -> list[Run]:
         """Return all runs that are not final, the oldest first."""
         return self._all(
-            f"{queries.RUNS} WHERE {live('r.state')} ORDER BY r.fire_time, r.id", {}, rows.run_from
+            f"{selects.RUNS} WHERE {live('r.state')} ORDER BY r.fire_time, r.id", {}, rows.run_from
         )
 
     def runs(self, job: str | None = None, limit: int = 20) -> list[Run]:
         """Return the newest runs, of one job or of all."""
         where = "" if job is None else "WHERE r.job = :job"
-        sql = f"{queries.RUNS} {where} {_NEWEST_FIRST} LIMIT :limit"
+        sql = f"{selects.RUNS} {where} {_NEWEST_FIRST} LIMIT :limit"
         return self._all(sql, {"job": job, "limit": limit}, rows.run_from)
 
     def runs_around(self, job: str, when: datetime, limit: int = 3) -> list[Run]:
@@ -120,12 +120,12 @@ class Reader:
         """
         values = {"job": job, "when": to_us(when), "limit": limit}
         before = self._all(
-            f"{queries.RUNS} WHERE r.job = :job AND r.fire_time <= :when {_NEWEST_FIRST} LIMIT :limit",
+            f"{selects.RUNS} WHERE r.job = :job AND r.fire_time <= :when {_NEWEST_FIRST} LIMIT :limit",
             values,
             rows.run_from,
         )
         following = self._all(
-            f"{queries.RUNS} WHERE r.job = :job AND r.fire_time > :when"
+            f"{selects.RUNS} WHERE r.job = :job AND r.fire_time > :when"
             " ORDER BY r.fire_time, r.id LIMIT :limit",
             values,
             rows.run_from,
@@ -140,26 +140,26 @@ class Reader:
         """
         # An id is a range of the primary key; LIKE would read every row, and take % and _ for wildcards.
         found = self._all(
-            f"{queries.RUNS} WHERE r.id >= :prefix AND r.id < :end ORDER BY r.id LIMIT :limit",
-            {"prefix": prefix, "end": prefix + "\U0010ffff", "limit": _MOST_SHOWN + 1},
+            f"{selects.RUNS} WHERE r.id >= :prefix AND r.id < :end ORDER BY r.id LIMIT :limit",
+            {"prefix": prefix, "end": prefix + "\U0010ffff", "limit": _MAX_SHOWN + 1},
             rows.run_from,
         )
         if not prefix or not found:
             raise self._no_run(prefix)
         if len(found) == 1 or found[0].id == prefix:
             return found[0]
-        shown = ", ".join(f"{run.id} ({run.job})" for run in found[:_MOST_SHOWN])
-        more = ", ..." if len(found) > _MOST_SHOWN else ""
+        shown = ", ".join(f"{run.id} ({run.job})" for run in found[:_MAX_SHOWN])
+        more = ", ..." if len(found) > _MAX_SHOWN else ""
         raise NotFoundError(f'more than one run begins with "{prefix}"', help=f"which one: {shown}{more}")
 
     def _no_run(self, prefix: str) -> NotFoundError:
-        known = [run.id for run in self.runs(limit=_MOST_KNOWN)]
+        known = [run.id for run in self.runs(limit=_MAX_KNOWN)]
         if not known:
             return NotFoundError(
                 f'no run "{prefix}": nothing has run yet', help="fire a job with: agentcron run JOB"
             )
         near = nearest(prefix, known)
-        newest = ", ".join(known[:_MOST_SHOWN])
+        newest = ", ".join(known[:_MAX_SHOWN])
         return NotFoundError(
             f'no run begins with "{prefix}"',
             help=f"did you mean {near}?" if near else f"the newest runs are {newest}",
@@ -168,39 +168,39 @@ class Reader:
     # -- one run ----------------------------------------------------------------------------------
     def messages(self, run_id: str, after: int = 0) -> list[Message]:
         """Return the conversation, or what follows its message ``after``."""
-        return self._all(queries.MESSAGES, {"id": run_id, "after": after}, rows.message_from)
+        return self._all(selects.MESSAGES, {"id": run_id, "after": after}, rows.message_from)
 
     def calls(self, run_id: str) -> list[Call]:
         """Return all tool calls, in the order in which they were asked for."""
-        calls = self._all(queries.CALLS, {"id": run_id}, rows.call_from)
+        calls = self._all(selects.CALLS, {"id": run_id}, rows.call_from)
         if all(call.result is not None for call in calls if call.is_closed):
             return calls
-        return list(with_results(calls, self._all(queries.TOLD, {"id": run_id}, rows.message_from)))
+        return list(with_results(calls, self._all(selects.TOLD, {"id": run_id}, rows.message_from)))
 
     def requests(self, run_id: str) -> list[Request]:
         """Return all calls of the model."""
-        return self._all(queries.REQUESTS, {"id": run_id}, rows.request_from)
+        return self._all(selects.REQUESTS, {"id": run_id}, rows.request_from)
 
     def attempts(self, run_id: str) -> list[Attempt]:
         """Return all stretches between a claim and a release."""
-        return self._all(queries.ATTEMPTS, {"id": run_id}, rows.attempt_from)
+        return self._all(selects.ATTEMPTS, {"id": run_id}, rows.attempt_from)
 
     def wakeups(self, run_id: str) -> list[WakeUp]:
         """Return what the run waits for now, the earliest first."""
-        return self._all(queries.WAKEUPS, {"id": run_id}, wakeup_from)
+        return self._all(selects.WAKEUPS, {"id": run_id}, wakeup_from)
 
     # -- processes --------------------------------------------------------------------------------
     def runners(self) -> list[RunnerInfo]:
         """Return the runners that have not left."""
-        return self._all(queries.RUNNERS, {}, rows.runner_from)
+        return self._all(selects.RUNNERS, {}, rows.runner_from)
 
     def meta(self) -> dict[str, str]:
         """Return what is known about the loaded crontab."""
-        return dict(self._all(queries.META, {}, tuple))
+        return dict(self._all(selects.META, {}, tuple))
 
     def data_version(self) -> int:
         """Return a number that changes when anybody has written."""
-        return int(self._all(queries.DATA_VERSION, {}, tuple)[0][0])
+        return int(self._all(selects.DATA_VERSION, {}, tuple)[0][0])
 
     def _all(self, sql: str, values: dict[str, Any], make: Callable[[Row], T]) -> list[T]:
         return self._connection.fetch(sql, values, make)

@@ -17,10 +17,10 @@ from scheduler.core.run.pairing import mispaired
 from scheduler.core.run.run import FINAL, RESTING, State
 from scheduler.ports.audit import Flaw, Unsent
 
-MOST_RUNS = 20_000
+MAX_RUNS = 20_000
 """How many runs the quick questions look at."""
 
-_LIVE = f"(SELECT * FROM runs WHERE {live()} LIMIT {MOST_RUNS})"
+_LIVE = f"(SELECT * FROM runs WHERE {live()} LIMIT {MAX_RUNS})"
 _OPEN_WAKEUP = "SELECT 1 FROM wakeups w WHERE w.run_id = r.id AND w.state = 'open'"
 _LAST_SEQ = "(SELECT coalesce(max(m.seq), 0) FROM messages m WHERE m.run_id = r.id)"
 _LAST_ATTEMPT = "(SELECT coalesce(max(a.number), 0) FROM attempts a WHERE a.run_id = r.id)"

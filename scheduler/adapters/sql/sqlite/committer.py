@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
-from scheduler.adapters.sql.sqlite.opening import BEGIN_READ, BEGIN_WRITE, as_store_error, told
+from scheduler.adapters.sql.sqlite.opening import BEGIN_READ, BEGIN_WRITE, as_store_error, translate_errors
 from scheduler.crash import crashpoint
 from scheduler.errors import ReplacedError, StoreError
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 _NOTHING = (0, 0)
 
-MOST_UNITS = 512
+MAX_UNITS = 512
 """How many units may share one commit."""
 
 
@@ -86,7 +86,7 @@ class Committer:
         self._queue: queue.SimpleQueue[_Unit[Any] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
-        with told(path):
+        with translate_errors(path):
             self._pooled = engine.raw_connection()
             assert isinstance(self._pooled.driver_connection, sqlite3.Connection)
             self._connection = SqliteConnection(self._pooled.driver_connection)
@@ -147,7 +147,7 @@ class Committer:
                     break
                 if unit.is_wanted():
                     batch.append(unit)
-                if len(batch) >= MOST_UNITS:
+                if len(batch) >= MAX_UNITS:
                     break
                 try:
                     unit = self._queue.get_nowait()

@@ -39,7 +39,7 @@ def open_engine(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECO
     """
     name = os.path.abspath(os.fspath(path))
     _ensure_file(name)
-    with told(name):
+    with translate_errors(name):
         set_foreign_log_aside(name)
 
     def connect() -> sqlite3.Connection:
@@ -60,13 +60,13 @@ def open_engine(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECO
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(BEGIN_WRITE)
 
-    with told(name):
+    with translate_errors(name):
         engine.connect().close()
     return engine
 
 
 @contextmanager
-def told(path: str) -> Iterator[None]:
+def translate_errors(path: str) -> Iterator[None]:
     """Turn every error of the database into a StoreError that names the file."""
     try:
         yield

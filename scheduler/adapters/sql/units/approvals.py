@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import selects as queries
+from scheduler.adapters.sql import selects
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import trust as rows_of_trust
 from scheduler.adapters.sql.rows import work as rows
@@ -23,7 +23,7 @@ from scheduler.core.trust.grant import Grant
 from scheduler.core.trust.judge import RULE_OF_TWO
 from scheduler.errors import NotFoundError, RefusedError
 
-_ONE = text(f"{queries.APPROVALS} WHERE a.id = :id")
+_ONE = text(f"{selects.APPROVALS} WHERE a.id = :id")
 _RUN = text(f"SELECT 1 FROM runs WHERE id = :id AND {live()}")
 _ANSWER = text(
     "UPDATE approvals SET state = :state, answered_at = :now, answer = :answer"

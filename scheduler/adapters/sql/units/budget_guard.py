@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import selects as queries
+from scheduler.adapters.sql import selects
 from scheduler.adapters.sql.connection import Connection, Row
 from scheduler.adapters.sql.rows.work import to_us
 from scheduler.core.job.reason_code import ReasonCode
@@ -20,12 +20,12 @@ _UNITS: tuple[Unit, Unit] = ("usd", "tokens")
 _DAY_CODES: Codes = (ReasonCode.BUDGET_DAY, ReasonCode.BUDGET_DAY_TOKENS)
 _FLEET_CODES: Codes = (ReasonCode.BUDGET_FLEET, ReasonCode.BUDGET_FLEET_TOKENS)
 _DAY = text(
-    f"SELECT * FROM ({queries.SPENT}), ({queries.OUT}),"
+    f"SELECT * FROM ({selects.SPENT}), ({selects.OUT}),"
     " (SELECT max(CASE WHEN key = 'fleet' THEN value END), max(CASE WHEN key = 'fleet_tokens' THEN value END)"
     " FROM meta WHERE key IN ('fleet', 'fleet_tokens'))"
 )
-_FLEET_SPENT = text(queries.FLEET_SPENT)
-_FLEET_OUT = text(queries.FLEET_OUT)
+_FLEET_SPENT = text(selects.FLEET_SPENT)
+_FLEET_OUT = text(selects.FLEET_OUT)
 
 
 def require(connection: Connection, job: str, cap: DayCap, now: datetime) -> None:

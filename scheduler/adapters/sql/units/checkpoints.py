@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import selects as queries
+from scheduler.adapters.sql import selects
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.rows import trust as rows_of_trust
@@ -30,7 +30,7 @@ _RUN = text(
     f"SELECT {rows.columns('r', rows.RUN_COLUMNS)}, r.woken, r.claim_steps, p.spec,"
     " (SELECT f.frame FROM frames f WHERE f.hash = p.frame_hash), r.last_seq,"
     f" (SELECT q.number FROM requests q WHERE q.run_id = r.id {_NEWEST}),"
-    f" EXISTS ({queries.GRANTS_OF}),"
+    f" EXISTS ({selects.GRANTS_OF}),"
     " (SELECT j.spec FROM jobs j WHERE j.name = :root AND j.state <> 'removed')"
     " FROM runs r JOIN pins p ON p.run_id = r.id"
     " WHERE r.id = :id AND r.epoch = :epoch AND r.state = 'running'"
@@ -39,8 +39,8 @@ _PINNED = text(
     f"SELECT {rows.columns('r', rows.RUN_COLUMNS)}, p.spec FROM runs r JOIN pins p ON p.run_id = r.id"
     " WHERE r.id = :id AND r.epoch = :epoch AND r.state = 'running'"
 )
-_MESSAGES = text(queries.MESSAGES)
-_LAST_CALLS = text(queries.LAST_CALLS)
+_MESSAGES = text(selects.MESSAGES)
+_LAST_CALLS = text(selects.LAST_CALLS)
 
 # Each of these walks the requests of a run from the newest one backwards and stops at the first that fits:
 # what a claim reads must not grow with the conversation.
@@ -65,8 +65,8 @@ _FUTILE = text(
     "SELECT number FROM requests WHERE run_id = :id AND covers IS NOT NULL AND summary IS NULL"
     f" AND state IN ('answered', 'failed') AND number > :since {_NEWEST}"
 )
-_SPENT = text(queries.SPENT)
-_GRANTS = text(queries.GRANTS)
+_SPENT = text(selects.SPENT)
+_GRANTS = text(selects.GRANTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from sqlalchemy import TextClause, text
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import from_us, to_us
 from scheduler.adapters.sql.states import live, one_of, sources
-from scheduler.adapters.sql.units import records
-from scheduler.adapters.sql.units import run_ended as finals
+from scheduler.adapters.sql.units import records, run_ended
 from scheduler.adapters.sql.words import INSERT_ATTEMPT, close_attempts, lose_requests, many
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.lease import SUSPECT_CRASHES, Lease
@@ -194,12 +193,12 @@ def rescue(
     connection: Connection,
     now: datetime,
     dead_runners: Sequence[str],
-    most_attempts: int,
+    max_attempts: int,
     *,
     by_lease: bool = True,
 ) -> list[Rescued]:
     """See ``Store.rescue``.  A run that somebody wanted cancelled is not begun again: it ends here."""
-    values = {"now": to_us(now), "dead": list(dead_runners), "most": most_attempts}
+    values = {"now": to_us(now), "dead": list(dead_runners), "most": max_attempts}
     values["lapsed"] = values["now"] if by_lease else -1
     found: list[Rescued] = []
     for statement, move in ((_CANCEL, Move.CANCEL), (_BURY, Move.BURY), (_RESCUE, Move.RESCUE)):
@@ -217,7 +216,7 @@ def rescue(
         lose_requests(connection, ids, now)
         if target is not State.QUEUED:
             for run_id in ids:
-                finals.ended(connection, run_id, move, now)
+                run_ended.ended(connection, run_id, move, now)
         else:
             for each in taken:
                 records.append(connection, now, move.value, each.job, each.run_id, {"runner": each.runner})

@@ -9,14 +9,13 @@ from typing import Any
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import selects as queries
+from scheduler.adapters.sql import selects
 from scheduler.adapters.sql.backup_mark import restored_from
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.wakeups import woken_text
 from scheduler.adapters.sql.rows.work import job_text, maybe_from_us, maybe_us, plain, run_from, to_us
 from scheduler.adapters.sql.states import live
-from scheduler.adapters.sql.units import records
-from scheduler.adapters.sql.units import run_ended as finals
+from scheduler.adapters.sql.units import records, run_ended
 from scheduler.adapters.sql.units.changes import follow_ups
 from scheduler.adapters.sql.words import INSERT_PIN, INSERT_RUN, cancel_now, flag_cancel
 from scheduler.core.actor import Actor
@@ -30,7 +29,7 @@ from scheduler.ports.store import Decide
 
 NewId = Callable[[], str]
 
-_MOST_COLLISIONS = 20
+_MAX_COLLISIONS = 20
 
 _JOB = text(
     "SELECT state, next_fire, paused_reason, enabled, (SELECT value FROM meta WHERE key = 'restored')"
@@ -46,7 +45,7 @@ _SLOT_TAKEN = text(
 _CAUSE_TAKEN = text(
     "SELECT 1 FROM runs WHERE job = :job AND cause = :kind AND cause_key = :key AND cause_key <> '' LIMIT 1"
 )
-_RUN = text(queries.RUN)
+_RUN = text(selects.RUN)
 _ID_TAKEN = text("SELECT 1 FROM runs WHERE id = :id")
 
 
@@ -93,7 +92,7 @@ def fire(
     if following != facts.next_fire:
         connection.execute(_NEXT, {"job": job.name, "next_fire": maybe_us(following)})
     if following is None:
-        finals.settle_one_shot(connection, job.name)
+        run_ended.settle_one_shot(connection, job.name)
     return made
 
 
@@ -121,7 +120,7 @@ def _replace(connection: Connection, run_id: str, now: datetime) -> list[Run]:
     if not cancel_now(connection, run_id, now, reason):
         flag_cancel(connection, run_id, reason)
         return []
-    finals.ended(connection, run_id, Move.CANCEL, now)
+    run_ended.ended(connection, run_id, Move.CANCEL, now)
     return [run_from(row) for row in connection.execute(_RUN, {"id": run_id})]
 
 
@@ -155,11 +154,11 @@ def _insert_fire(
 
 
 def _free_id(connection: Connection, new_id: NewId) -> str:
-    for _ in range(_MOST_COLLISIONS):
+    for _ in range(_MAX_COLLISIONS):
         run_id = new_id()
         if connection.execute(_ID_TAKEN, {"id": run_id}).first() is None:
             return run_id
-    raise StoreError(f"no free run id was found in {_MOST_COLLISIONS} tries")
+    raise StoreError(f"no free run id was found in {_MAX_COLLISIONS} tries")
 
 
 def _insert(

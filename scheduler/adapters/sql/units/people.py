@@ -9,8 +9,7 @@ from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import job_from, job_text, maybe_us, plain, to_us
-from scheduler.adapters.sql.units import records
-from scheduler.adapters.sql.units import run_ended as finals
+from scheduler.adapters.sql.units import records, run_ended
 from scheduler.adapters.sql.units.changes import follow_ups
 from scheduler.adapters.sql.words import cancel_now, flag_cancel
 from scheduler.core.actor import Actor
@@ -74,7 +73,7 @@ def cancel(connection: Connection, run_id: str, now: datetime, reason: str, acto
     asked = {"by": str(actor), "reason": plain(reason)}
     records.append(connection, now, "ask cancel", row[1], run_id, asked)
     if cancel_now(connection, run_id, now, reason):
-        finals.ended(connection, run_id, Move.CANCEL, now)
+        run_ended.ended(connection, run_id, Move.CANCEL, now)
         return State.CANCELLED
     flag_cancel(connection, run_id, reason)
     return State.RUNNING

@@ -23,10 +23,10 @@ from scheduler.core.run.budget import day_start
 from scheduler.core.run.run import FINAL
 from scheduler.ports.store import Pruned
 
-MOST_MESSAGES = 2_000
+MAX_MESSAGES = 2_000
 """About how many messages one unit deletes at most: others want to write too."""
 
-MOST_JOBS = 500
+MAX_JOBS = 500
 """How many jobs one unit looks at."""
 
 RUNNERS_DAYS = 31
@@ -128,13 +128,13 @@ def prune(
     ids: list[str] = []
     weight, next_job = 0, ""
     for number, cut in enumerate(_cuts(connection, now, older_than_seconds, start)):
-        if number >= MOST_JOBS:
+        if number >= MAX_JOBS:
             next_job = cut.job
             break
         for run_id, messages in _old(connection, cut, limit - len(ids)):
             ids.append(run_id)
             weight += messages
-            if len(ids) >= limit or weight >= MOST_MESSAGES:
+            if len(ids) >= limit or weight >= MAX_MESSAGES:
                 next_job = cut.job
                 break
         if next_job:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from scheduler.adapters.sql import selects as queries
+from scheduler.adapters.sql import selects
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import maybe_from_us, to_us
@@ -16,10 +16,10 @@ from scheduler.adapters.sql.words import many
 from scheduler.core.job.standing import RunnerInfo, Standing
 from scheduler.core.run.run import Run
 
-_STANDINGS = text(queries.STANDINGS)
-_RUN = text(queries.RUN)
-_RUNNERS = text(queries.RUNNERS)
-_META = text(queries.META)
+_STANDINGS = text(selects.STANDINGS)
+_RUN = text(selects.RUN)
+_RUNNERS = text(selects.RUNNERS)
+_META = text(selects.META)
 
 _DUE = text(
     "SELECT name FROM jobs WHERE state IN ('active', 'paused') AND next_fire <= :now ORDER BY next_fire, name"
@@ -99,4 +99,4 @@ def meta(connection: Connection) -> dict[str, str]:
 
 def changes(connection: Connection) -> int:
     """See ``Store.changes``: on the writing connection itself, so that its own commits do not count."""
-    return int(connection.exec_driver_sql(queries.DATA_VERSION).scalar_one())
+    return int(connection.exec_driver_sql(selects.DATA_VERSION).scalar_one())

@@ -27,8 +27,7 @@ from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.wakeups import wakeup_values, woken_from, woken_text
 from scheduler.adapters.sql.rows.work import dump, job_from, maybe_from_us, to_us
 from scheduler.adapters.sql.states import live, sources
-from scheduler.adapters.sql.units import fires, records
-from scheduler.adapters.sql.units import run_ended as finals
+from scheduler.adapters.sql.units import fires, records, run_ended
 from scheduler.adapters.sql.units.changes import follow_ups, stains
 from scheduler.adapters.sql.words import (
     INSERT_WAKEUP,
@@ -188,7 +187,7 @@ def _park(
         connection.execute(INSERT_WAKEUP, [wakeup_values(run_id, wait) for run_id in ids])
         for run in part:
             if run.cancel_requested and cancel_now(connection, run.id, now):
-                finals.ended(connection, run.id, Move.CANCEL, now)
+                run_ended.ended(connection, run.id, Move.CANCEL, now)
 
 
 def _parts(runs: Sequence[LiveRow]) -> Iterator[Sequence[LiveRow]]:

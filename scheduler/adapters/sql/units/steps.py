@@ -13,8 +13,7 @@ from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.wakeups import wakeup_values
 from scheduler.adapters.sql.rows.work import maybe_us, plain, to_us
 from scheduler.adapters.sql.states import sources
-from scheduler.adapters.sql.units import events, records
-from scheduler.adapters.sql.units import run_ended as finals
+from scheduler.adapters.sql.units import events, records, run_ended
 from scheduler.adapters.sql.words import (
     COUNT_LOST,
     INSERT_CALL,
@@ -253,14 +252,14 @@ def _let_go(connection: Connection, lease: Lease, step: Step, move: Move, cancel
         lose_requests(connection, ids, step.at)
     drop_wakeups(connection, ids, step.at)
     if transition(move).target in FINAL:
-        finals.ended_of(connection, lease.job, lease.run_id, move, step.at, step.reason_code)
+        run_ended.ended_of(connection, lease.job, lease.run_id, move, step.at, step.reason_code)
         return False
     body = {"code": step.reason_code} if step.reason_code else {}
     records.append(connection, step.at, move.value, lease.job, lease.run_id, body)
     if cancel_asked:
         # Somebody asked while this step was being made: a run that sleeps would never look at its flag.
         cancel_now(connection, lease.run_id, step.at)
-        finals.ended(connection, lease.run_id, Move.CANCEL, step.at)
+        run_ended.ended(connection, lease.run_id, Move.CANCEL, step.at)
         return True
     if step.wakeups:
         connection.execute(INSERT_WAKEUP, [wakeup_values(lease.run_id, each) for each in step.wakeups])

@@ -11,8 +11,7 @@ from scheduler.adapters.sql.rows.wakeups import woken_from, woken_text
 from scheduler.adapters.sql.rows.work import from_us, maybe_from_us, plain, to_us
 from scheduler.adapters.sql.states import sources
 from scheduler.adapters.sql.tables.work import ENDS_SLEEP
-from scheduler.adapters.sql.units import events, records, waking
-from scheduler.adapters.sql.units import run_ended as finals
+from scheduler.adapters.sql.units import events, records, run_ended, waking
 from scheduler.core.actor import Actor
 from scheduler.core.changes.follow_up import SEPARATOR
 from scheduler.core.job.reason_code import ReasonCode
@@ -80,7 +79,7 @@ def wake_due(connection: Connection, now: datetime, limit: int) -> list[Roused]:
     waking.wake(connection, wakes, now)
     for run_id, why in expired:
         connection.execute(_EXPIRE, {"id": run_id, "now": instant, "reason": why})
-        finals.ended(connection, run_id, Move.EXPIRE, now)
+        run_ended.ended(connection, run_id, Move.EXPIRE, now)
     return roused
 
 

@@ -13,7 +13,7 @@ from scheduler.core.time.slots import CronSlots
 from scheduler.core.time.triggers.base import Change
 
 _DAYS_PER_MONTH = 31
-_MOST_SLOTS_SHOWN = 3
+_MAX_SLOTS_SHOWN = 3
 
 
 def changes(cron: Cron, now: datetime, months: int) -> tuple[Change, ...]:
@@ -75,7 +75,7 @@ def _slots_in(calendar: CronSlots, shift: Shift) -> tuple[datetime, ...]:
     begin, end = sorted((shift.old, shift.new))
     found: list[datetime] = []
     slot = calendar.first_from(begin)
-    while slot is not None and slot < end and len(found) <= _MOST_SLOTS_SHOWN:
+    while slot is not None and slot < end and len(found) <= _MAX_SLOTS_SHOWN:
         found.append(slot)
         slot = calendar.first_from(slot + timedelta(minutes=1))
     return tuple(found)
@@ -83,7 +83,7 @@ def _slots_in(calendar: CronSlots, shift: Shift) -> tuple[datetime, ...]:
 
 def _note(cron: Cron, shift: Shift, slots: tuple[datetime, ...]) -> str:
     times = [f"{slot:%H:%M}" for slot in slots]
-    shown = listed([*times[:_MOST_SLOTS_SHOWN], "more"] if len(times) > _MOST_SLOTS_SHOWN else times)
+    shown = listed([*times[:_MAX_SLOTS_SHOWN], "more"] if len(times) > _MAX_SLOTS_SHOWN else times)
     rule = cron.rule
     if shift.is_gap:
         happens = f"runs once at {shift.new:%H:%M}" if rule == "once" else "does not run then"

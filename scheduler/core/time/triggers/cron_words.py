@@ -8,7 +8,7 @@ from scheduler.core.text.english import MONTHS, WEEKDAYS, even_step, listed, ord
 from scheduler.core.time.fields import DAY, HOUR, MINUTE, MONTH, WEEKDAY, DayRule, Reading
 from scheduler.core.time.slots import expand
 
-_MOST_TIMES = 6
+_MAX_TIMES = 6
 
 
 def explain_reading(reading: Reading, fields: str) -> str:
@@ -36,10 +36,10 @@ def _times(reading: Reading) -> tuple[str, bool]:
         clocks = [f"{hour:02}:{minutes[0]:02}" for hour in hours]
         if step is not None and len(hours) > 2:
             return f"every {step} hours, at {clocks[0]}, {clocks[1]} ... {clocks[-1]}", True
-        if len(clocks) <= _MOST_TIMES:
+        if len(clocks) <= _MAX_TIMES:
             return f"at {listed(clocks)}", False
         return f"at :{minutes[0]:02} of the hours {ranged(hours, _two_digits)}", False
-    if len(minutes) * len(hours) <= _MOST_TIMES:
+    if len(minutes) * len(hours) <= _MAX_TIMES:
         return f"at {listed([f'{h:02}:{m:02}' for h in hours for m in minutes])}", False
     noun = "hour" if len(hours) == 1 else "hours"
     return f"{_minutes(minutes)} in the {noun} {ranged(hours, _two_digits)}", False
@@ -53,7 +53,7 @@ def _minutes(minutes: tuple[int, ...]) -> str:
     shown = [f":{minute:02}" for minute in minutes]
     step = even_step(minutes, 60)
     if step is not None:
-        at = listed(shown) if len(shown) <= _MOST_TIMES else f"{shown[0]}, {shown[1]} ... {shown[-1]}"
+        at = listed(shown) if len(shown) <= _MAX_TIMES else f"{shown[0]}, {shown[1]} ... {shown[-1]}"
         return f"every {step} minutes, at {at}"
     return f"every hour at {ranged(minutes, lambda minute: f':{minute:02}')}"
 
@@ -72,7 +72,7 @@ def _days_of_month(reading: Reading) -> str:
     days = expand(DAY, reading.fields[DAY])
     parts = [_rule(rule) for rule in reading.day_rules]
     if days:
-        step = days[1] - days[0] if len(days) > _MOST_TIMES else 1
+        step = days[1] - days[0] if len(days) > _MAX_TIMES else 1
         if step > 1 and all(b - a == step for a, b in pairwise(days)):
             parts.insert(0, f"every {ordinal(step)} day of the month from day {days[0]}")
         else:

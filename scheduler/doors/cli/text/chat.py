@@ -14,11 +14,11 @@ from scheduler.doors.cli.text.wrap import WIDTH, cut, fold
 from scheduler.views.clock import Wall, span
 from scheduler.views.story import Story
 
-_MOST_LINES = 8
+_MAX_LINES = 8
 """Lines of a tool's result, and of a scheduler's note, that are shown without --full."""
 
-_MOST_PROMPT_LINES = 40
-_MOST_CHARS = 4_000
+_MAX_PROMPT_LINES = 40
+_MAX_CHARS = 4_000
 _SLEEP = "sleep"
 
 _GAPS = {
@@ -81,7 +81,7 @@ class _Teller:
             if "untrusted:gate" in message.provenance and index > 1:
                 who = "gate"
             yield from self._heading(message.created_at, who)
-            yield from self._text(text, _MOST_PROMPT_LINES if who == "owner" else _MOST_LINES, "  ")
+            yield from self._text(text, _MAX_PROMPT_LINES if who == "owner" else _MAX_LINES, "  ")
 
     def gaps(self) -> Iterator[tuple[datetime, list[str]]]:
         """Yield a gap for every stretch in which no runner had the run, sleeps left to their calls."""
@@ -151,7 +151,7 @@ class _Teller:
             elif call.rule and call.started_at is None:
                 yield f"    ! stopped by the rule {cut(call.rule, 40)}"
             mark = "failed: " if call.state is CallState.FAILED else ""
-            yield from self._text(mark + _plain(call.result), _MOST_LINES, "    | ")
+            yield from self._text(mark + _plain(call.result), _MAX_LINES, "    | ")
 
     def _under_way(self, call: Call) -> Iterator[str]:
         since = f" since {self._wall.short(call.started_at)}" if call.started_at else ""
@@ -196,16 +196,16 @@ class _Teller:
         if begun is not None and call.ended_at is not None:
             yield from _gap(f"slept {span((call.ended_at - begun).total_seconds())}{because}")
         yield from self._heading(call.ended_at or self._wall.now, "scheduler")
-        yield from self._text(_plain(call.result or ""), _MOST_LINES, "  ")
+        yield from self._text(_plain(call.result or ""), _MAX_LINES, "  ")
 
     def _text(self, text: str, most: int, margin: str) -> Iterator[str]:
         """Yield a text in lines; with more than ``most`` of them (0: any) the rest is counted."""
         if self._full or not most:
             yield from fold(text.rstrip("\n"), first=margin, indent=margin)
             return
-        head = text[:_MOST_CHARS]
+        head = text[:_MAX_CHARS]
         lines = fold(head.rstrip("\n"), first=margin, indent=margin)
-        if len(lines) <= most and len(text) <= _MOST_CHARS:
+        if len(lines) <= most and len(text) <= _MAX_CHARS:
             yield from lines
             return
         shown = lines[: most - 1]

@@ -29,7 +29,7 @@ async def follow(
     Args:
         alive: asked now and then; when it says no, nobody will move the run on, and following ends.
     """
-    seen, polls, began = 0, 0, app.kit.clock.monotonic()
+    seen, polls, began = 0, 0, app.services.clock.monotonic()
     try:
         with app.history() as history:
             while True:
@@ -42,9 +42,9 @@ async def follow(
                 polls += 1
                 if run.state in _OVER or (alive and polls % _ALIVE_EVERY == 0 and not await alive()):
                     return
-                waited = app.kit.clock.monotonic() - began
+                waited = app.services.clock.monotonic() - began
                 progress(f"{run.state}, step {run.steps + 1}, {waited:.0f} s ...")
-                await app.kit.clock.sleep(POLL_SECONDS)
+                await app.services.clock.sleep(POLL_SECONDS)
     finally:
         progress("")
 

@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from scheduler.config import Config, load
 
-_MOST_RUNS = 200
+_MAX_RUNS = 200
 
 # A cheap look at the crontab, for Tab only: the first word after five fields or an @ schedule.
 _NAME = re.compile(
@@ -75,7 +75,7 @@ def _runs(config: Config) -> Iterable[tuple[str, str]]:
     if history is None:
         return []
     with history:
-        runs = {run.id: run for run in (*history.live_runs(), *history.runs(limit=_MOST_RUNS))}
+        runs = {run.id: run for run in (*history.live_runs(), *history.runs(limit=_MAX_RUNS))}
     return [(run.id, f"{run.job}, {run.state}") for run in runs.values()]
 
 

@@ -20,8 +20,8 @@ from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.words import INSERT_JOB
 from scheduler.core.actor import Actor
 from scheduler.core.changes.follow_up import (
-    MOST_A_DAY,
-    MOST_OPEN,
+    MAX_A_DAY,
+    MAX_OPEN,
     CancelFollowUp,
     Family,
     FollowUp,
@@ -124,7 +124,7 @@ def make(connection: Connection, made: FollowUp, now: datetime) -> None:
     is_taken = connection.execute(_ONE, {"name": made.name}).first() is not None
     today = connection.execute(_MADE_SINCE, {"root": root, "since": since}).scalar_one()
     by_run = connection.execute(_OPEN_OF_RUN, {"root": root, "run_id": made.run_id}).scalar_one()
-    if is_taken or int(today) >= MOST_A_DAY or int(by_run) >= MOST_OPEN:
+    if is_taken or int(today) >= MAX_A_DAY or int(by_run) >= MAX_OPEN:
         raise FactsChangedError(f"there is no room for {made.name} any more")
     connection.execute(_INSERT, follow_up_values(made))
     is_pending = made.state == "pending"

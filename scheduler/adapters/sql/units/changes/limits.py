@@ -12,8 +12,7 @@ from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rooms import Room, StepContext
-from scheduler.adapters.sql.units import approvals
-from scheduler.adapters.sql.units import budget_guard as room
+from scheduler.adapters.sql.units import approvals, budget_guard
 from scheduler.core.changes.follow_up import root_of
 from scheduler.core.changes.limits import DayAffords, GrantStands, ShareFree
 from scheduler.core.trust.approval import OUTSIDE
@@ -58,7 +57,7 @@ def check_days(connection: Connection, context: StepContext, guards: Sequence[Da
         OverBudgetError: what was spent and what is out has reached a cap.
     """
     for guard in guards:
-        room.require(connection, root_of(context.job), guard.cap, context.at)
+        budget_guard.require(connection, root_of(context.job), guard.cap, context.at)
 
 
 ROOM = Room(

@@ -90,11 +90,11 @@ async def _prune(config: Config, seconds: int | None, *, dry_run: bool) -> Any:
             click.echo(f"\r{counted(so_far.runs, 'run')} ...", err=True, nl=False)
 
     async with open_app(config, busy_seconds=PATIENCE_SECONDS) as app:
-        moment = app.kit.clock.now()
+        moment = app.services.clock.now()
         if dry_run:
-            if (await app.kit.store.meta()).get("digest") != orders.digest:
+            if (await app.services.store.meta()).get("digest") != orders.digest:
                 hint("the crontab was changed since it was loaded; this goes by what it said before")
-            return await app.kit.store.prunable(moment, seconds)
+            return await app.services.store.prunable(moment, seconds)
         # What the crontab says now holds, and not what it said when a daemon last read it.
-        await app.kit.store.load_orders(orders, moment)
-        return await prune_all(app.kit, seconds, progress)
+        await app.services.store.load_orders(orders, moment)
+        return await prune_all(app.services, seconds, progress)

@@ -19,7 +19,7 @@ from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.wrap import fold
 from scheduler.views.lint.linting import Linted, lint_crontab
 
-_MOST_NAMES = 3
+_MAX_NAMES = 3
 
 
 @click.command("check", short_help="Lint the crontab and say what it may cost.")
@@ -124,8 +124,8 @@ def _counts(linted: Linted) -> str:
 
 def names(jobs: tuple[str, ...]) -> str:
     """Return the first few names, and how many more there are."""
-    shown = ", ".join(jobs[:_MOST_NAMES])
-    return shown if len(jobs) <= _MOST_NAMES else f"{shown} and {len(jobs) - _MOST_NAMES} more"
+    shown = ", ".join(jobs[:_MAX_NAMES])
+    return shown if len(jobs) <= _MAX_NAMES else f"{shown} and {len(jobs) - _MAX_NAMES} more"
 
 
 def _say_folded(text: str) -> None:

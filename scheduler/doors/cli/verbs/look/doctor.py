@@ -10,7 +10,7 @@ from scheduler.config import Config
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.wrap import fold
 
-_MOST_LINES = 40
+_MAX_LINES = 40
 _ORDER = ("problem", "warning", "note", "ok")
 _MARKS = {"problem": "PROBLEM", "warning": "warning", "note": "note", "ok": "ok"}
 
@@ -40,9 +40,9 @@ def doctor_command(config: Config, as_json: bool, deep: bool) -> int:
         lines += fold(f"{found.name}: {found.text}", first=f"{_MARKS[found.level]:9}", indent=" " * 9)
         if found.fix:
             lines += fold(f"fix: {found.fix}", first=" " * 9, indent=" " * 14)
-    if len(lines) > _MOST_LINES - 1:
-        more = len(lines) - (_MOST_LINES - 2)
-        lines = [*lines[: _MOST_LINES - 2], f"{more} more lines: agentcron doctor --json"]
+    if len(lines) > _MAX_LINES - 1:
+        more = len(lines) - (_MAX_LINES - 2)
+        lines = [*lines[: _MAX_LINES - 2], f"{more} more lines: agentcron doctor --json"]
     lines.append(f"{problems} problem{'' if problems == 1 else 's'}" if problems else "no problems")
     click.echo("\n".join(lines))
     return 1 if problems else 0

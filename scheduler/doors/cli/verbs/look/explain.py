@@ -13,14 +13,14 @@ from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.wrap import fold
 from scheduler.views.clock import Wall, iso
 
-MOST_FIRES = 1000
+MAX_FIRES = 1000
 
 
 @click.command("explain", short_help="Say in words what a schedule means.")
 @click.argument("words", metavar="EXPR", nargs=-1, required=True)
 @click.option("--tz", metavar="ZONE", help="The zone of the schedule [this machine's].")
 @click.option("--after", metavar="TIME", help="Show fires after this [now].")
-@click.option("-n", "count", metavar="N", type=click.IntRange(0, MOST_FIRES), default=5, help="How many [5].")
+@click.option("-n", "count", metavar="N", type=click.IntRange(0, MAX_FIRES), default=5, help="How many [5].")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def explain_command(
     words: tuple[str, ...], tz: str | None, after: str | None, count: int, as_json: bool

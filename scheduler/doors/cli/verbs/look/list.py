@@ -24,8 +24,8 @@ from scheduler.views.clock import Wall, span
 from scheduler.views.jobs import NOBODY, Facts, gather
 from scheduler.views.overview import head_json, job_json, read_over, run_json
 
-_MOST_ATTENTION = 20
-_MOST_OVER = 50
+_MAX_ATTENTION = 20
+_MAX_OVER = 50
 _NAME_WIDTH = 19
 _LAST_WIDTH = 13
 _LEFT_WIDTH = WIDTH - len("  Mon 23 Nov 09:00  in 13d 13h  ") - _LAST_WIDTH - 2
@@ -33,7 +33,7 @@ _WORDS = {State.SUCCEEDED.value: "done"}
 
 
 @click.command("list", short_help="Show jobs, and the runs that are not over.")
-@click.option("--all", "every", is_flag=True, help=f"Also the newest {_MOST_OVER} runs that are over.")
+@click.option("--all", "every", is_flag=True, help=f"Also the newest {_MAX_OVER} runs that are over.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def list_command(config: Config, every: bool, as_json: bool) -> None:
@@ -47,7 +47,7 @@ def list_command(config: Config, every: bool, as_json: bool) -> None:
         clock = wall()
         home = FileHome(config)
         facts = gather(home, clock.now)
-        over = read_over(home, _MOST_OVER) if every else []
+        over = read_over(home, _MAX_OVER) if every else []
         text = _json_text(facts, over) if as_json else "\n".join(text_lines(facts, clock, over))
     click.echo(text)
     for hint in facts.hints:
@@ -89,9 +89,9 @@ def text_lines(facts: Facts, clock: Wall, over: Sequence[Run] = ()) -> list[str]
     if attention:
         title = "needs attention"
         lines += ["", click.style(title, fg="red", bold=True) if out.has_colour() else title]
-        lines += attention[:_MOST_ATTENTION]
-        if len(attention) > _MOST_ATTENTION:
-            lines.append(f"  and {len(attention) - _MOST_ATTENTION} more: agentcron list --json")
+        lines += attention[:_MAX_ATTENTION]
+        if len(attention) > _MAX_ATTENTION:
+            lines.append(f"  and {len(attention) - _MAX_ATTENTION} more: agentcron list --json")
     if facts.runs:
         lines += ["", *_runs(facts.runs, facts, clock)]
     if over:

@@ -17,15 +17,15 @@ from scheduler.views.clock import Wall
 from scheduler.views.jobs import NOBODY, gather
 from scheduler.views.upcoming import Entry, read_upcoming
 
-MOST_ENTRIES = 1000
-_MOST_NOTES = 4
+MAX_ENTRIES = 1000
+_MAX_NOTES = 4
 _NAME_WIDTH = 20
 
 
 @click.command("next", short_help="Show upcoming fires and wake-ups.")
 @click.argument("job", type=JOB, required=False)
 @click.option(
-    "-n", "count", metavar="N", type=click.IntRange(0, MOST_ENTRIES), default=10, help="How many [10]."
+    "-n", "count", metavar="N", type=click.IntRange(0, MAX_ENTRIES), default=10, help="How many [10]."
 )
 @click.option("--after", metavar="TIME", help="Show what comes after this [now].")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -64,10 +64,10 @@ def _say(
         lines.append(_never(standings[0]))
     else:
         lines.append("nothing is due: no job has a time, and no run waits for one")
-    for note in notes[:_MOST_NOTES]:
+    for note in notes[:_MAX_NOTES]:
         lines += fold(f"note: {note}", indent="      ")
-    if len(notes) > _MOST_NOTES:
-        lines.append(f"note: {len(notes) - _MOST_NOTES} more clock changes: agentcron check")
+    if len(notes) > _MAX_NOTES:
+        lines.append(f"note: {len(notes) - _MAX_NOTES} more clock changes: agentcron check")
     paused = [standing for standing in standings if standing.state == "paused"]
     if job is None and paused:
         lines += fold(f"paused: {', '.join(standing.name for standing in paused[:20])}", indent="  ")

@@ -17,8 +17,8 @@ from scheduler.errors import AgentcronError, UsageError
 from scheduler.views.clock import Wall, iso
 from scheduler.views.spending import Sum, read_spending, summed, total_of
 
-_MOST_BAR = 30
-_MOST_NAME = 24
+_MAX_BAR = 30
+_MAX_NAME = 24
 _COLUMNS = len("  $12345.67  12345 requests    123k tok  ")
 
 
@@ -62,9 +62,9 @@ def chart(sums: Sequence[Sum], total: Sum) -> list[str]:
     """Return one line for each sum, with a bar as long as its share of the largest."""
     if not sums:
         return ["nothing was spent: no request was answered in that time"]
-    width = min(_MOST_NAME, max(len(each.name) for each in (*sums, total)))
+    width = min(_MAX_NAME, max(len(each.name) for each in (*sums, total)))
     most = max(each.microusd for each in sums)
-    room = min(_MOST_BAR, WIDTH - width - _COLUMNS)
+    room = min(_MAX_BAR, WIDTH - width - _COLUMNS)
     lines = []
     for each in sums:
         share = each.microusd / most if most else 0

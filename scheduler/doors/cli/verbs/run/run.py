@@ -51,16 +51,16 @@ def run_command(config: Config, job: str, wait: bool, as_json: bool) -> int:
 async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool, as_json: bool) -> int:
     from scheduler.app.compose import open_app
     from scheduler.app.providers import find_provider
-    from scheduler.engine.move_log import Witness
+    from scheduler.engine.move_log import MoveLog
     from scheduler.engine.settings import Settings
     from scheduler.views.lint.models import require_ready
 
     hint_if_halted(config)
     settings = Settings(grace_seconds=_GRACE_SECONDS)
     # What becomes of this one run is shown, not logged.
-    witness = Witness(aloud=False)
-    async with open_app(config, settings, busy_seconds=PATIENCE_SECONDS, witness=witness) as app:
-        store, now = app.kit.store, app.kit.clock.now()
+    move_log = MoveLog(aloud=False)
+    async with open_app(config, settings, busy_seconds=PATIENCE_SECONDS, move_log=move_log) as app:
+        store, now = app.services.store, app.services.clock.now()
         daemon = await app.has_daemon()
         if not daemon:
             # A daemon has checked its own key; without one, work that must fail is not begun.
@@ -109,7 +109,7 @@ async def _run_here(app: Any, run: Run, *, show: bool) -> bool:
     try:
         await runner.once(due=False)
         # Whatever became of the run, there is nobody left who would move it on.
-        state = await app.kit.store.run(run.id)
+        state = await app.services.store.run(run.id)
         if state is not None and state.state in ACTIVE:
             following.cancel()
         await asyncio.wait({following})

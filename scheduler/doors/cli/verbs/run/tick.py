@@ -58,7 +58,7 @@ async def _once(config: Config) -> int:
         finally:
             waiting.cancel()
             app.presence.drop(runner.info.id)
-        due = await app.kit.store.next_due()
+        due = await app.services.store.next_due()
     clock = wall()
     say(
         f"{len(done.fired)} fired, {len(done.skipped)} skipped, {len(done.woken)} woken, "
@@ -69,12 +69,12 @@ async def _once(config: Config) -> int:
 
 async def _show_progress(app: Any, runner: Any) -> None:
     """Keep one live line on a terminal while agents work."""
-    began = app.kit.clock.monotonic()
+    began = app.services.clock.monotonic()
     try:
         while True:
-            await app.kit.clock.sleep(0.5)
+            await app.services.clock.sleep(0.5)
             if runner.attempts:
-                waited = app.kit.clock.monotonic() - began
+                waited = app.services.clock.monotonic() - began
                 progress(f"{counted(len(runner.attempts), 'run')} at work, {waited:.0f} s ...")
     finally:
         progress("")

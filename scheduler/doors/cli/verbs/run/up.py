@@ -83,9 +83,9 @@ def _address(metrics: str | None) -> tuple[str, int] | None:
 
 async def _serve(config: Config, settings: Settings, watchers: Watchers) -> int:
     from scheduler.app.compose import open_app
-    from scheduler.engine.move_log import Witness
+    from scheduler.engine.move_log import MoveLog
 
-    async with open_app(config, settings, witness=Witness(*watchers.observers)) as app:
+    async with open_app(config, settings, move_log=MoveLog(*watchers.observers)) as app:
         watchers.count_commits(app.commits)
         greeting = [f"agentcron is up (pid {os.getpid()}), home {config.home}. Look: agentcron list"]
 

@@ -18,7 +18,7 @@ from scheduler.doors.cli.text.out import hint, say
 from scheduler.doors.cli.verbs.start.init import make_folder, starter
 from scheduler.errors import CannotWorkError, ConfigError, NotFoundError, RefusedError
 
-_MOST_REJECTED = 100
+_MAX_REJECTED = 100
 
 
 @click.command("edit", epilog="Example:  EDITOR=nano agentcron edit")
@@ -148,7 +148,7 @@ def _install(config: Config, text: str) -> None:
 def _keep(config: Config, text: str) -> Path:
     """Save a text that was not installed where no other one is lost for it."""
     data = text.encode("utf-8", "surrogateescape")
-    for number in range(1, _MOST_REJECTED):
+    for number in range(1, _MAX_REJECTED):
         suffix = ".rejected" if number == 1 else f".rejected.{number}"
         kept = config.crontab.with_name(config.crontab.name + suffix)
         try:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MOST_BUDGET_USD = 1_000_000
+_MAX_BUDGET_USD = 1_000_000
 _EFFECTS = re.compile(r"(\d{1,6})effects?\Z")
 
 
@@ -111,7 +111,7 @@ def resume_command(config: Config, run: str, message: str, budget: Cap | None) -
     caps = None if cap is None else _new_caps(cap)
 
     async def work(app: Any) -> None:
-        store, now = app.kit.store, app.kit.clock.now()
+        store, now = app.services.store, app.services.clock.now()
         with _helpful(f"fire it again: agentcron run {found.job}" if found.is_final else _look(found)):
             was = await store.resume(found.id, now, message, caps, actor=PERSON)
         say(f"run {found.id} of {found.job} was {was}; it is queued and goes on")
@@ -175,7 +175,7 @@ def _refuse_in_vain(run: Run, cap: Cap | None) -> None:
     """Refuse a resume that would park the run again at once, and say what it waits for."""
     unit = "usd" if cap is None else cap.unit
     give_more = f"give it more: agentcron resume {run.id} --budget {more(run, unit)}"
-    if cap is not None and cap.unit == "usd" and not cap.amount < _MOST_BUDGET_USD:
+    if cap is not None and cap.unit == "usd" and not cap.amount < _MAX_BUDGET_USD:
         raise UsageError(f"--budget: {cap.amount} is not a sum of money", help="for example: --budget 2.50")
     if cap is not None and cap.unit == "usd" and cap.amount * 1_000_000 <= run.cost_microusd:
         raise RefusedError(
@@ -215,8 +215,8 @@ def cancel_command(config: Config, run: str) -> int:
 
     async def work(app: Any) -> None:
         with _helpful(_look(found)):
-            state = await app.kit.store.cancel(
-                found.id, app.kit.clock.now(), "cancelled by a person", actor=PERSON
+            state = await app.services.store.cancel(
+                found.id, app.services.clock.now(), "cancelled by a person", actor=PERSON
             )
         if state is State.CANCELLED:
             say(f"run {found.id} of {found.job} is cancelled")
@@ -230,7 +230,7 @@ def cancel_command(config: Config, run: str) -> int:
 
 def _cancel_follow_up(config: Config, name: str) -> None:
     async def work(app: Any) -> None:
-        await app.kit.store.cancel_follow_up(name, app.kit.clock.now(), actor=PERSON)
+        await app.services.store.cancel_follow_up(name, app.services.clock.now(), actor=PERSON)
         say(f"follow-up {name} is cancelled; it fires no more")
 
     with_app(config, work)
@@ -257,9 +257,9 @@ def pause_command(config: Config, job: str) -> int:
     found = _job(config, orders, job)
 
     async def work(app: Any) -> None:
-        now = app.kit.clock.now()
-        await app.kit.store.load_orders(orders, now)
-        if await app.kit.store.pause(found.name, "paused by a person", now, actor=PERSON):
+        now = app.services.clock.now()
+        await app.services.store.load_orders(orders, now)
+        if await app.services.store.pause(found.name, "paused by a person", now, actor=PERSON):
             say(f"job {found.name} is paused")
         else:
             say(f"job {found.name} was paused already")
@@ -283,10 +283,10 @@ def unpause_command(config: Config, job: str) -> int:
         )
 
     async def work(app: Any) -> None:
-        now = app.kit.clock.now()
-        await app.kit.store.load_orders(orders, now)
+        now = app.services.clock.now()
+        await app.services.store.load_orders(orders, now)
         next_fire = first_fire(found.trigger, now)
-        if await app.kit.store.unpause(found.name, now, next_fire, actor=PERSON):
+        if await app.services.store.unpause(found.name, now, next_fire, actor=PERSON):
             say(f"job {found.name} fires again")
         else:
             say(f"job {found.name} was not paused")

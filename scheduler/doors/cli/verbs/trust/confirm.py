@@ -47,7 +47,7 @@ def confirm_command(config: Config, name: str, code: str) -> int:
         code = found.code
 
     async def work(app: Any) -> None:
-        slot = await app.kit.store.confirm(name, code, app.kit.clock.now(), actor=PERSON)
+        slot = await app.services.store.confirm(name, code, app.services.clock.now(), actor=PERSON)
         clock = wall(found.job.tz)
         say(f"{name} is confirmed; it fires {clock.short(slot)} ({clock.away(slot)})")
         await say_if_nobody(app)

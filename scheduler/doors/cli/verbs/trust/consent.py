@@ -20,7 +20,7 @@ from scheduler.doors.cli.verbs.steer.steer import say_if_nobody, with_app
 from scheduler.errors import NotFoundError, UsageError
 from scheduler.views.approvals import approval_json, find_approval, open_approvals
 
-_LEAST_ID = 4
+_MIN_ID = 4
 
 
 @click.command("approvals", epilog="Example:  agentcron approvals")
@@ -68,7 +68,7 @@ def deny_command(config: Config, id: str, reason: str) -> int:
 
 
 def _answer(config: Config, prefix: str, *, approve: bool, always: bool = False, words: str = "") -> None:
-    if len(prefix) < _LEAST_ID:
+    if len(prefix) < _MIN_ID:
         # `approve "$ID"` with a variable that is empty must not mean "whatever waits".
         raise UsageError(f'"{prefix}" is too short for an id', help="see: agentcron approvals")
     if not config.database.exists():
@@ -76,8 +76,8 @@ def _answer(config: Config, prefix: str, *, approve: bool, always: bool = False,
     approval_id = find_approval(FileHome(config), prefix)
 
     async def work(app: Any) -> None:
-        now = app.kit.clock.now()
-        asked = await app.kit.store.answer(
+        now = app.services.clock.now()
+        asked = await app.services.store.answer(
             approval_id, now, approve=approve, always=always, words=words, actor=PERSON
         )
         say(

@@ -152,7 +152,7 @@ def revoke_command(config: Config, id: str) -> int:
     """Take back the grant with this ID, which an approval had given always."""
 
     async def work(app: Any) -> None:
-        job = await app.kit.store.revoke(id, app.kit.clock.now(), actor=PERSON)
+        job = await app.services.store.revoke(id, app.services.clock.now(), actor=PERSON)
         say(f"grant {id} of {job} is revoked; from its next call on the job asks again")
 
     with_app(config, work)
@@ -167,7 +167,7 @@ def clean_command(config: Config, job: str) -> int:
     found = find_job(read_orders(config), job)
 
     async def work(app: Any) -> None:
-        if await app.kit.store.clean(found.workdir or "", app.kit.clock.now(), actor=PERSON):
+        if await app.services.store.clean(found.workdir or "", app.services.clock.now(), actor=PERSON):
             say(f"the workdir of {found.name} counts as clean: {found.workdir}")
         else:
             say(f"the workdir of {found.name} was clean: {found.workdir}")

@@ -1,4 +1,4 @@
-"""The witness: every committed move is one log line, and every observer hears of it."""
+"""The move log: every committed move is one log line, and every observer hears of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scheduler.core.actor import PERSON
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, Move, State
 from scheduler.core.run.step import Step
-from scheduler.engine.move_log import EVENTS, Witness
+from scheduler.engine.move_log import EVENTS, MoveLog
 from scheduler.engine.settings import Settings
 from scheduler.ports.observer import Moved, Observer
 from scheduler.testing.world import World, open_world
@@ -62,7 +62,7 @@ def events(log: pytest.LogCaptureFixture) -> list[str]:
 def ears(world: World, *more: Observer) -> Ears:
     """Let somebody listen to a world."""
     listening = Ears()
-    world.kit.witness._observers = (*more, listening)
+    world.services.move_log._observers = (*more, listening)
     return listening
 
 
@@ -109,7 +109,7 @@ async def test_skips_and_replaced_runs_are_told(tmp_path: Path) -> None:
 async def test_dead_runners_rescues_and_burials_are_told(tmp_path: Path) -> None:
     slow = Recorder("slow", then=hang)
     model = FakeModel([call(("slow", {})), call(("slow", {}))])
-    settings = Settings(most_attempts=2)
+    settings = Settings(max_attempts=2)
     async with open_world(tmp_path, model=model, tools={"slow": slow.made()}, settings=settings) as world:
         heard = ears(world)
         await world.load(WORK)
@@ -175,4 +175,4 @@ def test_every_move_of_the_state_machine_has_its_line() -> None:
 
 
 def test_nobody_needs_to_listen() -> None:
-    Witness().beat(1.0)
+    MoveLog().beat(1.0)
