@@ -9,18 +9,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from scheduler.adapters.crontab_file import CrontabFile
-from scheduler.adapters.daylog import FileDayLog
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.secrets import Hiding, SystemSecrets
 from scheduler.adapters.sql.errors import BUSY_SECONDS
 from scheduler.adapters.sql.history.history import SqlHistory
-from scheduler.adapters.sql.read_connection import connect_to
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.adapters.trust_file import TrustFile
 from scheduler.app.backends import backend_for
+from scheduler.app.crontab import crontab_file
+from scheduler.app.day_log import open_log
 from scheduler.app.providers import Models
 from scheduler.app.senders import find_sender
 from scheduler.config import Config
@@ -102,7 +101,7 @@ class App:
             services=self.services,
             info=info,
             presence=self.presence,
-            orders=CrontabFile(self.config) if with_crontab else None,
+            orders=crontab_file(self.config) if with_crontab else None,
             only=only,
             on_load=on_load or (lambda *_: None),
             boot_id=self.services.boot_id if kind == "daemon" else "",
@@ -141,7 +140,7 @@ async def open_app(
         profile_for=TrustFile(config),
         sender_for=find_sender,
         folder=str(config.crontab.parent),
-        daylog=FileDayLog(config.log, connect_to(config.database)),
+        daylog=open_log(config),
         settings=settings or Settings(),
         move_log=move_log or MoveLog(),
         boot_id=boot_id(),

@@ -1,12 +1,26 @@
-"""The daily log, for who reads it: its files, and what the database says the records are."""
+"""The daily log: its writer, its files for readers, and what the database says the records are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scheduler.config import Config
 from scheduler.core.record import Head
+
+if TYPE_CHECKING:
+    from scheduler.adapters.daylog import FileDayLog
+
+
+def open_log(config: Config) -> FileDayLog:
+    """Return the log of a home, which copies the records of its database; nothing is opened yet."""
+    from scheduler.adapters.daylog import FileDayLog
+    from scheduler.adapters.sql.history.records import open_records
+    from scheduler.adapters.system import pause
+
+    return FileDayLog(config.log, partial(open_records, config.database), pause)
 
 
 def log_files(config: Config) -> list[Path]:
@@ -17,7 +31,7 @@ def log_files(config: Config) -> list[Path]:
 
 
 def log_lines(path: Path) -> Iterator[bytes]:
-    """Yield the whole lines of one file; a last one that a crash has torn is left out."""
+    """Yield the whole lines of one file; a last one that was torn by a crash is left out."""
     from scheduler.adapters.daylog import read
 
     return read(path)
@@ -31,10 +45,10 @@ def stored_hashes(config: Config) -> dict[int, str]:
     """
     if not config.database.exists():
         return {}
-    from scheduler.adapters.daylog import hashes_in
-    from scheduler.adapters.sql.read_connection import connect_to
+    from scheduler.adapters.sql.history.records import open_records
 
-    return hashes_in(connect_to(config.database))
+    with open_records(config.database) as records:
+        return records.hashes()
 
 
 def newest_record(config: Config) -> Head | None:
@@ -45,7 +59,7 @@ def newest_record(config: Config) -> Head | None:
     """
     if not config.database.exists():
         return None
-    from scheduler.adapters.daylog import newest_of
-    from scheduler.adapters.sql.read_connection import connect_to
+    from scheduler.adapters.sql.history.records import open_records
 
-    return newest_of(connect_to(config.database))
+    with open_records(config.database) as records:
+        return records.head()

@@ -95,11 +95,12 @@ def _serve_metrics(
     from scheduler.adapters.metrics.figures import Figures
     from scheduler.adapters.metrics.server import Health, MetricsServer
     from scheduler.adapters.metrics.stored import StoredFigures
+    from scheduler.adapters.sql.history.history import SqlHistory
     from scheduler.adapters.system import SystemClock
 
     clock, registry = SystemClock(), CollectorRegistry()
     found.figures, health = Figures(registry, clock.now()), Health(clock)
-    registry.register(StoredFigures(config.database, clock))
+    registry.register(StoredFigures(lambda: SqlHistory.open(config.database), config.database, clock))
     server = MetricsServer(address, registry, health)
     closing.append(server.close)
     found.observers += [health, found.figures]

@@ -18,19 +18,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scheduler.adapters.crontab_file import CrontabFile
-from scheduler.adapters.daylog import FileDayLog
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.rehearsal.model import RehearsalModel
 from scheduler.adapters.secrets import SystemSecrets
 from scheduler.adapters.sql.history.history import SqlHistory
 from scheduler.adapters.sql.history.reader import Reader
-from scheduler.adapters.sql.read_connection import connect_to
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
 from scheduler.adapters.trust_file import TrustFile
 from scheduler.app.backends import backend_for
 from scheduler.app.compose import sources_for
+from scheduler.app.crontab import crontab_file
+from scheduler.app.day_log import open_log
 from scheduler.app.senders import find_sender
 from scheduler.config import Config, load
 from scheduler.core.actor import PERSON
@@ -129,7 +128,7 @@ class World:
     async def load(self, crontab: str) -> StandingOrders:
         """Write the crontab and load it, as a daemon does."""
         self.config.crontab.write_text(crontab, encoding="utf-8")
-        orders = CrontabFile(self.config).read(self.clock.now())
+        orders = crontab_file(self.config).read(self.clock.now())
         assert not orders.problems, "\n".join(orders.problems)
         await self.store.load_orders(orders, self.clock.now())
         self.jobs = {job.name: job for job in orders.jobs}
@@ -286,7 +285,7 @@ async def open_world(
         profile_for=TrustFile(config),
         sender_for=lambda kind: others.get(kind) or find_sender(kind),
         folder=str(config.crontab.parent),
-        daylog=FileDayLog(config.log, connect_to(config.database)),
+        daylog=open_log(config),
         settings=settings or Settings(),
         price=lambda *_: round((price_usd or 0) * 1_000_000),
         halted=HaltFile(config.halt).reason,

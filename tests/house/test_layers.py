@@ -84,6 +84,11 @@ def test_the_import_contract_names_every_floor() -> None:
 @pytest.mark.parametrize(
     "wrong, contract",
     [
+        ("adapters/daylog.py: scheduler.adapters.system", "Adapters do not know each other"),
+        ("adapters/metrics/stored.py: scheduler.adapters.sql.selects", "Adapters do not know each other"),
+        ("adapters/postgres.py: scheduler.adapters.sql.store", "Adapters do not know each other"),
+        ("core/changes/follow_up.py: scheduler.core.changes.limits", "Changes do not know each other"),
+        ("core/changes/memory.py: scheduler.core.changes.note", "Changes do not know each other"),
         ("tools/schedule.py: scheduler.tools.sleep", "Tools do not know each other"),
         ("tools/one_more.py: scheduler.tools.note", "Tools do not know each other"),
         ("doors/cli/verbs/look/list.py: scheduler.adapters.system", "Doors import no adapters"),

@@ -81,7 +81,7 @@ async def test_the_page_of_metrics_has_every_metric_with_its_labels(tmp_path: Pa
     registry = CollectorRegistry()
     figures = Figures(registry, datetime(2026, 1, 1, tzinfo=UTC))
     async with open_world(tmp_path) as world:
-        registry.register(StoredFigures(world.config.database, SystemClock()))
+        registry.register(StoredFigures(world.history, world.config.database, SystemClock()))
         await world.load('@manual  one  "x"  model=rehearsal:x\n')
         found = {family.name: family for family in registry.collect()}
     labelled = {

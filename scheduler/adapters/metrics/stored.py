@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from scheduler.adapters.sql.history.history import SqlHistory
 from scheduler.errors import StoreError
 from scheduler.ports.clock import Clock
+from scheduler.ports.history import History
 
 
 class StoredFigures(Collector):
-    """Reads the database with a connection of its own, so that the runner's is never waited for.
+    """Reads the history with a connection of its own, so that it never waits for that of the runner.
 
     A database that cannot be read leaves only ``agentcron_database_up 0``.
+
+    Args:
+        open_history: opens the history of this home, or raises StoreError.
+        database: the file whose sizes are shown.
     """
 
-    def __init__(self, database: Path, clock: Clock) -> None:
+    def __init__(
+        self, open_history: Callable[[], AbstractContextManager[History]], database: Path, clock: Clock
+    ) -> None:
+        self._open_history = open_history
         self._database = database
         self._clock = clock
 
@@ -32,7 +40,7 @@ class StoredFigures(Collector):
         """Give the figures of this moment."""
         now = self._clock.now()
         try:
-            with SqlHistory.open(self._database) as history:
+            with self._open_history() as history:
                 found = history.backlog(now)
         except StoreError:
             yield _gauge("database_up", "Whether the database can be read.", 0)

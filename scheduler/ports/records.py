@@ -1,0 +1,29 @@
+"""The records port: what the database has recorded, for the daily log to copy and to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeAlias
+
+from scheduler.core.record import Head, Record
+
+
+class Records(Protocol):
+    """The records at one moment: what is committed later is not seen.  Every method raises StoreError."""
+
+    def after(self, seq: int) -> Iterator[Record]:
+        """Yield the records after this number, in their order."""
+        ...
+
+    def head(self) -> Head | None:
+        """Return the head of the chain; None when there is no record."""
+        ...
+
+    def hashes(self) -> dict[int, str]:
+        """Return the hash of every record by its number."""
+        ...
+
+
+OpenRecords: TypeAlias = Callable[[], AbstractContextManager[Records]]
+"""Opens the records at this moment; raises StoreError when there is no database, or it cannot be read."""
