@@ -24,7 +24,6 @@ from scheduler.app.day_log import stored_hashes
 from scheduler.core.actor import PERSON
 from scheduler.core.record import Head, Record, flaw, from_line
 from scheduler.core.run.run import State
-from scheduler.engine.daemon.restored import take_note
 from scheduler.errors import DayLogError
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World, open_world
@@ -237,7 +236,6 @@ async def test_a_restored_database_goes_on_from_the_end_of_the_log(tmp_path: Pat
         leftover.unlink()
     (tmp_path / "copy").rename(tmp_path / "agentcron.db")
     async with open_world(tmp_path) as world:
-        await take_note(world.services)
         await world.services.daylog.sync()
         restored = next(record for record in written(world) if record.kind == "restore")
         assert (restored.seq, restored.prev_hash) == (end.seq + 1, end.hash)

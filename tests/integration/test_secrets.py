@@ -199,11 +199,12 @@ async def test_a_secret_that_cannot_be_had_is_told_to_the_agent(
     assert answer["content"] == "the secret TOKEN is missing: the daemon's environment has no CANARY_VARIABLE"
 
 
+@pytest.mark.parametrize("opened", [lambda folder: open_app(load(str(folder))), open_world])
 async def test_every_process_that_takes_runs_on_hides_them_in_its_log(
-    tmp_path: Path, log: pytest.LogCaptureFixture
+    tmp_path: Path, log: pytest.LogCaptureFixture, opened: Any
 ) -> None:
     agentcron = logging.getLogger("agentcron")
-    async with open_app(load(str(tmp_path))) as app:
+    async with opened(tmp_path) as app:
         assert app.services.secrets.value(job(("TOKEN", "env:CANARY_VARIABLE")), "TOKEN") == CANARY
         try:
             raise ValueError(CANARY)
