@@ -19,7 +19,7 @@ from pathlib import Path
 from scheduler.core.record import Head, Record, from_line
 from scheduler.crash import crashpoint
 from scheduler.errors import DayLogError
-from scheduler.ports.records import OpenRecords, Records
+from scheduler.ports.daylog import OpenRecords, Records
 
 _AT_ONCE = 1_000
 _TAIL = 65_536

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.rooms import StepContext
 from scheduler.adapters.sql.units.changes import stains
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.stain import Stain
 from scheduler.core.run.run import State
+from scheduler.ports.room import StepContext
 from tests.kit.models import call, finish
 from tests.kit.stage import JOB, Recorder, stage
 

@@ -26,9 +26,10 @@ from scheduler.doors.cli.text.logs import JsonLines, TextLines
 from scheduler.errors import ToolFault
 from scheduler.ports.model import Ask, Reply
 from scheduler.ports.secrets import NoSecrets, Secrets
-from scheduler.ports.tool import Args, FunctionTool, ToolContext, tool
+from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import ListeningModel, World, open_world
+from scheduler.toolkit import FunctionTool, tool
 from tests.kit.secrets import forms
 
 CANARY = 'cana/ry+47-11?"ü~'

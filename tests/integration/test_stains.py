@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.rooms import StepContext
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
 from scheduler.adapters.sql.units.changes import stains
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.stain import Stain
 from scheduler.errors import RefusedError
+from scheduler.ports.room import StepContext
 from scheduler.testing.world import open_world
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -21,7 +21,7 @@ from scheduler.core.run.step import Step
 from scheduler.core.run.turn import Park
 from scheduler.engine.attempt import rests
 from scheduler.engine.attempt.desk import RunDesk
-from scheduler.engine.attempt.failures import failure, first_of
+from scheduler.engine.attempt.failures import failure, first_of, unusable_tool
 from scheduler.engine.attempt.pins import pinned_again
 from scheduler.engine.attempt.toolset import open_tools
 from scheduler.engine.attempt.writer import RunWriter
@@ -133,10 +133,7 @@ class Attempt:
                 opening = open_tools(services.sources_for(job), job, self.run_id, services.settings)
                 self.tools = _all_tools(await until_the_end.enter_async_context(opening), backend)
             except ConfigError as error:
-                # They were there when the job was loaded, and may be again: an upgrade takes a plug-in away
-                # for a while, and a service is down for a while.
-                reason = f"{error.message}; install or repair what provides it, or cancel the run"
-                await rests.park(services, writer, Park(ReasonCode.TOOL, reason))
+                await rests.park(services, writer, unusable_tool(error))
                 return
             if (step := pinned_again(writer.checkpoint, self.tools, services.clock.now())) is not None:
                 await writer.commit(step)
@@ -156,8 +153,7 @@ class Attempt:
         try:
             backend = self.services.backend_for(job)
         except ConfigError as error:
-            reason = f"{error.message}; install or repair what provides it, or cancel the run"
-            return Park(ReasonCode.TOOL, reason)
+            return unusable_tool(error)
         try:
             self.services.profile_for(job)
         except ConfigError as error:

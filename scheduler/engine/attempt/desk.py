@@ -15,14 +15,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.record import canonical
 from scheduler.core.run.budget import assumed_microusd
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import State
 from scheduler.core.run.step import CallResult, Step
-from scheduler.core.run.turn import Park, limits_of
+from scheduler.core.run.turn import limits_of
 from scheduler.core.run.wake_note import resume_note
 from scheduler.core.run.wakeup import Waking
 from scheduler.core.text.capped import sendable, sendable_json
@@ -34,6 +33,7 @@ from scheduler.engine.attempt.arguments import refusal
 from scheduler.engine.attempt.calls import INTERRUPTED, clean
 from scheduler.engine.attempt.controls import control_calls, ended
 from scheduler.engine.attempt.decisions import Decisions, decide_calls, facts, recounted, stains
+from scheduler.engine.attempt.failures import parking
 from scheduler.engine.attempt.opening import open_run
 from scheduler.engine.attempt.requests import acts
 from scheduler.engine.attempt.writer import RunWriter
@@ -133,8 +133,7 @@ class RunDesk:
             try:
                 return await self._decide(call.id)
             except (ConfigError, DayLogError) as error:
-                code = ReasonCode.LOG if isinstance(error, DayLogError) else ReasonCode.TRUST
-                await rests.park(self.services, self.writer, Park(code, error.message))
+                await rests.park(self.services, self.writer, parking(error))
                 return Rested()
 
     async def record(self, call_id: str, result: ToolAnswer, *, is_error: bool = False) -> None:

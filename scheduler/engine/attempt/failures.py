@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from scheduler.core.job.reason_code import ReasonCode
-from scheduler.core.run.turn import Fail
-from scheduler.errors import AgentcronError, BadRowError
+from scheduler.core.run.turn import Fail, Park
+from scheduler.errors import AgentcronError, BadRowError, ConfigError, DayLogError, PartError
 
 log = logging.getLogger("agentcron")
 
@@ -16,6 +16,22 @@ def first_of(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def parking(error: ConfigError | DayLogError) -> Park:
+    """Return how a run is parked when something outside of it keeps its calls from beginning."""
+    if isinstance(error, DayLogError):
+        return Park(ReasonCode.LOG, error.message)
+    if isinstance(error, PartError):
+        return unusable_tool(error)
+    return Park(ReasonCode.TRUST, error.message)
+
+
+def unusable_tool(error: ConfigError) -> Park:
+    """Return how a run is parked whose tools, or whose backend, cannot be used now."""
+    # They were usable when the job was loaded, and may be again: an upgrade takes a plug-in away for a while,
+    # and a service is down for a while.
+    return Park(ReasonCode.TOOL, f"{error.message}; install or repair what provides it, or cancel the run")
 
 
 def failure(run_id: str, error: BaseException) -> Fail:

@@ -22,6 +22,7 @@ from scheduler.engine.attempt.calls import begin_pure, run_calls
 from scheduler.engine.attempt.controls import control_calls
 from scheduler.engine.attempt.decisions import Decisions
 from scheduler.engine.attempt.desk import RunDesk
+from scheduler.engine.attempt.failures import parking
 from scheduler.engine.attempt.opening import open_run, system_prompt
 from scheduler.engine.attempt.requests import ask_model, compact
 from scheduler.errors import (
@@ -109,8 +110,7 @@ class _Loop:
         except FactsChangedError:
             await self.writer.look_again(self.services.clock.now())
         except (ConfigError, DayLogError) as error:
-            code = ReasonCode.LOG if isinstance(error, DayLogError) else ReasonCode.TRUST
-            await rests.park(self.services, self.writer, Park(code, error.message))
+            await rests.park(self.services, self.writer, parking(error))
 
     async def _decide(self, calls: Sequence[Call]) -> None:
         try:
@@ -122,7 +122,7 @@ class _Loop:
         except FactsChangedError:
             await self.writer.look_again(self.services.clock.now())
         except ConfigError as error:
-            await rests.park(self.services, self.writer, Park(ReasonCode.TRUST, error.message))
+            await rests.park(self.services, self.writer, parking(error))
 
     async def _begin_pure(self, step: Step) -> Step:
         checkpoint = self.writer.checkpoint

@@ -16,7 +16,7 @@ _HASHES = "SELECT seq, hash FROM records"
 
 
 class SqlRecords:
-    """Implements `scheduler.ports.records.Records`."""
+    """Implements `scheduler.ports.daylog.Records`."""
 
     def __init__(self, connection: ReadConnection) -> None:
         self._connection = connection
