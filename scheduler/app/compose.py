@@ -34,7 +34,7 @@ from scheduler.engine.move_log import MoveLog
 from scheduler.engine.services import Services
 from scheduler.engine.settings import Settings
 from scheduler.errors import DayLogError, StoreError
-from scheduler.ports.history import History
+from scheduler.ports.store.history import History
 from scheduler.ports.toolset import ToolSource
 from scheduler.tools.registry import INSTALLED
 from scheduler.tools.sources import NOTHING, named_sources

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scheduler.config import Config
-from scheduler.ports.audit import DatabaseState
+from scheduler.ports.store.audit import DatabaseState
 
 
 def database_json(config: Config, state: DatabaseState) -> dict[str, Any]:

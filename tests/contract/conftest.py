@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.ports.store import Store
+from scheduler.ports.store.store import Store
 from tests.contract.store_kit import Bench, open_sqlite
 
 

@@ -25,7 +25,7 @@ from scheduler.core.run.step import CallResult, Frame, Step
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.trigger import CronTrigger, Manual, Trigger
 from scheduler.core.trust.effect import Effect
-from scheduler.ports.store import Store
+from scheduler.ports.store.store import Store
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from scheduler.core.run.event import RUN_ENDED, Event, is_wanted
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.core.time.triggers.event import Event as OnEvent
-from scheduler.ports.intake import Taken
+from scheduler.ports.store.intake import Taken
 from tests.contract.store_kit import Bench, at, make_job, parked
 from tests.contract.test_store_wakeups import PUSH, waiting
 

@@ -11,7 +11,7 @@ from scheduler.core.changes.notify import Notify
 from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
-from scheduler.ports.outbox import Pending
+from scheduler.ports.store.outbox import Pending
 from tests.contract.store_kit import NOON, Bench, at
 
 DAY = 86_400.0

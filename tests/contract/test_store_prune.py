@@ -26,7 +26,7 @@ from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.clocks import Jump
 from scheduler.core.time.trigger import At, CronTrigger, Manual, Reboot
 from scheduler.core.trust.approval import Approval
-from scheduler.ports.store import Pruned
+from scheduler.ports.store.upkeep import Pruned
 from tests.contract.store_kit import (
     FRAME,
     NOON,

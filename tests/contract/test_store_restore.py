@@ -23,7 +23,7 @@ from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.trigger import At, Reboot
 from scheduler.core.trust.approval import Approval
 from scheduler.errors import RefusedError
-from scheduler.ports.store import Restoration
+from scheduler.ports.store.upkeep import Restoration
 from tests.contract.store_kit import Bench, answer, answered, at, call, make_job, message, sent, sleep
 
 pytestmark = pytest.mark.anyio

@@ -13,7 +13,7 @@ from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
 from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.errors import NotFoundError, RefusedError
-from scheduler.ports.store import Rescued
+from scheduler.ports.store.queue import Rescued
 from tests.contract.store_kit import NOON, Bench, at, make_job, parked, sent, sleep
 
 ALL_BUT_ALLOW: tuple[Overlap, ...] = ("skip", "queue", "replace")

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from scheduler.errors import BadRowError, StoreError
 
 if TYPE_CHECKING:
-    from scheduler.ports.audit import SchemaState
+    from scheduler.ports.store.audit import SchemaState
 
 BUSY_SECONDS = 5.0
 """How long a statement waits for another process before it gives up."""

@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scheduler.ports.audit import SchemaState
+    from scheduler.ports.store.audit import SchemaState
 
 REVISIONS = ("0001", "0003", "0004", "0005")
 """All revisions that this version knows, oldest first.

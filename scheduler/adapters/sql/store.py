@@ -48,15 +48,18 @@ from scheduler.core.run.step import Step
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval, Used
 from scheduler.crash import crashpoint
-from scheduler.ports.intake import Roused, Taken
-from scheduler.ports.outbox import Pending
-from scheduler.ports.store import Decide, NewCaps, Pruned, Rescued, Restoration
+from scheduler.ports.store.calendar import Decide
+from scheduler.ports.store.intake import Taken
+from scheduler.ports.store.outbox import Pending
+from scheduler.ports.store.people import NewCaps
+from scheduler.ports.store.queue import Rescued, Roused
+from scheduler.ports.store.upkeep import Pruned, Restoration
 
 T = TypeVar("T")
 
 
 class SqlStore:
-    """Implements `scheduler.ports.store.Store` on a SQLite file; see there for what each method promises.
+    """Implements all roles of `scheduler.ports.store` on SQLite; see there for what each method promises.
 
     A method whose task is cancelled may still have written: its unit is taken back only if it had not begun.
     Units run in the order of the calls, so whatever is called next sees either outcome.
@@ -280,10 +283,6 @@ class SqlStore:
     async def next_due(self) -> datetime | None:
         """Return the earliest instant at which something will be due."""
         return await self._read(queries.next_due)
-
-    async def unsettled(self) -> int:
-        """Count the runs that are queued or running."""
-        return await self._read(queries.unsettled)
 
     # -- the outbox -------------------------------------------------------------------------------
     async def take_notices(self, runner: str, now: datetime, limit: int) -> list[Pending]:

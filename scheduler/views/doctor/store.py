@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from scheduler.errors import StoreError
-from scheduler.ports.audit import DatabaseState
+from scheduler.ports.store.audit import DatabaseState
 from scheduler.views.clock import Wall, span
 from scheduler.views.doctor.finding import Finding, Findings, counted, named
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from scheduler.adapters.sql.errors import THROUGH_0002, explain, read_only
 from scheduler.adapters.sql.schema import HEAD, TABLES, judge, stored_revision
 from scheduler.errors import CannotWorkError
-from scheduler.ports.audit import DatabaseState
+from scheduler.ports.store.audit import DatabaseState
 
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 

@@ -16,7 +16,7 @@ from scheduler.adapters.sql.words import INSERT_ATTEMPT, close_attempts, lose_re
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.lease import SUSPECT_CRASHES, Lease
 from scheduler.core.run.run import Move, State, transition
-from scheduler.ports.store import Rescued
+from scheduler.ports.store.queue import Rescued
 
 _READY = "(r.not_before IS NULL OR r.not_before <= :now)"
 _QUEUED = sources(Move.CLAIM, "r.state")

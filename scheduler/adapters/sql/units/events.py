@@ -21,7 +21,7 @@ from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, State, transition
 from scheduler.core.run.step import Step
 from scheduler.core.run.wakeup import BY_CLOCK, Woken
-from scheduler.ports.intake import Roused
+from scheduler.ports.store.queue import Roused
 
 _RECORD = text(
     "INSERT INTO events (source, kind, key, subject, payload, provenance, at, expires)"

@@ -25,7 +25,7 @@ from scheduler.core.run.cause import REBOOT, SCHEDULE, Cause
 from scheduler.core.run.run import Move, Run, State, transition
 from scheduler.core.run.wakeup import Woken
 from scheduler.errors import StoreError
-from scheduler.ports.store import Decide
+from scheduler.ports.store.calendar import Decide
 
 NewId = Callable[[], str]
 

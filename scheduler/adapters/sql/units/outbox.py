@@ -14,7 +14,7 @@ from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.words import INSERT_NOTICE, INSERT_RUNNER
 from scheduler.core.job.standing import RunnerInfo
 from scheduler.core.run.notice import Notice
-from scheduler.ports.outbox import Pending
+from scheduler.ports.store.outbox import Pending
 
 NOTICE_SECONDS = 120.0
 """How long a process may take to send a notice before another one takes it over."""

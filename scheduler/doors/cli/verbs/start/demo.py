@@ -24,7 +24,7 @@ from scheduler.core.run.conversation import Request
 from scheduler.core.run.run import FINAL, Run, State
 from scheduler.doors.cli.text.out import hint, say
 from scheduler.errors import AgentcronError
-from scheduler.ports.history import History
+from scheduler.ports.store.history import History
 
 JOB = "demo"
 SLEEP_SECONDS = 8
