@@ -11,8 +11,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.metadata import entry_points
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import text
 
@@ -22,6 +21,10 @@ from scheduler.core.job.job import Job
 from scheduler.core.run.run import Move, Run
 from scheduler.core.run.step import Change, Guard
 from scheduler.errors import ConfigError
+from scheduler.host.plug_ins import Group
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "agentcron.changes"
 
@@ -93,20 +96,7 @@ class Rooms:
         Raises:
             ConfigError: one cannot be loaded, or two have the same kind.
         """
-        rooms: dict[str, Room] = {}
-        for point in entry_points(group=GROUP):
-            try:
-                room = point.load()
-            except Exception as error:  # whatever a stranger's module does at import
-                problem = f"{type(error).__name__}: {error}"
-                raise ConfigError(
-                    f"the change {point.name} ({point.value}) cannot be loaded: {problem}"
-                ) from error
-            if not isinstance(room, Room):
-                raise ConfigError(f"the change {point.name} ({point.value}) is no Room")
-            if rooms.setdefault(point.name, room) is not room:
-                raise ConfigError(f"the change {point.name} is provided twice", help="uninstall one of them")
-        return cls(rooms)
+        return cls(Group(GROUP, "change", _checked).all())
 
     def check(self, connection: Connection, context: StepContext, guards: Sequence[Guard]) -> None:
         """Look whether all guards hold.
@@ -189,6 +179,12 @@ class Rooms:
                 connection.execute(_APPLY, {"key": key, "value": str(len(room.schema))})
                 done = True
         return done
+
+
+def _checked(_point: EntryPoint, found: object) -> Room:
+    if not isinstance(found, Room):
+        raise ConfigError(f"is not a Room but {found!r}")
+    return found
 
 
 def _bring(connection: Connection, problem: str, statements: Sequence[str]) -> None:
