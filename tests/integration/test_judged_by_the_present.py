@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.adapters.sql.crash_points import PERSON as PERSON_POINTS
 from scheduler.adapters.sql.units.changes import stains
 from scheduler.core.actor import PERSON
 from scheduler.core.run.run import State
@@ -160,7 +161,7 @@ async def test_after_a_restore_private_data_may_lie_in_every_workdir(tmp_path: P
     async with stage(tmp_path) as s:
         store, workdir = sql_store(s.world.store), str(s.world.workdir / JOB)
         assert not await store._read(lambda c: stains.is_stained(c, workdir))
-        await store._write("person", lambda c: stains.doubt(c, s.world.clock.now()))
+        await store._write(PERSON_POINTS, lambda c: stains.doubt(c, s.world.clock.now()))
         assert await store._read(lambda c: stains.is_stained(c, workdir))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.adapters.sql.crash_points import PERSON as PERSON_POINTS
 from scheduler.adapters.sql.rooms import StepContext
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
 from scheduler.adapters.sql.units.changes import stains
@@ -49,7 +50,7 @@ async def test_a_person_cleans_a_folder_with_all_in_it_but_not_what_lies_in_a_ma
     async with open_world(tmp_path) as world:
         now = world.clock.now()
         await sql_store(world.store)._write(
-            "person", lambda c: stains.write(c, StepContext("a", "r", now, None), Stain("/w/a"))
+            PERSON_POINTS, lambda c: stains.write(c, StepContext("a", "r", now, None), Stain("/w/a"))
         )
         with pytest.raises(RefusedError, match="/w/a/b lies in /w/a, which is not clean"):
             await world.store.clean("/w/a/b", now, actor=PERSON)

@@ -19,7 +19,7 @@ from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.errors import StatementError
 from scheduler.core.job.job import Job
 from scheduler.core.run.run import Move, Run
-from scheduler.core.run.step import Guard, Step
+from scheduler.core.run.step import Change, Guard
 from scheduler.errors import ConfigError
 
 GROUP = "agentcron.changes"
@@ -123,14 +123,14 @@ class Rooms:
                 raise ValueError(f"no room knows the guard {kind}")
             self._checks[kind](connection, context, alike)
 
-    def write(self, connection: Connection, context: StepContext, step: Step) -> None:
+    def write(self, connection: Connection, context: StepContext, changes: Sequence[Change]) -> None:
         """Write the changes of a step, in their order.
 
         Raises:
             FactsChangedError: one was decided on facts that are over.
             ValueError: no room knows one; a mistake of the caller.
         """
-        for change in step.changes:
+        for change in changes:
             room = self._rooms.get(change.kind)
             if room is None or room.write is None:
                 raise ValueError(f"no room writes the change {change.kind}")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from scheduler.adapters.sql import crash_points
 from scheduler.adapters.sql.connection import Committer, Connection
+from scheduler.adapters.sql.crash_points import UnitPoints
 from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.units import (
     approvals,
@@ -70,13 +71,13 @@ class SqlStore:
         self._committer = start()
         self._new_id = new_id
 
-    async def _write(self, point: str, work: Callable[[Connection], T]) -> T:
+    async def _write(self, points: UnitPoints, work: Callable[[Connection], T]) -> T:
         def unit(connection: Connection) -> T:
             answer = work(connection)
-            crashpoint(crash_points.inside(point))
+            crashpoint(points.inside)
             return answer
 
-        return await self._committer.ask(unit, after=crash_points.behind(point))
+        return await self._committer.ask(unit, after=points.after)
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         return await self._committer.ask(work, writes=False)
@@ -213,7 +214,7 @@ class SqlStore:
     async def commit(self, lease: Lease, step: Step) -> bool:
         """Write one step, if the lease's epoch is still the run's; say whether a cancel was asked for."""
         return await self._write(
-            crash_points.step_point(step), lambda c: steps.commit(c, lease, step, self._rooms)
+            steps.crash_points_of(step), lambda c: steps.commit(c, lease, step, self._rooms)
         )
 
     async def cancel_asked(self, run_ids: Sequence[str]) -> set[str]:

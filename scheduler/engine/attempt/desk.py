@@ -15,14 +15,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.record import canonical
 from scheduler.core.run.budget import assumed_microusd
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import State
 from scheduler.core.run.step import CallResult, Step
-from scheduler.core.run.turn import Park, limits_of
+from scheduler.core.run.turn import limits_of
 from scheduler.core.run.wake_note import resume_note
 from scheduler.core.run.wakeup import Waking
 from scheduler.core.text.capped import sendable, sendable_json
@@ -34,11 +33,12 @@ from scheduler.engine.attempt.arguments import refusal
 from scheduler.engine.attempt.calls import INTERRUPTED, clean
 from scheduler.engine.attempt.controls import control_calls, ended
 from scheduler.engine.attempt.decisions import Decisions, decide_calls, facts, recounted, stains
+from scheduler.engine.attempt.failures import Doing
 from scheduler.engine.attempt.opening import open_run
 from scheduler.engine.attempt.requests import acts
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Services
-from scheduler.errors import ConfigError, DayLogError, FactsChangedError
+from scheduler.errors import AgentcronError, ConfigError
 from scheduler.ports.backend import Allowed, Answered, DeskAnswer, ForeignCall, Rested
 from scheduler.ports.tool import End, InsideTool, ToolAnswer, ToolSpec
 from scheduler.ports.toolset import Toolbox
@@ -130,12 +130,7 @@ class RunDesk:
                 return early
             if not self._is_known(call.id):
                 await self._plan(call)
-            try:
-                return await self._decide(call.id)
-            except (ConfigError, DayLogError) as error:
-                code = ReasonCode.LOG if isinstance(error, DayLogError) else ReasonCode.TRUST
-                await rests.park(self.services, self.writer, Park(code, error.message))
-                return Rested()
+            return await self._decide(call.id)
 
     async def record(self, call_id: str, result: ToolAnswer, *, is_error: bool = False) -> None:
         """Record what became of a call that had begun."""
@@ -247,8 +242,8 @@ class RunDesk:
                 if call.state is CallState.PLANNED and isinstance(self.toolbox.get(call.name), InsideTool):
                     return await self._inside(call)
                 return await self._judge(call)
-            except FactsChangedError:
-                await self.writer.look_again(self.services.clock.now())
+            except AgentcronError as error:
+                await rests.settle(self.services, self.writer, error, Doing.CALLS)
         return Rested()
 
     async def _judge(self, call: Call) -> DeskAnswer:

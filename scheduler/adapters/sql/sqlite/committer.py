@@ -72,15 +72,15 @@ class Committer:
     Args:
         engine: from ``open_engine``.
         path: the file, for messages.
-        at_end: the last thing that each transaction does before it is committed.
+        write_records: writes the records that the units of a transaction noted, just before its commit.
 
     Raises:
         StoreError: the database cannot be opened.
     """
 
-    def __init__(self, engine: Engine, path: str, at_end: Callable[[Connection], None]) -> None:
+    def __init__(self, engine: Engine, path: str, write_records: Callable[[Connection], None]) -> None:
         self.path = path
-        self._at_end = at_end
+        self._write_records = write_records
         self.commits = 0
         """How many transactions that wrote were committed: for tests and figures."""
         self._queue: queue.SimpleQueue[_Unit[Any] | None] = queue.SimpleQueue()
@@ -198,7 +198,8 @@ class Committer:
             # was done together is undone together, and done once more with savepoints.
             send(begin)
             self._each_by_itself(batch)
-        self._at_end(connection)
+        if connection.noted:
+            self._write_records(connection)
         send("COMMIT")
         if writes:
             self.commits += 1

@@ -55,7 +55,7 @@ class SqliteDatabase:
             engine = open_engine(self.path, busy_seconds=seconds)
             prepare(engine, self.name)
             prepare_rooms(engine, self.name, rooms)
-            return Committer(engine, self.name, at_end=records.write)
+            return Committer(engine, self.name, write_records=records.write)
 
         return SqlStore(start, new_id, rooms)
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
+from scheduler.adapters.sql import crash_points
 from scheduler.adapters.sql.connection import Connection, Row
+from scheduler.adapters.sql.crash_points import UnitPoints
 from scheduler.adapters.sql.rooms import Rooms, StepContext
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.wakeups import wakeup_values
@@ -112,7 +114,8 @@ def commit(connection: Connection, lease: Lease, step: Step, rooms: Rooms) -> bo
     job, last_seq, cancel_asked = _fence(connection, lease, step)
     run_id = lease.run_id
     context = StepContext(job, run_id, step.at, step.move)
-    rooms.check(connection, context, step.guards)
+    if step.guards:
+        rooms.check(connection, context, step.guards)
     if step.messages:
         expected = range(last_seq - len(step.messages) + 1, last_seq + 1)
         if [message.seq for message in step.messages] != list(expected):
@@ -120,19 +123,42 @@ def commit(connection: Connection, lease: Lease, step: Step, rooms: Rooms) -> bo
         connection.execute(INSERT_MESSAGE, [rows.message_values(run_id, m) for m in step.messages])
     if step.frame is not None:
         frame = rows.frame_text(step.frame)
-        connection.execute(_KEEP_FRAME, {"hash": digest(frame), "frame": frame})
-        connection.execute(_PIN_FRAME, {"id": run_id, "hash": digest(frame)})
+        frame_hash = digest(frame)
+        connection.execute(_KEEP_FRAME, {"hash": frame_hash, "frame": frame})
+        connection.execute(_PIN_FRAME, {"id": run_id, "hash": frame_hash})
     if step.planned:
         calls = [rows.call_values(run_id, begun(call, step)) for call in step.planned]
         connection.execute(INSERT_CALL, calls)
         _note_effects(connection, job, run_id, step)
     _advance_calls(connection, job, run_id, step)
-    rooms.write(connection, context, step)
+    if step.changes:
+        rooms.write(connection, context, step.changes)
     if step.opened is not None:
         connection.execute(INSERT_REQUEST, rows.request_values(run_id, root_of(job), step.opened))
     if step.closed is not None:
         _close_request(connection, run_id, job, step.closed)
     return cancel_asked if step.move is None else _let_go(connection, lease, step, step.move, cancel_asked)
+
+
+def crash_points_of(step: Step) -> UnitPoints:
+    """Return the crash points of the window that a step closes: the last one of a turn that it contains."""
+    if step.move is not None:
+        return crash_points.W13 if step.move is Move.SUSPEND else crash_points.W14
+    if any(result.call_id in step.started for result in step.results):
+        return crash_points.STAGED
+    if any(message.role == "assistant" for message in step.messages):
+        return crash_points.W6
+    if step.started:
+        return crash_points.W8
+    if step.messages:
+        blocks = step.messages[-1].content
+        is_answer = any(block.get("type") == "tool_result" for block in blocks)
+        return crash_points.W12 if is_answer else crash_points.W2
+    if step.results:
+        return crash_points.W11
+    if step.closed is not None and step.closed.summary is not None:
+        return crash_points.COMPACTED
+    return crash_points.OPENED if step.opened else crash_points.STEP
 
 
 def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, bool]:
@@ -197,7 +223,7 @@ def _advance_calls(connection: Connection, job: str, run_id: str, step: Step) ->
     for call_id in step.taken_back:
         _must_hit(connection, _TAKE_BACK, {"run_id": run_id, "id": call_id}, "call")
         records.append(connection, step.at, "taken_back", job, run_id, {"call": call_id})
-    told = results_in(step.messages)
+    told = results_in(step.messages) if step.messages else {}
     for result in step.results:
         values = _result(run_id, result, now, is_told=result.call_id in told)
         name, _ = _must_hit(connection, _END_CALL, values, "call")
