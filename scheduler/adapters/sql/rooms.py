@@ -7,7 +7,6 @@ kind without one is noticed at start-up.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.errors import is_of_the_surroundings
+from scheduler.adapters.sql.errors import StatementError
 from scheduler.core.job.job import Job
 from scheduler.core.run.run import Move, Run
 from scheduler.core.run.step import Change, Guard
@@ -190,10 +189,8 @@ def _checked(_point: EntryPoint, found: object) -> Room:
 def _bring(connection: Connection, problem: str, statements: Sequence[str]) -> None:
     for statement in statements:
         try:
-            connection.exec_driver_sql(statement)
-        except sqlite3.Error as error:
-            if is_of_the_surroundings(error):
-                raise
+            connection.define(statement)
+        except StatementError as error:
             raise ConfigError(
                 f"{problem}: {error}", help="update or uninstall the package that provides it"
             ) from error
