@@ -13,7 +13,8 @@ from scheduler.core.run.step import CallResult, Step
 from scheduler.core.run.turn import CUT_SHORT, Park, limits_of, next_step
 from scheduler.engine.attempt import messages, rests
 from scheduler.engine.attempt.arguments import refusals
-from scheduler.engine.attempt.calls import begin_pure, run_calls
+from scheduler.engine.attempt.begin import Begun, begin_pure
+from scheduler.engine.attempt.calls import run_calls
 from scheduler.engine.attempt.controls import control_calls
 from scheduler.engine.attempt.decisions import Decisions
 from scheduler.engine.attempt.desk import RunDesk
@@ -48,7 +49,7 @@ class _Loop:
         self._limits = limits_of(self.writer.checkpoint.job)
         inside = frozenset(name for name, tool in self._tools.items() if isinstance(tool, InsideTool))
         self._is_inside = inside.__contains__
-        self._begun: Decisions | None = None
+        self._begun: Begun | None = None
         self.writer.follow = partial(messages.joined, limits=self._limits, is_inside=self._is_inside)
 
     async def one_step(self) -> None:
