@@ -153,3 +153,15 @@ def test_nothing_but_its_own_folder_speaks_sqlite() -> None:
     }
     assert speakers, "the search itself works"
     assert {name for name in speakers if not name.startswith(SQLITE)} == set()
+
+
+RELIES_ON_SERIALISED_WRITERS = (
+    *("budget_guard", "claims", "fires", "changes/follow_ups", "changes/limits", "orders", "records"),
+    *("events", "outbox", "steps"),
+)
+
+
+@pytest.mark.parametrize("unit", RELIES_ON_SERIALISED_WRITERS)
+def test_who_checks_and_then_writes_says_what_that_relies_on(unit: str) -> None:
+    text = (ROOT / f"scheduler/adapters/sql/units/{unit}.py").read_text(encoding="utf-8")
+    assert "writing units are serialised" in " ".join(text.replace("#", " ").split()).lower()
