@@ -58,7 +58,13 @@ class Result(Protocol):
 
 
 class Connection(Protocol):
-    """What a unit of work executes its statements on; the transaction is the committer's."""
+    """What a unit of work executes its statements on; the transaction is the committer's.
+
+    The transactions of units that write are serialised, among all processes of a home: see
+    `scheduler.ports.store`.  An adapter must see to it; SQLite does by taking the write lock at the begin of
+    a transaction, a server of databases may by a lock that each batch takes first.  A unit that checks first
+    and writes then relies on it, and says so with the words "writing units are serialised".
+    """
 
     noted: list[Noted]
     """The records of this transaction, in order; see ``records``."""

@@ -93,7 +93,8 @@ _SUMS = (
 )
 
 _GO_ON = text(f"UPDATE runs SET {_SUMS} WHERE {_MINE} RETURNING job, last_seq, cancel_requested")
-# Under the write lock a look is as good a fence, and an UPDATE would write the row for nothing.
+# Writing units are serialised (see `Connection`): a look is as good a fence as an UPDATE, which would write
+# the row for nothing.
 _LOOK = text(f"SELECT job, last_seq, cancel_requested FROM runs WHERE {_MINE}")
 
 
