@@ -1,8 +1,8 @@
 """The daily log: the records of the database, copied line by line to a file for each day.
 
-Many processes may write it.  Each that needs the log on the disk takes the lock of its folder, copies all
-that is missing, and lets go; the lock of a process that dies is free at once.  So nothing waits for another
-process to wake up, and two daemons cannot fork the log: the last line says what comes next.
+There is no writer by appointment.  Whoever needs the log on the disk takes the lock of its folder, copies all
+that is missing, whoever noted it, and lets go; the lock of a process that dies is free at once.  So nothing
+waits for another process to wake up, and two daemons cannot fork the log: the last line says what comes next.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from scheduler.core.record import Head, Record, from_line
 from scheduler.crash import crashpoint
 from scheduler.errors import DayLogError
-from scheduler.ports.daylog import OpenRecords, Records
+from scheduler.ports.store.records import Records
 
 _AT_ONCE = 1_000
 _TAIL = 65_536
@@ -33,11 +33,13 @@ class FileDayLog:
 
     Args:
         folder: made when it is missing, for its owner only.
-        open_records: opens the records that are copied.
+        open_records: opens the records of the database.
         pause: blocks the calling thread for so many seconds.
     """
 
-    def __init__(self, folder: Path, open_records: OpenRecords, pause: Callable[[float], None]) -> None:
+    def __init__(
+        self, folder: Path, open_records: Callable[[], Records], pause: Callable[[float], None]
+    ) -> None:
         self._folder = folder
         self._open_records = open_records
         self._pause = pause
@@ -67,6 +69,7 @@ class FileDayLog:
 
     def _copy(self) -> None:
         try:
+            # The records first read are the last word: what others commit meanwhile is the next turn's.
             with _locked(self._folder, self._pause), self._open_records() as records:
                 _append_missing(self._folder, records)
         except OSError as error:
@@ -121,7 +124,7 @@ def _locked(folder: Path, pause: Callable[[float], None]) -> Iterator[None]:
 
 
 def _take(lock: int, folder: Path, pause: Callable[[float], None]) -> None:
-    """Take the lock; its holder writes for some milliseconds, unless it was stopped in the middle."""
+    """Take the lock; who holds it writes for some milliseconds, unless it was stopped in the middle."""
     for _ in range(_LOOKS):
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -160,7 +163,7 @@ def _head_of(path: Path, line: bytes) -> Head:
     except ValueError as error:
         raise DayLogError(
             f"the last line of {path} is no record: somebody changed it",
-            help="look at it with: agentcron log --verify; then move the file away, it is written again",
+            help="look at it with: agentcron log --verify; then move the file away, it is written anew",
         ) from error
 
 
@@ -170,7 +173,7 @@ def _append_missing(folder: Path, records: Records) -> None:
     first = next(missing, None)
     _must_fit(folder, end, first, records)
     if end.torn and end.path is not None:
-        _cut_torn_line(end.path, end, first)
+        _mend(end.path, end, first)
     if first is None:
         return
     last_day = end.path.stem if end.path is not None else ""
@@ -196,28 +199,28 @@ def _with(first: Record, others: Iterable[Record]) -> Iterator[Record]:
 
 
 def _must_fit(folder: Path, end: _End, first: Record | None, records: Records) -> None:
-    """Refuse to go on from an end that the database does not know: the log would be forked."""
+    """Refuse to go on from an end that the database does not have: the log would be forked."""
     if end.head == _NOTHING:
         return
     if first is not None:
         fits = first.seq == end.head.seq + 1 and first.prev_hash == end.head.hash
     else:
-        fits = records.head() == end.head
+        fits = records.newest() == end.head
     if not fits:
         raise DayLogError(
             f"the daily log in {folder} and the database disagree: the log ends with record {end.head.seq}, "
             "and the database does not go on from there",
             help="a database is put back with: agentcron restore; or move the folder away, and the log is "
-            "written again from the database",
+            "written anew from the database",
         )
 
 
-def _cut_torn_line(path: Path, end: _End, first: Record | None) -> None:
+def _mend(path: Path, end: _End, first: Record | None) -> None:
     """Cut a torn last line off, if it is the beginning of the record that belongs there."""
     if first is None or not first.line().encode().startswith(end.torn):
         raise DayLogError(
             f"{path} ends in {len(end.torn)} bytes that are no part of the next record",
-            help="somebody wrote to it; look at its end, then move the file away: it is written again",
+            help="somebody wrote to it; look at its end, then move the file away: it is written anew",
         )
     os.truncate(path, end.whole_bytes)
 
@@ -242,7 +245,7 @@ def _append(path: Path, lines: bytes) -> None:
             os.close(folder)
 
 
-def behind(folder: Path, open_records: OpenRecords) -> int:
+def behind(folder: Path, open_records: Callable[[], Records]) -> int:
     """Return how many records are not in the log yet.
 
     Raises:
@@ -254,7 +257,7 @@ def behind(folder: Path, open_records: OpenRecords) -> int:
             end = _end(folder)
             first = next(records.after(end.head.seq), None)
             _must_fit(folder, end, first, records)
-            newest = records.head()
+            newest = records.newest()
     except OSError as error:
         raise unusable(folder, error) from error
     return 0 if first is None or newest is None else newest.seq - first.seq + 1

@@ -12,13 +12,11 @@ from typing import Literal, Protocol
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.secrets import Hiding, SystemSecrets
-from scheduler.adapters.sql.errors import BUSY_SECONDS
-from scheduler.adapters.sql.history.history import SqlHistory
-from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.adapters.trust_file import TrustFile
 from scheduler.app.backends import backend_for
 from scheduler.app.crontab import crontab_file
+from scheduler.app.database import database_of
 from scheduler.app.day_log import open_log
 from scheduler.app.providers import Models
 from scheduler.app.senders import find_sender
@@ -36,9 +34,10 @@ from scheduler.engine.settings import Settings
 from scheduler.errors import DayLogError, StoreError
 from scheduler.ports.backend import Backend
 from scheduler.ports.clock import Clock
-from scheduler.ports.history import History
 from scheduler.ports.model import Model
 from scheduler.ports.sender import Sender
+from scheduler.ports.store.history import History
+from scheduler.ports.store.store import Store
 from scheduler.ports.tool import AnyTool
 from scheduler.ports.toolset import FixedTools, ToolSource
 from scheduler.tools.registry import INSTALLED
@@ -111,7 +110,7 @@ class App:
     """One process at work on one home."""
 
     config: Config
-    store: SqlStore
+    store: Store
     services: Services
     presence: FilePresence
 
@@ -121,7 +120,7 @@ class App:
         Raises:
             StoreError: it cannot be read.
         """
-        return SqlHistory.open(self.config.database)
+        return database_of(self.config).history()
 
     async def has_daemon(self) -> bool:
         """Whether a daemon lives that would take up what is queued."""
@@ -167,14 +166,14 @@ async def open_app(
     config: Config,
     settings: Settings | None = None,
     *,
-    busy_seconds: float = BUSY_SECONDS,
+    busy_seconds: float | None = None,
     move_log: MoveLog | None = None,
     parts: Parts = OF_THIS_MACHINE,
 ) -> AsyncIterator[App]:
     """Open the database (creating or refusing it) and yield the parts, closed at the end.
 
     Args:
-        busy_seconds: how long to wait for another process that holds the database.
+        busy_seconds: how long to wait for another process that holds the database; None: as long as is usual.
         move_log: is told of every move in this process.
         parts: what is not taken from this machine; a world of the tests gives a clock and a model.
 
@@ -184,7 +183,7 @@ async def open_app(
         ConfigError: a plug-in that stores changes cannot be used.
     """
     config.make_home()
-    store = SqlStore.open(config.database, new_id=SystemEntropy().new_id, busy_seconds=busy_seconds)
+    store = database_of(config).open_store(SystemEntropy().new_id, busy_seconds=busy_seconds)
     models, secrets = parts.models or Models(), SystemSecrets()
     hiding = Hiding(secrets)
     services = Services(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scheduler.app.database import database_of
 from scheduler.config import Config
 from scheduler.core.record import Head
 
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 def open_log(config: Config) -> FileDayLog:
     """Return the log of a home, which copies the records of its database; nothing is opened yet."""
     from scheduler.adapters.daylog import FileDayLog
-    from scheduler.adapters.sql.history.records import open_records
     from scheduler.adapters.system import pause
 
-    return FileDayLog(config.log, partial(open_records, config.database), pause)
+    return FileDayLog(config.log, database_of(config).records, pause)
 
 
 def log_files(config: Config) -> list[Path]:
@@ -31,7 +30,7 @@ def log_files(config: Config) -> list[Path]:
 
 
 def log_lines(path: Path) -> Iterator[bytes]:
-    """Yield the whole lines of one file; a last one that was torn by a crash is left out."""
+    """Yield the whole lines of one file; a last one that a crash has torn is left out."""
     from scheduler.adapters.daylog import read
 
     return read(path)
@@ -43,11 +42,10 @@ def stored_hashes(config: Config) -> dict[int, str]:
     Raises:
         StoreError: it cannot be read.
     """
-    if not config.database.exists():
+    database = database_of(config)
+    if not database.exists():
         return {}
-    from scheduler.adapters.sql.history.records import open_records
-
-    with open_records(config.database) as records:
+    with database.records() as records:
         return records.hashes()
 
 
@@ -57,9 +55,8 @@ def newest_record(config: Config) -> Head | None:
     Raises:
         StoreError: it cannot be read.
     """
-    if not config.database.exists():
+    database = database_of(config)
+    if not database.exists():
         return None
-    from scheduler.adapters.sql.history.records import open_records
-
-    with open_records(config.database) as records:
-        return records.head()
+    with database.records() as records:
+        return records.newest()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scheduler.app.database import database_of
 from scheduler.config import Config
 from scheduler.ports.observer import Observer
 
@@ -95,12 +96,11 @@ def _serve_metrics(
     from scheduler.adapters.metrics.figures import Figures
     from scheduler.adapters.metrics.server import Health, MetricsServer
     from scheduler.adapters.metrics.stored import StoredFigures
-    from scheduler.adapters.sql.history.history import SqlHistory
     from scheduler.adapters.system import SystemClock
 
     clock, registry = SystemClock(), CollectorRegistry()
     found.figures, health = Figures(registry, clock.now()), Health(clock)
-    registry.register(StoredFigures(lambda: SqlHistory.open(config.database), config.database, clock))
+    registry.register(StoredFigures(database_of(config), clock))
     server = MetricsServer(address, registry, health)
     closing.append(server.close)
     found.observers += [health, found.figures]

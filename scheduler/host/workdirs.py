@@ -38,18 +38,13 @@ class Places(Protocol):
         ...
 
     @property
-    def database(self) -> Path:
-        """The database."""
-        ...
-
-    @property
-    def trust(self) -> Path:
-        """The trust file."""
-        ...
-
-    @property
     def work(self) -> Path:
         """The folder of the default workdirs."""
+        ...
+
+    @property
+    def guarded(self) -> Mapping[str, Path]:
+        """The files that no agent may edit, by what they are."""
         ...
 
 
@@ -132,9 +127,7 @@ class Workdirs:
     def _containers(self) -> Mapping[str, str]:
         """Return all folders that contain something guarded, or what the way to it passes; each with what."""
         if not self._guarded:
-            places = self._places
-            files = {"database": places.database, "crontab": places.crontab, "trust file": places.trust}
-            for what, path in files.items():
+            for what, path in self._places.guarded.items():
                 for each in self._look(str(path))[1]:
                     for above in (each, *map(str, PurePosixPath(each).parents)):
                         self._guarded.setdefault(above, what)

@@ -19,12 +19,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scheduler.adapters.rehearsal.model import RehearsalModel
-from scheduler.adapters.sql.history.history import SqlHistory
-from scheduler.adapters.sql.history.reader import Reader
-from scheduler.adapters.sql.store import SqlStore
 from scheduler.app.compose import Parts, open_app
 from scheduler.app.crontab import crontab_file
-from scheduler.config import Config, load
+from scheduler.app.database import database_of
+from scheduler.config import Config
 from scheduler.core.actor import PERSON
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, StandingOrders
@@ -38,6 +36,8 @@ from scheduler.engine.settings import Settings
 from scheduler.ports.backend import Backend
 from scheduler.ports.model import Ask, Model, Reply
 from scheduler.ports.sender import Sender
+from scheduler.ports.store.history import History
+from scheduler.ports.store.store import Store
 from scheduler.ports.tool import AnyTool
 from scheduler.ports.toolset import FixedTools, ToolSource
 from scheduler.testing.clock import FakeClock
@@ -124,7 +124,7 @@ class World:
     """One home with its store, clock, model and jobs."""
 
     config: Config
-    store: SqlStore
+    store: Store
     clock: FakeClock
     model: ListeningModel
     services: Services
@@ -235,13 +235,13 @@ class World:
         assert run is not None, f"no run {run_id}"
         return run
 
-    def reader(self) -> Reader:
-        """Return a reader of the same database, to be used in a ``with`` statement."""
-        return Reader.open(self.config.database)
+    def reader(self) -> History:
+        """Return what a reader sees of the same database, to be used in a ``with`` statement."""
+        return database_of(self.config).history()
 
-    def history(self) -> SqlHistory:
+    def history(self) -> History:
         """Return what every door asks, to be used in a ``with`` statement."""
-        return SqlHistory.open(self.config.database)
+        return database_of(self.config).history()
 
     @property
     def workdir(self) -> Path:
@@ -280,7 +280,7 @@ async def open_world(
         price_usd: what every answer of the model costs; rehearsals are free.
         tokens: how many every answer of the model uses; rehearsals use none.
     """
-    config = load(str(folder))
+    config = Config.of_home(folder)
     listening = ListeningModel(model or RehearsalModel(), price_usd, tokens)
     time = clock or FakeClock()
     parts = Parts(

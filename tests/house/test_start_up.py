@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.store import SqlStore
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.app.crontab import crontab_file
 from scheduler.config import load
 from tests.house.tree import ROOT
@@ -93,7 +93,7 @@ def test_a_reader_of_a_database_looks_for_no_plug_ins(tmp_path: Path, argv: tupl
     config.crontab.write_text('0 9 * * *  one  "x"\n')
 
     async def fill() -> None:
-        store = SqlStore.open(config.database, new_id=lambda: "run00001")
+        store = SqliteDatabase(config.database).open_store(lambda: "run00001")
         await store.load_orders(crontab_file(config).read(NOON), NOON)
         await store.close()
 

@@ -10,15 +10,13 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from scheduler.adapters.daylog import FileDayLog, files
-from scheduler.adapters.sql.history.records import open_records
-from scheduler.adapters.sql.sqlite.audit import SqliteAudit
 from scheduler.adapters.sql.sqlite.backup import back_up
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.adapters.system import pause
 from scheduler.app.day_log import stored_hashes
 from scheduler.core.actor import PERSON
@@ -172,9 +170,9 @@ COPY = """
 import asyncio, sys
 from pathlib import Path
 from scheduler.app.day_log import open_log
-from scheduler.config import load
+from scheduler.config import Config
 async def main():
-    log = open_log(load(sys.argv[1]))
+    log = open_log(Config.of_home(sys.argv[1]))
     for _ in range(300):
         await log.sync()
 asyncio.run(main())
@@ -200,7 +198,7 @@ async def test_who_keeps_the_log_locked_stalls_nothing_for_long(tmp_path: Path) 
         await prepare(world)
         world.config.log.mkdir()
         looks: list[float] = []
-        records = partial(open_records, world.config.database)
+        records = SqliteDatabase(world.config.database).records
         world.services = replace(world.services, daylog=FileDayLog(world.config.log, records, looks.append))
         with open(world.config.log / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -221,7 +219,7 @@ async def test_a_database_that_is_behind_its_log_is_refused(tmp_path: Path) -> N
         await prepare(other)
         await other.store.pause("work", "", other.clock.now(), actor=PERSON)
         with pytest.raises(DayLogError, match="disagree"):
-            await FileDayLog(world.config.log, lambda: open_records(other.config.database), pause).sync()
+            await FileDayLog(world.config.log, SqliteDatabase(other.config.database).records, pause).sync()
 
 
 async def test_a_restored_database_goes_on_from_the_end_of_the_log(tmp_path: Path) -> None:
@@ -240,7 +238,7 @@ async def test_a_restored_database_goes_on_from_the_end_of_the_log(tmp_path: Pat
         restored = next(record for record in written(world) if record.kind == "restore")
         assert (restored.seq, restored.prev_hash) == (end.seq + 1, end.hash)
         assert json.loads(restored.body)["log_was_ahead"]["seq"] == end.seq
-        with SqliteAudit.open(world.config.database) as audit:
+        with SqliteDatabase(world.config.database).audit() as audit:
             assert audit.unchained() == ""
 
 
@@ -296,7 +294,7 @@ async def test_the_command_reads_the_files_and_finds_what_was_changed(tmp_path: 
     with sqlite3.connect(tmp_path / "agentcron.db") as connection:
         connection.execute("UPDATE records SET kind = 'nothing' WHERE seq = 2")
     connection.close()
-    with SqliteAudit.open(tmp_path / "agentcron.db") as audit:
+    with SqliteDatabase(tmp_path / "agentcron.db").audit() as audit:
         assert "record 2" in audit.unchained()
 
 

@@ -16,9 +16,9 @@ from typing import Any, cast
 
 import pytest
 
-from scheduler.adapters.sql.migrate import prepare, prepare_rooms
 from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.sqlite.opening import open_engine
+from scheduler.adapters.sql.sqlite.upgrade import prepare, prepare_rooms
 from scheduler.core.actor import PERSON
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.step import Change

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from pathlib import Path
+from collections.abc import Iterator
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from scheduler.errors import StoreError
 from scheduler.ports.clock import Clock
-from scheduler.ports.history import History
+from scheduler.ports.store.database import Database
 
 
 class StoredFigures(Collector):
-    """Reads the history with a connection of its own, so that it never waits for that of the runner.
+    """Reads the database with a connection of its own, so that the runner's is never waited for.
 
     A database that cannot be read leaves only ``agentcron_database_up 0``.
-
-    Args:
-        open_history: opens the history of this home, or raises StoreError.
-        database: the file whose sizes are shown.
     """
 
-    def __init__(
-        self, open_history: Callable[[], AbstractContextManager[History]], database: Path, clock: Clock
-    ) -> None:
-        self._open_history = open_history
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
@@ -40,7 +30,7 @@ class StoredFigures(Collector):
         """Give the figures of this moment."""
         now = self._clock.now()
         try:
-            with self._open_history() as history:
+            with self._database.history() as history:
                 found = history.backlog(now)
         except StoreError:
             yield _gauge("database_up", "Whether the database can be read.", 0)
@@ -55,14 +45,8 @@ class StoredFigures(Collector):
         yield _gauge("oldest_due_seconds", "How long the oldest of these is due.", ages, "kind")
         yield _gauge("outbox", "Reports that are to be sent.", found.outbox, "state")
         yield _gauge("runners", "Processes that say they are at work.", found.runners, "kind")
-        yield _gauge("database_bytes", "Sizes of the database's files.", self._sizes(), "file")
-
-    def _sizes(self) -> dict[str, float]:
-        found = {}
-        for name, suffix in (("main", ""), ("wal", "-wal")):
-            path = f"{self._database}{suffix}"
-            found[name] = float(os.path.getsize(path)) if os.path.exists(path) else 0.0
-        return found
+        sizes = {part: float(size) for part, size in self._database.sizes().items()}
+        yield _gauge("database_bytes", "Sizes of the database's files.", sizes, "file")
 
 
 def _gauge(

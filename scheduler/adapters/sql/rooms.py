@@ -8,7 +8,6 @@ kind without one is noticed at start-up.
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.errors import is_of_the_surroundings
+from scheduler.adapters.sql.errors import StatementError
 from scheduler.core.job.job import Job
 from scheduler.core.run.run import Run
-from scheduler.core.run.step import Guard, Step
+from scheduler.core.run.step import Change, Guard
 from scheduler.errors import ConfigError, PartError
 from scheduler.host.plug_ins import Group
 from scheduler.ports.room import Check, Room, StepContext
@@ -90,14 +89,14 @@ class Rooms:
                 raise ValueError(f"no room knows the guard {kind}")
             self._checks[kind](connection, context, alike)
 
-    def write(self, connection: Connection, context: StepContext, step: Step) -> None:
+    def write(self, connection: Connection, context: StepContext, changes: Sequence[Change]) -> None:
         """Write the changes of a step, in their order.
 
         Raises:
             FactsChangedError: one was decided on facts that are over.
             ValueError: no room knows one; a mistake of the caller.
         """
-        for change in step.changes:
+        for change in changes:
             room = self._rooms.get(change.kind)
             if room is None or room.write is None:
                 raise ValueError(f"no room writes the change {change.kind}")
@@ -131,7 +130,7 @@ class Rooms:
         try:
             return room.load(connection, run, job, now)
         except Exception as error:  # a plug-in may raise anything
-            if is_of_the_surroundings(error):
+            if connection.is_outage(error):
                 raise
             problem = f"{type(error).__name__}: {error}"
             raise PartError(f"what the change {kind} keeps cannot be read: {problem}") from error
@@ -191,10 +190,8 @@ def _checked(_point: EntryPoint, found: object) -> Room:
 def _execute(connection: Connection, problem: str, statements: Sequence[str]) -> None:
     for statement in statements:
         try:
-            connection.exec_driver_sql(statement)
-        except sqlite3.Error as error:
-            if is_of_the_surroundings(error):
-                raise
+            connection.define(statement)
+        except StatementError as error:
             raise ConfigError(
                 f"{problem}: {error}", help="update or uninstall the package that provides it"
             ) from error

@@ -1,47 +1,56 @@
-"""The records of a database at one moment, for the daily log and for who compares the two."""
+"""Reading the records."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from types import TracebackType
+from typing import Self
 
-from scheduler.adapters.sql.read_connection import ReadConnection, connect_to
+from scheduler.adapters.sql.read_connection import Connect
 from scheduler.core.record import Head, Record
 
-_COLUMNS = "seq, at, job, run_id, kind, body, body_hash, prev_hash, hash"
-_AFTER = f"SELECT {_COLUMNS} FROM records WHERE seq > :after ORDER BY seq"
-_HEAD = "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
-_HASHES = "SELECT seq, hash FROM records"
+_AFTER = (
+    "SELECT seq, at, job, run_id, kind, body, body_hash, prev_hash, hash FROM records"
+    " WHERE seq > :after ORDER BY seq"
+)
+_NEWEST = "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
 
 
 class SqlRecords:
-    """Implements `scheduler.ports.daylog.Records`."""
+    """Implements `scheduler.ports.store.records.Records`.
 
-    def __init__(self, connection: ReadConnection) -> None:
-        self._connection = connection
-
-    def after(self, seq: int) -> Iterator[Record]:
-        """Yield the records after this number, in their order."""
-        return (Record(*row) for row in self._connection.stream(_AFTER, {"after": seq}))
-
-    def head(self) -> Head | None:
-        """Return the head of the chain; None when there is no record."""
-        found = self._connection.fetch(_HEAD, {}, lambda row: Head(*row))
-        return found[0] if found else None
-
-    def hashes(self) -> dict[int, str]:
-        """Return the hash of every record by its number."""
-        return dict(self._connection.fetch(_HASHES, {}, tuple))
-
-
-@contextmanager
-def open_records(path: str | os.PathLike[str]) -> Iterator[SqlRecords]:
-    """Open the records of a database at this moment.
+    Args:
+        connect: opens a connection that only reads.
 
     Raises:
         StoreError: there is no database, or it cannot be read.
     """
-    with closing(connect_to(path)()) as connection:
-        connection.fetch("BEGIN", {}, tuple)
-        yield SqlRecords(connection)
+
+    def __init__(self, connect: Connect) -> None:
+        self._connection = connect()
+        try:
+            self._connection.begin()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def after(self, seq: int) -> Iterator[Record]:
+        """Yield the records that follow a number, in order."""
+        return (Record(*row) for row in self._connection.stream(_AFTER, {"after": seq}))
+
+    def newest(self) -> Head | None:
+        """Return the head of the chain; None when there are no records."""
+        found = self._connection.fetch(_NEWEST, {}, lambda row: Head(*row))
+        return found[0] if found else None
+
+    def hashes(self) -> dict[int, str]:
+        """Return the hash of every record, by number."""
+        return dict(self._connection.fetch("SELECT seq, hash FROM records", {}, tuple))
