@@ -131,7 +131,7 @@ class Store(Consent, Intake, Outbox, Protocol):
         ...
 
     async def pause(self, job: str, reason: str, now: datetime, *, actor: Actor) -> bool:
-        """Pause a job; false when it was paused already."""
+        """Pause a job; false when it is already paused."""
         ...
 
     async def unpause(self, job: str, now: datetime, next_fire: datetime | None, *, actor: Actor) -> bool:

@@ -1,4 +1,4 @@
-"""The database as a file: where it is, how large, and which schema it has."""
+"""The database as a file: its path, size and schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scheduler.ports.audit import DatabaseState
 
 
 def database_json(config: Config, state: DatabaseState) -> dict[str, Any]:
-    """Return where the database is and how it stands, as ``--json`` prints it."""
+    """Return the path and state of the database, as ``--json`` prints it."""
     return {
         "path": str(config.database),
         "state": state.state,

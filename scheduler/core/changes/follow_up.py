@@ -161,15 +161,18 @@ def draft(maker: Job, run: Run, call_id: str, wish: Wish, family: Family, now: d
     _require_room(maker, run, family)
     if not _NAME.match(wish.name):
         raise RefusedError(
-            f'"{wish.name}" cannot be its name', help="small letters, digits and -, at most 40; e.g. check-ci"
+            f'"{wish.name}" cannot be its name',
+            help="lower-case letters, digits and -, at most 40; e.g. check-ci",
         )
     name = f"{root_of(maker.name)}{SEPARATOR}{wish.name}"
     if family.find(name) is not None:
         raise RefusedError(
-            f"there is a follow-up {wish.name} already", help="cancel it first, or choose another"
+            f"a follow-up {wish.name} already exists", help="cancel it first, or choose another"
         )
     if not wish.prompt.strip():
-        raise RefusedError("the prompt is empty", help="say what the run should do; it knows nothing else")
+        raise RefusedError(
+            "the prompt is empty", help="say what the run should do; it has no other information"
+        )
     if len(wish.prompt) > MAX_PROMPT_CHARS:
         raise RefusedError(f"the prompt has more than {MAX_PROMPT_CHARS} characters")
     expires_at = now + TTL
@@ -180,7 +183,7 @@ def draft(maker: Job, run: Run, call_id: str, wish: Wish, family: Family, now: d
     left = maker.budget.run_usd - run.cost_microusd / 1_000_000
     tokens = None if maker.budget.run_tokens is None else maker.budget.run_tokens - run.tokens
     if left <= 0 or (tokens is not None and tokens <= 0):
-        raise RefusedError("nothing is left of this run's budget to give on")
+        raise RefusedError("nothing is left of this run's budget for a follow-up")
     fires = 1 if isinstance(trigger, At) else MAX_FIRES
     job = replace(
         maker,
@@ -255,13 +258,11 @@ def slot_within(next_fire: datetime | None, expires_at: datetime, fires_left: in
 
 def _require_room(maker: Job, run: Run, family: Family) -> None:
     if maker.depth >= MAX_DEPTH:
-        raise RefusedError(f"a follow-up in the {MAX_DEPTH}rd generation makes no more of them")
+        raise RefusedError(f"a follow-up in the {MAX_DEPTH}rd generation cannot make follow-ups")
     if sum(each.run_id == run.id for each in family.members) >= MAX_OPEN:
-        raise RefusedError(f"this run has {MAX_OPEN} open follow-ups, the most it may have")
+        raise RefusedError(f"this run has {MAX_OPEN} open follow-ups, the maximum")
     if family.made_today >= MAX_A_DAY:
-        raise RefusedError(
-            f"{root_of(maker.name)} has made {MAX_A_DAY} follow-ups today, the most it may make"
-        )
+        raise RefusedError(f"{root_of(maker.name)} has made {MAX_A_DAY} follow-ups today, the maximum")
 
 
 def _check_slots(trigger: Trigger, now: datetime, expires_at: datetime) -> datetime:
@@ -269,13 +270,13 @@ def _check_slots(trigger: Trigger, now: datetime, expires_at: datetime) -> datet
     slots: Sequence[datetime] = _slots(trigger, now, expires_at)
     if not slots:
         left = describe_seconds((expires_at - now).total_seconds())
-        raise RefusedError(f"that does not fire within {left}, when the follow-up would end")
+        raise RefusedError(f"it does not fire within {left}, before the follow-up ends")
     gaps = [(after - before).total_seconds() for before, after in pairwise(slots)]
     if isinstance(trigger, At):
         gaps.append((slots[0] - now).total_seconds())
     if gaps and min(gaps) < MIN_INTERVAL_SECONDS:
         least = describe_seconds(MIN_INTERVAL_SECONDS)
-        raise RefusedError(f"{describe_seconds(min(gaps))} is too short; the least is {least}")
+        raise RefusedError(f"{describe_seconds(min(gaps))} is too short; the minimum is {least}")
     return slots[0]
 
 

@@ -177,7 +177,7 @@ class Builder:
 
     def _checked(self, text: str, span: Span) -> Prompt | None:
         if not text.strip():
-            self._report.error("E14", span, "the prompt is empty", "say what the agent should do")
+            self._report.error("E14", span, "the prompt is empty", "write what the agent should do")
         elif len(text) > MAX_PROMPT_CHARS:
             self._report.error("E14", span, f"the prompt has more than {MAX_PROMPT_CHARS} characters")
         else:

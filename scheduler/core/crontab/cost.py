@@ -81,7 +81,7 @@ def over_budget(job: Job, now: datetime) -> Iterator[Doubt]:
     hint = f', or write budget="{cents / 100:.2f}/run {budget.day_usd:g}/day"' if cents else ""
     yield Doubt(
         f"{runs} runs/day at ${budget.run_usd:.2f}/run may cost ${total:.2f}/day; "
-        f"the cap of ${budget.day_usd:.2f}/day pays for {paid}",
+        f"the cap of ${budget.day_usd:.2f}/day covers {paid}",
         f"run it less often{hint}",
         "W04",
     )
@@ -94,7 +94,7 @@ def _over_tokens(runs: int, budget: Budget) -> Iterator[Doubt]:
         return
     yield Doubt(
         f"{runs} runs/day at {run:,} tokens/run may use {runs * run:,} tokens/day; "
-        f"the cap of {day:,} tokens/day pays for {day // run}",
+        f"the cap of {day:,} tokens/day covers {day // run}",
         "run it less often, or change one of the two caps",
         "W04",
     )

@@ -132,5 +132,5 @@ class Defaults:
         if not default.used and not default.broken:
             self._report.warning(
                 "W07", default.span, f"no job uses this {default.key}",
-                "a default holds for the jobs below it, up to the next one of its name",
+                "a default applies to the jobs below it, up to the next one of the same name",
             )  # fmt: skip

@@ -48,8 +48,8 @@ def read_prompt(text: str, file: str, options: Registry[Option]) -> tuple[Prompt
         report.error(
             "E09",
             lines[0].span(),
-            "this front matter is never closed",
-            "end it with a line that is --- alone",
+            "this front matter is not closed",
+            "end it with the line ---",
         )
         return Prompt(Settings(), ""), report
     written = [item for line in lines[1:end] if (item := _pair(line, report)) is not None]
@@ -82,7 +82,7 @@ def _pair(line: Line, report: Report) -> Written | None:
     if not match:
         report.error(
             "E10", line.span(), "front matter is one `key: value` a line",
-            "lists and indented values are not read here",
+            "lists and indented values are not supported",
         )  # fmt: skip
         return None
     text, span = read_value_text(line, match.end(), report)

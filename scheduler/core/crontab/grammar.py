@@ -103,7 +103,7 @@ class _Reader:
         line = read_job_line(lines.head, triggers, self._report, has_block=bool(lines.block))
         settings = read_settings(line.written, self._report, options, "line", self._own_options(line))
         unique = self._claim(line)
-        built, reason = None, "its lines cannot be read"
+        built, reason = None, "its lines cannot be parsed"
         if line.schedule:
             try:
                 built = self.builder.build(line, lines, settings, self.defaults)

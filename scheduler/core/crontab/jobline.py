@@ -72,7 +72,9 @@ def read_job_line(head: Joined, kinds: Kinds, report: Report, *, has_block: bool
     targets = [token for token in rest if token.kind in ("string", "file")]
     _report_strays(head, name, [t for t in rest if t.kind == "word"], bool(targets) or has_block, report)
     for token in targets[1:]:
-        report.error("E14", head.span(token.start, token.end), "a second prompt", "a job has one: join them")
+        report.error(
+            "E14", head.span(token.start, token.end), "a second prompt", "a job has one prompt: join them"
+        )
     for token in tokens:
         if not token.straight:
             at = token.value_start if token.kind == "option" else token.start
@@ -131,12 +133,12 @@ def _report_field_count(head: Joined, tokens: tuple[Token, ...], count: int, rep
     fields = " ".join(token.text for token in tokens[:count])
     if count > FIELD_COUNT:
         shorter = " ".join(token.text for token in tokens[count - FIELD_COUNT : count])
-        hint = f"there are no seconds and no years here; without the first: `{shorter}`"
+        hint = f"seconds and years are not supported; without the first field: `{shorter}`"
     else:
         stars = " *" * (FIELD_COUNT - count)
         hint = f"minute hour day-of-month month weekday, for example `{fields}{stars}`"
     noun = "field" if count == 1 else "fields"
-    report.error("E01", span, f"{count} schedule {noun} where there must be {FIELD_COUNT}", hint)
+    report.error("E01", span, f"{count} schedule {noun} instead of {FIELD_COUNT}", hint)
 
 
 def _report_command(
@@ -147,7 +149,7 @@ def _report_command(
     first = rest[0]
     report.error(
         "E16", head.span(first.start, first.end),
-        "a shell command where a job's name should be: this is an agent crontab",
+        "a shell command in place of the job's name: this is a crontab of agents",
         f"write `{rewritten(text, command, rest)}`",
     )  # fmt: skip
 
@@ -193,7 +195,7 @@ def _report_strays(
             "E08", span, f'"{text}" is neither an option nor part of a name', f"a name is one word{example}"
         )  # fmt: skip
     elif _TEXT_FILE.match(text):
-        report.error("E14", span, "a prompt file is written with an @ in front", f"write @{text}")
+        report.error("E14", span, "a prompt file is written with a leading @", f"write @{text}")
     else:
         report.error("E14", span, "the prompt is not quoted", f"write {quoted(text)}")
 

@@ -132,7 +132,7 @@ class _Scanner:
         if not match:
             self.at = len(self.text)
             self._flaw(
-                "E09", start, len(self.text), "this quote is never closed",
+                "E09", start, len(self.text), "this quote is not closed",
                 'close it with ", or put the prompt on indented lines below the job',
             )  # fmt: skip
             return self.text[start + 1 :]

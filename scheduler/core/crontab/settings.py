@@ -108,7 +108,7 @@ def _further(
         report.error("E10", item.key_span, *_unknown_option(item.key, options, own))
     elif place not in option.places:
         where = " or ".join(_WHERE[each] for each in option.places)
-        report.error("E10", item.key_span, f"{item.key} may not be said here", f"say it {where}")
+        report.error("E10", item.key_span, f"{item.key} is not allowed here", f"write it {where}")
         return None
     return option
 
@@ -171,7 +171,7 @@ def _read_secret(item: Written, secrets: dict[str, str], report: Report) -> None
 
 def _unknown_option(key: str, options: Registry[Option], own: Iterable[str]) -> tuple[str, str]:
     if key in NOT_BUILT_OPTIONS:
-        return f"{key}= is not built yet", "remove it: an option that does nothing would mislead"
+        return f"{key}= is not supported yet", "remove it"
     if key.upper().startswith(SECRET_PREFIX):
         return f'no option "{key}"', "a secret has a line of its own above the job: SECRET.NAME = env:NAME"
     known = (*own, *options.names())
@@ -185,7 +185,7 @@ def _unknown_option(key: str, options: Registry[Option], own: Iterable[str]) -> 
 
 def _unknown_default(key: str, options: Registry[Option]) -> tuple[str, str]:
     if key in NOT_BUILT_DEFAULTS:
-        return f"{key} is not built yet", "remove it: a default that does nothing would mislead"
+        return f"{key} is not supported yet", "remove it"
     if key in CRON_DEFAULTS:
         return f'no default "{key}"', CRON_DEFAULTS[key]
     if key.upper().startswith(SECRET_PREFIX):
@@ -195,6 +195,6 @@ def _unknown_default(key: str, options: Registry[Option]) -> tuple[str, str]:
     if upper in known and upper != key:
         return f'no default "{key}"', f"did you mean {upper}?"
     if (lower := key.lower().replace("_", "-")) in options.names():
-        return f'no default "{key}"', f"{lower}= is said by each job on its own line"
+        return f'no default "{key}"', f"{lower}= can be set only on the line of a job"
     near = did_you_mean(key, known)
     return f'no default "{key}"', near or f"the defaults are {', '.join(known)}, env.X and SECRET.X"

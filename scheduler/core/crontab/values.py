@@ -188,7 +188,7 @@ def budget(text: str) -> Caps:
         if name in caps:
             raise ConfigError(f"two caps on {_WHAT[name]}")
         if not cap:
-            raise ConfigError(f"a budget of {part} lets nothing run", help="enabled=no switches a job off")
+            raise ConfigError(f"a budget of {part} allows no run", help="enabled=no disables a job")
         caps[name] = cap
     if not caps:
         raise ConfigError("an empty budget", help=_BUDGET_HELP)
@@ -242,7 +242,7 @@ def secret_reference(text: str) -> str:
     if not colon or kind not in _SECRET_KINDS or not where.strip() or len(text) > MAX_TEXT_CHARS:
         near = did_you_mean(kind, _SECRET_KINDS) if colon and kind not in _SECRET_KINDS else ""
         raise ConfigError(
-            "this does not say where the secret is", help=near or "env:NAME, file:PATH or keyring:NAME does"
+            "this is not a reference to a secret", help=near or "write env:NAME, file:PATH or keyring:NAME"
         )
     if kind == "env" and not _VARIABLE.match(where):
         raise ConfigError("this cannot be the name of an environment variable", help="for example env:TOKEN")
