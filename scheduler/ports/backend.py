@@ -139,6 +139,27 @@ class Desk(Protocol):
         """
         ...
 
+    async def transcript(self) -> bytes:
+        """Return what was kept of the agent's own transcript; empty when nothing was, or it is damaged.
+
+        A backend compares it with the agent's files and restores them when they differ.
+        """
+        ...
+
+    async def keep_transcript(self, data: bytes, *, is_whole: bool = False) -> None:
+        """Keep a piece of the agent's own transcript, which grows by pieces.
+
+        It is written with the next step of the run, so it costs no commit, and is lost with a crash before
+        that: it is a cache, and the run's record is what the other methods are given.
+
+        Args:
+            is_whole: the piece takes the place of all before it.
+
+        Raises:
+            RefusedError: the run would keep more than 32 MiB.
+        """
+        ...
+
     async def end(self, summary: str, outcome: Literal["done", "nothing_to_do", "failed"] = "done") -> None:
         """End the run: its agent has said its last word."""
         ...

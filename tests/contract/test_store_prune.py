@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from scheduler.adapters.sql.tables import work as tables
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.notify import Notify
 from scheduler.core.changes.question import PutQuestion
+from scheduler.core.changes.transcript import KeepTranscript
 from scheduler.core.job.firing import decide_at_once
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, RunnerInfo, StandingOrders
@@ -46,7 +48,10 @@ pytestmark = pytest.mark.anyio
 
 DAY = 86_400
 KEPT = make_job("kept", Manual(), keep_seconds=10 * DAY)
-OF_RUNS = {"runs", "pins", "messages", "calls", "requests", "attempts", "wakeups", "outbox", "approvals"}
+OF_RUNS = {
+    *("runs", "pins", "messages", "calls", "requests"),
+    *("attempts", "wakeups", "outbox", "approvals", "sessions"),
+}
 
 
 async def ended(bench: Bench, days: float, job: Job = KEPT, **more: Any) -> str:
@@ -70,7 +75,8 @@ async def everything(bench: Bench, days: float) -> str:
         at(days * DAY + 9),
     )
     await commit(lease, Step(at=now, started=("t1",), changes=(PutQuestion(asked),)))
-    await commit(lease, Step(at=now, results=(done("t1"),)))
+    kept = KeepTranscript(1, b"{}", sha256(b"{}").hexdigest())
+    await commit(lease, Step(at=now, results=(done("t1"),), changes=(kept,)))
     await commit(lease, sleep(days * DAY, until=days * DAY + 1))
     await bench.store.wake_due(at(days * DAY + 1), 9)
     [lease] = await bench.claim(days * DAY + 2)
@@ -115,7 +121,7 @@ async def test_an_old_run_goes_with_all_its_rows(bench: Bench) -> None:
     expected = await bench.store.prunable(now)
     gone = await bench.store.prune(now)
     assert gone == expected
-    assert (gone.runs, gone.rows) == (1, 11)
+    assert (gone.runs, gone.rows) == (1, 12)
     assert gone.bytes > 500
     assert tables_with(bench, old) == set()
     assert await left(bench) == {last}, "the last run of a job stays, however old it is"

@@ -43,6 +43,7 @@ from scheduler.engine.attempt.controls import control_calls, ended
 from scheduler.engine.attempt.decisions import Decisions
 from scheduler.engine.attempt.failures import Doing
 from scheduler.engine.attempt.opening import open_run
+from scheduler.engine.attempt.transcripts import Transcript
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Services
 from scheduler.errors import AgentcronError, ConfigError
@@ -70,7 +71,8 @@ class RunDesk:
         self.services, self.writer, self.toolbox = services, writer, toolbox
         self._must_stop = must_stop
         self._limits = limits_of(writer.checkpoint.job)
-        self.writer.follow = self._with_message
+        self._transcript = Transcript(services, writer)
+        self.writer.follow = self._followed
         self._lock = asyncio.Lock()
         self._begun: set[str] = set()
         """Calls of this attempt that are under way."""
@@ -180,6 +182,18 @@ class RunDesk:
             if not self._begun:
                 await rest_when_spent(self.services, self.writer, self._limits)
             return not self._is_over
+
+    async def transcript(self) -> bytes:
+        """Return what is kept of the agent's own transcript."""
+        async with self._lock:
+            return await self._transcript.read()
+
+    async def keep_transcript(self, data: bytes, *, is_whole: bool = False) -> None:
+        """Keep a piece of it with the next step."""
+        async with self._lock:
+            if self.checkpoint.run.state is not State.RUNNING:
+                raise ValueError(f"the run is {self.checkpoint.run.state}")
+            await self._transcript.keep(data, is_whole=is_whole)
 
     async def end(self, summary: str, outcome: Literal["done", "nothing_to_do", "failed"] = "done") -> None:
         """End the run."""
@@ -292,6 +306,10 @@ class RunDesk:
         call = self._call(call_id)
         result = call.result if call.result is not None else ""
         return Answered(result, is_error=call.state in (CallState.FAILED, CallState.UNKNOWN))
+
+    def _followed(self, checkpoint: Checkpoint, step: Step) -> Step:
+        """Return a step with what goes with it: the message that answers a call, and the transcript."""
+        return self._transcript.attached(checkpoint, self._with_message(checkpoint, step))
 
     def _with_message(self, checkpoint: Checkpoint, step: Step) -> Step:
         """Return a step with the message that answers the call to which it gives a result."""
