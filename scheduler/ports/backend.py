@@ -109,8 +109,12 @@ class Desk(Protocol):
         """Record what the agent is told between its calls, such as the news."""
         ...
 
+    def saying(self, delta: str) -> None:
+        """Show observers a piece of what the agent says at this moment; it is recorded by ``said`` alone."""
+        ...
+
     async def said(self, text: str) -> None:
-        """Record what the agent said."""
+        """Record what the agent said; observers hear it now, unless ``saying`` has shown it in pieces."""
         ...
 
     async def begin(self, call: ForeignCall) -> DeskAnswer:

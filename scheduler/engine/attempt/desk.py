@@ -42,6 +42,7 @@ from scheduler.engine.attempt.calls import clean
 from scheduler.engine.attempt.controls import control_calls, ended
 from scheduler.engine.attempt.decisions import Decisions
 from scheduler.engine.attempt.failures import Doing
+from scheduler.engine.attempt.live_text import LiveText
 from scheduler.engine.attempt.opening import open_run
 from scheduler.engine.attempt.transcripts import Transcript
 from scheduler.engine.attempt.writer import RunWriter
@@ -72,6 +73,7 @@ class RunDesk:
         self._must_stop = must_stop
         self._limits = limits_of(writer.checkpoint.job)
         self._transcript = Transcript(services, writer)
+        self._live: LiveText | None = None
         self.writer.follow = self._followed
         self._lock = asyncio.Lock()
         self._begun: set[str] = set()
@@ -118,11 +120,24 @@ class RunDesk:
             self._require_no_open_call()
             await self._write(self._message("user", _text(text), provenance), told=True)
 
+    def saying(self, delta: str) -> None:
+        """Show observers a piece of what the agent says at this moment; nothing is recorded."""
+        self._live = self._live or LiveText(self.checkpoint.run, self.services.move_log, self.writer.secrets)
+        self._live.feed(delta)
+
     async def said(self, text: str) -> None:
         """Record what the agent said."""
         async with self._lock:
             self._require_no_open_call()
+            if self._live is None:
+                self.saying(text)
+            self._end_of_text()
             await self._write(self._message("assistant", _text(text), "own"), new_step=True)
+
+    def _end_of_text(self) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live.end()
 
     async def begin(self, call: ForeignCall) -> DeskAnswer:
         """Judge a call, and record that it begins.
@@ -132,6 +147,7 @@ class RunDesk:
                 arguments.
         """
         async with self._lock:
+            self._end_of_text()
             if self._is_over:
                 return Rested()
             if (early := self._without_record(call)) is not None:
