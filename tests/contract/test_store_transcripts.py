@@ -11,7 +11,7 @@ from scheduler.core.changes.transcript import CONTENT, KIND, NOTHING, KeepTransc
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.step import Step
 from scheduler.errors import LostLeaseError
-from tests.contract.store_kit import Bench, at, message
+from scheduler.testing.conformance.store.bench import Bench, at, message
 
 pytestmark = pytest.mark.anyio
 

@@ -74,7 +74,7 @@ class RunDesk:
         self._limits = limits_of(writer.checkpoint.job)
         self._transcript = Transcript(services, writer)
         self._live: LiveText | None = None
-        self.writer.follow = self._followed
+        self.writer.follow = self._with_message
         self._lock = asyncio.Lock()
         self._begun: set[str] = set()
         """Calls of this attempt that are under way."""
@@ -322,10 +322,6 @@ class RunDesk:
         call = self._call(call_id)
         result = call.result if call.result is not None else ""
         return Answered(result, is_error=call.state in (CallState.FAILED, CallState.UNKNOWN))
-
-    def _followed(self, checkpoint: Checkpoint, step: Step) -> Step:
-        """Return a step with what goes with it: the message that answers a call, and the transcript."""
-        return self._transcript.attached(checkpoint, self._with_message(checkpoint, step))
 
     def _with_message(self, checkpoint: Checkpoint, step: Step) -> Step:
         """Return a step with the message that answers the call to which it gives a result."""

@@ -61,6 +61,7 @@ class Transcript:
         """
         if not self._is_read:
             await self.read()
+        self._writer.attach = self.attached
         self._drop_stored(self._kept)
         data = self._writer.secrets.hidden(data)
         before = 0 if is_whole else self._size

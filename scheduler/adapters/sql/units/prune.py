@@ -22,7 +22,7 @@ from scheduler.adapters.sql.tables.sessions import sessions
 from scheduler.adapters.sql.words import many
 from scheduler.core.run.budget import day_start
 from scheduler.core.run.run import FINAL
-from scheduler.ports.store import Pruned
+from scheduler.ports.store.upkeep import Pruned
 
 MAX_MESSAGES = 2_000
 """About how many messages one unit deletes at most: others want to write too."""
