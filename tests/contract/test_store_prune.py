@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.notify import Notify
 from scheduler.core.changes.question import PutQuestion
+from scheduler.core.changes.transcript import KeepTranscript
 from scheduler.core.job.firing import decide_at_once
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, RunnerInfo, StandingOrders
@@ -63,7 +65,8 @@ async def everything(bench: Bench, days: float) -> str:
         at(days * DAY + 9),
     )
     await commit(lease, Step(at=now, started=("t1",), changes=(PutQuestion(asked),)))
-    await commit(lease, Step(at=now, results=(done("t1"),)))
+    kept = KeepTranscript(1, b"{}", sha256(b"{}").hexdigest())
+    await commit(lease, Step(at=now, results=(done("t1"),), changes=(kept,)))
     await commit(lease, sleep(days * DAY, until=days * DAY + 1))
     await bench.store.wake_due(at(days * DAY + 1), 9)
     [lease] = await bench.claim(days * DAY + 2)

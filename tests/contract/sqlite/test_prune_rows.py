@@ -12,7 +12,10 @@ from scheduler.testing.conformance.store.bench import FRAME, Bench, at
 from tests.contract.sqlite.rows import select
 from tests.contract.test_store_prune import DAY, KEPT, ended, everything
 
-OF_RUNS = {"runs", "pins", "messages", "calls", "requests", "attempts", "wakeups", "outbox", "approvals"}
+OF_RUNS = {
+    *("runs", "pins", "messages", "calls", "requests"),
+    *("attempts", "wakeups", "outbox", "approvals", "sessions"),
+}
 
 
 def tables_with(bench: Bench, run_id: str) -> set[str]:
@@ -39,7 +42,7 @@ async def test_an_old_run_goes_with_all_its_rows(bench: Bench) -> None:
     old, _ = await everything(bench, 0), await ended(bench, 1)
     assert tables_with(bench, old) == OF_RUNS
     gone = await bench.store.prune(at(30 * DAY))
-    assert (gone.runs, gone.rows) == (1, 11)
+    assert (gone.runs, gone.rows) == (1, 12)
     assert tables_with(bench, old) == set()
     assert select(bench, "PRAGMA foreign_key_check") == []
 
