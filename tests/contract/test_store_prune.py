@@ -249,33 +249,6 @@ async def test_a_unit_is_small(bench: Bench) -> None:
     assert (gone.runs, gone.next_job) == (4, "")
 
 
-async def test_a_unit_deletes_no_more_than_some_messages(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("scheduler.adapters.sql.units.prune.MAX_MESSAGES", 3)
-    await bench.load(KEPT)
-    for day in range(3):
-        await everything(bench, day)
-    gone = await bench.store.prune(at(60 * DAY))
-    assert (gone.runs, gone.next_job) == (2, "kept")
-
-
-async def test_many_jobs_are_looked_at_in_parts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduler.adapters.sql.units.prune.MAX_JOBS", 1)
-    jobs = [make_job(name, Manual(), keep_seconds=DAY) for name in ("a", "b", "c")]
-    await bench.load(*jobs)
-    for job in jobs:
-        for day in range(2):
-            await ended(bench, day, job)
-    now, start, found = at(60 * DAY), "", []
-    while True:
-        gone = await bench.store.prune(now, start=start)
-        found.append((gone.runs, gone.next_job))
-        if not (start := gone.next_job):
-            break
-    assert found == [(1, "b"), (1, "c"), (1, "")]
-
-
 async def test_a_clock_that_was_just_set_forward_deletes_nothing(bench: Bench) -> None:
     await bench.load(KEPT)
     for day in range(2):
