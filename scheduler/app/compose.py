@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from scheduler.adapters.crontab_file import CrontabFile
@@ -28,12 +29,14 @@ from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.duties.logkeeper import keep_logged
 from scheduler.duties.pruner import keep_pruned
+from scheduler.duties.sources import keep_sources
 from scheduler.engine.daemon.restored import take_note
 from scheduler.engine.daemon.runner import Runner
 from scheduler.engine.move_log import MoveLog
 from scheduler.engine.services import Services
 from scheduler.engine.settings import Settings
 from scheduler.errors import DayLogError, StoreError
+from scheduler.host.plug_ins import installed_sources
 from scheduler.ports.store.history import History
 from scheduler.ports.toolset import ToolSource
 from scheduler.tools.registry import INSTALLED
@@ -98,7 +101,7 @@ class App:
             crontab=str(self.config.crontab),
             lock_path=self.presence.hold(name),
         )
-        return Runner(
+        runner = Runner(
             services=self.services,
             info=info,
             presence=self.presence,
@@ -106,8 +109,17 @@ class App:
             only=only,
             on_load=on_load or (lambda *_: None),
             boot_id=self.services.boot_id if kind == "daemon" else "",
-            duties=(keep_pruned, keep_logged) if kind == "daemon" else (),
         )
+        if kind == "daemon":
+            sources = partial(
+                keep_sources,
+                find=installed_sources,
+                folder=self.config.sources,
+                moved=runner.look_again,
+                jobs=lambda: runner.jobs,
+            )
+            runner.duties = (keep_pruned, keep_logged, sources)
+        return runner
 
 
 @asynccontextmanager

@@ -7,7 +7,8 @@ for no list of what is installed either.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -16,9 +17,11 @@ from scheduler.core.crontab.options import OPTIONS
 from scheduler.core.job.option import Option
 from scheduler.core.job.vocabulary import Vocabulary
 from scheduler.core.registry import Registry
+from scheduler.core.run.event import OWN_KINDS
 from scheduler.core.time.trigger import KINDS, Trigger
 from scheduler.core.time.triggers.base import EventKind, EventKinds
 from scheduler.errors import AgentcronError, ConfigError
+from scheduler.ports.source import Source
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 TRIGGERS, OPTIONS_GROUP, SOURCES = "agentcron.triggers", "agentcron.options", "agentcron.sources"
 
 T = TypeVar("T")
+
+_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
+"""It names a folder of the home, and stands in the label of what the source reports."""
 
 _BUILT_IN_OPTIONS = {option.name: option for option in OPTIONS}
 
@@ -112,11 +118,14 @@ def _option(name: str, found: object) -> Option:
     return replace(found, read=_guarded(name, found.read))
 
 
-def _source(_name: str, found: object) -> Callable[[], Sequence[EventKind]]:
-    declares = getattr(found, "declares", None)
-    if not callable(declares):
-        raise ConfigError("has no method declares")
-    return lambda: tuple(declares())
+def _source(name: str, found: Any) -> Source:
+    if not _SOURCE_NAME.match(name):
+        raise ConfigError("must have a name of small letters, digits, - and _")
+    for method in ("declares", "watch"):
+        if isinstance(found, type) or not callable(getattr(found, method, None)):
+            raise ConfigError(f"is no source but {found!r}", help="it needs the methods declares and watch")
+    source: Source = found
+    return source
 
 
 def _guarded(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -133,15 +142,32 @@ def _guarded(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
     return guarded
 
 
-def _declared(sources: Group[Callable[[], Sequence[EventKind]]]) -> EventKinds:
-    kinds: list[EventKind] = []
+def installed_sources() -> tuple[Mapping[str, Source], Sequence[str]]:
+    """Return the sources by their names, and why others cannot be loaded."""
+    return _loaded(Group(SOURCES, "source", _source))
+
+
+def _loaded(group: Group[Source]) -> tuple[dict[str, Source], list[str]]:
+    loaded: dict[str, Source] = {}
     faults: list[str] = []
-    for name in sources.names():
+    for name in group.names():
         try:
-            declares = sources.load(name)
-            kinds += declares() if declares else ()
+            if (source := group.load(name)) is not None:
+                loaded[name] = source
         except ConfigError as error:
             faults.append(error.message)
+    return loaded, faults
+
+
+def _declared(group: Group[Source]) -> EventKinds:
+    kinds: list[EventKind] = []
+    loaded, faults = _loaded(group)
+    for name, source in loaded.items():
+        try:
+            declared = tuple(source.declares())
+            if own := sorted({each.name for each in declared} & OWN_KINDS):
+                raise ConfigError(f"{own[0]} is a kind of agentcron's own")
+            kinds += declared
         except Exception as error:  # as above: one source that fails leaves the others
             faults.append(f"the source {name} failed: {type(error).__name__}: {error}")
     return EventKinds(tuple(kinds), tuple(faults))
