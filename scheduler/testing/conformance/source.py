@@ -13,7 +13,6 @@ pytest, ``check_source(MyCase, folder)`` does the same.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -30,6 +29,7 @@ from scheduler.engine.intake import MAX_PAYLOAD_BYTES
 from scheduler.errors import StoreError
 from scheduler.ports.source import Emit, Source, SourceContext
 from scheduler.testing.clock import FakeClock
+from scheduler.testing.conformance.checks import must, run_all, until
 from scheduler.testing.world import World, open_world
 
 Service: TypeAlias = Literal["up", "down", "hanging"]
@@ -80,14 +80,14 @@ class SourceConformance:
             s.case.set_service("down")
             source = s.case.start()
             declared = list(source.declares())
-            _must(bool(declared), "it declares no kind of events")
-            _must(all(isinstance(each, EventKind) for each in declared), f"it declares {declared}")
+            must(bool(declared), "it declares no kind of events")
+            must(all(isinstance(each, EventKind) for each in declared), f"it declares {declared}")
             for name in [each.name for each in declared]:
-                _must(name != "" and not set(name) & set(" \t\n"), f"the kind {name!r} cannot be written")
-                _must(name not in OWN_KINDS, f"the kind {name} is agentcron's own")
+                must(name != "" and not set(name) & set(" \t\n"), f"the kind {name!r} cannot be written")
+                must(name not in OWN_KINDS, f"the kind {name} is agentcron's own")
             again = [list(source.declares()), list(s.case.start().declares())]
-            _must(again == [declared, declared], "it declares something else each time")
-            _must(not s.case.is_busy(), "it has opened something before it was told to watch")
+            must(again == [declared, declared], "it declares something else each time")
+            must(not s.case.is_busy(), "it has opened something before it was told to watch")
 
         self._run(tmp_path, check)
 
@@ -103,12 +103,12 @@ class SourceConformance:
                 await s.must_stay_at(3)
             for report in s.new:
                 kind = declared[report.kind]
-                _must(report.subject != "" or not kind.subject, f"{kind.name} declares a subject, none came")
+                must(report.subject != "" or not kind.subject, f"{kind.name} declares a subject, none came")
                 size = len(report.payload.encode("utf-8", "surrogatepass"))
-                _must(size <= MAX_PAYLOAD_BYTES, f"a payload has {size} bytes, and is cut")
+                must(size <= MAX_PAYLOAD_BYTES, f"a payload has {size} bytes, and is cut")
                 if kind.options:
                     fields = _fields(report.payload)
-                    _must(
+                    must(
                         isinstance(fields, dict) and set(kind.options) <= set(fields),
                         f"jobs choose by {', '.join(kind.options)}; the payload is {report.payload[:200]!r}",
                     )
@@ -146,7 +146,7 @@ class SourceConformance:
             await s.recorded(1)
             s.death = death
             s.case.happen("two")
-            await _until(s.dead.is_set, "it reports what has happened")
+            await until(s.dead.is_set, "it reports what has happened", _SECONDS)
             await s.kill()
         s.case.happen("three")
         async with s.process():
@@ -207,7 +207,7 @@ class SourceConformance:
             await s.must_be_gone()
             s.case.set_service("hanging")
             async with s.process():
-                await _until(s.case.is_busy, "it waits for the service that hangs")
+                await until(s.case.is_busy, "it waits for the service that hangs", _SECONDS)
             await s.must_be_gone()
 
         self._run(tmp_path, check)
@@ -229,10 +229,7 @@ def check_source(make_case: Callable[[Path], SourceCase], folder: Path) -> None:
     Raises:
         AssertionError: the source does not hold to one of them.
     """
-    suite = type("Suite", (SourceConformance,), {"make_case": lambda _, folder: make_case(folder)})()
-    for name in (name for name in vars(SourceConformance) if name.startswith("test_")):
-        (folder / name).mkdir(parents=True)
-        getattr(suite, name)(folder / name)
+    run_all(SourceConformance, make_case, folder)
 
 
 class _Clock(FakeClock):
@@ -289,18 +286,19 @@ class _Setup:
 
     async def recorded(self, number: int) -> None:
         """Wait until so many events are on record."""
-        await _until(lambda: len(self.new) >= number, f"{number} events are on record; there are {self.new}")
+        what = lambda: f"{number} events are on record; there are {self.new}"  # noqa: E731
+        await until(lambda: len(self.new) >= number, what, _SECONDS)
 
     async def must_stay_at(self, number: int) -> None:
         """Assert that no more are recorded."""
         await asyncio.sleep(_A_WHILE)
-        _must(len(self.new) == number, f"{number} things happened, and {len(self.new)} are on record")
+        must(len(self.new) == number, f"{number} things happened, and {len(self.new)} are on record")
 
     async def must_be_gone(self) -> None:
         """Assert that nothing of the source is at work."""
-        await _until(lambda: not self.case.is_busy(), "nothing of it is open after its end")
+        await until(lambda: not self.case.is_busy(), "nothing of it is open after its end", _SECONDS)
         left = [task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}]
-        _must(not left, f"it has left tasks behind: {left}")
+        must(not left, f"it has left tasks behind: {left}")
 
     async def report(self, emit: Emit, report: _Report, expires: datetime | None) -> bool:
         """Pass a report on, or fail, or die."""
@@ -368,7 +366,7 @@ class _Process:
             for task in late:
                 task.cancel()
             await asyncio.sleep(0)
-        _must(not late, f"it has not ended {CLOSE_SECONDS:g} s after it was cancelled")
+        must(not late, f"it has not ended {CLOSE_SECONDS:g} s after it was cancelled")
 
 
 def _fields(payload: str) -> object:
@@ -376,16 +374,3 @@ def _fields(payload: str) -> object:
         return json.loads(payload)
     except ValueError:
         return None
-
-
-async def _until(look: Callable[[], bool], what: str) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_SECONDS):
-            while not look():  # noqa: ASYNC110  (what is watched may be another process)
-                await asyncio.sleep(0.01)
-    _must(look(), f"waited {_SECONDS:g} s for this: {what}")
-
-
-def _must(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise AssertionError(otherwise)
