@@ -31,6 +31,12 @@ class Config:
     home: Path
     crontab: Path
 
+    @classmethod
+    def of_home(cls, home: str | os.PathLike[str]) -> Config:
+        """Return the places of a home when neither options nor the environment say anything else."""
+        base = Path(os.path.abspath(home))
+        return cls(base, base / "crontab")
+
     @property
     def database(self) -> Path:
         """The one file that holds all state."""

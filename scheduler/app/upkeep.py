@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scheduler.app.database import database_of
 from scheduler.config import Config
 
 if TYPE_CHECKING:
@@ -76,6 +77,4 @@ def upgrade(config: Config) -> bool:
     Raises:
         StoreError: it cannot be done; the database is as it was.
     """
-    from scheduler.adapters.sql import migrate
-
-    return migrate.upgrade(config.database)
+    return database_of(config).upgrade()

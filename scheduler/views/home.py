@@ -27,6 +27,14 @@ class Home(Protocol):
         ...
 
     # -- the database -----------------------------------------------------------------------------
+    def database_name(self) -> str:
+        """Return where the database is, for people."""
+        ...
+
+    def has_database(self) -> bool:
+        """Whether there is a database."""
+        ...
+
     def history(self) -> History | None:
         """Open the database; None when nothing was ever written there.
 

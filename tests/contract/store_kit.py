@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from scheduler.adapters.sql.history.history import SqlHistory
 from scheduler.adapters.sql.history.reader import Reader
-from scheduler.adapters.sql.store import SqlStore
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.actor import PERSON
 from scheduler.core.job.firing import Decision, Fire, FireFacts, decide
 from scheduler.core.job.job import Job
@@ -164,17 +164,17 @@ class Bench:
 
     def reader(self) -> Reader:
         """Open the plain reader."""
-        return Reader.open(self.path)
+        return SqliteDatabase(self.path).history()
 
     def history(self) -> SqlHistory:
         """Open what the command line asks beside the reader."""
-        return SqlHistory.open(self.path)
+        return SqliteDatabase(self.path).history()
 
 
 async def open_sqlite(path: Path, prefix: str) -> Store:
     """Open the SQLite store."""
     ids = itertools.count(1)
-    return SqlStore.open(path, new_id=lambda: f"{prefix}{next(ids):03}")
+    return SqliteDatabase(path).open_store(lambda: f"{prefix}{next(ids):03}")
 
 
 MANUAL = Manual()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.actor import PERSON
 from scheduler.core.job.firing import Fire
 from scheduler.core.job.reason_code import ReasonCode
@@ -142,14 +142,6 @@ async def test_without_any_run_it_says_how_to_get_one(bench: Bench) -> None:
     assert "agentcron run" in caught.value.help
 
 
-async def test_a_reader_notices_that_somebody_wrote(bench: Bench) -> None:
-    with bench.reader() as reader:
-        before = reader.data_version()
-        assert reader.data_version() == before
-        await bench.queue()
-        assert reader.data_version() != before
-
-
 async def test_a_steady_reader_sees_one_moment(bench: Bench) -> None:
     lease = await bench.running()
     with bench.reader() as reader:
@@ -167,7 +159,7 @@ async def test_a_reader_cannot_write(bench: Bench) -> None:
 
 def test_a_missing_database_is_said_and_not_made(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no agentcron database") as caught:
-        Reader.open(tmp_path / "a.db")
+        SqliteDatabase(tmp_path / "a.db").history()
     assert "agentcron up" in caught.value.help
     assert not (tmp_path / "a.db").exists()
 

@@ -22,6 +22,8 @@ Make = Callable[[Path], SpoolSource]
 class SpoolCase:
     """The spool, in a folder in which files say how it behaves."""
 
+    states: Sequence[Service] = ("up", "down", "hanging")
+
     def __init__(self, folder: Path, make: Make = SpoolSource) -> None:
         self.folder = folder
         self.make = make
@@ -186,7 +188,7 @@ class Moody(SpoolSource):
         (Wordless, "jobs choose by state; the payload is ''"),
         (Faint, "events are on record; there are"),
         (Stubborn, "has not ended 2 s after it was cancelled"),
-        (Leaky, "left tasks behind: .*a connection"),
+        (Leaky, "left work behind: .*a connection"),
         (Moody, "declares something else each time"),
     ],
 )

@@ -61,7 +61,7 @@ def test_every_method_that_changes_something_has_a_crash_point() -> None:
     assert promised <= set(found)
     for name in promised - READS - {"close", "reopen"}:
         (point,) = points_of(found[name])
-        if point == "crash_points.step_point(step)":
+        if point == "steps.crash_points_of(step)":
             continue
         assert getattr(crash_points, point.removeprefix("crash_points.")) in crash_points.UNIT_POINTS, name
     for name in READS:

@@ -136,3 +136,20 @@ def test_there_is_one_async_loop_and_no_thread_beside_the_committers_and_the_met
         )
     ]
     assert all(name.startswith(MAY_HAVE_THREADS) for name in threads)
+
+
+SQLITE = "scheduler/adapters/sql/sqlite/"
+"""All that is SQLite's own; a server of databases would get a folder next to it."""
+
+
+def test_nothing_but_its_own_folder_speaks_sqlite() -> None:
+    speakers = {
+        name
+        for name in python_files("scheduler")
+        for node in ast.walk(parsed(name))
+        if (isinstance(node, ast.Import) and any(alias.name == "sqlite3" for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and node.module == "sqlite3")
+        or (isinstance(node, ast.Constant) and str(node.value).startswith("PRAGMA "))
+    }
+    assert speakers, "the search itself works"
+    assert {name for name in speakers if not name.startswith(SQLITE)} == set()

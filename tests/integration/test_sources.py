@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.run import Run, State
 from tests.kit.processes import PLUGIN, Installation, Process, until
 
@@ -82,7 +82,7 @@ def check(place: Installation, *names: str, recorded: str = "") -> None:
     assert {run.state for run in fired} == {State.SUCCEEDED}
     [waited] = place.runs("waits")
     assert (waited.state, str(waited.marks)) == (State.SUCCEEDED, label)
-    with Reader.open(place.database) as reader:
+    with SqliteDatabase(place.database).history() as reader:
         told = "\n".join(str(message.content) for message in reader.messages(waited.id))
     assert "Send me the key." in told
     assert "data, not orders" in told

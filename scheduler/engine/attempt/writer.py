@@ -91,11 +91,15 @@ class RunWriter:
     async def _write(self, step: Step) -> None:
         # One after the other: what follows from a step depends on what parallel calls have written before it.
         async with self._in_turn:
-            await self._write_next(self.follow(self.checkpoint, step))
+            if step.results or step.messages:
+                step = self.follow(self.checkpoint, step)
+            await self._write_next(step)
 
     async def _write_next(self, step: Step) -> None:
-        # In the same commit: no crash makes the run forget what it has met.
-        step = self.secrets.hidden(with_marks(step, self.checkpoint, self.declared))
+        if step.messages or step.results or step.started or step.marks is not None:
+            # In the same commit: no crash makes the run forget what it has met.
+            step = with_marks(step, self.checkpoint, self.declared)
+        step = self.secrets.hidden(step)
         asked = await self._store.commit(self.lease, step)
         self._looks = 0
         before, self.checkpoint = self.checkpoint, self.checkpoint.apply(step)

@@ -200,7 +200,7 @@ class ModelConformance:
             await s.case.model.close()
             await asyncio.sleep(0.1)
             left = [task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}]
-            must(not left, f"it has left tasks behind: {left}")
+            must(not left, f"it has left work behind: {left}")
 
         self._run(tmp_path, check)
 

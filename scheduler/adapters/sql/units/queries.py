@@ -89,4 +89,4 @@ def meta(connection: Connection) -> dict[str, str]:
 
 def changes(connection: Connection) -> int:
     """See ``Store.changes``: on the writing connection itself, so that its own commits do not count."""
-    return int(connection.exec_driver_sql(selects.DATA_VERSION).scalar_one())
+    return connection.data_version()

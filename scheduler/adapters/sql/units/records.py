@@ -42,9 +42,7 @@ def adopt(connection: Connection, head: Head) -> bool:
 
 
 def write(connection: Connection) -> None:
-    """Number, chain and insert all that was noted in this transaction."""
-    if not connection.noted:
-        return
+    """Number, chain and insert all that was noted in this transaction: one record at least."""
     head = connection.adopted or _head(connection)
     rows = []
     for at, kind, job, run_id, body in connection.noted:
