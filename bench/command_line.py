@@ -15,9 +15,9 @@ from pathlib import Path
 
 from bench.homes import AGENTCRON
 from bench.table import Table
-from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.adapters.system import SystemEntropy
+from scheduler.app.crontab import crontab_file
 from scheduler.config import load
 from scheduler.core.actor import PERSON
 
@@ -55,7 +55,7 @@ async def fill(home: Path) -> str:
     (home / "crontab").write_text(text, encoding="utf-8")
     store = SqliteDatabase(home / "agentcron.db").open_store(SystemEntropy().new_id)
     now = datetime.now(UTC)
-    orders = CrontabFile(load(str(home))).read(now)
+    orders = crontab_file(load(str(home))).read(now)
     await store.load_orders(orders, now)
     fired = await asyncio.gather(*(store.fire_by(job, "person", now, actor=PERSON) for job in orders.jobs))
     runs = [run.id for run in fired if run is not None]

@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from scheduler.adapters.sql.sqlite.restore import Found
 
 
+def database_file(config: Config) -> Path:
+    """Return the file of the database, whether it is there or not.
+
+    Raises:
+        UsageError: the database is not a file, or is of a kind that has no adapter.
+    """
+    database_of(config)
+    return config.database
+
+
 def back_up(config: Config, target: Path, now: datetime, *, force: bool = False) -> Backup:
     """Copy the database to ``target``, whole and checked, while daemons work.
 
@@ -23,7 +33,7 @@ def back_up(config: Config, target: Path, now: datetime, *, force: bool = False)
     """
     from scheduler.adapters.sql.sqlite import backup
 
-    return backup.back_up(config.database, target, now, force=force)
+    return backup.back_up(database_file(config), target, now, force=force)
 
 
 def inspect_backup(source: Path, now: datetime) -> Found:
@@ -46,7 +56,7 @@ def put_in_place(config: Config, found: Found, now: datetime) -> Path | None:
     from scheduler.adapters.sql.sqlite import restore
 
     config.make_home()
-    return restore.put_in_place(found, config.database, now)
+    return restore.put_in_place(found, database_file(config), now)
 
 
 def free_bytes(config: Config) -> int:
@@ -57,7 +67,7 @@ def free_bytes(config: Config) -> int:
     """
     from scheduler.adapters.sql.sqlite import shrink
 
-    return shrink.free_bytes(config.database)
+    return shrink.free_bytes(database_file(config))
 
 
 def shrink(config: Config) -> int:
@@ -68,7 +78,7 @@ def shrink(config: Config) -> int:
     """
     from scheduler.adapters.sql.sqlite import shrink
 
-    return shrink.shrink(config.database)
+    return shrink.shrink(database_file(config))
 
 
 def upgrade(config: Config) -> bool:

@@ -16,7 +16,7 @@ from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
 from scheduler.errors import LostLeaseError
 from scheduler.ports.store.queue import Rescued
-from tests.contract.store_kit import NOON, Bench, at, make_job, sent, sleep
+from scheduler.testing.conformance.store.bench import NOON, Bench, at, make_job, sent, sleep
 
 ALL_BUT_ALLOW: tuple[Overlap, ...] = ("skip", "queue", "replace")
 
@@ -129,7 +129,7 @@ async def test_requests_an_earlier_runner_left_open_are_lost_and_counted(bench: 
     [again] = await bench.claim(61)
     assert (await bench.run(again.run_id)).unknown_cost_requests == 1
     assert (await bench.checkpoint(again)).requests == 1
-    with bench.reader() as reader:
+    with bench.history() as reader:
         assert [request.state for request in reader.requests(again.run_id)] == ["lost"]
 
 

@@ -49,9 +49,9 @@ def wrong_schema(name: str, state: SchemaState, revision: str | None) -> StoreEr
     if state == "abandoned":
         return StoreError(
             f"the database {name} was made before agentcron had grants, and this version cannot upgrade it",
-            help=f"{THROUGH_0002}; or give another place with --home",
+            help=f"{THROUGH_0002}; or give another place with --home or --database",
         )
     return StoreError(
         f"the database {name} was written by a newer agentcron (schema {revision})",
-        help="upgrade agentcron, or give another place with --home",
+        help="upgrade agentcron, or give another place with --home or --database",
     )

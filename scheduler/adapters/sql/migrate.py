@@ -62,7 +62,7 @@ def create_tables(connection: Connection, name: str) -> None:
         if "already exists" not in str(error):
             raise
         raise StoreError(
-            f"{name} holds tables of another program", help="give another place with --home"
+            f"{name} holds tables of another program", help="give another place with --home or --database"
         ) from error
     connection.execute(
         text(

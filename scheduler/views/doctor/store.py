@@ -26,9 +26,9 @@ _BACKUP = "stop agentcron, keep a copy of the file, restore a backup"
 def check_database(home: Home, clock: Wall) -> Findings:
     """Whether the database is there, ours, current, sound, writable, and from the past."""
     config = home.config
-    if not config.database.exists():
+    if not home.has_database():
         if config.runners.exists():
-            text = f"it is gone, although agentcron has run here: {config.database}"
+            text = f"it is gone, although agentcron has run here: {home.database_name()}"
             yield Finding("problem", "database", text, "put a backup in its place, or: agentcron up")
         else:
             yield Finding("note", "database", "not there yet; the first start makes it")
@@ -71,7 +71,7 @@ def check_database(home: Home, clock: Wall) -> Findings:
 def check_log(home: Home, clock: Wall) -> Findings:  # noqa: ARG001 - all checks take the same
     """Whether the daily log can be written, and goes on where the database does: else nothing acts."""
     config = home.config
-    if not config.database.exists():
+    if not home.has_database():
         return
     if config.log.exists() and not os.access(config.log, os.W_OK | os.X_OK):
         text = f"the daily log in {config.log} cannot be written: nothing acts"
@@ -84,7 +84,7 @@ def check_log(home: Home, clock: Wall) -> Findings:  # noqa: ARG001 - all checks
 
 def check_deep(home: Home, clock: Wall) -> Findings:  # noqa: ARG001 - all checks take the same
     """Read every row; takes as long as the database is large."""
-    if not home.config.database.exists():
+    if not home.has_database():
         return
     with home.audit() as audit:
         damage = audit.damage(whole=True)
@@ -124,7 +124,7 @@ def _flawed(what: str, runs: tuple[str, ...]) -> Finding:
 
 
 def _locks(home: Home, database: DatabaseState) -> Findings:
-    path = str(home.config.database)
+    path = home.database_name()
     if database.log_bytes > _MAX_WAL_BYTES:
         size = database.log_bytes / 1e6
         text = f"{path}-wal has grown to {size:.0f} MB: somebody reads the database and never ends"

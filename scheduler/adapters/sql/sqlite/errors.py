@@ -43,12 +43,12 @@ def explain(error: BaseException, path: str) -> StoreError:
     if code == _READONLY:
         return StoreError(
             f"the database {path} cannot be written: the file, its directory or its disk is read-only",
-            help="make them writable for this user, or give another place with --home",
+            help="make them writable for this user, or give another place with --home or --database",
         )
     if code == _NOTADB:
         return StoreError(
             f"{path} is not an agentcron database",
-            help="give another place with --home; the file is left as it is",
+            help="give another place with --home or --database; the file is left as it is",
         )
     if code == _CORRUPT:
         return StoreError(
@@ -130,7 +130,7 @@ def _cannot_open(path: str) -> StoreError:
     if os.path.isdir(path):
         return StoreError(
             f"{path} is a directory, and the database should be a file there",
-            help="move it away, or give another place with --home",
+            help="move it away, or give another place with --home or --database",
         )
     if not os.path.exists(path):
         return no_tables(path)

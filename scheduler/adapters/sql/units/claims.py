@@ -129,6 +129,8 @@ def claim(
         values["only"] = list(only)
     expires = now + timedelta(seconds=lease_seconds)
     leases: list[Lease] = []
+    # Check, then write: no other process claims a run of the same job in between, as writing units are
+    # serialised (see `Connection`).
     for query in (_FIRST, _MORE) if only is None else (_FIRST_ONLY, _MORE_ONLY):
         values["limit"] = limit - len(leases)
         values["window"] = max(_ALLOW_WINDOW, 4 * limit)

@@ -42,7 +42,7 @@ class _Stored(_Text):
         # While a shell completes, no command runs: the options of the group are all there is.
         given = ctx.find_root().params
         try:
-            known = list(self._look_up(load(given.get("home"), given.get("crontab"))))
+            known = list(self._look_up(load(given.get("home"), given.get("crontab"), given.get("database"))))
         except Exception:
             # Whatever is wrong, Tab is not the place to say it.
             return []

@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from scheduler.app.home import FileHome
-from scheduler.config import load
+from scheduler.config import Config
 from scheduler.core.job.job import DEFAULT_MODEL
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.run import FINAL, Run, State
@@ -70,7 +70,7 @@ class Stage:
 
     def open_history(self) -> History | None:
         """Open the demo's database; None before its daemon has made the tables."""
-        return FileHome(load(str(self.home))).history()
+        return FileHome(Config.of_home(self.home)).history()
 
     def history(self) -> History:
         """Open the demo's database.
