@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -18,6 +19,7 @@ from scheduler.core.run.event import Event, Wanted
 from scheduler.engine.intake import take
 from scheduler.engine.services import Services
 from scheduler.errors import BadRowError, RefusedError, StoreError, described
+from scheduler.host.sources import note_failure
 from scheduler.ports.secrets import Secrets
 from scheduler.ports.source import Source, SourceContext
 
@@ -28,7 +30,7 @@ LONGEST_PAUSE_SECONDS = 300.0
 """How long a source that fails waits before it is run again: at first, and at last."""
 
 STEADY_SECONDS = 60.0
-"""A source that has run for so long, or reported something new, has not failed again but anew."""
+"""A source that has run for so long, or has reported something, works: its next failure is another one."""
 
 CLOSE_SECONDS = 2.0
 """How long a source may take to end."""
@@ -103,15 +105,16 @@ class _Keeper:
         self._learn = learn
         self._moved = moved
         self._kinds: tuple[str, ...] = ()
-        self._has_reported = False
+        self._has_worked = False
         self._problem = ""
 
     async def keep(self) -> None:
         """Run it until it returns."""
         clock = self._services.clock
         pause = FIRST_PAUSE_SECONDS
+        self._note("")
         while True:
-            began, self._has_reported = clock.monotonic(), False
+            self._has_worked = False
             error = await self._run()
             if error is None:
                 log.info("the source %s has nothing to watch", self._name, extra={"event": "source.ended"})
@@ -120,8 +123,8 @@ class _Keeper:
                 # The runner says what is wrong with the database; that is no fault of the source.
                 await clock.sleep(self._services.settings.poll_seconds * 4)
                 continue
-            if self._has_reported or clock.monotonic() - began >= STEADY_SECONDS:
-                pause, self._problem = FIRST_PAUSE_SECONDS, ""
+            if self._has_worked:
+                pause = FIRST_PAUSE_SECONDS
             self._say(error)
             await clock.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -134,7 +137,10 @@ class _Keeper:
         """
         task = asyncio.create_task(_without_exit(self._watch()), name=f"source {self._name}")
         try:
-            await asyncio.wait({task})
+            await asyncio.wait({task}, timeout=STEADY_SECONDS)
+            if not task.done():
+                self._works()
+                await asyncio.wait({task})
         except asyncio.CancelledError:
             task.cancel()
             await asyncio.wait({task}, timeout=CLOSE_SECONDS)
@@ -165,17 +171,22 @@ class _Keeper:
         )
         if taken.roused or taken.fired:
             self._moved()
-        if self._problem:
-            self._problem = ""
-            log.info("the source %s works again", self._name, extra={"event": "source.works"})
-        self._has_reported = self._has_reported or taken.recorded
+        self._works()
         return taken.recorded
 
     async def _wanted(self) -> Sequence[Wanted]:
         return await self._services.store.wanted_events(self._kinds)
 
+    def _works(self) -> None:
+        """Take note that it works; the end of a failure is logged."""
+        self._has_worked = True
+        if self._problem:
+            self._problem = ""
+            self._note("")
+            log.info("the source %s works again", self._name, extra={"event": "source.works"})
+
     def _say(self, error: BaseException) -> None:
-        """Log a failure, unless it is the same as before."""
+        """Log a failure, and note it for the doctor, unless it is the same as before."""
         text = described(error)
         if text != self._problem:
             log.error(
@@ -184,7 +195,13 @@ class _Keeper:
                 text,
                 extra={"event": "source.failed"},
             )
+            self._note(self._services.secrets.hidden(text))
         self._problem = text
+
+    def _note(self, text: str) -> None:
+        # A disk that takes no note is a trouble of its own, and told elsewhere.
+        with suppress(OSError):
+            note_failure(self._folder.parent, self._name, text, self._services.clock.now())
 
 
 async def _without_exit(work: Coroutine[None, None, None]) -> None:

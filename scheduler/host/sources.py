@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduler.core.run.event import OWN_KINDS
+from scheduler.core.time.instants import to_iso
 from scheduler.core.time.triggers.base import EventKind, EventKinds
 from scheduler.errors import ConfigError
 from scheduler.host.plug_ins import Group, require_object
@@ -50,6 +53,36 @@ def declared_events() -> EventKinds:
             continue
         kinds += declared
     return EventKinds(tuple(kinds), tuple(faults))
+
+
+def note_failure(folder: Path, name: str, text: str, at: datetime) -> None:
+    """Leave a note that a source has failed, for who looks from outside; without a text: remove it.
+
+    Args:
+        folder: where the folders of the sources are.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    note = _note_of(folder, name)
+    if not text:
+        note.unlink(missing_ok=True)
+        return
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    note.write_text(f"{to_iso(at)} {text}\n", encoding="utf-8", errors="backslashreplace")
+
+
+def failure_of(folder: Path, name: str) -> tuple[datetime, str] | None:
+    """Return when a source failed, and how; None when it has worked since, or the note cannot be read."""
+    try:
+        at, _, text = _note_of(folder, name).read_text(encoding="utf-8").strip().partition(" ")
+        return datetime.fromisoformat(at), text
+    except (OSError, ValueError):
+        return None
+
+
+def _note_of(folder: Path, name: str) -> Path:
+    return folder / f"{name}.failed"  # no name of a source has a dot
 
 
 def _checked(point: EntryPoint, found: object) -> Source:

@@ -88,6 +88,11 @@ def check(place: Installation, *names: str, recorded: str = "") -> None:
     assert "data, not orders" in told
 
 
+def findings(place: Installation) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = json.loads(place.do("doctor", "--json", status=None).stdout)["checks"]
+    return found
+
+
 def stop(daemon: Process) -> float:
     """End a daemon in good order; return how many seconds that took."""
     began = time.monotonic()
@@ -160,11 +165,17 @@ def test_a_source_that_fails_is_logged_once_and_run_again(place: Installation, s
     asleep(place)
     happen(spool, "a")
     time.sleep(2)
+    [told] = [each for each in findings(place) if each["name"] == "sources"]
+    assert told["level"] == "problem"
+    assert "the source spool failed at " in told["text"]
+    assert told["text"].endswith(": ConnectionError: the spool is down")
     (spool / "down").unlink()
     until(lambda: is_over(place, spool, 1), 60, "the end")
     check(place, "a")
     assert daemon.stderr.count("the source spool failed: ConnectionError: the spool is down") == 1
     until(lambda: "the source spool works again" in daemon.stderr, 10, "the end of it in the log")
+    [told] = [each for each in findings(place) if each["name"] == "sources"]
+    assert (told["level"], told["text"]) == ("ok", "house, spool")
 
 
 STUBBORN = """
