@@ -1,4 +1,4 @@
-"""The database: where it is, how large, and which schema it has."""
+"""The database: its place, size and schema."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scheduler.ports.store.audit import DatabaseState
 
 
 def database_json(name: str, state: DatabaseState) -> dict[str, Any]:
-    """Return where the database is and how it stands, as ``--json`` prints it."""
+    """Return the place and state of the database, as ``--json`` prints it."""
     return {
         "path": name,
         "state": state.state,

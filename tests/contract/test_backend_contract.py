@@ -283,7 +283,7 @@ class Spends(HookedBackend):
         (SwallowsACancel, "swallowed the cancellation"),
         (LeavesItRunning, "has left the call running"),
         (IsDeaf, "never told 'Be quick.'"),
-        (Spends, "it is succeeded"),
+        (Spends, "its state is succeeded"),
     ],
 )
 def test_a_backend_that_is_wrong_is_caught(

@@ -224,7 +224,7 @@ class Eager(CounterSource):
         (Unsteady, "declare something else at the second opening"),
         (Shared, "failed in the call"),
         (Deaf, "does not come back although its service has ended"),
-        (Eager, "it was down, and the run is succeeded"),
+        (Eager, "it was down, and the state of the run is succeeded"),
     ],
 )
 def test_a_source_that_is_wrong_is_caught(

@@ -98,9 +98,7 @@ async def test_the_page_of_metrics_has_every_metric_with_its_labels(tmp_path: Pa
 
 
 def test_the_page_of_metrics_says_when_a_loop_counts_as_hung() -> None:
-    assert f"not moved for {SILENT_SECONDS:.0f} seconds" in " ".join(
-        (HOWTO / "metrics.md").read_text().split()
-    )
+    assert f"not run for {SILENT_SECONDS:.0f} seconds" in " ".join((HOWTO / "metrics.md").read_text().split())
 
 
 # -- services -------------------------------------------------------------------------------------------

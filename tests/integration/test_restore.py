@@ -193,12 +193,12 @@ def test_F64_a_sleeper_goes_on_and_is_told(scene: Scene, tmp_path: Path) -> None
     place.do("backup", str(copy))
     daemon.kill()
     said = ask(place, "restore", str(copy)).is_fine()
-    assert "sleeps on" in said.out
+    assert "keeps sleeping" in said.out
     run = scene.wait_final(place.start("up"))
     assert run.summary == "Woken."
     told = str(scene.api.requests[-1].messages)
     assert "The scheduler was restored from a backup of" in told
-    assert "look before you repeat anything" in told
+    assert "Check before you repeat anything" in told
 
 
 def test_F64_a_person_resumes_what_waits_and_the_agent_is_told(scene: Scene, tmp_path: Path) -> None:

@@ -338,6 +338,28 @@ def test_tables_that_were_half_made_when_the_process_died_are_made_again(place: 
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(("point", "left"), [("prune.inside", ["one", "two"]), ("prune", ["two"])])
+def test_a_kill_while_pruning_leaves_a_run_and_its_rows_or_neither(
+    place: Installation, point: str, left: list[str]
+) -> None:
+    for text in ("one", "two"):
+        write(place)
+        (place.home / "job.jsonl").write_text(SCRIPT.replace("one", text))
+        place.do("run", "job", "--wait")
+    with closing(sqlite3.connect(place.database)) as database, database:
+        # The last run of a job is always kept.
+        database.execute(
+            "UPDATE runs SET fire_time = 1, ended_at = 1"
+            " WHERE id = (SELECT run_id FROM memos WHERE text = 'one')"
+        )
+    prune = ("prune", "--older-than", "30d")
+    assert place.start(*prune, crash=point).wait() == -signal.SIGKILL
+    assert (sorted(text for _, text in rows(place)), memos(place.database, "job")) == (left, left)
+    place.do(*prune)
+    assert memos(place.database, "job") == ["two"]
+
+
+@pytest.mark.process
 def test_a_tool_whose_change_is_not_installed_is_refused_by_check(place: Installation) -> None:
     write(place, tool="forgotten")
     said = ask(place, "check")

@@ -73,7 +73,7 @@ class Spans(Observer):
         span = self._attempt(
             attempt.run_id, attempt.job, attempt.created_at, attempt.epoch, attempt.claimed_at, {}
         )
-        _fail(span, ReasonCode.CRASHED, f"runner {attempt.runner} died or fell silent")
+        _fail(span, ReasonCode.CRASHED, f"runner {attempt.runner} died or stopped responding")
         span.end(_nanoseconds(max(when, attempt.claimed_at)))
 
     def stepped(self, before: Checkpoint, step: Step, now: Checkpoint) -> None:

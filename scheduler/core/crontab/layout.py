@@ -1,4 +1,4 @@
-r"""The layout of a file: which lines are defaults, which are jobs, and which belong to the job above.
+r"""Split a file into statements: defaults, jobs, and the indented lines that belong to a job.
 
 ::
 
@@ -17,11 +17,14 @@ import re
 from dataclasses import dataclass
 
 from scheduler.core.crontab.problem import Report
-from scheduler.core.crontab.source import Joined, Line, join
+from scheduler.core.crontab.source import BLANKS, Joined, Line, join
 
 _DEFAULT = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)[ \t]*=")
 _CONTINUES = re.compile(r'[ \t]|"|[a-z][a-z0-9_.-]*=')
 _LAST_BACKSLASHES = re.compile(r"\\+\Z")
+
+_BELOW_OR_BETWEEN = BLANKS + "#"
+"""What a line begins with that is neither a default nor a job."""
 
 _MIN_INDENT = 2
 
@@ -31,7 +34,7 @@ class DefaultLine:
     """``NAME = value``.
 
     Args:
-        value_start: the offset in ``line.text`` just behind the ``=``.
+        value_start: the offset in ``line.text`` just after the ``=``.
     """
 
     line: Line
@@ -44,8 +47,8 @@ class JobLines:
     """A job's own line or lines, and the dedented block below, or None.
 
     Args:
-        sound: false when the layout alone has an error, so that the job cannot be good.
-        block: the indented lines, for the place of a problem with them.
+        sound: false if the layout has an error, so that the job is invalid.
+        block: the indented lines, for the places of problems.
     """
 
     head: Joined
@@ -63,10 +66,8 @@ def lay_out(lines: tuple[Line, ...], report: Report) -> tuple[Statement, ...]:
     at = 0
     while at < len(lines):
         line = lines[at]
-        if line.is_blank or line.is_comment:
-            at += 1
-        elif line.indent:
-            at = _orphans(lines, at, report)
+        if not line.text or line.text[0] in _BELOW_OR_BETWEEN:
+            at = at + 1 if line.is_blank or line.is_comment else _orphans(lines, at, report)
         elif (match := _DEFAULT.match(line.text)) and not _has_nul((line,), report):
             found.append(DefaultLine(line, match[1], match.end()))
             at += 1
@@ -84,7 +85,7 @@ def _job(lines: tuple[Line, ...], at: int, report: Report) -> tuple[JobLines, in
     at += 1
     while _is_joined(head[-1]):
         following = lines[at] if at < len(lines) else None
-        # A line at column 1 that could be a job or a default is never swallowed: the `\` is the mistake.
+        # A line at column 1 that could be a job or a default is never joined: the `\` is the mistake.
         if following is None or following.is_blank or not _CONTINUES.match(following.text):
             end = len(head[-1].text)
             report.error(
@@ -103,15 +104,17 @@ def _job(lines: tuple[Line, ...], at: int, report: Report) -> tuple[JobLines, in
 
 
 def _is_joined(line: Line) -> bool:
-    r"""Whether the line ends in ``\``; an even number of them is so many real backslashes."""
+    r"""Whether the line ends in ``\``; an even number of them are literal backslashes."""
+    if not line.text.endswith("\\"):
+        return False
     match = _LAST_BACKSLASHES.search(line.text)
     return match is not None and len(match[0]) % 2 == 1
 
 
 def _end_of_block(lines: tuple[Line, ...], at: int) -> int:
-    """Return the index behind the last indented line; blank lines at the end are not part of it."""
+    """Return the index after the last indented line; blank lines at the end are not part of it."""
     end = at
-    while at < len(lines) and (lines[at].is_blank or lines[at].indent):
+    while at < len(lines) and (not lines[at].text or lines[at].text[0] in BLANKS):
         at += 1
         if not lines[at - 1].is_blank:
             end = at
@@ -119,7 +122,7 @@ def _end_of_block(lines: tuple[Line, ...], at: int) -> int:
 
 
 def _dedented(block: tuple[Line, ...], report: Report) -> str:
-    """Return the block without its common indent; E15 when tabs and spaces are mixed in it."""
+    """Return the block without its common indent; E15 if it mixes tabs and spaces."""
     written = [line for line in block if not line.is_blank]
     first = written[0].indent
     margin = len(first)
@@ -142,7 +145,7 @@ def _dedented(block: tuple[Line, ...], report: Report) -> str:
 
 
 def _orphans(lines: tuple[Line, ...], at: int, report: Report) -> int:
-    """Report indented lines that stand below no job, once for the whole stretch."""
+    """Report indented lines without a job, once for the whole block."""
     end = max(_end_of_block(lines, at), at + 1)
     line = lines[at]
     report.error(

@@ -140,7 +140,10 @@ class Setup:
 
     async def asked(self) -> Run:
         run = await self.play()
-        must((run.state, run.reason_code) == (State.PARKED, "approval"), f"it is {run.state}: {run.reason}")
+        must(
+            (run.state, run.reason_code) == (State.PARKED, "approval"),
+            f"its state is {run.state}: {run.reason}",
+        )
         must(self.case.acted() == [], f"it acted with {self.case.acted()} before it was allowed to")
         return run
 
@@ -161,7 +164,7 @@ class Setup:
             else:
                 break
         run = await self.world.run(run.id)
-        must(run.state is State.SUCCEEDED, f"it is {run.state} in the end: {run.reason}")
+        must(run.state is State.SUCCEEDED, f"its state in the end is {run.state}: {run.reason}")
         self._must_be_paired(run)
         return run
 

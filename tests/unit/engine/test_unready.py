@@ -96,8 +96,8 @@ async def test_a_run_that_a_newer_version_has_pinned_is_parked_until_that_is_bac
         run = await s.jump(run.id)
         assert (run.state, run.reason_code) == (State.PARKED, "version")
         assert run.reason == (
-            "its job has what is not known here: region, budget.month_usd: upgrade agentcron,"
-            " a newer one has pinned it"
+            "its job has settings that are unknown here: region, budget.month_usd: upgrade agentcron,"
+            " a newer version has pinned it"
         )
         assert s.model.requests == 1, "what it does not know may be a limit"
 
@@ -121,7 +121,7 @@ async def test_a_run_whose_schedule_and_option_are_gone_is_parked_until_they_are
         run = await s.jump(run.id)
         assert (run.state, run.reason_code) == (State.PARKED, "version")
         assert run.reason == (
-            "its job has what is not known here: schedule @fullmoon, option colour=:"
+            "its job has settings that are unknown here: schedule @fullmoon, option colour=:"
             " install or repair the plug-in that provides it"
         )
         assert s.model.requests == 1

@@ -167,7 +167,7 @@ def confirm(connection: Connection, name: str, code: str, now: datetime, actor: 
     """See ``Store.confirm``."""
     found = _find(connection, name)
     if found.state != "pending":
-        raise RefusedError(f"{name} was confirmed already", help=f"when it fires: agentcron next {name}")
+        raise RefusedError(f"{name} is already confirmed", help=f"when it fires: agentcron next {name}")
     if found.code != code:
         raise RefusedError(
             f"{name} is not what was shown under the code {code}",
@@ -292,7 +292,7 @@ def marks_of(connection: Connection, name: str) -> Marks:
 def _find(connection: Connection, name: str) -> FollowUp:
     row = connection.execute(_ONE, {"name": name}).first()
     if row is None:
-        raise NotFoundError(f"there is no follow-up {name}", help="see: agentcron list")
+        raise NotFoundError(f"no follow-up {name}", help="see: agentcron list")
     return follow_up_from(row)
 
 

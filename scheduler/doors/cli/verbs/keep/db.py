@@ -1,4 +1,4 @@
-"""The verb ``db``: where the database is, which schema it has, and bringing it up to date."""
+"""``agentcron db``: the path, schema and upgrade of the database."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from scheduler.errors import NotFoundError
 from scheduler.views.database import database_json
 
 
-@click.group("db", short_help="Look after the database.")
+@click.group("db", short_help="Inspect or upgrade the database.")
 def db_command() -> None:
-    """Look after the database.
+    """Inspect or upgrade the database.
 
     Example:  agentcron db status
     """
 
 
-@db_command.command("path", short_help="Print where it is.")
+@db_command.command("path", short_help="Print its path.")
 @click.pass_obj
 def path_command(config: Config) -> None:
-    """Print the path of the database, whether it is there or not.
+    """Print the path of the database, even if it does not exist.
 
     Example:  sqlite3 "$(agentcron db path)" ".backup copy.db"
     """
     out.say(FileHome(config).database_name())
 
 
-@db_command.command("status", short_help="Say which schema it has.")
+@db_command.command("status", short_help="Show its schema.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def status_command(config: Config, as_json: bool) -> int:
-    """Say which schema the database has; exit 1 when it is not this version's.
+    """Show the schema of the database; exit 1 if it is not this version's.
 
     Example:  agentcron db status --json
     """
@@ -62,9 +62,9 @@ def status_command(config: Config, as_json: bool) -> int:
 @db_command.command("upgrade", short_help="Bring it to this version's schema.")
 @click.pass_obj
 def upgrade_command(config: Config) -> None:
-    """Bring the database to the schema of this version, in one transaction.
+    """Upgrade the database to the schema of this version, in one transaction.
 
-    A daemon does this at its start too.
+    A daemon also does this when it starts.
 
     Example:  agentcron db upgrade
     """

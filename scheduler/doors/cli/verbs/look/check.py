@@ -1,4 +1,4 @@
-"""The verb ``check``: everything that is wrong or doubtful in the crontab, and what it may cost."""
+"""``agentcron check``: lint the crontab and estimate its cost."""
 
 from __future__ import annotations
 
@@ -17,28 +17,30 @@ from scheduler.core.run.budget import ASSUMED_USD_PER_MILLION_TOKENS
 from scheduler.core.text.english import counted
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.wrap import fold
+from scheduler.host.collecting import no_collecting
 from scheduler.views.lint.linting import Linted, lint_crontab
 
 _MAX_NAMES = 3
 
 
-@click.command("check", short_help="Lint the crontab and say what it may cost.")
+@click.command("check", short_help="Lint the crontab and estimate its cost.")
 @click.argument("file", required=False, type=click.Path())
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.pass_obj
 def check_command(config: Config, file: str | None, form: str, as_json: bool) -> int:
-    """Lint the crontab and say what it may cost.
+    """Lint the crontab and estimate what it may cost.
 
-    All errors and warnings come in one pass; with an error the exit status is 1.
+    Shows all errors and warnings at once; with an error the exit status is 1.
 
     Example:  agentcron check jobs/crontab
     """
     if file is not None:
         config = Config(home=config.home, crontab=Path(os.path.abspath(os.path.expanduser(file))))
     moment = now()
-    linted = lint_crontab(FileHome(config), moment)
-    cost = worst_case(linted.table.jobs, moment)
+    with no_collecting():
+        linted = lint_crontab(FileHome(config), moment)
+        cost = worst_case(linted.table.jobs, moment)
     if as_json or form == "json":
         out.print_json(_as_json(config, linted, cost))
     else:
@@ -66,10 +68,8 @@ def _as_json(config: Config, linted: Linted, cost: WorstCase) -> dict[str, Any]:
 
 
 def _say(config: Config, linted: Linted, cost: WorstCase) -> None:
-    for problem in linted.problems:
-        out.say(problem.render())
     if linted.problems:
-        out.say()
+        out.say("\n".join(problem.render() for problem in linted.problems) + "\n")
     _say_folded(f"{cost.describe()}.")
     table = linted.table
     caps = [f"${table.fleet_usd:.2f}/day"] if table.fleet_usd else []
@@ -88,7 +88,7 @@ def _say(config: Config, linted: Linted, cost: WorstCase) -> None:
         )
     for model in linted.unpriced:
         _say_folded(
-            f"The price of {model} is not known: every token counts as "
+            f"The price of {model} is unknown: every token counts as "
             f"${ASSUMED_USD_PER_MILLION_TOKENS} a million against the budget."
         )
     for each in linted.unready:
@@ -100,7 +100,7 @@ def _say(config: Config, linted: Linted, cost: WorstCase) -> None:
     if linted.errors:
         invalid = len(linted.table.invalid)
         loses = f"; {counted(invalid, 'job')} will not run" if invalid else ""
-        out.say(f"{_counts(linted)}{loses}. Mend: agentcron edit")
+        out.say(f"{_counts(linted)}{loses}. Fix: agentcron edit")
     else:
         out.say(f"{_counts(linted)}. Next: {_next(config)}")
 
@@ -123,7 +123,7 @@ def _counts(linted: Linted) -> str:
 
 
 def names(jobs: tuple[str, ...]) -> str:
-    """Return the first few names, and how many more there are."""
+    """Return the first few names, and the number of others."""
     shown = ", ".join(jobs[:_MAX_NAMES])
     return shown if len(jobs) <= _MAX_NAMES else f"{shown} and {len(jobs) - _MAX_NAMES} more"
 
