@@ -45,7 +45,7 @@ class Runner:
         only: when given, only these runs are claimed.
         on_load: hears what each load of the crontab changed.
         boot_id: names the time since the machine came up; ``@reboot`` jobs fire once for each.
-        duties: what a daemon does beside its runs, each in a task of its own until the end.
+        duties: what a daemon does besides its runs, each in a task of its own until the end.
     """
 
     services: Services
@@ -90,6 +90,10 @@ class Runner:
         self.stop()
         for attempt in list(self.attempts.values()):
             attempt.interrupt("stop")
+
+    def look_again(self) -> None:
+        """Look soon at what is due: this process has queued a run, which no look at the outside shows."""
+        self._nudge.set()
 
     def reload(self) -> None:
         """Read the crontab again, changed or not."""
