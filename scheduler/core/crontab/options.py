@@ -1,4 +1,4 @@
-"""The options that are built in, in one table: the reader, the manual and "did you mean" all use this one.
+"""The built-in options in one table, used by the reader, the manual and "did you mean".
 
 A new option is a line of ``OPTIONS``, or a plug-in with an entry point of the group ``agentcron.options``.
 """
@@ -25,7 +25,7 @@ from scheduler.core.time.instants import DAY_SECONDS
 from scheduler.core.time.trigger import KINDS
 
 NO_DEFAULT: tuple[OptionPlace, ...] = ("line", "prompt")
-"""Where an option may stand whose value jobs do not share."""
+"""The places of an option whose value jobs do not share."""
 
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -141,14 +141,14 @@ OPTIONS: tuple[Option, ...] = (
 )  # fmt: skip
 
 BUILT_IN = Vocabulary(KINDS, Registry({option.name: option for option in OPTIONS}))
-"""What a crontab may consist of where no plug-in is installed."""
+"""The vocabulary without any plug-ins."""
 
-# TZ is what many people write, and what some crons read.
+# TZ is common, and supported by some crons.
 _BY_UPPER: dict[str, Option] = {upper: option for option in OPTIONS for upper in option.uppers}
 
 
 def of_default(upper: str, options: Registry[Option]) -> Option | None:
-    """Return the option that a default line of this name sets; for a plug-in it is its name in capitals.
+    """Return the option of a default line; for a plug-in its name in capitals.
 
     Raises:
         ConfigError: a plug-in that provides it cannot be used.
@@ -161,7 +161,7 @@ def of_default(upper: str, options: Registry[Option]) -> Option | None:
 
 
 def default_names(options: Registry[Option]) -> list[str]:
-    """Return the names of all default lines; those of plug-ins as they would be, for none is imported."""
+    """Return the names of all default lines; plug-ins by their entry points, without importing them."""
     further = [upper_form(name) for name in options.names() if name not in options.built_in]
     return [*_BY_UPPER, *further]
 
@@ -171,7 +171,7 @@ ENV_PREFIX = "env."
 SECRET_PREFIX = "SECRET."
 
 NOT_BUILT_OPTIONS = frozenset({"notify", "deliver", "sandbox", "memory", "priority", "after"})
-"""Options of later versions: refused by name, never accepted and ignored."""
+"""Options of later versions: refused by name, never ignored silently."""
 
 NOT_BUILT_DEFAULTS = frozenset({"NOTIFY", "DELIVER", "SANDBOX", "MEMORY", "HEARTBEAT", "DREAM"})
 
@@ -184,4 +184,4 @@ CRON_DEFAULTS: dict[str, str] = {
     "LOGNAME": "jobs run as the daemon's user",
     "RANDOM_DELAY": "the closest option is JITTER, a fixed delay derived from the job's name",
 }
-"""Names that every cron user knows and that mean nothing here, with what to write in their place."""
+"""Names from other crons that have no meaning here, with their replacement."""

@@ -1,4 +1,4 @@
-"""A problem in a crontab: what is wrong, where, and how to mend it."""
+"""A problem in a crontab: what is wrong, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scheduler.core.text.safe import cells, safe_text
 
 Severity = Literal["error", "warning"]
 
-# A prompt can be one line of thousands of characters; the reader needs only what stands around the caret.
+# A prompt can be one line of thousands of characters; only the part around the caret is shown.
 _WIDEST_SOURCE_CELLS = 110
 _CELLS_BEFORE_CARET = 50
 
@@ -54,9 +54,9 @@ class Problem:
     """One error or warning; ordered by its place.
 
     Args:
-        line, col: where it begins, from 1, columns in code points.
-        end_col: the column just behind it.
-        help: how to mend it, or an empty text.
+        line, col: its start, counted from 1, columns in code points.
+        end_col: the column just after it.
+        help: how to fix it, or an empty text.
         source: the text of the line, for the caret.
     """
 
@@ -76,7 +76,7 @@ class Problem:
         return safe_text(f"{self.code} {self.message}")
 
     def render(self) -> str:
-        """Return the problem as a person reads it: the place, the line with a caret, the help.
+        """Return the problem as text: the place, the line with a caret, the help.
 
         ::
 
@@ -98,7 +98,7 @@ class Problem:
         return "\n".join(shown)
 
     def to_json(self) -> dict[str, str | int]:
-        """Return the problem as ``--format json`` prints it."""
+        """Return the problem for ``--format json``."""
         return {
             "file": self.file,
             "line": self.line,
@@ -112,9 +112,9 @@ class Problem:
 
 
 def _window(source: str, col: int, end_col: int) -> tuple[str, int, int]:
-    """Return what to show of a line, the cells before the caret, and the caret's width in cells."""
+    """Return the visible part of a line, the cells before the caret, and the caret's width in cells."""
     before, marked, after = source[: col - 1], source[col - 1 : end_col - 1], source[end_col - 1 :]
-    # Tabs become one blank: the caret below cannot know where the terminal's tab stops are.
+    # Tabs become one blank: the tab stops of the terminal are unknown.
     before, marked, after = (safe_text(part.replace("\t", " ")) for part in (before, marked, after))
     if cells(before) + cells(marked) + cells(after) > _WIDEST_SOURCE_CELLS:
         if cells(before) > _CELLS_BEFORE_CARET:
@@ -128,7 +128,7 @@ def _window(source: str, col: int, end_col: int) -> tuple[str, int, int]:
 
 
 def _fitting(text: str, width: int) -> str:
-    """Return the longest start of ``text`` that takes at most ``width`` cells."""
+    """Return the longest prefix of ``text`` of at most ``width`` cells."""
     if text.isascii():
         return text[:width]
     used = 0
@@ -140,13 +140,13 @@ def _fitting(text: str, width: int) -> str:
 
 
 class Report:
-    """Collects the problems of one file while it is read.
+    """Collect the problems of one file while it is read.
 
     Args:
-        file: the name that problems carry.
+        file: the file name for problems.
         lines: the text of each line, for the caret.
 
-    ``errors`` counts the errors so far, so that a reader of one job can tell whether it added any.
+    ``errors`` counts the errors so far, so that the reader of one job can tell whether it added any.
     """
 
     def __init__(self, file: str, lines: tuple[str, ...]) -> None:

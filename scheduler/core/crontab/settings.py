@@ -1,4 +1,4 @@
-"""Settings: options as somebody wrote them, checked against the registry of options."""
+"""Settings: options as written, validated against the registry of options."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MAX_ENV_CHARS = 32_000
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One ``key=value`` as it stands in a file."""
+    """One ``key=value`` of a file."""
 
     key: str
     text: str
@@ -40,9 +40,9 @@ class Written:
 
 @dataclass(slots=True)
 class Settings:
-    """Checked values by the name of their option, where each was written, and ``env.X`` values.
+    """Validated values by the name of their option, their places, and ``env.X`` values.
 
-    ``further`` are the options among them that plug-ins provide, ``own`` the values of the trigger's own.
+    ``further`` are the plug-in options among them, ``own`` the values of the trigger's own options.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -59,10 +59,10 @@ def read_settings(
     place: OptionPlace,
     own: Mapping[str, Callable[[str], Any]] | None = None,
 ) -> Settings:
-    """Check options of one job; errors E10 and E11 go to ``report``, and the rest is still read.
+    """Validate the options of one job; errors E10 and E11 go to ``report``, and the rest is still read.
 
     Args:
-        own: readers of the options that the job's trigger brings.
+        own: readers of the options that the job's trigger adds.
     """
     found = Settings()
     seen: set[str] = set()
@@ -88,7 +88,7 @@ def read_settings(
 def read_value(
     name: str, read: Callable[[str], Any], item: Written, into: dict[str, Any], report: Report
 ) -> None:
-    """Read the value of a known option; E11 when it cannot be right."""
+    """Read the value of a known option; E11 if it is invalid."""
     try:
         into[name] = read(item.text)
     except AgentcronError as error:
@@ -98,7 +98,7 @@ def read_value(
 def _further(
     item: Written, options: Registry[Option], place: OptionPlace, own: Iterable[str], report: Report
 ) -> Option | None:
-    """Return the option of a plug-in that may stand here, or report E10."""
+    """Return the plug-in option that is allowed here, or report E10."""
     try:
         option = options.get(item.key)
     except ConfigError as error:
@@ -127,7 +127,7 @@ def read_default(
     options: Registry[Option],
     report: Report,
 ) -> Option | None:
-    """Return which option a default line sets; None for ``env.X``, ``SECRET.X``, and what was reported."""
+    """Return the option of a default line; None for ``env.X``, ``SECRET.X``, and errors that were reported."""
     if item.key.startswith(SECRET_PREFIX):
         _read_secret(item, secrets, report)
         return None
@@ -159,7 +159,7 @@ def _read_env(item: Written, env: dict[str, str], report: Report) -> None:
 
 def _read_secret(item: Written, secrets: dict[str, str], report: Report) -> None:
     name = item.key.removeprefix(SECRET_PREFIX)
-    secrets.pop(name, None)  # a broken line must not leave the one before it in force
+    secrets.pop(name, None)  # after an error the earlier line must not apply
     if not _ENV_NAME.match(name):
         report.error("E11", item.key_span, f'"{name}" cannot be the name of a secret', "SECRET.TOKEN can")
         return
