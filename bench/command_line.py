@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.homes import AGENTCRON
 from bench.table import Table
 from scheduler.adapters.crontab_file import CrontabFile
-from scheduler.adapters.sql.store import SqlStore
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.adapters.system import SystemEntropy
 from scheduler.config import load
 from scheduler.core.actor import PERSON
@@ -53,7 +53,7 @@ async def fill(home: Path) -> str:
     home.mkdir()
     text = "".join(f'@every {i % 600 + 60}s  job-{i:05}  "x"\n' for i in range(JOBS))
     (home / "crontab").write_text(text, encoding="utf-8")
-    store = SqlStore.open(home / "agentcron.db", new_id=SystemEntropy().new_id)
+    store = SqliteDatabase(home / "agentcron.db").open_store(SystemEntropy().new_id)
     now = datetime.now(UTC)
     orders = CrontabFile(load(str(home))).read(now)
     await store.load_orders(orders, now)

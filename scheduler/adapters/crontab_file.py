@@ -17,7 +17,7 @@ from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, StandingOrders
 from scheduler.errors import CannotWorkError, ConfigError, NotFoundError
 from scheduler.host.commands import is_sign, words_of
-from scheduler.host.plug_ins import vocabulary
+from scheduler.host.vocabulary import vocabulary
 from scheduler.host.workdirs import Workdirs
 
 MAX_CRONTAB_BYTES = 4_000_000

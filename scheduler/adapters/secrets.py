@@ -63,6 +63,8 @@ class SystemSecrets:
 
     def hidden(self, value: T) -> T:
         """Return a value without secrets."""
+        if not self._known:
+            return value
         if len(self._known) != self._built:
             known = tuple(self._known)
             values = {name: frozenset(each for of, each in known if of == name) for name, _ in known}

@@ -14,13 +14,10 @@ from scheduler.adapters.daylog import FileDayLog
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.presence import FilePresence
 from scheduler.adapters.secrets import Hiding, SystemSecrets
-from scheduler.adapters.sql.errors import BUSY_SECONDS
-from scheduler.adapters.sql.history.history import SqlHistory
-from scheduler.adapters.sql.read_connection import connect_to
-from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.adapters.trust_file import TrustFile
 from scheduler.app.backends import backend_for
+from scheduler.app.database import database_of
 from scheduler.app.providers import Models
 from scheduler.app.senders import find_sender
 from scheduler.config import Config
@@ -34,7 +31,7 @@ from scheduler.engine.move_log import MoveLog
 from scheduler.engine.services import Services
 from scheduler.engine.settings import Settings
 from scheduler.errors import DayLogError, StoreError
-from scheduler.ports.history import History
+from scheduler.ports.store.history import History
 from scheduler.ports.toolset import ToolSource
 from scheduler.tools.registry import INSTALLED
 from scheduler.tools.sources import NOTHING, named_sources
@@ -69,7 +66,7 @@ class App:
         Raises:
             StoreError: it cannot be read.
         """
-        return SqlHistory.open(self.config.database)
+        return database_of(self.config).history()
 
     async def has_daemon(self) -> bool:
         """Whether a daemon lives that would take up what is queued."""
@@ -115,13 +112,13 @@ async def open_app(
     config: Config,
     settings: Settings | None = None,
     *,
-    busy_seconds: float = BUSY_SECONDS,
+    busy_seconds: float | None = None,
     move_log: MoveLog | None = None,
 ) -> AsyncIterator[App]:
     """Open the database (creating or refusing it) and yield the parts, closed at the end.
 
     Args:
-        busy_seconds: how long to wait for another process that holds the database.
+        busy_seconds: how long to wait for another process that holds the database; None: as long as is usual.
         move_log: who is told what happens here.
 
     Raises:
@@ -129,7 +126,8 @@ async def open_app(
         StoreError: the database cannot be used.
     """
     config.make_home()
-    store = SqlStore.open(config.database, new_id=SystemEntropy().new_id, busy_seconds=busy_seconds)
+    database = database_of(config)
+    store = database.open_store(SystemEntropy().new_id, busy_seconds=busy_seconds)
     models, secrets = Models(), SystemSecrets()
     hiding = Hiding(secrets)
     services = Services(
@@ -141,7 +139,7 @@ async def open_app(
         profile_for=TrustFile(config),
         sender_for=find_sender,
         folder=str(config.crontab.parent),
-        daylog=FileDayLog(config.log, connect_to(config.database)),
+        daylog=FileDayLog(config.log, database.records),
         settings=settings or Settings(),
         move_log=move_log or MoveLog(),
         boot_id=boot_id(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from scheduler.app.database import database_of
 from scheduler.config import Config
 from scheduler.core.record import Head
 
@@ -29,12 +30,11 @@ def stored_hashes(config: Config) -> dict[int, str]:
     Raises:
         StoreError: it cannot be read.
     """
-    if not config.database.exists():
+    database = database_of(config)
+    if not database.exists():
         return {}
-    from scheduler.adapters.daylog import hashes_in
-    from scheduler.adapters.sql.read_connection import connect_to
-
-    return hashes_in(connect_to(config.database))
+    with database.records() as records:
+        return records.hashes()
 
 
 def newest_record(config: Config) -> Head | None:
@@ -43,9 +43,8 @@ def newest_record(config: Config) -> Head | None:
     Raises:
         StoreError: it cannot be read.
     """
-    if not config.database.exists():
+    database = database_of(config)
+    if not database.exists():
         return None
-    from scheduler.adapters.daylog import newest_of
-    from scheduler.adapters.sql.read_connection import connect_to
-
-    return newest_of(connect_to(config.database))
+    with database.records() as records:
+        return records.newest()

@@ -11,15 +11,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from scheduler.app.database import database_of
+
 if TYPE_CHECKING:
     from scheduler.config import Config
     from scheduler.core.crontab.table import Table
     from scheduler.core.job.standing import RunnerInfo, StandingOrders
     from scheduler.core.trust.policy import Policy
-    from scheduler.ports.audit import Audit, DatabaseState
     from scheduler.ports.halt import Halt
-    from scheduler.ports.history import History
     from scheduler.ports.provider import Provider
+    from scheduler.ports.store.audit import Audit, DatabaseState
+    from scheduler.ports.store.history import History
     from scheduler.ports.tool import ToolSpec
 
 
@@ -30,48 +32,47 @@ class FileHome:
         self.config = config
 
     # -- the database -----------------------------------------------------------------------------
+    def database_name(self) -> str:
+        """Return where the database is, for people."""
+        return database_of(self.config).name
+
+    def has_database(self) -> bool:
+        """Whether there is a database."""
+        return database_of(self.config).exists()
+
     def history(self) -> History | None:
         """Open the database; None when nothing was ever written there.
 
         Raises:
             StoreError: it is there and cannot be read.
         """
-        if not self.config.database.exists():
+        database = database_of(self.config)
+        if not database.exists():
             return None
-        from scheduler.adapters.sql.errors import NoTablesError, foreign_log, has_foreign_log
-        from scheduler.adapters.sql.history.history import SqlHistory
+        from scheduler.adapters.sql.errors import NoTablesError
 
-        if has_foreign_log(self.config.database):
-            raise foreign_log(self.config.database)
         try:
-            return SqlHistory.open(self.config.database)
+            return database.history()
         except NoTablesError:
             return None  # a first start is at it just now, or died there
 
     def audit(self) -> Audit:
         """Open the database for the doctor."""
-        from scheduler.adapters.sql.sqlite.audit import SqliteAudit
-
-        return SqliteAudit.open(self.config.database)
+        return database_of(self.config).audit()
 
     def database(self) -> DatabaseState:
         """Return how the database stands, without changing it."""
-        from scheduler.adapters.sql.sqlite.state import state_of
-
-        return state_of(self.config.database)
+        return database_of(self.config).state()
 
     def require_writable(self, seconds: float) -> None:
         """Look whether the database can be written, waiting so long for who holds it."""
-        from scheduler.adapters.sql.sqlite.state import require_writable
-
-        require_writable(self.config.database, seconds)
+        database_of(self.config).require_writable(seconds)
 
     def records_behind(self) -> int:
         """Return how many records are not in the daily log yet."""
         from scheduler.adapters.daylog import behind
-        from scheduler.adapters.sql.read_connection import connect_to
 
-        return behind(self.config.log, connect_to(self.config.database))
+        return behind(self.config.log, database_of(self.config).records)
 
     # -- the crontab and the trust file -----------------------------------------------------------
     def crontab_text(self) -> str:

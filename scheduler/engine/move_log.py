@@ -20,9 +20,8 @@ from scheduler.core.run.turn import usd
 from scheduler.core.run.wakeup import Waking, earliest
 from scheduler.core.text.safe import safe_text
 from scheduler.core.time.instants import to_iso
-from scheduler.ports.intake import Roused
 from scheduler.ports.observer import Moved, Observer
-from scheduler.ports.store import Rescued
+from scheduler.ports.store.queue import Rescued, Roused
 
 log = logging.getLogger("agentcron")
 

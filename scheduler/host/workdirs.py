@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import PurePosixPath
 
-from scheduler.config import Config
+from scheduler.config import FILE_SCHEME, Config
 from scheduler.core.job.job import Job
 from scheduler.host.commands import files_run
 
@@ -104,7 +104,9 @@ class Workdirs:
         """Return all folders that contain something guarded, or what the way to it passes; each with what."""
         if not self._guarded:
             config = self._config
-            places = {"database": config.database, "crontab": config.crontab, "trust file": config.trust}
+            is_file = config.database_scheme == FILE_SCHEME
+            places = {"database": config.database} if is_file else {}
+            places |= {"crontab": config.crontab, "trust file": config.trust}
             for what, path in places.items():
                 for each in self._look(str(path))[1]:
                     for above in (each, *map(str, PurePosixPath(each).parents)):

@@ -23,16 +23,13 @@ from scheduler.adapters.daylog import FileDayLog
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.rehearsal.model import RehearsalModel
 from scheduler.adapters.secrets import SystemSecrets
-from scheduler.adapters.sql.history.history import SqlHistory
-from scheduler.adapters.sql.history.reader import Reader
-from scheduler.adapters.sql.read_connection import connect_to
-from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemEntropy
 from scheduler.adapters.trust_file import TrustFile
 from scheduler.app.backends import backend_for
 from scheduler.app.compose import sources_for
+from scheduler.app.database import database_of
 from scheduler.app.senders import find_sender
-from scheduler.config import Config, load
+from scheduler.config import Config
 from scheduler.core.actor import PERSON
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, StandingOrders
@@ -46,6 +43,8 @@ from scheduler.engine.settings import Settings
 from scheduler.ports.backend import Backend
 from scheduler.ports.model import Ask, Model, Reply
 from scheduler.ports.sender import Sender
+from scheduler.ports.store.history import History
+from scheduler.ports.store.store import Store
 from scheduler.ports.tool import AnyTool
 from scheduler.ports.toolset import FixedTools, ToolSource
 from scheduler.testing.clock import FakeClock
@@ -113,7 +112,7 @@ class World:
     """One home with its store, clock, model and jobs."""
 
     config: Config
-    store: SqlStore
+    store: Store
     clock: FakeClock
     model: ListeningModel
     services: Services
@@ -224,13 +223,13 @@ class World:
         assert run is not None, f"no run {run_id}"
         return run
 
-    def reader(self) -> Reader:
-        """Return a reader of the same database, to be used in a ``with`` statement."""
-        return Reader.open(self.config.database)
+    def reader(self) -> History:
+        """Return what a reader sees of the same database, to be used in a ``with`` statement."""
+        return database_of(self.config).history()
 
-    def history(self) -> SqlHistory:
+    def history(self) -> History:
         """Return what every door asks, to be used in a ``with`` statement."""
-        return SqlHistory.open(self.config.database)
+        return database_of(self.config).history()
 
     @property
     def workdir(self) -> Path:
@@ -269,9 +268,10 @@ async def open_world(
         price_usd: what every answer of the model costs; rehearsals are free.
         tokens: how many every answer of the model uses; rehearsals use none.
     """
-    config = load(str(folder))
+    config = Config.of_home(folder)
     config.make_home()
-    store = SqlStore.open(config.database, new_id=SystemEntropy().new_id)
+    database = database_of(config)
+    store = database.open_store(SystemEntropy().new_id)
     listening = ListeningModel(model or RehearsalModel(), price_usd, tokens)
     extra = dict(tools or {})
     others = {sender.kind: sender for sender in senders}
@@ -286,7 +286,7 @@ async def open_world(
         profile_for=TrustFile(config),
         sender_for=lambda kind: others.get(kind) or find_sender(kind),
         folder=str(config.crontab.parent),
-        daylog=FileDayLog(config.log, connect_to(config.database)),
+        daylog=FileDayLog(config.log, database.records),
         settings=settings or Settings(),
         price=lambda *_: round((price_usd or 0) * 1_000_000),
         halted=HaltFile(config.halt).reason,

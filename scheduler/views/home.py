@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from scheduler.core.crontab.table import Table
     from scheduler.core.job.standing import RunnerInfo, StandingOrders
     from scheduler.core.trust.policy import Policy
-    from scheduler.ports.audit import Audit, DatabaseState
     from scheduler.ports.halt import Halt
-    from scheduler.ports.history import History
     from scheduler.ports.provider import Provider
+    from scheduler.ports.store.audit import Audit, DatabaseState
+    from scheduler.ports.store.history import History
     from scheduler.ports.tool import ToolSpec
 
 
@@ -27,6 +27,14 @@ class Home(Protocol):
         ...
 
     # -- the database -----------------------------------------------------------------------------
+    def database_name(self) -> str:
+        """Return where the database is, for people."""
+        ...
+
+    def has_database(self) -> bool:
+        """Whether there is a database."""
+        ...
+
     def history(self) -> History | None:
         """Open the database; None if there is none yet.
 

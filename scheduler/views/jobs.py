@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scheduler.core.changes.follow_up import FollowUp
     from scheduler.core.job.job import Job
     from scheduler.ports.halt import Halt
-    from scheduler.ports.history import History, LastEnd, UnknownCall
+    from scheduler.ports.store.history import History, LastEnd, UnknownCall
     from scheduler.views.home import Home
 
 NOBODY = "no daemon is running; due jobs wait. Start: agentcron up"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from scheduler.ports.history import Spending
+from scheduler.ports.store.history import Spending
 from scheduler.views.clock import Wall
 
 if TYPE_CHECKING:

@@ -136,3 +136,53 @@ def test_there_is_one_async_loop_and_no_thread_beside_the_committers_and_the_met
         )
     ]
     assert all(name.startswith(MAY_HAVE_THREADS) for name in threads)
+
+
+SQLITE = "scheduler/adapters/sql/sqlite/"
+"""All that is SQLite's own; a server of databases would get a folder next to it."""
+
+
+def test_nothing_but_its_own_folder_speaks_sqlite() -> None:
+    speakers = {
+        name
+        for name in python_files("scheduler")
+        for node in ast.walk(parsed(name))
+        if (isinstance(node, ast.Import) and any(alias.name == "sqlite3" for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and node.module == "sqlite3")
+        or (isinstance(node, ast.Constant) and str(node.value).startswith("PRAGMA "))
+    }
+    assert speakers, "the search itself works"
+    assert {name for name in speakers if not name.startswith(SQLITE)} == set()
+
+
+RELIES_ON_SERIALISED_WRITERS = (
+    *("budget_guard", "claims", "fires", "changes/follow_ups", "changes/limits", "orders", "records"),
+    *("events", "outbox", "steps"),
+)
+
+
+@pytest.mark.parametrize("unit", RELIES_ON_SERIALISED_WRITERS)
+def test_who_checks_and_then_writes_says_what_that_relies_on(unit: str) -> None:
+    text = (ROOT / f"scheduler/adapters/sql/units/{unit}.py").read_text(encoding="utf-8")
+    assert "writing units are serialised" in " ".join(text.replace("#", " ").split()).lower()
+
+
+CONFORMANCE = "scheduler/testing/conformance/store/"
+
+
+def test_the_contract_of_the_store_is_checked_through_its_ports() -> None:
+    checks = [
+        name
+        for name in (*python_files("tests"), *python_files("scheduler"))
+        if name.startswith(("tests/contract/test_store_", "tests/contract/test_reader_", CONFORMANCE))
+    ]
+    assert len(checks) > 10, "the search itself works"
+    for name in checks:
+        for node in ast.walk(parsed(name)):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                modules = [node.module or ""]
+            bound = [
+                each for each in modules if each.startswith(("sqlite3", "sqlalchemy", "scheduler.adapters"))
+            ]
+            assert not bound, f"{name} imports {bound}: another database must be able to pass"

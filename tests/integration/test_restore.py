@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import Run, State
 from tests.fake_messages_api import answer
@@ -72,11 +72,11 @@ def check_nothing_repeated(scene: Scene, before: tuple[object, ...]) -> Run | No
     assert world(scene) == before
     run = scene.run()
     if run is not None:
-        with Reader.open(scene.place.database) as reader:
+        with SqliteDatabase(scene.place.database).history() as reader:
             for call in reader.calls(run.id):
                 assert call.is_closed or (call.state is CallState.WAITING and call.name == "sleep"), call
         assert run.state in (State.PARKED, State.SUCCEEDED)
-    with Reader.open(scene.place.database) as reader:
+    with SqliteDatabase(scene.place.database).history() as reader:
         rows = reader.runs(job=JOB)
     assert len(rows) == 1, "the slot has one row: fired, or skipped with a reason"
     scene.place.home.chmod(0o700)

@@ -16,18 +16,18 @@ from typing import Any, cast
 
 import pytest
 
-from scheduler.adapters.sql.migrate import prepare, prepare_rooms
 from scheduler.adapters.sql.rooms import Room, Rooms
 from scheduler.adapters.sql.sqlite.opening import open_engine
+from scheduler.adapters.sql.sqlite.upgrade import prepare, prepare_rooms
 from scheduler.core.actor import PERSON
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.step import Change
 from scheduler.errors import ConfigError
 from scheduler.ports.tool import Staged
 from scheduler.testing.world import World, open_world
-from scheduler.tools import registry
 from tests.kit.models import Answer, FakeModel, call, finish
 from tests.kit.person import ask
+from tests.kit.plug_ins import forget
 from tests.kit.processes import PLUGIN, Installation
 from tests.plugin.memo_tools import FIRST, REMEMBER, ROOM, SECOND, Memo, memos
 
@@ -37,9 +37,9 @@ CANARY = "canary-4711-and-more"
 @pytest.fixture(autouse=True)
 def _plug_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(PLUGIN))
-    registry.tool.cache_clear()
+    forget()
     yield
-    registry.tool.cache_clear()
+    forget()
 
 
 def remember(*texts: str, tool: str = "remember") -> Answer:
@@ -285,5 +285,8 @@ def test_a_tool_whose_change_is_not_installed_is_refused_by_check(place: Install
     write(place, tool="forgotten")
     said = ask(place, "check")
     assert said.status == 1
-    assert "E11 tools: the tool forgotten needs changes that are not installed: oblivion" in said.out
+    assert (
+        "E11 tools: the tool forgotten (memo_tools:FORGOTTEN) needs changes that are not installed: oblivion"
+        in said.out
+    )
     assert "install what provides them as entry points agentcron.changes" in said.out

@@ -1,4 +1,4 @@
-"""The walk of one round: which files each commit of a run enters, traced while it happens."""
+"""The walk of a short run: which files each of its commits enters, traced while it happens."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import asyncio
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from scheduler.core.run.step import Step
+from scheduler.core.trust.effect import Effect
 from scheduler.engine.attempt.writer import RunWriter
+from tests.house.tree import first_line
 from tests.kit.models import call, finish
 from tests.kit.stage import Recorder, stage
 
@@ -27,7 +29,7 @@ Commit = tuple[str, tuple[str, ...]]
 
 
 def walk() -> list[Commit]:
-    """Return the commits of a run that calls one tool that only looks, and then finishes."""
+    """Return the commits of a run that calls a tool that only looks, then one that acts, and finishes."""
     return asyncio.run(_walk())
 
 
@@ -44,14 +46,21 @@ async def _walk() -> list[Commit]:
         commits.append((title, tuple(name for name in dict.fromkeys(entered[begin:]) if name not in callers)))
 
     with tempfile.TemporaryDirectory() as folder, _traced(entered):
-        looks = call(("look", {}))
-        async with stage(Path(folder), looks, finish(), recorders=(Recorder(),)) as s:
+        answers = call(("look", {})), call(("act", {})), finish()
+        tools = Recorder(), Recorder("act", Effect.OPAQUE)
+        async with stage(Path(folder), *answers, recorders=tools) as s:
             RunWriter.commit = traced  # type: ignore[method-assign]
             try:
                 await s.play()
             finally:
                 RunWriter.commit = commit  # type: ignore[method-assign]
     return commits
+
+
+def spine(commits: Sequence[Commit]) -> tuple[str, ...]:
+    """Return the files that every commit enters, in the order of the first one."""
+    (_, first), *others = commits
+    return tuple(name for name in first if all(name in files for _, files in others))
 
 
 def _callers() -> set[str]:
@@ -83,14 +92,25 @@ def _traced(entered: list[str]) -> Iterator[None]:
 def page(head: str) -> str:
     """Return ``docs/walk.md``."""
     lines = [
-        "# The walk of a round",
+        "# The walk of a commit",
         "",
         head,
-        "A job calls one tool that only looks, and then finishes. Each line is one commit: what its step",
-        "contains, and the files that it enters from `RunWriter.commit` to the acknowledgement, in order.",
+        "A run calls a tool that only looks, then one that acts, and finishes. Its commits were traced from",
+        "`RunWriter.commit` to the acknowledgement.",
+        "",
+        "## The spine",
+        "",
+        "Every commit enters these files, whatever its step contains:",
         "",
     ]
-    for number, (title, files) in enumerate(walk(), start=1):
-        lines += [f"{number}. **{title}** ({len(files)} files)", ""]
-        lines += [f"   {', '.join(f'`{name}`' for name in files)}", ""]
+    commits = walk()
+    common = spine(commits)
+    lines += [
+        f"{number}. `{name}` {first_line(f'scheduler/{name}')}" for number, name in enumerate(common, 1)
+    ]
+    lines += ["", "## What each commit adds", ""]
+    lines += ["By what its step contains, the files that it enters besides, in order.", ""]
+    for number, (title, files) in enumerate(commits, 1):
+        added = [name for name in files if name not in common]
+        lines.append(f"{number}. **{title}** ({len(added)}): {', '.join(f'`{name}`' for name in added)}")
     return "\n".join(lines).rstrip() + "\n"

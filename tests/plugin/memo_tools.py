@@ -14,9 +14,9 @@ from typing import ClassVar
 from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.read_connection import connect_as_reader
 from scheduler.adapters.sql.rooms import Room, StepContext
 from scheduler.adapters.sql.rows.work import plain, to_us
+from scheduler.adapters.sql.sqlite.read_connection import connect_as_reader
 from scheduler.core.job.job import Job
 from scheduler.core.run.run import Run
 from scheduler.core.text.redact import OURS

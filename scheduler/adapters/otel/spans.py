@@ -34,7 +34,7 @@ from scheduler.core.run.step import Step
 from scheduler.core.run.wakeup import earliest
 from scheduler.core.time.instants import to_iso
 from scheduler.ports.observer import Observer
-from scheduler.ports.store import Rescued
+from scheduler.ports.store.queue import Rescued
 
 _ERRORS = frozenset({Move.FAIL, Move.BACK_OFF})
 _FLUSH_MILLIS = 2_000

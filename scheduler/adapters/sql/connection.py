@@ -5,12 +5,14 @@ The units are written against these protocols; ``driver`` implements them for SQ
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Insert, TextClause
 
 from scheduler.core.record import Head
+
+T = TypeVar("T")
 
 Values = Mapping[str, Any]
 Row = tuple[Any, ...]
@@ -56,7 +58,13 @@ class Result(Protocol):
 
 
 class Connection(Protocol):
-    """What a unit of work executes its statements on; the transaction is the committer's."""
+    """What a unit of work executes its statements on; the transaction is the committer's.
+
+    The transactions of units that write are serialised, among all processes of a home: see
+    `scheduler.ports.store`.  An adapter must see to it; SQLite does by taking the write lock at the begin of
+    a transaction, a server of databases may by a lock that each batch takes first.  A unit that checks first
+    and writes then relies on it, and says so with the words "writing units are serialised".
+    """
 
     noted: list[Noted]
     """The records of this transaction, in order; see ``records``."""
@@ -71,6 +79,42 @@ class Connection(Protocol):
         """Execute a statement that was built once, at import; several values execute it for each."""
         ...
 
-    def exec_driver_sql(self, sql: str) -> Result:
-        """Execute a text as it is."""
+    def define(self, sql: str) -> None:
+        """Execute a statement that makes or changes a table.
+
+        Raises:
+            StatementError: the statement is wrong.
+        """
+        ...
+
+    def data_version(self) -> int:
+        """Return a number that changes when another connection has committed; cheap, and not for each commit
+        of this one.
+        """
+        ...
+
+
+class Committer(Protocol):
+    """What carries out units of work, each in a transaction; those that write follow one another.
+
+    That is what serialises the writing units of one process; the database does it for several.
+    """
+
+    @property
+    def commits(self) -> int:
+        """How many transactions that wrote were committed."""
+        ...
+
+    def ask(self, work: Callable[[Connection], T], *, writes: bool = True, after: str = "") -> Awaitable[T]:
+        """Carry out a unit and return its answer after the commit.
+
+        Args:
+            work: may be called twice, so it changes nothing but the database; what it raises undoes it alone.
+            writes: false when it only reads.
+            after: a crash point to pass when the unit is durable and its caller has not been told.
+        """
+        ...
+
+    def close(self) -> None:
+        """Finish what was queued, and close the database."""
         ...

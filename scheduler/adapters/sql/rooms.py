@@ -7,21 +7,23 @@ kind without one is noticed at start-up.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.metadata import entry_points
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.errors import is_of_the_surroundings
+from scheduler.adapters.sql.errors import StatementError
 from scheduler.core.job.job import Job
 from scheduler.core.run.run import Move, Run
-from scheduler.core.run.step import Guard, Step
+from scheduler.core.run.step import Change, Guard
 from scheduler.errors import ConfigError
+from scheduler.host.plug_ins import Group
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "agentcron.changes"
 
@@ -93,20 +95,7 @@ class Rooms:
         Raises:
             ConfigError: one cannot be loaded, or two have the same kind.
         """
-        rooms: dict[str, Room] = {}
-        for point in entry_points(group=GROUP):
-            try:
-                room = point.load()
-            except Exception as error:  # whatever a stranger's module does at import
-                problem = f"{type(error).__name__}: {error}"
-                raise ConfigError(
-                    f"the change {point.name} ({point.value}) cannot be loaded: {problem}"
-                ) from error
-            if not isinstance(room, Room):
-                raise ConfigError(f"the change {point.name} ({point.value}) is no Room")
-            if rooms.setdefault(point.name, room) is not room:
-                raise ConfigError(f"the change {point.name} is provided twice", help="uninstall one of them")
-        return cls(rooms)
+        return cls(Group(GROUP, "change", _checked).all())
 
     def check(self, connection: Connection, context: StepContext, guards: Sequence[Guard]) -> None:
         """Look whether all guards hold.
@@ -124,14 +113,14 @@ class Rooms:
                 raise ValueError(f"no room knows the guard {kind}")
             self._checks[kind](connection, context, alike)
 
-    def write(self, connection: Connection, context: StepContext, step: Step) -> None:
+    def write(self, connection: Connection, context: StepContext, changes: Sequence[Change]) -> None:
         """Write the changes of a step, in their order.
 
         Raises:
             FactsChangedError: one was decided on facts that are over.
             ValueError: no room knows one; a mistake of the caller.
         """
-        for change in step.changes:
+        for change in changes:
             room = self._rooms.get(change.kind)
             if room is None or room.write is None:
                 raise ValueError(f"no room writes the change {change.kind}")
@@ -191,13 +180,17 @@ class Rooms:
         return done
 
 
+def _checked(_point: EntryPoint, found: object) -> Room:
+    if not isinstance(found, Room):
+        raise ConfigError(f"is not a Room but {found!r}")
+    return found
+
+
 def _bring(connection: Connection, problem: str, statements: Sequence[str]) -> None:
     for statement in statements:
         try:
-            connection.exec_driver_sql(statement)
-        except sqlite3.Error as error:
-            if is_of_the_surroundings(error):
-                raise
+            connection.define(statement)
+        except StatementError as error:
             raise ConfigError(
                 f"{problem}: {error}", help="update or uninstall the package that provides it"
             ) from error

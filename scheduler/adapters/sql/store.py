@@ -1,20 +1,16 @@
-"""The store on SQLite: every method is one unit of work for the committer, and answered after its commit."""
+"""The store on SQL: every method is one unit of work for the committer, and answered after its commit."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 from scheduler.adapters.sql import crash_points
-from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.errors import BUSY_SECONDS
-from scheduler.adapters.sql.migrate import prepare, prepare_rooms
+from scheduler.adapters.sql.connection import Committer, Connection
+from scheduler.adapters.sql.crash_points import UnitPoints
 from scheduler.adapters.sql.rooms import Rooms
-from scheduler.adapters.sql.sqlite.committer import Committer
-from scheduler.adapters.sql.sqlite.opening import open_engine
 from scheduler.adapters.sql.units import (
     approvals,
     checkpoints,
@@ -27,7 +23,6 @@ from scheduler.adapters.sql.units import (
     people,
     prune,
     queries,
-    records,
     restore,
     steps,
     wakes,
@@ -48,15 +43,18 @@ from scheduler.core.run.step import Step
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval, Used
 from scheduler.crash import crashpoint
-from scheduler.ports.intake import Roused, Taken
-from scheduler.ports.outbox import Pending
-from scheduler.ports.store import Decide, NewCaps, Pruned, Rescued, Restoration
+from scheduler.ports.store.calendar import Decide
+from scheduler.ports.store.intake import Taken
+from scheduler.ports.store.outbox import Pending
+from scheduler.ports.store.people import NewCaps
+from scheduler.ports.store.queue import Rescued, Roused
+from scheduler.ports.store.upkeep import Pruned, Restoration
 
 T = TypeVar("T")
 
 
 class SqlStore:
-    """Implements `scheduler.ports.store.Store` on a SQLite file; see there for what each method promises.
+    """Implements all roles of `scheduler.ports.store` on SQL; see there for what each method promises.
 
     A method whose task is cancelled may still have written: its unit is taken back only if it had not begun.
     Units run in the order of the calls, so whatever is called next sees either outcome.
@@ -73,43 +71,13 @@ class SqlStore:
         self._committer = start()
         self._new_id = new_id
 
-    @classmethod
-    def open(
-        cls,
-        path: str | os.PathLike[str],
-        *,
-        new_id: Callable[[], str],
-        busy_seconds: float = BUSY_SECONDS,
-    ) -> SqlStore:
-        """Open a database file; make it, or bring it to this version's schema, where that is needed.
-
-        Args:
-            path: the database file.
-            new_id: makes fresh run ids.
-            busy_seconds: how long to wait for another process that writes.
-
-        Raises:
-            StoreError: the file cannot be opened, or is newer than this version.
-            ConfigError: an installed room for changes cannot be used.
-        """
-        name = os.path.abspath(os.fspath(path))
-        rooms = Rooms.installed()
-
-        def start() -> Committer:
-            engine = open_engine(name, busy_seconds=busy_seconds)
-            prepare(engine, name)
-            prepare_rooms(engine, name, rooms)
-            return Committer(engine, name, at_end=records.write)
-
-        return cls(start, new_id, rooms)
-
-    async def _write(self, point: str, work: Callable[[Connection], T]) -> T:
+    async def _write(self, points: UnitPoints, work: Callable[[Connection], T]) -> T:
         def unit(connection: Connection) -> T:
             answer = work(connection)
-            crashpoint(crash_points.inside(point))
+            crashpoint(points.inside)
             return answer
 
-        return await self._committer.ask(unit, after=crash_points.behind(point))
+        return await self._committer.ask(unit, after=points.after)
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         return await self._committer.ask(work, writes=False)
@@ -246,7 +214,7 @@ class SqlStore:
     async def commit(self, lease: Lease, step: Step) -> bool:
         """Write one step, if the lease's epoch is still the run's; say whether a cancel was asked for."""
         return await self._write(
-            crash_points.step_point(step), lambda c: steps.commit(c, lease, step, self._rooms)
+            steps.crash_points_of(step), lambda c: steps.commit(c, lease, step, self._rooms)
         )
 
     async def cancel_asked(self, run_ids: Sequence[str]) -> set[str]:
@@ -280,10 +248,6 @@ class SqlStore:
     async def next_due(self) -> datetime | None:
         """Return the earliest instant at which something will be due."""
         return await self._read(queries.next_due)
-
-    async def unsettled(self) -> int:
-        """Count the runs that are queued or running."""
-        return await self._read(queries.unsettled)
 
     # -- the outbox -------------------------------------------------------------------------------
     async def take_notices(self, runner: str, now: datetime, limit: int) -> list[Pending]:

@@ -127,7 +127,7 @@ def read_default(
     options: Registry[Option],
     report: Report,
 ) -> Option | None:
-    """Return the option of a default line; None for ``env.X``, ``SECRET.X``, and errors that were reported."""
+    """Return the option of a default line; None for ``env.X``, ``SECRET.X`` and reported errors."""
     if item.key.startswith(SECRET_PREFIX):
         _read_secret(item, secrets, report)
         return None

@@ -178,7 +178,7 @@ def yes_or_no(text: str) -> bool:
 
 
 def budget(text: str) -> Caps:
-    """Return the caps of ``0.50/run 200ktok/day 40effects/day 6wakes/hour``, separated by blanks or commas."""
+    """Return the caps of ``0.50/run 200ktok/day 40effects/day 6wakes/hour``, split at blanks or commas."""
     caps: dict[str, Any] = {}
     for part in text.replace(",", " ").split():
         match = _CAP.match(part)
@@ -218,7 +218,7 @@ def fleet_budget(text: str) -> Caps:
 
 
 def tool_names(text: str) -> tuple[str, ...]:
-    """Return the names of ``read,write,mail:*``; an empty text means no tool besides sleep, note and finish."""
+    """Return the names of ``read,write,mail:*``; empty: only sleep, note and finish."""
     names = tuple(part for part in re.split(r"[\s,]+", text) if part)
     for name in names:
         if not is_tool_name(name):
@@ -237,7 +237,7 @@ def profile(text: str) -> str:
 
 
 def secret_reference(text: str) -> str:
-    """Return the reference of a secret; error messages never repeat the text, which may be the secret itself."""
+    """Return the reference of a secret; errors never repeat the text, which may be the secret itself."""
     kind, colon, where = text.partition(":")
     if not colon or kind not in _SECRET_KINDS or not where.strip() or len(text) > MAX_TEXT_CHARS:
         near = did_you_mean(kind, _SECRET_KINDS) if colon and kind not in _SECRET_KINDS else ""

@@ -31,6 +31,7 @@ class BackOff:
     code: ReasonCode
     seconds: float
     reason: str
+    waiting_for: str = "the next attempt"
 
 
 AfterFault: TypeAlias = BackOff | Park | Fail

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import click
 from click.shell_completion import CompletionItem
 
-from scheduler.config import CRONTAB_VARIABLE, HOME_VARIABLE, load
+from scheduler.config import CRONTAB_VARIABLE, DATABASE_VARIABLE, HOME_VARIABLE, load
 from scheduler.doors.cli.text.out import complain
 from scheduler.errors import AgentcronError, UsageError
 
@@ -111,15 +111,18 @@ class Verbs(click.Group):
 )
 @click.option("--home", metavar="DIR", help=f"Where state is kept [{HOME_VARIABLE}, else ~/.agentcron].")
 @click.option("--crontab", metavar="FILE", help=f"The crontab [{CRONTAB_VARIABLE}, else HOME/crontab].")
+@click.option(
+    "--database", metavar="PATH|URL", help=f"The database [{DATABASE_VARIABLE}, else HOME/agentcron.db]."
+)
 @click.version_option(None, "--version", package_name="agentcron", message="agentcron %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, home: str | None, crontab: str | None) -> None:
+def cli(ctx: click.Context, home: str | None, crontab: str | None, database: str | None) -> None:
     """A cron for LLM agents that can sleep."""
-    for option, given in (("--home", home), ("--crontab", crontab)):
+    for option, given in (("--home", home), ("--crontab", crontab), ("--database", database)):
         if given == "":
             # An unset variable in a script must not select another home.
             raise UsageError(f"{option} is empty", help="give a path, or leave the option out")
-    ctx.obj = load(home, crontab)
+    ctx.obj = load(home, crontab, database)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

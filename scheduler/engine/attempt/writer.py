@@ -15,7 +15,7 @@ from scheduler.core.trust.effect import Declared
 from scheduler.engine.move_log import MoveLog
 from scheduler.errors import FactsChangedError
 from scheduler.ports.secrets import Secrets
-from scheduler.ports.store import Store
+from scheduler.ports.store.ledger import Ledger
 
 MAX_LOOKS = 20
 """How often a checkpoint is read again without a step: a change that is refused each time must not spin."""
@@ -37,7 +37,7 @@ class RunWriter:
 
     def __init__(
         self,
-        store: Store,
+        store: Ledger,
         lease: Lease,
         checkpoint: Checkpoint,
         move_log: MoveLog,
@@ -91,11 +91,15 @@ class RunWriter:
     async def _write(self, step: Step) -> None:
         # One after the other: what follows from a step depends on what parallel calls have written before it.
         async with self._in_turn:
-            await self._write_next(self.follow(self.checkpoint, step))
+            if step.results or step.messages:
+                step = self.follow(self.checkpoint, step)
+            await self._write_next(step)
 
     async def _write_next(self, step: Step) -> None:
-        # In the same commit: no crash makes the run forget what it has met.
-        step = self.secrets.hidden(with_marks(step, self.checkpoint, self.declared))
+        if step.messages or step.results or step.started or step.marks is not None:
+            # In the same commit: no crash makes the run forget what it has met.
+            step = with_marks(step, self.checkpoint, self.declared)
+        step = self.secrets.hidden(step)
         asked = await self._store.commit(self.lease, step)
         self._looks = 0
         before, self.checkpoint = self.checkpoint, self.checkpoint.apply(step)

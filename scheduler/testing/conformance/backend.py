@@ -21,7 +21,7 @@ from scheduler.adapters.halt_file import HaltFile
 from scheduler.core.actor import PERSON
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import State
-from scheduler.ports.store import NewCaps
+from scheduler.ports.store.people import NewCaps
 from scheduler.testing.conformance import backend_case
 from scheduler.testing.conformance.backend_case import BackendCase, Move, Setup, Watched, must
 from scheduler.testing.world import open_world

@@ -16,7 +16,7 @@ from scheduler.core.run.pairing import mispaired
 from scheduler.core.run.run import FINAL, Run, State
 from scheduler.core.run.step import Step
 from scheduler.ports.backend import Attempt, Backend, Desk, Rested
-from scheduler.ports.store import Store
+from scheduler.ports.store.store import Store
 from scheduler.ports.tool import AnyTool, ToolSpec
 from scheduler.testing.world import Underway, World
 

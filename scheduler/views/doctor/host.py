@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from scheduler.config import HOME_VARIABLE
+from scheduler.config import FILE_SCHEME, HOME_VARIABLE
 from scheduler.views.clock import Wall
 from scheduler.views.doctor.finding import Finding, Findings
 
@@ -130,14 +130,28 @@ def check_home(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
 
 def check_disk(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
     """Whether there is enough space."""
-    place = home.config.home
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    text = f"{free / 1e9:.1f} GB free where {home.config.home} is"
-    inodes = os.statvfs(place)
+    config = home.config
+    places = [config.home]
+    if config.database_scheme == FILE_SCHEME:
+        places.append(config.database.parent)
+    disks: set[int] = set()
+    for place in places:
+        there = place
+        while not there.exists():
+            there = there.parent
+        disk = there.stat().st_dev
+        if disk not in disks:
+            disks.add(disk)
+            yield from _room(place, there)
+
+
+def _room(place: Path, there: Path) -> Findings:
+    """Check the disk of a place that may not exist yet; ``there`` is the nearest folder that does."""
+    free = shutil.disk_usage(there).free
+    text = f"{free / 1e9:.1f} GB free where {place} is"
+    inodes = os.statvfs(there)
     if inodes.f_files and inodes.f_favail < _MIN_FREE_FILES:
-        few = f"room for {inodes.f_favail} more files where {home.config.home} is"
+        few = f"room for {inodes.f_favail} more files where {place} is"
         yield Finding("problem", "disk", few, "remove some files; without any left every run stops")
     if free < _MIN_FREE_BYTES:
         yield Finding("problem", "disk", text, "free some space; a full disk stops every run")

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from scheduler.errors import StoreError
-from scheduler.ports.audit import DatabaseState
+from scheduler.ports.store.audit import DatabaseState
 from scheduler.views.clock import Wall, span
 from scheduler.views.doctor.finding import Finding, Findings, counted, named
 
@@ -26,9 +26,9 @@ _BACKUP = "stop agentcron, keep a copy of the file, restore a backup"
 def check_database(home: Home, clock: Wall) -> Findings:
     """Whether the database exists, is ours, current, sound and writable, and not from the future."""
     config = home.config
-    if not config.database.exists():
+    if not home.has_database():
         if config.runners.exists():
-            text = f"it is missing, although agentcron has run here: {config.database}"
+            text = f"it is missing, although agentcron has run here: {home.database_name()}"
             yield Finding("problem", "database", text, "restore a backup, or: agentcron up")
         else:
             yield Finding("note", "database", "does not exist yet; the first start creates it")
@@ -71,7 +71,7 @@ def check_database(home: Home, clock: Wall) -> Findings:
 def check_log(home: Home, clock: Wall) -> Findings:  # noqa: ARG001 - all checks have this signature
     """Whether the daily log can be written and matches the database: without it nothing acts."""
     config = home.config
-    if not config.database.exists():
+    if not home.has_database():
         return
     if config.log.exists() and not os.access(config.log, os.W_OK | os.X_OK):
         text = f"the daily log in {config.log} cannot be written, so nothing acts"
@@ -86,7 +86,7 @@ def check_log(home: Home, clock: Wall) -> Findings:  # noqa: ARG001 - all checks
 
 def check_deep(home: Home, clock: Wall) -> Findings:  # noqa: ARG001 - all checks have this signature
     """Read every row; the time depends on the size of the database."""
-    if not home.config.database.exists():
+    if not home.has_database():
         return
     with home.audit() as audit:
         damage = audit.damage(whole=True)
@@ -128,7 +128,7 @@ def _flawed(what: str, runs: tuple[str, ...]) -> Finding:
 
 
 def _locks(home: Home, database: DatabaseState) -> Findings:
-    path = str(home.config.database)
+    path = home.database_name()
     if database.log_bytes > _MAX_WAL_BYTES:
         size = database.log_bytes / 1e6
         text = f"{path}-wal has grown to {size:.0f} MB: a process keeps a read of the database open"

@@ -29,7 +29,7 @@ def check_work(home: Home, clock: Wall) -> Findings:
     if halt is not None:
         since = f" since {clock.short(halt.since)}" if halt.since else ""
         yield Finding("problem", "halt", f"the home is halted{since}: {halt.reason}", "agentcron unhalt")
-    if not home.config.database.exists():
+    if not home.has_database():
         return
     facts = gather(home, clock.now)
     with home.audit() as audit:

@@ -1,8 +1,44 @@
 """The committer: one thread that writes everything, many units of work to one commit.
 
-Callers hand in units; one commit makes all of them durable, and only then are they answered.  A unit that
-fails is undone alone: the others are done again, each in a savepoint, so a unit may run twice before it is
-committed once.  While a commit waits for the disk the next units gather: no timer is needed.
+**Units.** A unit of work is a function that gets the connection and changes nothing but the database.
+Callers on any thread or event loop queue units; one thread takes whatever has gathered, runs the units one
+after the other in the order of the queue, and commits them together. Units of one process are thereby
+serialised without locks of their own, and BEGIN IMMEDIATE serialises them with those of other processes.
+Units that check something and then write by it (budgets, claims, fires, caps, shares) depend on that. A
+batch of units that only read takes no write lock.
+
+**Group commit.** A commit on an ordinary disk waits milliseconds for its sync, whether it holds one row or
+five hundred. While the thread waits, the next units gather in the queue, so the batch grows with the load
+and with the slowness of the disk by itself: no timer, and no delay for a unit that comes alone. The
+connection runs with WAL and synchronous=FULL, where COMMIT returns after the log was synced.
+
+**Acknowledgement only after the sync.** A future is answered when COMMIT has returned, never before: what a
+caller was told is on the disk. The opposite does not hold. A process that dies between the sync and the
+answer, or a caller that is cancelled meanwhile, leaves a committed unit of which no caller was told. So every
+unit must be such that finding it done is harmless: whoever claims a run next reads its last step from the
+database. The answers of one batch reach an event loop together, as waking it for each one costs more than
+the statements (why #30).
+
+**One that fails.** A unit may raise, and must be undone without the others of its batch. A savepoint for
+each would be two statements for each, and hardly any unit fails. So the batch runs without; if one raises,
+all is rolled back, and the units run again in the same order, now each in a savepoint. A unit may therefore
+run twice before it is committed once, and gets its answer from the second time. Records that a failed unit
+noted are dropped with it; those of the others are numbered and chained just before the COMMIT, under the
+write lock, so that no other process forks the chain.
+
+**One that fails for all.** A full disk or an I/O error may make SQLite roll the whole transaction back
+inside the driver; statements after that would each be committed by themselves. Therefore the driver is
+checked for its transaction after each failure, and if that is gone, every unit of the batch fails. An error
+of the COMMIT itself fails all of them, too. Callers treat this as an outage, which costs no attempt (why
+#37).
+
+**The file.** Before each transaction the file's identity is compared with that of the one that was opened:
+a restore puts another file in its place, and what is written to the old one would be lost (why #38).
+
+**Crash points.** A unit passes ``inside`` when its rows are written and nothing is committed: a crash there
+loses the whole batch, of which no caller was told. It passes ``after`` when the commit is durable and its
+future is not answered: a crash there keeps the whole batch. Between the two there is only SQLite, whose log
+is valid up to its last complete commit.
 """
 
 from __future__ import annotations
@@ -46,13 +82,13 @@ class _Unit(Generic[T]):
     error: BaseException | None = None
 
     def is_wanted(self) -> bool:
-        """Whether nobody took it back; from now on it is too late for that."""
+        """Whether its caller has not taken it back; from now on it is too late for that."""
         if isinstance(self.future, Future):
             return self.future.set_running_or_notify_cancel()
         return not self.future.cancelled()
 
     def tell(self) -> None:
-        """Answer whoever waits, in the thread that waits if that is an event loop's."""
+        """Answer the caller; for one on an event loop, this runs in the thread of that loop."""
         if self.future.cancelled():
             return
         if self.error is not None:
@@ -72,15 +108,15 @@ class Committer:
     Args:
         engine: from ``open_engine``.
         path: the file, for messages.
-        at_end: the last thing that each transaction does before it is committed.
+        write_records: writes the records that the units of a transaction noted, just before its commit.
 
     Raises:
         StoreError: the database cannot be opened.
     """
 
-    def __init__(self, engine: Engine, path: str, at_end: Callable[[Connection], None]) -> None:
+    def __init__(self, engine: Engine, path: str, write_records: Callable[[Connection], None]) -> None:
         self.path = path
-        self._at_end = at_end
+        self._write_records = write_records
         self.commits = 0
         """How many transactions that wrote were committed: for tests and figures."""
         self._queue: queue.SimpleQueue[_Unit[Any] | None] = queue.SimpleQueue()
@@ -98,13 +134,13 @@ class Committer:
         """Queue a unit of work; its future is answered after the commit.
 
         Units run in the order in which they were submitted.  A future that is cancelled before its unit
-        began takes the unit back; later it is too late, and the unit is committed unheard.
+        began takes the unit back; later it is too late, and the unit is committed all the same.
 
         Args:
             work: gets the connection; whatever it raises undoes this unit alone.  It may be called twice, so
                 it changes nothing but the database.
             writes: false when it only reads: a batch of such units takes no write lock.
-            after: a crash point to pass when the unit is durable and nobody knows it yet.
+            after: a crash point to pass when the unit is durable and its caller has not been answered.
 
         Raises:
             StoreError: the committer was closed.
@@ -161,7 +197,7 @@ class Committer:
         try:
             self._run(batch)
         except BaseException as error:
-            # Nothing of this batch was kept: whoever waits must hear it, or would wait for ever.
+            # Nothing of this batch was kept.  Each caller must get an error, or it would wait without end.
             failure = as_store_error(error, self.path)
             self._roll_back()
             for unit in batch:
@@ -175,7 +211,7 @@ class Committer:
             else:
                 by_loop.setdefault(unit.loop, []).append(unit)
         for loop, units in by_loop.items():
-            # A loop that is closed by now has nobody left who waits.
+            # A loop that is closed by now has no caller that waits.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(_tell_all, units)
 
@@ -198,7 +234,8 @@ class Committer:
             # was done together is undone together, and done once more with savepoints.
             send(begin)
             self._each_by_itself(batch)
-        self._at_end(connection)
+        if connection.noted:
+            self._write_records(connection)
         send("COMMIT")
         if writes:
             self.commits += 1

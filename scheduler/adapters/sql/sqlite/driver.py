@@ -18,6 +18,8 @@ from sqlalchemy import Insert, TextClause
 from sqlalchemy.dialects import sqlite
 
 from scheduler.adapters.sql.connection import Noted, Row, Values
+from scheduler.adapters.sql.errors import StatementError
+from scheduler.adapters.sql.sqlite.errors import is_of_the_surroundings
 from scheduler.core.record import Head
 
 _DIALECT = sqlite.dialect(paramstyle="named")
@@ -112,3 +114,20 @@ class SqliteConnection:
     def exec_driver_sql(self, sql: str) -> SqliteResult:
         """Execute a text as it is."""
         return self.driver.cursor(SqliteResult).execute(sql)
+
+    def define(self, sql: str) -> None:
+        """Execute a statement that makes or changes a table.
+
+        Raises:
+            StatementError: the statement is wrong.
+        """
+        try:
+            self.driver.execute(sql).close()
+        except sqlite3.Error as error:
+            if is_of_the_surroundings(error):
+                raise
+            raise StatementError(str(error)) from error
+
+    def data_version(self) -> int:
+        """Return a number that changes when another connection has committed."""
+        return int(self.exec_driver_sql("PRAGMA data_version").scalar_one())

@@ -21,7 +21,7 @@ from scheduler.adapters.sql.tables import work as tables
 from scheduler.adapters.sql.words import many
 from scheduler.core.run.budget import day_start
 from scheduler.core.run.run import FINAL
-from scheduler.ports.store import Pruned
+from scheduler.ports.store.upkeep import Pruned
 
 MAX_MESSAGES = 2_000
 """About how many messages one unit deletes at most: others want to write too."""

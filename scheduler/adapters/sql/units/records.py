@@ -1,7 +1,8 @@
 """The records in the database: noted in the transaction of their cause, numbered and chained at its end.
 
 A unit only notes what it did.  The committer numbers all that its units noted just before it commits: one
-look at the head and one insert for a whole batch, under the write lock, so that no process forks the chain.
+look at the head and one insert for a whole batch.  No process forks the chain: writing units are serialised
+(see `Connection`).
 """
 
 from __future__ import annotations
@@ -42,9 +43,7 @@ def adopt(connection: Connection, head: Head) -> bool:
 
 
 def write(connection: Connection) -> None:
-    """Number, chain and insert all that was noted in this transaction."""
-    if not connection.noted:
-        return
+    """Number, chain and insert all that was noted in this transaction: one record at least."""
     head = connection.adopted or _head(connection)
     rows = []
     for at, kind, job, run_id, body in connection.noted:

@@ -1,4 +1,49 @@
-"""The fenced write of one step, and the checkpoint that it leaves.  Each function is one unit."""
+"""The fenced write of one step: all that it changes, in one transaction, or nothing.
+
+A step is a value (why #5). `commit` is the only place that writes one, and it is a unit of the committer:
+the transaction around it, the sync and the acknowledgement are explained in ``sqlite/committer``. What a
+step writes, in this order:
+
+1. **The fence.** The first statement is on the run's own row, and names its id, the epoch of the lease and
+   the state ``running``. The epoch grows with every claim, so a runner that was suspended or cut off hits
+   no row after another has claimed the run: it gets LostLeaseError, nothing of its step is written, and it
+   must not act again. A step that changes the run's row carries the fence in its UPDATE; one that does not,
+   such as a request that is opened, only looks, because under the write lock a look excludes others as
+   well. The same statement adds to the counters of the run and returns the flag of a cancel, so that a
+   runner learns of it without a query of its own.
+2. **The guards.** What the step was decided on was read earlier, possibly long ago. A guard names one such
+   fact: a grant stands, a share of the day is free, a folder is clean, the day affords a request. The room
+   of its kind reads the fact again in this transaction (why #58, why #63). One that no longer holds raises
+   FactsChangedError or OverBudgetError, the unit is undone, and the engine reads, judges and decides again.
+   That is sound because writing units of one home are serialised: no other unit can change the fact between
+   the guard and the commit.
+3. **The spine.** Messages, which must follow the stored ones without a gap; the frame, stored once per
+   content and pinned by its hash; new calls; moves of calls; the results. A call that is closed is never
+   opened or answered again, which the statements enforce by their WHERE: its effect may have happened. A
+   result whose message is in the same step is stored in the message alone.
+4. **The changes.** What capabilities write together with the step, each by its room, in the order of the
+   step (why #63): a notice, a follow-up, a question, a plug-in's own row.
+5. **The request** that is opened or closed. It is on record before it is sent (why #15).
+6. **The release**, when the step moves the run out of ``running``: the attempt is closed, old wake-ups are
+   dropped, the new ones written, and events that came during the attempt are looked back for (why #66).
+   State, wake-ups and lease change together; if they did not, a crash between them could leave a sleeper
+   without a wake-up. A cancel that a person asked for meanwhile is carried out here, as a run at rest reads
+   no flag.
+
+Records of the daily log are only noted here, and written with the transaction (``records``). A call that
+may act is recorded when it is planned, and the log is synced before the call is marked as started (why
+#44).
+
+**A crash.** Before the commit nothing of the step exists: the run is found as the step before left it, and
+its lease runs out or its runner is found dead. After the commit everything of it exists, and whoever claims
+the run next goes on from there; that the old runner got no answer does not matter. What was done outside
+between two commits is the engine's matter: a request without an answer counts as lost, a call that was
+started and has no result is in doubt, and its effect class decides. `crash_points_of` names the window of
+turn W2 to W14 that a step closes (``docs/lifecycle.md``); a test kills at both of its points.
+
+`Checkpoint.apply` computes in memory what this module writes (why #4), and a contract test compares the
+two.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +52,9 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
+from scheduler.adapters.sql import crash_points
 from scheduler.adapters.sql.connection import Connection, Row
+from scheduler.adapters.sql.crash_points import UnitPoints
 from scheduler.adapters.sql.rooms import Rooms, StepContext
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.wakeups import wakeup_values
@@ -46,7 +93,8 @@ _SUMS = (
 )
 
 _GO_ON = text(f"UPDATE runs SET {_SUMS} WHERE {_MINE} RETURNING job, last_seq, cancel_requested")
-# Under the write lock a look is as good a fence, and an UPDATE would write the row for nothing.
+# Writing units are serialised (see `Connection`): a look is as good a fence as an UPDATE, which would write
+# the row for nothing.
 _LOOK = text(f"SELECT job, last_seq, cancel_requested FROM runs WHERE {_MINE}")
 
 
@@ -112,7 +160,8 @@ def commit(connection: Connection, lease: Lease, step: Step, rooms: Rooms) -> bo
     job, last_seq, cancel_asked = _fence(connection, lease, step)
     run_id = lease.run_id
     context = StepContext(job, run_id, step.at, step.move)
-    rooms.check(connection, context, step.guards)
+    if step.guards:
+        rooms.check(connection, context, step.guards)
     if step.messages:
         expected = range(last_seq - len(step.messages) + 1, last_seq + 1)
         if [message.seq for message in step.messages] != list(expected):
@@ -120,19 +169,42 @@ def commit(connection: Connection, lease: Lease, step: Step, rooms: Rooms) -> bo
         connection.execute(INSERT_MESSAGE, [rows.message_values(run_id, m) for m in step.messages])
     if step.frame is not None:
         frame = rows.frame_text(step.frame)
-        connection.execute(_KEEP_FRAME, {"hash": digest(frame), "frame": frame})
-        connection.execute(_PIN_FRAME, {"id": run_id, "hash": digest(frame)})
+        frame_hash = digest(frame)
+        connection.execute(_KEEP_FRAME, {"hash": frame_hash, "frame": frame})
+        connection.execute(_PIN_FRAME, {"id": run_id, "hash": frame_hash})
     if step.planned:
         calls = [rows.call_values(run_id, begun(call, step)) for call in step.planned]
         connection.execute(INSERT_CALL, calls)
         _note_effects(connection, job, run_id, step)
     _advance_calls(connection, job, run_id, step)
-    rooms.write(connection, context, step)
+    if step.changes:
+        rooms.write(connection, context, step.changes)
     if step.opened is not None:
         connection.execute(INSERT_REQUEST, rows.request_values(run_id, root_of(job), step.opened))
     if step.closed is not None:
         _close_request(connection, run_id, job, step.closed)
     return cancel_asked if step.move is None else _let_go(connection, lease, step, step.move, cancel_asked)
+
+
+def crash_points_of(step: Step) -> UnitPoints:
+    """Return the crash points of the window that a step closes: the last one of a turn that it contains."""
+    if step.move is not None:
+        return crash_points.W13 if step.move is Move.SUSPEND else crash_points.W14
+    if any(result.call_id in step.started for result in step.results):
+        return crash_points.STAGED
+    if any(message.role == "assistant" for message in step.messages):
+        return crash_points.W6
+    if step.started:
+        return crash_points.W8
+    if step.messages:
+        blocks = step.messages[-1].content
+        is_answer = any(block.get("type") == "tool_result" for block in blocks)
+        return crash_points.W12 if is_answer else crash_points.W2
+    if step.results:
+        return crash_points.W11
+    if step.closed is not None and step.closed.summary is not None:
+        return crash_points.COMPACTED
+    return crash_points.OPENED if step.opened else crash_points.STEP
 
 
 def _fence(connection: Connection, lease: Lease, step: Step) -> tuple[str, int, bool]:
@@ -197,7 +269,7 @@ def _advance_calls(connection: Connection, job: str, run_id: str, step: Step) ->
     for call_id in step.taken_back:
         _must_hit(connection, _TAKE_BACK, {"run_id": run_id, "id": call_id}, "call")
         records.append(connection, step.at, "taken_back", job, run_id, {"call": call_id})
-    told = results_in(step.messages)
+    told = results_in(step.messages) if step.messages else {}
     for result in step.results:
         values = _result(run_id, result, now, is_told=result.call_id in told)
         name, _ = _must_hit(connection, _END_CALL, values, "call")

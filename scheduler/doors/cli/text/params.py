@@ -42,7 +42,7 @@ class _Stored(_Text):
         # During completion no command runs, so only the options of the group are known.
         given = ctx.find_root().params
         try:
-            known = list(self._look_up(load(given.get("home"), given.get("crontab"))))
+            known = list(self._look_up(load(given.get("home"), given.get("crontab"), given.get("database"))))
         except Exception:
             # Errors are not shown during completion.
             return []

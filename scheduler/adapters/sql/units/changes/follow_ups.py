@@ -121,6 +121,7 @@ def make(connection: Connection, made: FollowUp, now: datetime) -> None:
     """
     root = root_of(made.name)
     since = to_us(day_start(now, made.job.tz))
+    # Check, then write: writing units are serialised (see `Connection`).
     is_taken = connection.execute(_ONE, {"name": made.name}).first() is not None
     today = connection.execute(_MADE_SINCE, {"root": root, "since": since}).scalar_one()
     by_run = connection.execute(_OPEN_OF_RUN, {"root": root, "run_id": made.run_id}).scalar_one()

@@ -1,6 +1,7 @@
 """Guards of what is limited: grants, their shares of a day, and what a day may cost.
 
-Writing units of one home are serialised, so what a guard finds free is taken by the step that asked.
+What a guard finds free is taken by the step that it belongs to: writing units are serialised (see
+`Connection`).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from scheduler.app.clock import now
-from scheduler.app.upkeep import back_up
+from scheduler.app.upkeep import back_up, database_file
 from scheduler.config import Config
 from scheduler.doors.cli.text.out import hint, print_json, quoted, say, size
 from scheduler.errors import UsageError
@@ -31,8 +31,9 @@ def backup_command(config: Config, file: Path, force: bool, as_json: bool) -> No
     from scheduler.core.time.instants import to_iso
 
     target = Path(file.expanduser().absolute())
-    if config.database.exists() and config.database.stat().st_size > _LARGE_BYTES:
-        hint(f"copying {size(config.database.stat().st_size)} ...")
+    database = database_file(config)
+    if database.exists() and database.stat().st_size > _LARGE_BYTES:
+        hint(f"copying {size(database.stat().st_size)} ...")
     # Rounded down to whole seconds: never later than the copied state.
     made = back_up(config, target, now().replace(microsecond=0), force=force)
     if as_json:

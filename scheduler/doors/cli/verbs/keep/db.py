@@ -27,7 +27,7 @@ def path_command(config: Config) -> None:
 
     Example:  sqlite3 "$(agentcron db path)" ".backup copy.db"
     """
-    out.say(str(config.database))
+    out.say(FileHome(config).database_name())
 
 
 @db_command.command("status", short_help="Show its schema.")
@@ -38,11 +38,12 @@ def status_command(config: Config, as_json: bool) -> int:
 
     Example:  agentcron db status --json
     """
-    found = FileHome(config).database()
+    home = FileHome(config)
+    found = home.database()
     if as_json:
-        out.print_json(database_json(config, found))
+        out.print_json(database_json(home.database_name(), found))
     else:
-        out.say(f"database  {config.database}")
+        out.say(f"database  {home.database_name()}")
         out.say(f"schema    {found.revision or 'none'} ({found.state}; this version has {found.head})")
         if found.size_bytes is not None:
             out.say(f"size      {found.size_bytes:,} bytes")
@@ -67,7 +68,10 @@ def upgrade_command(config: Config) -> None:
 
     Example:  agentcron db upgrade
     """
-    if not config.database.exists():
-        raise NotFoundError(f"there is no database at {config.database}", help="start it with: agentcron up")
+    home = FileHome(config)
+    if not home.has_database():
+        raise NotFoundError(
+            f"there is no database at {home.database_name()}", help="start it with: agentcron up"
+        )
     changed = upgrade(config)
     out.say("the database was upgraded" if changed else "the database is up to date")

@@ -33,8 +33,9 @@ def prune_command(config: Config, dry_run: bool, older_than: str | None, shrink:
     seconds = _seconds(older_than)
     if dry_run and shrink:
         raise UsageError("--shrink and --dry-run cannot be combined", help="leave one of them out")
-    if not config.database.exists():
-        raise NotFoundError(f"there is no database at {config.database}", help="nothing has run yet")
+    home = FileHome(config)
+    if not home.has_database():
+        raise NotFoundError(f"there is no database at {home.database_name()}", help="nothing has run yet")
     if shrink:
         _refuse_beside_others(config)
     gone = asyncio.run(_prune(config, seconds, dry_run=dry_run))

@@ -11,7 +11,7 @@ import click
 
 from scheduler.app.clock import now
 from scheduler.app.home import FileHome
-from scheduler.app.upkeep import inspect_backup, put_in_place
+from scheduler.app.upkeep import database_file, inspect_backup, put_in_place
 from scheduler.config import Config
 from scheduler.core.text.english import counted
 from scheduler.core.time.instants import to_iso
@@ -96,7 +96,8 @@ def _refuse(config: Config, source: Path) -> None:
         raise NotFoundError(f"there is no file {source}", help="name a file that agentcron backup made")
     if source.is_dir():
         raise UsageError(f"{source} is a directory", help="name a file in it")
-    if config.database.exists() and source.samefile(config.database):
+    database = database_file(config)
+    if database.exists() and source.samefile(database):
         raise UsageError(f"{source} is the database itself", help="name a backup of it")
     from scheduler.views.jobs import living_runners
 

@@ -63,7 +63,7 @@ def read_trigger(text: str, tz: str, now: datetime) -> Trigger:
     Raises:
         ConfigError: it is not a schedule.
     """
-    from scheduler.host.plug_ins import vocabulary
+    from scheduler.host.vocabulary import vocabulary
 
     known = vocabulary()
     words = tuple(text.split()) or ("",)

@@ -18,13 +18,13 @@ from typing import Any
 import click
 
 from scheduler.app.home import FileHome
-from scheduler.config import load
+from scheduler.config import Config
 from scheduler.core.job.job import DEFAULT_MODEL
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.run import FINAL, Run, State
 from scheduler.doors.cli.text.out import hint, say
 from scheduler.errors import AgentcronError
-from scheduler.ports.history import History
+from scheduler.ports.store.history import History
 
 JOB = "demo"
 SLEEP_SECONDS = 8
@@ -70,7 +70,7 @@ class Stage:
 
     def open_history(self) -> History | None:
         """Open the demo's database; None before its daemon has created the tables."""
-        return FileHome(load(str(self.home))).history()
+        return FileHome(Config.of_home(self.home)).history()
 
     def history(self) -> History:
         """Open the demo's database.

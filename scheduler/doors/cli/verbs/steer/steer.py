@@ -30,7 +30,7 @@ from scheduler.errors import RefusedError, UsageError
 from scheduler.views.story import find_run
 
 if TYPE_CHECKING:
-    from scheduler.ports.store import NewCaps
+    from scheduler.ports.store.people import NewCaps
 
 T = TypeVar("T")
 

@@ -71,9 +71,10 @@ def _answer(config: Config, prefix: str, *, approve: bool, always: bool = False,
     if len(prefix) < _MIN_ID:
         # `approve "$ID"` with an empty variable must not match any waiting call.
         raise UsageError(f'"{prefix}" is too short for an id', help="see: agentcron approvals")
-    if not config.database.exists():
+    home = FileHome(config)
+    if not home.has_database():
         raise NotFoundError(f"no run waits for approval {prefix}", help="see: agentcron approvals")
-    approval_id = find_approval(FileHome(config), prefix)
+    approval_id = find_approval(home, prefix)
 
     async def work(app: Any) -> None:
         now = app.services.clock.now()

@@ -25,7 +25,7 @@ from scheduler.errors import NotFoundError
 from scheduler.views.rights import rights
 
 if TYPE_CHECKING:
-    from scheduler.ports.history import History
+    from scheduler.ports.store.history import History
 
 T = TypeVar("T")
 
