@@ -22,7 +22,7 @@ def read_policy(config: Config) -> Policy:
     path = config.trust
     if os.path.realpath(config.work) in passed(str(path)):
         # Also when it is missing: an agent could make it.
-        return Policy(fault=f"{path} lies in {config.work}, where agents work (keep the crontab elsewhere)")
+        return Policy(fault=f"{path} is in {config.work}, where agents work (keep the crontab elsewhere)")
     try:
         # One descriptor for both: whose file it is must be asked of the very file that is read.  Without
         # waiting: a pipe that lies there would never open.

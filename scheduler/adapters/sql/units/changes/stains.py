@@ -74,7 +74,7 @@ def clean(connection: Connection, workdir: str, now: datetime, actor: Actor) -> 
     if around is not None:
         outer = str(around).removeprefix(STAIN)
         raise RefusedError(
-            f"{workdir} lies in {outer}, which is not clean", help="clean the job of that folder"
+            f"{workdir} is in {outer}, which is not clean", help="clean the job of that folder"
         )
     if known:
         records.append(connection, now, "clean", "", "", {"by": str(actor), "workdir": workdir})
