@@ -64,7 +64,7 @@ def measure(place: Path) -> Table:
     table = Table(
         "From kill -9 to the run continuing",
         "Two daemons on one home; the one that has a run in the middle of its gate is killed. The clock stops"
-        " at the line in the other's log that says the run continues: the dead one's lease is taken, the claim"
+        " at the line in the other's log that says it continues: the dead one's lease is taken, the claim"
         " is durable, the conversation is loaded. Cold is the same from the start of a new process.",
         probe=commits_per_second(place),
     )

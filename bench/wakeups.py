@@ -64,7 +64,7 @@ def measure(place: Path) -> Table:
     """Measure both, and APScheduler's jobs that are due at one instant."""
     table = Table(
         f"{SLEEPERS} wake-ups due at one instant",
-        "Late is the time from the due instant to the log line that says a run continues: its claim is durable"
+        "Late is the time from the due instant to the log line that says it continues: its claim is durable"
         f" and its conversation is loaded. A real `agentcron up --concurrency {CONCURRENCY}`; every run has a"
         " conversation with an open `sleep` call. APScheduler's is the time to the call of the function.",
         probe=commits_per_second(place),

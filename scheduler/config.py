@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +75,12 @@ class Config:
     def trust(self) -> Path:
         """The file of grants, beside the crontab: never where an agent works."""
         return self.crontab.parent / "trust.toml"
+
+    @property
+    def guarded(self) -> Mapping[str, Path]:
+        """The files that no agent may edit, by what they are; a database may be elsewhere."""
+        database = {"database": self.database} if self.database_scheme == FILE_SCHEME else {}
+        return {**database, "crontab": self.crontab, "trust file": self.trust}
 
     @property
     def runners(self) -> Path:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 
-from scheduler.adapters.system import pause
 from scheduler.core.record import Head, Record, from_line
 from scheduler.crash import crashpoint
 from scheduler.errors import DayLogError
@@ -35,11 +34,15 @@ class FileDayLog:
     Args:
         folder: made when it is missing, for its owner only.
         open_records: opens the records of the database.
+        pause: blocks the calling thread for so many seconds.
     """
 
-    def __init__(self, folder: Path, open_records: Callable[[], Records]) -> None:
+    def __init__(
+        self, folder: Path, open_records: Callable[[], Records], pause: Callable[[float], None]
+    ) -> None:
         self._folder = folder
         self._open_records = open_records
+        self._pause = pause
         self._turn = asyncio.Lock()
         self._next: asyncio.Future[None] | None = None
 
@@ -67,7 +70,7 @@ class FileDayLog:
     def _copy(self) -> None:
         try:
             # The records first read are the last word: what others commit meanwhile is the next turn's.
-            with _locked(self._folder), self._open_records() as records:
+            with _locked(self._folder, self._pause), self._open_records() as records:
                 _append_missing(self._folder, records)
         except OSError as error:
             raise unusable(self._folder, error) from error
@@ -110,17 +113,17 @@ def read(path: Path) -> Iterator[bytes]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path, pause: Callable[[float], None]) -> Iterator[None]:
     folder.mkdir(mode=0o700, exist_ok=True)
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        _take(lock, folder)
+        _take(lock, folder, pause)
         yield
     finally:
         os.close(lock)
 
 
-def _take(lock: int, folder: Path) -> None:
+def _take(lock: int, folder: Path, pause: Callable[[float], None]) -> None:
     """Take the lock; who holds it writes for some milliseconds, unless it was stopped in the middle."""
     for _ in range(_LOOKS):
         try:

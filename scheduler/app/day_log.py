@@ -1,13 +1,25 @@
-"""The daily log, for who reads it: its files, and what the database says the records are."""
+"""The daily log: its writer, its files for readers, and what the database says the records are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scheduler.app.database import database_of
 from scheduler.config import Config
 from scheduler.core.record import Head
+
+if TYPE_CHECKING:
+    from scheduler.adapters.daylog import FileDayLog
+
+
+def open_log(config: Config) -> FileDayLog:
+    """Return the log of a home, which copies the records of its database; nothing is opened yet."""
+    from scheduler.adapters.daylog import FileDayLog
+    from scheduler.adapters.system import pause
+
+    return FileDayLog(config.log, database_of(config).records, pause)
 
 
 def log_files(config: Config) -> list[Path]:

@@ -77,9 +77,9 @@ class FileHome:
     # -- the crontab and the trust file -----------------------------------------------------------
     def crontab_text(self) -> str:
         """Return the crontab."""
-        from scheduler.adapters.crontab_file import read_text
+        from scheduler.app.crontab import crontab_file
 
-        return read_text(self.config)
+        return crontab_file(self.config).text()
 
     def crontab_digest(self) -> str:
         """Return what `scheduler.adapters.crontab_file.digest` says, without importing the parser."""
@@ -91,15 +91,15 @@ class FileHome:
 
     def parse(self, text: str, now: datetime) -> Table:
         """Parse a text as if it stood in the crontab."""
-        from scheduler.adapters.crontab_file import parse_text
+        from scheduler.app.crontab import crontab_file
 
-        return parse_text(self.config, text, now)
+        return crontab_file(self.config).parse(text, now)
 
     def read_orders(self, now: datetime) -> StandingOrders:
         """Read the crontab; broken jobs are named beside the good ones."""
-        from scheduler.adapters.crontab_file import CrontabFile
+        from scheduler.app.crontab import crontab_file
 
-        return CrontabFile(self.config).read(now)
+        return crontab_file(self.config).read(now)
 
     def command_problem(self, command: str) -> str | None:
         """Return why the first word of a command of the crontab cannot be executed, or None."""

@@ -14,7 +14,8 @@ from scheduler.host.child import ChildResult, run_child
 from scheduler.host.paths import confine, refuse_special
 from scheduler.host.sandbox import Sandbox, sandboxed
 from scheduler.host.sandbox_proof import proven_program
-from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext, ToolSpec
+from scheduler.ports.tool import Args, ToolAnswer, ToolContext, ToolSpec
+from scheduler.toolkit import FunctionTool
 
 SEARCH_SECONDS = 30.0
 

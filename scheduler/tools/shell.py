@@ -15,7 +15,8 @@ from scheduler.host.child import ChildResult
 from scheduler.host.paths import root_of
 from scheduler.host.sandbox import Sandbox, run_sandboxed
 from scheduler.host.sandbox_proof import proven_program
-from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext, ToolSpec
+from scheduler.ports.tool import Args, ToolAnswer, ToolContext, ToolSpec
+from scheduler.toolkit import FunctionTool
 
 USUAL_SECONDS = 120
 MAX_SECONDS = 540

@@ -43,19 +43,24 @@ class Rights:
         """Whether every call stops and waits, whatever its arguments."""
         return all(isinstance(verdict, Ask) for verdict in (*self.granted, self.other))
 
-    def in_words(self) -> str:
-        """Return it in words."""
-        text = self._from_the_start()
+    def in_words(self, *, is_staged: bool = False) -> str:
+        """Return it in words.
+
+        Args:
+            is_staged: the tool does not act itself: its changes are written with the results of its calls.
+        """
+        why = "it is written with the result of its call" if is_staged else "it stays in the workdir"
+        text = self._from_the_start(why)
         before = (*self.granted, self.other)
         if any(isinstance(v, Allow) and isinstance(w, Ask) for v, w in zip(before, self.late, strict=True)):
             text += "; waits for a person after untrusted input and private data"
         return text
 
-    def _from_the_start(self) -> str:
+    def _from_the_start(self, why: str) -> str:
         allowed = [verdict for verdict in self.granted if isinstance(verdict, Allow)]
         match self.other:
             case Allow(rule, _) if rule == WORKDIR:
-                freely = "freely: it stays in the workdir"
+                freely = f"freely: {why}"
                 return (
                     f"{freely}; more as granted below" if any(v.rule != WORKDIR for v in allowed) else freely
                 )

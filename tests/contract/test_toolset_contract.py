@@ -17,7 +17,7 @@ from scheduler.core.job.job import Job
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import State
 from scheduler.errors import AgentcronError
-from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext
+from scheduler.ports.tool import Args, ToolAnswer, ToolContext
 from scheduler.ports.toolset import Toolbox
 from scheduler.testing.conformance.toolset import (
     Service,
@@ -27,6 +27,7 @@ from scheduler.testing.conformance.toolset import (
 )
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import open_world
+from scheduler.toolkit import FunctionTool
 from tests.plugin.counter_source import CounterSource, Session
 
 

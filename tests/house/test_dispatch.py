@@ -84,8 +84,8 @@ def test_tools_are_called_at_one_place() -> None:
         ("begin_calls", {f"{ATTEMPT}/{name}.py" for name in ("begin", "calls", "desk")}),
         # Only a desk says to a foreign loop that a call may begin.
         ("Allowed", {"scheduler/ports/backend.py", f"{ATTEMPT}/desk.py"}),
-        ("prober", {"scheduler/ports/tool.py"}),
-        ("function", {"scheduler/ports/tool.py"}),
+        ("prober", {"scheduler/toolkit.py"}),
+        ("function", {"scheduler/toolkit.py"}),
     ],
 )
 def test_the_way_to_a_tool_has_no_second_door(name: str, where: set[str]) -> None:

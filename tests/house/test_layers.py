@@ -84,6 +84,11 @@ def test_the_import_contract_names_every_floor() -> None:
 @pytest.mark.parametrize(
     "wrong, contract",
     [
+        ("adapters/daylog.py: scheduler.adapters.system", "Adapters do not know each other"),
+        ("adapters/metrics/stored.py: scheduler.adapters.sql.selects", "Adapters do not know each other"),
+        ("adapters/postgres.py: scheduler.adapters.sql.store", "Adapters do not know each other"),
+        ("core/changes/follow_up.py: scheduler.core.changes.limits", "Changes do not know each other"),
+        ("core/changes/memory.py: scheduler.core.changes.note", "Changes do not know each other"),
         ("tools/schedule.py: scheduler.tools.sleep", "Tools do not know each other"),
         ("tools/one_more.py: scheduler.tools.note", "Tools do not know each other"),
         ("doors/cli/verbs/look/list.py: scheduler.adapters.system", "Doors import no adapters"),
@@ -91,6 +96,9 @@ def test_the_import_contract_names_every_floor() -> None:
         ("views/jobs.py: scheduler.adapters.halt_file", "Views import no adapters"),
         ("core/job/job.py: scheduler.ports.clock", "Imports point down"),
         ("core/time/cron.py: scheduler.core.job.job", "Imports point down in the core"),
+        ("engine/settings.py: scheduler.config", "Imports point down"),
+        ("toolkit.py: scheduler.host.child", "Imports point down"),
+        ("toolkit.py: sqlalchemy", "SQLModel stays in the adapters"),
         ("core/job/job.py: os", "The core is pure"),
         ("core/run/run.py: scheduler.core.run.turn", "No circles of files or folders"),
         ("engine/services.py: sqlalchemy", "SQLModel stays in the adapters"),
@@ -109,6 +117,23 @@ def test_each_import_contract_breaks_at_a_wrong_import(wrong: str, contract: str
     assert done.returncode == 1, done.stdout + done.stderr
     assert f"{contract} BROKEN" in broken
     assert set(broken) <= {f"{contract} BROKEN", "No circles of files or folders BROKEN"}
+
+
+def test_authors_of_plug_ins_import_no_adapter() -> None:
+    pages = sorted((ROOT / "docs" / "howto").glob("*.md"))
+    plug_ins = sorted((ROOT / "tests" / "plugin").glob("*.py"))
+    assert len(plug_ins) > 5
+    for path in (*pages, *plug_ins):
+        assert "scheduler.adapters" not in path.read_text(encoding="utf-8"), path
+
+
+@pytest.mark.process
+def test_the_toolkit_imports_no_library() -> None:
+    code = "import sys, scheduler.toolkit; print(sorted(name.split('.')[0] for name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    loaded = set(ast.literal_eval(done.stdout))
+    assert "scheduler" in loaded
+    assert not loaded & {"sqlalchemy", "sqlmodel", "sqlite3", "alembic", "jsonschema", "asyncio", "anthropic"}
 
 
 @pytest.mark.parametrize("floor", ["core", "ports"])

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.sql.crash_points import PERSON as PERSON_POINTS
-from scheduler.adapters.sql.rooms import StepContext
 from scheduler.adapters.sql.units.changes import stains
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.stain import Stain
 from scheduler.core.run.run import State
+from scheduler.ports.room import StepContext
 from tests.kit.models import call, finish
 from tests.kit.sql import sql_store
 from tests.kit.stage import JOB, Recorder, stage

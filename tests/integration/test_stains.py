@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.sql.crash_points import PERSON as PERSON_POINTS
-from scheduler.adapters.sql.rooms import StepContext
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
 from scheduler.adapters.sql.units.changes import stains
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.stain import Stain
 from scheduler.errors import RefusedError
+from scheduler.ports.room import StepContext
 from scheduler.testing.world import open_world
 from tests.kit.sql import sql_store
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -50,6 +51,18 @@ def test_a_name_that_two_distributions_provide_is_refused_and_neither_is_importe
         find()
     assert caught.value.message == f"the {noun} lamp is provided twice, by others and strangers"
     assert caught.value.help == "uninstall one of them"
+
+
+@pytest.mark.parametrize("table", ["memos; DROP TABLE runs", "", "me mos"])
+def test_a_change_names_its_tables_plainly(distributions: Distributions, table: str) -> None:
+    code = f"from scheduler.toolkit import Room\nLAMP = Room(rows_of_runs={{{table!r}: 'run_id'}})\n"
+    (distributions.folder / "odd_room.py").write_text(code)
+    distributions.provide(rooms.GROUP, "lamp", "odd_room:LAMP")
+    try:
+        with pytest.raises(ConfigError, match="has rows_of_runs with a name that SQL would not take"):
+            Rooms.installed()
+    finally:
+        sys.modules.pop("odd_room", None)
 
 
 def test_an_unknown_name_gets_the_known_ones(distributions: Distributions) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import ConfigError
-from scheduler.ports.tool import ToolSpec, tool
+from scheduler.ports.tool import ToolSpec
+from scheduler.toolkit import tool
 from scheduler.tools import registry
 from tests.kit.plug_ins import Distributions
 

@@ -5,59 +5,24 @@ The units are written against these protocols; ``driver`` implements them for SQ
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Insert, TextClause
 
 from scheduler.core.record import Head
+from scheduler.ports import room
+from scheduler.ports.room import Result, Row, Values
+
+__all__ = ["Connection", "Noted", "Result", "Row", "Values"]
 
 T = TypeVar("T")
 
-Values = Mapping[str, Any]
-Row = tuple[Any, ...]
 Noted = tuple[str, str, str, str, Mapping[str, Any]]
 """When, kind, job, run and body of a record that has no number yet."""
 
 
-class Result(Protocol):
-    """The rows of one statement, as tuples."""
-
-    @property
-    def rowcount(self) -> int:
-        """How many rows the statement changed."""
-        ...
-
-    def __iter__(self) -> Iterator[Row]:
-        """Yield the rows."""
-        ...
-
-    def first(self) -> Row | None:
-        """Return the first row, or None; the others are dropped."""
-        ...
-
-    def all(self) -> list[Row]:
-        """Return all rows."""
-        ...
-
-    def one(self) -> Row:
-        """Return the row that is certainly there, as that of a count is."""
-        ...
-
-    def scalar(self) -> Any:
-        """Return the first column of the first row, or None when there is no row."""
-        ...
-
-    def scalar_one(self) -> Any:
-        """Return the first column of the row that is certainly there."""
-        ...
-
-    def scalars(self) -> Iterator[Any]:
-        """Return the first column of every row."""
-        ...
-
-
-class Connection(Protocol):
+class Connection(room.Connection, Protocol):
     """What a unit of work executes its statements on; the transaction is the committer's.
 
     The transactions of units that write are serialised, among all processes of a home: see
@@ -75,8 +40,13 @@ class Connection(Protocol):
         """Forget what was noted: it is written, or its transaction is undone."""
         ...
 
-    def execute(self, statement: TextClause | Insert, values: Values | Sequence[Values] = ...) -> Result:
-        """Execute a statement that was built once, at import; several values execute it for each."""
+    def execute(
+        self, statement: TextClause | Insert | str, values: Values | Sequence[Values] = ...
+    ) -> Result:
+        """Execute a statement that was built once, at import; several values execute it for each.
+
+        Those of plug-ins are text with named parameters.
+        """
         ...
 
     def define(self, sql: str) -> None:
@@ -85,6 +55,10 @@ class Connection(Protocol):
         Raises:
             StatementError: the statement is wrong.
         """
+        ...
+
+    def is_outage(self, error: BaseException) -> bool:
+        """Whether the database, its disk or another process is to blame for an error, and not a statement."""
         ...
 
     def data_version(self) -> int:

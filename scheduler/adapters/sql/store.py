@@ -331,7 +331,7 @@ class SqlStore:
 
     async def prunable(self, now: datetime, older_than_seconds: int | None = None) -> Pruned:
         """Return what ``prune`` would delete in all."""
-        return await self._read(lambda c: prune.prunable(c, now, older_than_seconds))
+        return await self._read(lambda c: prune.prunable(c, now, older_than_seconds, self._rooms))
 
     async def prune(
         self, now: datetime, older_than_seconds: int | None = None, limit: int = 50, start: str = ""
@@ -341,7 +341,7 @@ class SqlStore:
         if first is None:
             return Pruned()
         return await self._write(
-            crash_points.PRUNE, lambda c: prune.prune(c, now, older_than_seconds, limit, first)
+            crash_points.PRUNE, lambda c: prune.prune(c, now, older_than_seconds, limit, first, self._rooms)
         )
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from scheduler.core.crontab.look import Look
 from scheduler.core.crontab.options import OPTIONS
 from scheduler.core.crontab.problem import Problem, Report
 from scheduler.core.crontab.schedule import read_trigger
-from scheduler.core.crontab.settings import Settings
+from scheduler.core.crontab.settings import NO_SETTINGS, Settings
 from scheduler.core.crontab.source import Span
 from scheduler.core.crontab.values import Caps
 from scheduler.core.job.job import Budget, Job
@@ -35,6 +35,8 @@ _SPECIAL = frozenset({"budget", "tz", "dst", "fields", "gate", "workdir"})
 
 _FIELDS = {option.name: option.field for option in OPTIONS if option.field and option.name not in _SPECIAL}
 """The fields of a Job that options are copied into."""
+
+_DEFAULT_BUDGET = Budget()
 
 _HAVE_FIELDS = frozenset(option.name for option in OPTIONS if option.field)
 """The options with a field in Job; the others are stored in its ``extra``."""
@@ -106,9 +108,10 @@ class Builder:
         """
         before = self._report.errors
         prompt, fault = self._prompt(line, lines)
-        settings = prompt.settings if prompt else Settings()
+        settings = prompt.settings if prompt else NO_SETTINGS
         sources = _Sources(line_settings, settings, defaults)
-        said = {name: value for name in sources.mentioned() if (value := sources.get(name)) is not None}
+        mentioned = sources.mentioned()
+        said = {name: value for name in mentioned if (value := sources.get(name)) is not None}
         name, tz = line.name or "job", said.get("tz", self._default_tz)
         dst, fields = said.get("dst"), said.get("fields", "or")
         trigger = None
@@ -118,8 +121,8 @@ class Builder:
             )
             trigger = read_trigger(schedule, line.fields, self._vocabulary.triggers, self._report)
         values = {_FIELDS[name]: value for name, value in said.items() if name in _FIELDS}
-        values["budget"] = self._budget(sources, line.name_span)
-        values |= self._paths(line, sources)
+        values["budget"] = self._budget(sources, line.name_span) if mentioned else _DEFAULT_BUDGET
+        values |= self._paths(line, sources, said)
         if line_settings.further or settings.further or defaults.further:
             said |= self._further(sources)
         if extra := {name: said[name] for name in sorted(said) if name not in _HAVE_FIELDS}:
@@ -181,7 +184,7 @@ class Builder:
         elif len(text) > MAX_PROMPT_CHARS:
             self._report.error("E14", span, f"the prompt has more than {MAX_PROMPT_CHARS} characters")
         else:
-            return Prompt(Settings(), text)
+            return Prompt(NO_SETTINGS, text)
         return None
 
     def _prompt_file(self, path: str, span: Span) -> tuple[Prompt | None, str]:
@@ -213,17 +216,17 @@ class Builder:
             self._report.error("E11", sources.span("budget", span), f"budget: {error.message}", error.help)
         return budget
 
-    def _paths(self, line: JobLine, sources: _Sources) -> dict[str, Any]:
+    def _paths(self, line: JobLine, sources: _Sources, said: Mapping[str, Any]) -> dict[str, Any]:
         """Return the absolute paths; report E11 for an unsuitable workdir and E13 for an unsuitable gate."""
         look, found = self._look, dict[str, Any]()
         if line.target is not None and line.target.kind == "file":
             found["prompt_file"] = look.absolute(line.target.value)
-        gate = sources.get("gate")
+        gate = said.get("gate")
         if gate is not None:
             found["gate"] = gate = absolute_command(gate, look)
             if problem := look.gate_problem(gate):
                 self._report.error("E13", sources.span("gate", line.name_span), f"gate: {problem}")
-        workdir = sources.get("workdir")
+        workdir = said.get("workdir")
         if workdir is not None:
             found["workdir"] = workdir = look.absolute(workdir)
             if problem := look.workdir_problem(workdir):

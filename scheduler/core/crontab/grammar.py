@@ -22,7 +22,7 @@ from scheduler.core.crontab.layout import DefaultLine, JobLines, lay_out
 from scheduler.core.crontab.look import Look
 from scheduler.core.crontab.options import BUILT_IN, OPTIONS
 from scheduler.core.crontab.problem import Problem, Report
-from scheduler.core.crontab.settings import Settings, read_settings
+from scheduler.core.crontab.settings import NO_SETTINGS, Settings, read_settings
 from scheduler.core.crontab.source import Span, split_lines
 from scheduler.core.crontab.table import InvalidJob, Place, Table
 from scheduler.core.job.job import Job
@@ -101,7 +101,9 @@ class _Reader:
         before = len(self._report.problems)
         triggers, options = self._vocabulary.triggers, self._vocabulary.options
         line = read_job_line(lines.head, triggers, self._report, has_block=bool(lines.block))
-        settings = read_settings(line.written, self._report, options, "line", self._own_options(line))
+        settings = NO_SETTINGS
+        if line.written:
+            settings = read_settings(line.written, self._report, options, "line", self._own_options(line))
         unique = self._claim(line)
         built, reason = None, "its lines cannot be parsed"
         if line.schedule:
@@ -123,12 +125,14 @@ class _Reader:
             )
 
     def _linted_spans(self, settings: Settings) -> tuple[tuple[str, Span], ...]:
+        if not settings.spans:
+            return ()
         linted = (*_LINTED, *(option for option in settings.further if option.lint))
         return tuple((each.name, settings.spans[each.name]) for each in linted if each.name in settings.spans)
 
     def _own_options(self, line: JobLine) -> Mapping[str, Callable[[str], Any]]:
         """Return the options that the trigger of a line adds; none if it cannot be determined."""
-        if not line.written or not line.schedule or not line.schedule[0].startswith("@"):
+        if not line.schedule or not line.schedule[0].startswith("@"):
             return {}
         try:
             return own_options(line.schedule, self._vocabulary)

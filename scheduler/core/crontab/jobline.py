@@ -70,7 +70,8 @@ def read_job_line(head: Joined, kinds: Kinds, report: Report, *, has_block: bool
     hopeless = count != FIELD_COUNT if cron else not _AT_WORD.match(tokens[0].text)
     name, name_span, rest = _name(head, schedule, rest, report, quiet=hopeless)
     targets = [token for token in rest if token.kind in ("string", "file")]
-    _report_strays(head, name, [t for t in rest if t.kind == "word"], bool(targets) or has_block, report)
+    if words := [token for token in rest if token.kind == "word"]:
+        _report_strays(head, name, words, bool(targets) or has_block, report)
     for token in targets[1:]:
         report.error(
             "E14", head.span(token.start, token.end), "a second prompt", "a job has one prompt: join them"
@@ -84,12 +85,12 @@ def read_job_line(head: Joined, kinds: Kinds, report: Report, *, has_block: bool
             )  # fmt: skip
     readable = not cron or count == FIELD_COUNT
     return JobLine(
-        schedule=tuple(token.text for token in schedule) if readable else (),
-        fields=tuple(head.span(token.start, token.end) for token in schedule),
+        schedule=tuple([token.text for token in schedule]) if readable else (),
+        fields=tuple([head.span(token.start, token.end) for token in schedule]),
         name=name,
         name_span=name_span,
         target=targets[0] if targets else None,
-        written=tuple(_written(head, token) for token in rest if token.kind == "option"),
+        written=tuple([_written(head, token) for token in rest if token.kind == "option"]),
         sound=report.errors == before,
     )
 
@@ -183,7 +184,7 @@ def _report_strays(
     head: Joined, name: str | None, words: list[Token], has_prompt: bool, report: Report
 ) -> None:
     """Report bare words after the name, by their most probable meaning."""
-    if not words or name is None:
+    if name is None:
         return
     first, last = words[0], words[-1]
     span, text = head.span(first.start, last.end), head.text[first.start : last.end]

@@ -17,11 +17,14 @@ import re
 from dataclasses import dataclass
 
 from scheduler.core.crontab.problem import Report
-from scheduler.core.crontab.source import Joined, Line, join
+from scheduler.core.crontab.source import BLANKS, Joined, Line, join
 
 _DEFAULT = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)[ \t]*=")
 _CONTINUES = re.compile(r'[ \t]|"|[a-z][a-z0-9_.-]*=')
 _LAST_BACKSLASHES = re.compile(r"\\+\Z")
+
+_BELOW_OR_BETWEEN = BLANKS + "#"
+"""What a line begins with that is neither a default nor a job."""
 
 _MIN_INDENT = 2
 
@@ -63,10 +66,8 @@ def lay_out(lines: tuple[Line, ...], report: Report) -> tuple[Statement, ...]:
     at = 0
     while at < len(lines):
         line = lines[at]
-        if line.is_blank or line.is_comment:
-            at += 1
-        elif line.indent:
-            at = _orphans(lines, at, report)
+        if not line.text or line.text[0] in _BELOW_OR_BETWEEN:
+            at = at + 1 if line.is_blank or line.is_comment else _orphans(lines, at, report)
         elif (match := _DEFAULT.match(line.text)) and not _has_nul((line,), report):
             found.append(DefaultLine(line, match[1], match.end()))
             at += 1
@@ -104,6 +105,8 @@ def _job(lines: tuple[Line, ...], at: int, report: Report) -> tuple[JobLines, in
 
 def _is_joined(line: Line) -> bool:
     r"""Whether the line ends in ``\``; an even number of them are literal backslashes."""
+    if not line.text.endswith("\\"):
+        return False
     match = _LAST_BACKSLASHES.search(line.text)
     return match is not None and len(match[0]) % 2 == 1
 
@@ -111,7 +114,7 @@ def _is_joined(line: Line) -> bool:
 def _end_of_block(lines: tuple[Line, ...], at: int) -> int:
     """Return the index after the last indented line; blank lines at the end are not part of it."""
     end = at
-    while at < len(lines) and (lines[at].is_blank or lines[at].indent):
+    while at < len(lines) and (not lines[at].text or lines[at].text[0] in BLANKS):
         at += 1
         if not lines[at - 1].is_blank:
             end = at

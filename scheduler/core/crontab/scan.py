@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from scheduler.core.crontab.source import BLANKS
 
@@ -20,12 +20,18 @@ _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n"}
 
+# The most common tokens, with leading blanks: a word, a string without escapes, a file, or an option with a
+# bare value.  `_Scanner._token` reads the others, with the same result for these.
+_PLAIN = re.compile(
+    r"""[ \t]*+(?:([A-Za-z][^ \t=]*+|[^ \tA-Za-z"'‘“„«@#][^ \t]*+)|"([^"\\]*+)"|@([^ \t"][^ \t]*+)"""
+    r"""|([A-Za-z][A-Za-z0-9_.-]*+)=([^ \t"'‘“„«][^ \t]*+))(?=[ \t]|\Z)"""
+)
+
 # Quotes that people type, or that an editor or a shell habit inserts, with their closing quotes.
 _FOREIGN_QUOTES = {"'": "'", "‘": "’", "“": "”", "„": "“”", "«": "»"}
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One piece of a line; ``start`` and ``end`` are offsets in the joined text.
 
     Args:
@@ -79,10 +85,32 @@ class _Scanner:
 
     def run(self) -> None:
         while True:
+            if match := _PLAIN.match(self.text, self.at):
+                self.tokens.append(self._plain(match))
+                continue
             self.at = self._after_blanks()
             if self.at >= len(self.text) or self.text[self.at] == "#":
                 return
             self.tokens.append(self._token())
+
+    def _plain(self, match: re.Match[str]) -> Token:
+        self.at = end = match.end()
+        word, string, file, key, value = match.groups()
+        if word is not None:
+            return Token("word", word, word, end - len(word), end)
+        if string is not None:
+            start = end - len(string) - 2
+            return Token("string", self.text[start:end], string, start, end)
+        if file is not None:
+            start, text = end - len(file) - 1, f"@{file}"
+            # Position decides: `@daily` first, `@file` later.
+            return (
+                Token("file", text, file, start, end)
+                if self.tokens
+                else Token("word", text, text, start, end)
+            )
+        start, value_start = match.start(4), match.start(5)
+        return Token("option", self.text[start:end], value, start, end, key, value_start)
 
     def _after_blanks(self) -> int:
         match = _BLANKS.match(self.text, self.at)

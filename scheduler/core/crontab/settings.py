@@ -52,6 +52,10 @@ class Settings:
     env: dict[str, str] = field(default_factory=dict)
 
 
+NO_SETTINGS = Settings()
+"""Those of who writes none.  Nothing is ever added to them."""
+
+
 def read_settings(
     written: Iterable[Written],
     report: Report,

@@ -31,6 +31,7 @@ from scheduler.errors import (
     LostLeaseError,
     ModelFault,
     OverBudgetError,
+    PartError,
     StoreError,
 )
 from scheduler.ports.backend import Interruption
@@ -133,7 +134,7 @@ def _of_ours(error: AgentcronError, checkpoint: Checkpoint, settings: Settings, 
         case BadRowError():
             # Begun again, it would come to this again, and pay for it.
             return Fail(ReasonCode.INTERNAL, f"internal error: {error.message}")
-        case ConfigError() if doing is Doing.OPENING:
+        case ConfigError() if doing is Doing.OPENING or isinstance(error, PartError):
             # They were there when the job was loaded, and may be again: an upgrade takes a plug-in away for a
             # while, and a service is down for a while.
             why = f"{error.message}; install or repair what provides it, or cancel the run"

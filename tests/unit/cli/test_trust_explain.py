@@ -126,7 +126,8 @@ def test_each_tool_is_explained_under_each_profile(
 ) -> None:
     found = lines(call, build, trust)
     assert (found["read"], found["write"], found["fetch"]) == (read, write, fetch)
-    assert found["schedule"] == write, "a job for later is judged, too"
+    staged = write.replace("it stays in the workdir", "it is written with the result of its call")
+    assert found["schedule"] == staged, "a job for later is judged, too"
     for steering in ("sleep", "note", "finish"):
         assert found[steering] == "always: it only affects its own run"
     assert call("trust", "explain", "one").fits().status == 0

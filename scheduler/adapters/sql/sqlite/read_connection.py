@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from scheduler.adapters.sql.rows.work import Row
 from scheduler.adapters.sql.schema import judge
 from scheduler.adapters.sql.sqlite.errors import explain
 from scheduler.adapters.sql.sqlite.revision import stored_revision
+from scheduler.host.collecting import no_collecting
 
 T = TypeVar("T")
 
@@ -79,16 +79,11 @@ class _Sqlite:
             raise wrong_schema(self._path, state, revision)
 
     def fetch(self, sql: str, values: Mapping[str, Any], make: Callable[[Row], T]) -> list[T]:
-        # Half of the time for ten thousand rows would go into looking for garbage that is not there.
-        collecting = gc.isenabled()
-        gc.disable()
         try:
-            return [make(row) for row in self._connection.execute(sql, values)]
+            with no_collecting():
+                return [make(row) for row in self._connection.execute(sql, values)]
         except sqlite3.Error as error:
             raise explain(error, self._path) from error
-        finally:
-            if collecting:
-                gc.enable()
 
     def stream(self, sql: str, values: Mapping[str, Any] = _NO_VALUES) -> Iterator[Row]:
         try:

@@ -61,11 +61,11 @@ class Every(Trigger):
 
     def next_after(self, instant: datetime) -> datetime:
         """The first point of the grid (UTC) strictly after an aware instant."""
-        return self._point(self._index(instant) + 1)
+        return self._point(instant, 1)
 
     def before(self, instant: datetime) -> datetime:
         """The last point of the grid (UTC) at or before an aware instant."""
-        return self._point(self._index(instant))
+        return self._point(instant, 0)
 
     def fires_per_day(self, now: datetime) -> float:
         """The number of intervals in a day."""
@@ -92,15 +92,11 @@ class Every(Trigger):
         """Back from the database."""
         return cls(data["text"], data["name"])
 
-    @property
-    def _shift(self) -> int:
-        return stable_hash(self.name, "every") % self.seconds
-
-    def _index(self, instant: datetime) -> int:
-        return ((as_utc(instant) - _EPOCH) // _SECOND - self._shift) // self.seconds
-
-    def _point(self, index: int) -> datetime:
-        return _EPOCH + timedelta(seconds=index * self.seconds + self._shift)
+    def _point(self, instant: datetime, later: int) -> datetime:
+        """Return the point of the grid at or before an instant, or one that is some points later."""
+        shift = stable_hash(self.name, "every") % self.seconds
+        index = ((as_utc(instant) - _EPOCH) // _SECOND - shift) // self.seconds + later
+        return _EPOCH + timedelta(seconds=index * self.seconds + shift)
 
 
 def _interval(seconds: int) -> str:

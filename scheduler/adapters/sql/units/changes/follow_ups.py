@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, text
 
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.rooms import Room, StepContext
 from scheduler.adapters.sql.rows.follow_ups import OF_JOB, ONE, follow_up_from, follow_up_values
 from scheduler.adapters.sql.rows.work import from_us, job_from, job_text, maybe_us, slots_text, to_us
 from scheduler.adapters.sql.tables.follow_ups import follow_ups
@@ -39,6 +38,7 @@ from scheduler.core.run.run import Run
 from scheduler.core.time.instants import to_iso
 from scheduler.core.trust.marks import Marks
 from scheduler.errors import FactsChangedError, NotFoundError, RefusedError
+from scheduler.ports.room import Room, StepContext
 
 PENDING = "a person must confirm it: agentcron confirm"
 

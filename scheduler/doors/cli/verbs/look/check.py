@@ -17,6 +17,7 @@ from scheduler.core.run.budget import ASSUMED_USD_PER_MILLION_TOKENS
 from scheduler.core.text.english import counted
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.wrap import fold
+from scheduler.host.collecting import no_collecting
 from scheduler.views.lint.linting import Linted, lint_crontab
 
 _MAX_NAMES = 3
@@ -37,8 +38,9 @@ def check_command(config: Config, file: str | None, form: str, as_json: bool) ->
     if file is not None:
         config = Config(home=config.home, crontab=Path(os.path.abspath(os.path.expanduser(file))))
     moment = now()
-    linted = lint_crontab(FileHome(config), moment)
-    cost = worst_case(linted.table.jobs, moment)
+    with no_collecting():
+        linted = lint_crontab(FileHome(config), moment)
+        cost = worst_case(linted.table.jobs, moment)
     if as_json or form == "json":
         out.print_json(_as_json(config, linted, cost))
     else:
@@ -66,10 +68,8 @@ def _as_json(config: Config, linted: Linted, cost: WorstCase) -> dict[str, Any]:
 
 
 def _say(config: Config, linted: Linted, cost: WorstCase) -> None:
-    for problem in linted.problems:
-        out.say(problem.render())
     if linted.problems:
-        out.say()
+        out.say("\n".join(problem.render() for problem in linted.problems) + "\n")
     _say_folded(f"{cost.describe()}.")
     table = linted.table
     caps = [f"${table.fleet_usd:.2f}/day"] if table.fleet_usd else []

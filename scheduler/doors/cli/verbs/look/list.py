@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 
 import click
@@ -20,6 +18,7 @@ from scheduler.core.run.run import BLOCKED, RESTING, Run, State
 from scheduler.doors.cli.text import out
 from scheduler.doors.cli.text.halted import halted_text
 from scheduler.doors.cli.text.wrap import WIDTH, cut, fold, pad
+from scheduler.host.collecting import no_collecting
 from scheduler.views.clock import Wall, span
 from scheduler.views.jobs import NOBODY, Facts, gather
 from scheduler.views.overview import head_json, job_json, read_over, run_json
@@ -43,7 +42,7 @@ def list_command(config: Config, every: bool, as_json: bool) -> None:
 
     Example:  agentcron list --json
     """
-    with _no_collecting():
+    with no_collecting():
         clock = wall()
         home = FileHome(config)
         facts = gather(home, clock.now)
@@ -52,18 +51,6 @@ def list_command(config: Config, every: bool, as_json: bool) -> None:
     click.echo(text)
     for hint in facts.hints:
         out.hint(hint)
-
-
-@contextmanager
-def _no_collecting() -> Iterator[None]:
-    """Disable the garbage collector: with ten thousand jobs it would take a third of the time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 # -- JSON -----------------------------------------------------------------------------------------

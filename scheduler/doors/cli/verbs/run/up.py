@@ -88,7 +88,7 @@ async def _serve(config: Config, settings: Settings, watchers: Watchers) -> int:
     from scheduler.engine.move_log import MoveLog
 
     async with open_app(config, settings, move_log=MoveLog(*watchers.observers)) as app:
-        watchers.count_commits(app.commits)
+        watchers.count_commits(app.store.commits)
         greeting = [f"agentcron is up (pid {os.getpid()}), home {config.home}. See: agentcron list"]
 
         def loaded(orders: StandingOrders, report: LoadReport) -> None:

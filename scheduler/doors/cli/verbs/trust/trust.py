@@ -131,7 +131,7 @@ def _say_exactly(text: str) -> None:
 
 def _rights(job: Job, profile: Profile, always: list[Grant]) -> dict[str, str]:
     """Return in words what happens to the calls of each tool of a job."""
-    from scheduler.ports.tool import ControlTool
+    from scheduler.ports.tool import ControlTool, StagedTool
     from scheduler.tools.registry import tools_for
 
     now = wall().now
@@ -139,7 +139,7 @@ def _rights(job: Job, profile: Profile, always: list[Grant]) -> dict[str, str]:
     known = {
         name: "always: it only affects its own run"
         if isinstance(tool, ControlTool)
-        else rights(tool.spec, profile, always, now).in_words()
+        else rights(tool.spec, profile, always, now).in_words(is_staged=isinstance(tool, StagedTool))
         for name, tool in tools_for(job.tools).items()
     }
     return known | dict.fromkeys(of_sources, "depends on what the tool declares when its source is opened")
