@@ -73,7 +73,7 @@ class Config:
 
     @property
     def trust(self) -> Path:
-        """The file of grants, beside the crontab: never where an agent works."""
+        """The file of grants, next to the crontab: never in a workdir."""
         return self.crontab.parent / "trust.toml"
 
     @property

@@ -1,4 +1,4 @@
-"""The trust file on the disk: ``trust.toml`` beside the crontab, read anew whenever it has changed."""
+"""The trust file on the disk: ``trust.toml`` next to the crontab, read again when it has changed."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class TrustFile:
             # What it forbade must not be allowed because it was moved, or is just being replaced.
             return Policy(
                 fault=f"{self._config.trust} was there and is gone: put it back, or restart the daemon "
-                "to go on without it"
+                "to continue without it"
             )
         self._was_there = is_there
         return policy

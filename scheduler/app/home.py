@@ -96,7 +96,7 @@ class FileHome:
         return crontab_file(self.config).parse(text, now)
 
     def read_orders(self, now: datetime) -> StandingOrders:
-        """Read the crontab; broken jobs are named beside the good ones."""
+        """Read the crontab; broken jobs are returned next to the good ones."""
         from scheduler.app.crontab import crontab_file
 
         return crontab_file(self.config).read(now)
@@ -165,7 +165,7 @@ class FileHome:
         HaltFile(self.config.halt).write(reason)
 
     def remove_halt(self) -> bool:
-        """Let everything go on; return whether the home was halted.
+        """Resume everything; return whether the home was halted.
 
         Raises:
             CannotWorkError: what lies there cannot be removed.

@@ -22,7 +22,7 @@ async def take(services: Services, event: Event) -> Taken:
 
     Raises:
         RefusedError: its kind is one that only the scheduler itself makes.
-        StoreError: it cannot be recorded; whoever reports it should try again.
+        StoreError: it cannot be recorded; the source should try again.
     """
     if event.kind in OWN_KINDS:
         raise RefusedError(

@@ -39,7 +39,7 @@ async def send_notices(services: Services, runner: str) -> int:
             return 0
     for notice in pending:
         if services.halted() is not None:
-            # It was taken already, and goes back: it is due again at once, when everything goes on.
+            # It was taken already, and goes back: it is due again at once after the halt.
             now = services.clock.now()
             await services.store.settle_notice(notice.id, now, "halted before it was sent", now, tried=False)
             continue

@@ -14,7 +14,7 @@ class Provider(Protocol):
     """Offers models; ``name`` is that of its entry point in ``agentcron.models``.
 
     A model whose name begins with the provider's and a colon (``rehearsal:nap.jsonl``) is looked for nowhere
-    else.  Whoever imports the module of a provider imports no client: ``check`` does it for each crontab.
+    else.  Importing the module of a provider imports no client: ``check`` does it for each crontab.
     """
 
     @property

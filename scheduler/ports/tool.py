@@ -134,7 +134,7 @@ class Rest:
     """The run goes to sleep until one of these wake-ups comes.
 
     Args:
-        reason: what is waited for, in a few words; people see it beside the run.
+        reason: what is waited for, in a few words; people see it next to the run.
     """
 
     wakeups: tuple[WakeUp, ...]

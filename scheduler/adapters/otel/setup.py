@@ -73,7 +73,7 @@ def is_installed() -> bool:
 
 
 def make_provider(environment: Mapping[str, str] = os.environ) -> TracerProvider:
-    """Return a provider of our own: the global one belongs to whoever sets it up, and makes other ids."""
+    """Return a provider of our own: the global one belongs to the application, and generates other ids."""
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
 

@@ -197,7 +197,7 @@ def _decided(checkpoint: Checkpoint, tool: ControlTool, call: Call) -> Outcome:
 
 
 def _broken(checkpoint: Checkpoint, call: Call, error: Exception) -> ToolFault:
-    # A plug-in may raise anything; the agent is told, the run goes on, and the log has the trace.
+    # A plug-in may raise anything; the agent is told, the run continues, and the log has the trace.
     log.exception("run %s: the tool %s broke", checkpoint.run.id, call.name)
     return ToolFault(f"{call.name} broke: {type(error).__name__}: {error}")
 

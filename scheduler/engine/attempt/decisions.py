@@ -278,7 +278,7 @@ def _ask(
     else:
         if put.state in ("asked", "approved"):
             decisions.settled[put.id] = "expired"
-        text = "This call was not approved, and used, in time, so it counts as denied. It did not happen."
+        text = "This call was not approved and used in time, so it is denied. It did not happen."
         decisions.refuse(call, f"expired:{put.id}", text)
 
 

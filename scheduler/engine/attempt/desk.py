@@ -93,7 +93,7 @@ class RunDesk:
 
     @property
     def news(self) -> str:
-        """What the agent must be told before it goes on."""
+        """What the agent must be told before it continues."""
         checkpoint, woken = self.checkpoint, self.checkpoint.woken
         if woken is None or woken.kind != Waking.PERSON or checkpoint.last is None:
             return ""
@@ -230,7 +230,7 @@ class RunDesk:
                 await self.writer.commit(messages.answer(self.checkpoint, self._limits, (call,), now))
                 return self._answered(call_id)
             if call.id in self._begun:
-                await asyncio.sleep(0)  # whoever asks again and again must not keep others from working
+                await asyncio.sleep(0)  # a busy loop of a backend must not block other tasks
                 return Answered(UNDER_WAY, is_error=True)
             if (wrong := refusal(call, self.toolbox, self.checkpoint.frame)) is not None:
                 return await self._close(wrong)

@@ -37,8 +37,8 @@ def is_changed(frame: Frame | None, tool: AnyTool) -> bool:
 def refusal_text(run_id: str, name: str) -> str:
     """Return what the agent is told of a call of a changed tool."""
     return (
-        f"Refused: {name} has changed since this run began, and may not do any more what you were told. "
-        "Go on without it, or end and say so. A person who has looked at it lets you have it as it is now: "
+        f"Refused: {name} has changed since this run began, and may no longer do what its description said. "
+        "Continue without it, or finish and report it. After a review a person can allow the new version: "
         f"agentcron resume {run_id}"
     )
 

@@ -129,7 +129,8 @@ async def _sent(services: Services, writer: RunWriter, covers: int | None = None
 def _refuse_known_ids(checkpoint: Checkpoint, reply: Reply) -> None:
     """Refuse an answer whose calls cannot be told apart, from each other or from those just answered.
 
-    Some gateways number the calls of every answer anew.  Such a conversation could not be sent back.
+    Some gateways number the calls of every answer from the start.  Such a conversation could not be sent
+    back.
 
     Raises:
         ModelFault: an id came before.

@@ -16,7 +16,7 @@ LOOK_SECONDS = 0.5
 
 
 async def keep_leases(services: Services, runner: str, attempts: Mapping[str, Attempt]) -> None:
-    """Renew for ever; an attempt whose lease is lost is stopped in its tracks, a cancelled one too."""
+    """Renew until cancelled; stop an attempt that lost its lease, or was cancelled."""
     renewed = services.clock.monotonic()
     outage = Outage(services.clock, "leases are not renewed meanwhile")
     while True:

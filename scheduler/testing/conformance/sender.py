@@ -185,7 +185,7 @@ class SenderConformance:
             await _until(s.case.is_waiting, "the receiver holds the sender")
             sending.cancel()
             await asyncio.wait({sending}, timeout=_SECONDS)
-            _must(sending.cancelled(), "it swallowed the cancellation, or goes on")
+            _must(sending.cancelled(), "it swallowed the cancellation, or continues")
             await _until(lambda: not s.case.is_waiting(), "nothing sends any more")
             s.case.set_receiver("up")
             s.world.clock.advance(_TAKEOVER_SECONDS)

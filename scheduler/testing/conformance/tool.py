@@ -112,7 +112,7 @@ class ToolConformance:
         )
 
     def test_a_call_that_is_cancelled_ends(self, tmp_path: Path) -> None:
-        """At its time limit or a stop, nothing of it goes on."""
+        """After its time limit or a stop, nothing of it continues."""
         case, tool = self._acting(tmp_path)
         if tool is None or case.slow_args is None:
             return
@@ -124,7 +124,7 @@ class ToolConformance:
             _must(not calling.done(), "its slow call is over at once, and shows nothing")
             calling.cancel()
             await asyncio.wait({calling}, timeout=_SECONDS)
-            _must(calling.done(), "it swallowed the cancellation, or goes on")
+            _must(calling.done(), "it swallowed the cancellation, or continues")
             left = asyncio.all_tasks() - {asyncio.current_task()}
             _must(not left, "it has left something running")
 

@@ -15,7 +15,7 @@ connection runs with WAL and synchronous=FULL, where COMMIT returns after the lo
 **Acknowledgement only after the sync.** A future is answered when COMMIT has returned, never before: what a
 caller was told is on the disk. The opposite does not hold. A process that dies between the sync and the
 answer, or a caller that is cancelled meanwhile, leaves a committed unit of which no caller was told. So every
-unit must be such that finding it done is harmless: whoever claims a run next reads its last step from the
+unit must be harmless when it is found done: the next claim of the run reads its last step from the
 database. The answers of one batch reach an event loop together, as waking it for each one costs more than
 the statements (why #30).
 

@@ -35,7 +35,7 @@ def append(
 
 
 def adopt(connection: Connection, head: Head) -> bool:
-    """Let the records go on from ``head``, the end of the log, if that knows more than a restored copy."""
+    """Continue the records from ``head``, the end of the log, if it has more than a restored copy."""
     if head.seq < _head(connection).seq or head == _head(connection):
         return False
     connection.adopted = head
