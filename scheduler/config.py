@@ -1,4 +1,4 @@
-"""Where things are: the home, the crontab, the database.
+"""The paths of an installation: the home, the crontab, the database.
 
 =====================  ==========================================================
 home                   ``--home``, AGENTCRON_HOME, else ``~/.agentcron`` (0700)

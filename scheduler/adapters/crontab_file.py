@@ -1,4 +1,4 @@
-"""The crontab on the disk: what its reader asks about files, and how a change of it is noticed."""
+"""Read the crontab and the files it names from the disk, and detect changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The daily log: the records of the database, copied line by line to a file for each day.
+"""The daily log: copy the records of the database to a file for each day.
 
 There is no dedicated writer.  A process that needs the log on the disk takes the lock of its folder, copies
 all missing records, also those of other processes, and releases it; the lock of a dead process is free at

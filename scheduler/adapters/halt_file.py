@@ -1,4 +1,4 @@
-"""The halt file: while it lies in the home, nothing there starts an effect or asks a model.
+"""The halt file: while it exists in the home, no effect and no request starts there.
 
 Creating the file stops everything: with ``agentcron halt``, with ``touch``, from a script.  Its
 text is the reason.  It is never trusted: whatever lies there halts, and so

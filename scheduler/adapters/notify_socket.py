@@ -1,4 +1,4 @@
-"""The notify socket: tells systemd that we are ready, what we do, and that we do not hang.
+"""Notify systemd: readiness, status and heartbeat.
 
 The protocol (sd_notify) is one datagram of ``NAME=value`` lines to the socket that ``NOTIFY_SOCKET`` names.
 The watchdog is petted by the beats of the runner's loop and by nothing else: a loop that hangs, or waits for

@@ -1,4 +1,4 @@
-"""The system's clock and entropy: the only place that reads either."""
+"""The system's clock and entropy: the only module that reads them."""
 
 from __future__ import annotations
 

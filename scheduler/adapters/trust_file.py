@@ -1,4 +1,4 @@
-"""The trust file on the disk: ``trust.toml`` next to the crontab, read again when it has changed."""
+"""Read the trust file ``trust.toml`` next to the crontab, again when it has changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A home on the disk, for everybody who looks: each thing is opened when it is asked for, and no sooner.
+"""A home on the disk, for views and doors: each part is opened on first use.
 
 Nothing heavy is imported here: a command that only looks starts in milliseconds.
 """

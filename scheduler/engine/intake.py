@@ -1,4 +1,4 @@
-"""The intake: the one way in for what happens outside."""
+"""The intake: the only entry for events from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The move log: writes one log line for every move of a run, and tells all observers of this process.
+"""The move log: log every move of a run, and notify the observers of this process.
 
 The code that committed a move reports it: the tick, the claim, and the commit of a step.  What a person does
 with another command is printed by that command.

@@ -1,4 +1,4 @@
-"""The reporter: sends what lies in the outbox, at least once, and records what became of it."""
+"""The reporter: send the notices of the outbox, at least once, and record the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine works with, handed over by the composition root."""
+"""The services of the engine, passed in by the composition root."""
 
 from __future__ import annotations
 

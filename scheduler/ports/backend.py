@@ -1,4 +1,4 @@
-"""The backend port: what takes a claimed run forward; and the desk, by which it acts.
+"""The backend port: execute a claimed run; and the desk, the interface for its calls.
 
 Our own loop over a model is one backend.  Others bring a loop of their own, such as an agent's command line:
 they run their tools themselves, and ask the desk before and after each call.

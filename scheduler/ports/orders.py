@@ -1,4 +1,4 @@
-"""The orders port: where the crontab comes from."""
+"""The orders port: read the crontab."""
 
 from __future__ import annotations
 

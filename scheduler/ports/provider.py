@@ -1,4 +1,4 @@
-"""The provider port: who answers for a model, by its name; the one place that knows keys and prices."""
+"""The provider port: models by name, with their keys and prices."""
 
 from __future__ import annotations
 

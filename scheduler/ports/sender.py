@@ -1,4 +1,4 @@
-"""The sender port: how a notice reaches a person, by the notice's kind."""
+"""The sender port: deliver notices of one kind."""
 
 from __future__ import annotations
 

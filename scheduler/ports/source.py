@@ -1,4 +1,4 @@
-"""A source of events: what a plug-in with an entry point of the group ``agentcron.sources`` is."""
+"""A source of events: the interface of plug-ins of the group ``agentcron.sources``."""
 
 from __future__ import annotations
 

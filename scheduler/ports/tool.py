@@ -1,4 +1,4 @@
-"""The tool port: what an agent may do, declared with its effect class."""
+"""The tool port: tools of an agent, declared with their effect class."""
 
 from __future__ import annotations
 

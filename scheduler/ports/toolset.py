@@ -1,4 +1,4 @@
-"""The port of tool sources: tools that live as long as an attempt, such as a session or a browser."""
+"""The port of tool sources: tools that exist as long as an attempt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A world in a folder: a real store, real tools, a rehearsal, and a clock that jumps to what is due next.
+"""A world in a folder: a real store, real tools, a rehearsal, and a clock that jumps to the next due instant.
 
 ::
 

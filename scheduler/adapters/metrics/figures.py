@@ -1,4 +1,4 @@
-"""Figures: what this process has seen since it came up, counted for Prometheus."""
+"""Metrics of this process since its start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Setting up the export of spans, as the standard ``OTEL_*`` variables say."""
+"""Set up the export of spans, as configured by the standard ``OTEL_*`` variables."""
 
 from __future__ import annotations
 

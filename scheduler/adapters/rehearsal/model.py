@@ -1,4 +1,4 @@
-"""A model whose answers were written beforehand: for tests, for demonstrations, for trying out a crontab.
+"""A model whose answers come from a script: for tests, demonstrations, and trying out a crontab.
 
 Which line of the script is next follows from the conversation itself (how many answers it holds, or its
 summary stands for), so a rehearsal needs no memory and continues after ``kill -9`` like everything else.

@@ -1,4 +1,4 @@
-"""The names of schema revisions, kept apart from SQLAlchemy so that the plain reader can judge them too."""
+"""The names of schema revisions, separate from SQLAlchemy so that the plain reader can use them."""
 
 from __future__ import annotations
 

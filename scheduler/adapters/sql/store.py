@@ -1,4 +1,4 @@
-"""The store on SQL: every method is one unit of work for the committer, and answered after its commit."""
+"""The store in SQL: every method is one unit of work, and returns after its commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests on account: reserved before they are sent, and closed when they are answered or have failed.
+"""Account for requests: reserve before they are sent, and close when they are answered or have failed.
 
 Every request for a run uses it: our own loop, and a gateway for agents with their own loop.
 """

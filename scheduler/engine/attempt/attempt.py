@@ -1,4 +1,4 @@
-"""An attempt: one claimed run is taken forward by a backend until it ends, sleeps or has to be let go.
+"""An attempt: a backend executes one claimed run until it ends, sleeps or is released.
 
 The attempt holds what is the same for every backend: the lease, the time limit, interruptions, what must be
 ready before any cost, and the release.

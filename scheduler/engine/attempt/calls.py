@@ -1,4 +1,4 @@
-"""Tool calls: recorded as started before they act, and answered whatever happens to them."""
+"""Execute tool calls: recorded as started before they act, and always answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that happen inside the commit that records them: staged changes, and control of the run itself.
+"""Calls that happen inside the commit that records them: staged changes, and control of the run.
 
 A staged call is judged like any effect; what it changes is written in the commit of its result, so that it
 cannot happen twice, and no crash can leave it in doubt.  Control calls are told apart by what they come to:

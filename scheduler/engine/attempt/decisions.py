@@ -1,4 +1,4 @@
-"""Dispatch: the only way to an effect.  Each call is judged by the job's profile before it may begin."""
+"""Judge each call by the job's profile before it may begin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The desk: by it a backend acts whose agent runs its calls itself.
+"""The desk: the interface of a backend whose agent executes its calls itself.
 
 Each call passes the same gates as one of ours: its arguments fit, the judge lets it begin, the daily log has
 it, and ``started`` is on the disk, all before the backend is told that it may.  A call that had begun when a

@@ -1,4 +1,4 @@
-"""Failures: what an error or an interruption means for the run in whose attempt it happened.
+"""Decide what an error or an interruption of an attempt means for its run.
 
 ``verdict_of`` decides and writes nothing; ``rests.carry_out`` writes what it decided.  Our own loop, the desk
 and the attempt all use it, so that an error means the same whatever backend a run has.

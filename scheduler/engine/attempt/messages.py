@@ -1,4 +1,4 @@
-"""Answers: the user messages that the runner writes, and the notices that the owner gets."""
+"""Build the user messages that the runner writes, and the notices for the owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pins: what the tools of a run declared when it began; one that declares something else by now is refused.
+"""Compare tools with their declarations at the start of the run; a changed one is refused.
 
 The agent is told of its tools once, in the frame that is the same for every request.  A tool whose schema,
 effect class, reading or description is another one later would be used on the word of the first (why #67).

@@ -1,4 +1,4 @@
-"""Requests: one step that calls the model, recorded before it is sent and closed when it is answered."""
+"""Call the model in one step: recorded before the request is sent, closed when it is answered."""
 
 from __future__ import annotations
 

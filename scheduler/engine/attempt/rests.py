@@ -1,4 +1,4 @@
-"""Resting: the steps in which a run stops for a while, and what may end that."""
+"""Build the steps in which a run starts to wait, with the wake-ups that end it."""
 
 from __future__ import annotations
 

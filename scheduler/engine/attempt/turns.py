@@ -1,4 +1,4 @@
-"""Turns: our own loop over a model, the default backend.  Step by step, as the checkpoint decides."""
+"""Turns: the built-in loop over a model, the default backend.  The checkpoint decides each step."""
 
 from __future__ import annotations
 

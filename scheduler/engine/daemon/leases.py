@@ -1,4 +1,4 @@
-"""The leasekeeper: renews the leases of all running attempts, and hands on what a person asked for."""
+"""Renew the leases of all running attempts, and deliver requests of people to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An outage of the database: said once, said again every minute, and said when it is over."""
+"""Log an outage of the database: once, again every minute, and when it is over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runner: ticks when something is due, claims what it has room for, and ends in good order."""
+"""The runner: start a pass when something is due, claim runs up to its capacity, and stop cleanly."""
 
 from __future__ import annotations
 

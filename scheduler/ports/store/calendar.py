@@ -1,4 +1,4 @@
-"""The calendar: the jobs of the crontab and the follow-ups, and the runs that they fire."""
+"""The calendar: jobs, follow-ups, and the runs that they fire."""
 
 from __future__ import annotations
 

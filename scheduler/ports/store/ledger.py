@@ -1,4 +1,4 @@
-"""The ledger: what a claimed run has done, step by step."""
+"""The ledger: the steps of a claimed run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People: what a person answers, grants, takes back, steers."""
+"""People: answers, grants, revocations and control by a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a backend must hold to, whatever loop its agent has.
+"""The conformance suite of backends.
 
 ::
 

@@ -1,4 +1,4 @@
-"""A backend under check: its case, its run in a world, and the ways to watch it and to kill it."""
+"""A backend under test: its case, its run in a world, and helpers to observe and kill it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sender must hold to, whatever it sends to.
+"""The conformance suite of senders.
 
 ::
 

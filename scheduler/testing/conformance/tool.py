@@ -1,4 +1,4 @@
-"""What a tool must hold to: one that acts, one that is staged, and one that steers its run.
+"""The conformance suite of tools: those that act, staged ones, and control tools.
 
 ::
 

@@ -1,4 +1,4 @@
-"""What a tool source must hold to, whatever its tools work with.
+"""The conformance suite of tool sources.
 
 ::
 

@@ -1,4 +1,4 @@
-"""The history of a home, from its database: the reader, and cheap answers about many rows at once."""
+"""The history of a home: the reader, and cheap queries over many rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit: what must hold between the rows, asked of a database that somebody may have touched.
+"""Check the consistency of the rows of a database, which may have been changed by other programs.
 
 Read-only like the reader.  The quick questions look at runs that are not over, by index; the deep ones read
 every row.  Nothing that agentcron does by itself, whatever it was killed at, makes any of these flaws.

@@ -1,4 +1,4 @@
-"""A backup: one whole, checked and synced file, made while daemons work.  Plain sqlite3 alone.
+"""Make a backup: one complete, checked and synced file, while daemons work.  Only sqlite3.
 
 The copy is made under a temporary name and gets its own name when nothing can go wrong any more.  It bears a
 mark, by which it is known as a copy when it is put back, by whatever means.

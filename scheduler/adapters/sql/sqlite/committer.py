@@ -1,4 +1,4 @@
-"""The committer: one thread that writes everything, many units of work to one commit.
+"""The committer: one thread that writes everything, with many units of work in one commit.
 
 **Units.** A unit of work is a function that gets the connection and changes nothing but the database.
 Callers on any thread or event loop queue units; one thread takes whatever has gathered, runs the units one

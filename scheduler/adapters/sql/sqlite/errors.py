@@ -1,4 +1,4 @@
-"""What the errors of SQLite and of its file mean, with a way out.  No SQLAlchemy here."""
+"""Translate errors of SQLite and of its file, with help.  Without SQLAlchemy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bringing a SQLite file to the schema of this version, in one transaction, or not at all."""
+"""Upgrade a SQLite file to the schema of this version, in one transaction."""
 
 from __future__ import annotations
 

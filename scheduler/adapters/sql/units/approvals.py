@@ -1,4 +1,4 @@
-"""Answers of a person to what a run asks, and the grants that come of them.  Each function is one unit."""
+"""Answers of a person to questions of runs, and the resulting grants.  Each function is one unit."""
 
 from __future__ import annotations
 

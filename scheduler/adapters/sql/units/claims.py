@@ -1,4 +1,4 @@
-"""Who may work on a run: claims, renewals, rescues.  Each function is one unit of the committer."""
+"""Claim, renew and rescue runs.  Each function is one unit of the committer."""
 
 from __future__ import annotations
 

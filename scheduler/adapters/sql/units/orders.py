@@ -1,4 +1,4 @@
-"""The crontab in the database: what changes when one is loaded.  ``write`` is one unit of the committer."""
+"""Write a loaded crontab to the database.  ``write`` is one unit of the committer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked for a job or a run, besides waking it.  Each function is one unit of the committer."""
+"""Actions of a person on a job or a run, except waking it.  Each function is one unit of the committer."""
 
 from __future__ import annotations
 

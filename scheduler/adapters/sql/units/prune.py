@@ -1,4 +1,4 @@
-"""Runs that are kept no longer: which they are, and their end.  ``prune`` is one unit of the committer.
+"""Select and delete runs that are no longer kept.  ``prune`` is one unit of the committer.
 
 What is never deleted, however old: a run that is live; one whose report was not sent yet; one that ended on
 the present day, whose cost counts towards the day's budget; the run of a job that ended last; and the rows

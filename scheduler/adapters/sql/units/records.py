@@ -1,4 +1,4 @@
-"""The records in the database: noted in the transaction of their cause, numbered and chained at its end.
+"""Write records: added in the transaction of their cause, numbered and chained at its end.
 
 A unit only notes what it did.  The committer numbers all that its units noted just before it commits: one
 look at the head and one insert for a whole batch.  No process forks the chain: writing units are serialised

@@ -1,4 +1,4 @@
-"""The first opening of a database that was a backup: nothing of the lost time is repeated.  One unit.
+"""The first opening of a restored backup: nothing of the lost time is repeated.  One unit.
 
 What happened between the backup and now is unknown.  So every run that could have acted since waits for a
 person, whatever call was open is unknown, slots that came due are skipped, and notices are not sent again.

@@ -1,4 +1,4 @@
-"""The fenced write of one step: all that it changes, in one transaction, or nothing.
+"""Write one step, fenced by its lease: everything it changes in one transaction, or nothing.
 
 A step is a value (why #5). `commit` is the only place that writes one, and it is a unit of the committer:
 the transaction around it, the sync and the acknowledgement are explained in ``sqlite/committer``. What a

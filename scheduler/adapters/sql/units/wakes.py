@@ -1,4 +1,4 @@
-"""Wake-ups that came due, and runs that a person wakes.  Each function is one unit of the committer."""
+"""Wake runs whose wake-ups are due, or on request.  Each function is one unit of the committer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Follow-ups in the database: made and cancelled within a step, confirmed by a person, ended by what fires.
+"""Store follow-ups: made and cancelled within a step, confirmed by a person, ended by fires.
 
 Each has a row of its own and one among the jobs, which fires and is shown like any other.  A pending one
 stands there as paused and has no slot: nothing fires it before a person has confirmed it.

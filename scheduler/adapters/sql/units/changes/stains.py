@@ -1,4 +1,4 @@
-"""Workdirs in which private data may lie: marked by a step, looked at before calls begin, cleaned later."""
+"""Store marks of workdirs with private data: set by a step, checked before calls begin, removed later."""
 
 from __future__ import annotations
 
