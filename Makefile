@@ -1,7 +1,7 @@
 # One command each, on a machine with Python 3.11+ and make:
-#   make demo    an agent that sleeps, is killed, and goes on (no key needed)
+#   make demo    an agent that sleeps, is killed, and resumes (no key needed)
 #   make test    all tests
-#   make check   format, lint, types, layers, tests: the gate
+#   make check   format, lint, types, layers, tests
 #   make soak    the long tests: hundreds of kills, all pairs of crash points (an hour)
 #   make bench   side-by-side benchmarks
 
@@ -20,7 +20,7 @@ test: $(VENV)/.installed-dev
 
 check: lint types layers test
 
-# The head of the output names the seed; AGENTCRON_SEED=... repeats its draws.
+# The first lines of the output show the seed; AGENTCRON_SEED=... repeats its draws.
 soak: $(VENV)/.installed-dev
 	AGENTCRON_SOAK=1 $(BIN)/python -m pytest -m soak -n $(WORKERS) --dist worksteal -rP
 
@@ -39,7 +39,7 @@ layers: $(VENV)/.installed-dev
 	$(BIN)/lint-imports --no-cache
 
 # Debian's python3 may come without ensurepip (package python3-venv): then the outer pip fills the venv,
-# and where there is no pip either, say which package is missing.
+# and if there is no pip either, the error names the missing package.
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "error: $(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.12"; exit 1; }
@@ -70,7 +70,7 @@ docs: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.house.generate
 	$(BIN)/python -m tests.kit.transcript
 
-# Peers are pinned apart: nobody but a benchmark needs them.  One that cannot be had is missing in the table.
+# Peers are pinned separately, since only benchmarks need them.  One that cannot be installed is left out.
 $(VENV)/.installed-peers: bench/requirements.txt $(VENV)/.installed-dev
 	@echo "installing peers into $(VENV) ..."
 	@$(PIP) install $(PIP_OPTIONS) -r bench/requirements.txt \

@@ -57,7 +57,7 @@ def page(tables: list[Table], loads: tuple[str, str], seconds: float) -> str:
         "<!-- written by `make bench`; do not edit -->",
         "",
         "Ours and its peers, side by side in one run on one machine. Ratios mean something; absolute figures"
-        " depend on the machine and on the hour, so a probe of the disk stands beside what is durable.",
+        " depend on the machine and on the hour, so a probe of the disk is shown with durable figures.",
         "",
         f"- Command: `make bench`, {seconds:.0f} seconds, on {datetime.now(UTC):%d %B %Y}.",
         f"- Machine: {os.cpu_count()} cores, {platform.system()} {platform.machine()}; load {loads[0]} before"

@@ -1,4 +1,4 @@
-"""How fast the command answers with 10,000 jobs and runs, beside a bare script of click and sqlite3.
+"""How fast the command answers with 10,000 jobs and runs, compared with a bare script of click and sqlite3.
 
 Medians of several runs; the ratio to the reference in the same run is what counts.
 """

@@ -1,4 +1,4 @@
-"""A conversation of 500 messages and 1 MB: bytes written and time per step, beside LangGraph's savers."""
+"""A conversation of 500 messages and 1 MB: bytes written and time per step, compared with LangGraph."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def imports() -> Iterator[int]:
 
 
 def measure(place: Path) -> Table:
-    """Measure a real daemon for some seconds at each size, and its imports beside it."""
+    """Measure a real daemon for some seconds at each size, and its imports alone."""
     table = Table(
         "Idle, while everything sleeps",
         f"A real `agentcron up` over {SECONDS:.0f} seconds: CPU time of all its threads and resident memory,"

@@ -1,4 +1,4 @@
-"""How fast next fires are found: ours beside croniter's and cronsim's, for mixed expressions."""
+"""How fast next fires are found: ours, croniter's and cronsim's, for mixed expressions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Durable runs that do nothing, a second: what the machinery itself costs, ours beside its peers."""
+"""Durable runs that do nothing, a second: the cost of the machinery itself, ours and its peers."""
 
 from __future__ import annotations
 

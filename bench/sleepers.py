@@ -23,7 +23,7 @@ NAP = (
 JOB = "sleeper"
 
 WHOLE = ("runs", "pins", "messages", "calls", "requests", "attempts", "wakeups")
-"""The tables of a run that can be woken and goes on."""
+"""The tables of a run that can be woken and continued."""
 
 ASLEEP = ("runs", "wakeups")
 """What is looked at while runs sleep; a million whole conversations would be ten gigabytes."""

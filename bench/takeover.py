@@ -27,7 +27,7 @@ def fire(home: Path) -> None:
 
 
 def going_on(running: Daemon) -> list[float]:
-    """Return when this daemon's log says that a run goes on."""
+    """Return when this daemon's log says that a run continues."""
     return sorted(seen(running, "run.claimed").values())
 
 
@@ -51,7 +51,7 @@ def standing_by(home: Path) -> float:
 
 
 def cold(home: Path) -> float:
-    """Start a daemon on a home whose only one was killed; return the seconds until the run goes on."""
+    """Start a daemon on a home whose only one was killed; return the seconds until the run continues."""
     started = time.time()
     again = up(home)
     (at,) = wait_for(lambda: going_on(again), 90)
@@ -62,9 +62,9 @@ def cold(home: Path) -> float:
 def measure(place: Path) -> Table:
     """Measure both some times."""
     table = Table(
-        "From kill -9 to the run going on",
+        "From kill -9 to the run continuing",
         "Two daemons on one home; the one that has a run in the middle of its gate is killed. The clock stops"
-        " at the line in the other's log that says the run goes on: the dead one's lease is taken, the claim"
+        " at the line in the other's log that says it continues: the dead one's lease is taken, the claim"
         " is durable, the conversation is loaded. Cold is the same from the start of a new process.",
         probe=commits_per_second(place),
     )

@@ -1,4 +1,4 @@
-"""How late a sleeping run goes on: 1,000 that are due at one instant, and one by itself."""
+"""How late a sleeping run continues: 1,000 that are due at one instant, and one by itself."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def together(home: Path, running: Daemon) -> dict[str, list[float]]:
     with opened(home) as connection:
         stages = {
             "woken: queued for good": seen(running, "run.woke"),
-            "claimed: going on": seen(running, "run.claimed"),
+            "claimed: continuing": seen(running, "run.claimed"),
             "asking the model again": dict(connection.execute(asked).fetchall()),
         }
     return {what: [at - due for at in each.values() if at > due] for what, each in stages.items()}
@@ -64,7 +64,7 @@ def measure(place: Path) -> Table:
     """Measure both, and APScheduler's jobs that are due at one instant."""
     table = Table(
         f"{SLEEPERS} wake-ups due at one instant",
-        "Late is the time from the due instant to the log line that says a run goes on: its claim is durable"
+        "Late is the time from the due instant to the log line that says it continues: its claim is durable"
         f" and its conversation is loaded. A real `agentcron up --concurrency {CONCURRENCY}`; every run has a"
         " conversation with an open `sleep` call. APScheduler's is the time to the call of the function.",
         probe=commits_per_second(place),

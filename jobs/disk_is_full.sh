@@ -1,5 +1,5 @@
 #!/bin/sh
-# A gate: exit 0 wakes the agent, which is handed what is printed here; exit 1 lets it sleep, for free.
+# A gate: exit 0 starts the agent, which gets the output; exit 1 skips the run, for free.
 #
 #     disk_is_full.sh [PERCENT [PATH ...]]      default: 90 percent, the disk of /
 #

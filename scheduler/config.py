@@ -1,4 +1,4 @@
-"""Where things are: the home, the crontab, the database.
+"""The paths of an installation: the home, the crontab, the database.
 
 =====================  ==========================================================
 home                   ``--home``, AGENTCRON_HOME, else ``~/.agentcron`` (0700)
@@ -74,7 +74,7 @@ class Config:
 
     @property
     def trust(self) -> Path:
-        """The file of grants, beside the crontab: never where an agent works."""
+        """The file of grants, next to the crontab: never in a workdir."""
         return self.crontab.parent / "trust.toml"
 
     @property

@@ -1,8 +1,8 @@
-"""Crash points: named places where a test may kill the process.
+"""Crash points: named places at which a test can kill the process.
 
 ``crashpoint("W8")`` does nothing unless the environment variable ``AGENTCRON_CRASH`` names that point.
-Then the process dies by SIGKILL, as a power cut would end it: no handler runs, nothing is flushed.
-``AGENTCRON_CRASH=W8:3`` dies at the third visit.  The windows W0..W15 are those of ``docs/lifecycle.md``.
+Then the process is killed by SIGKILL, like a power cut: no handler runs, nothing is flushed.
+``AGENTCRON_CRASH=W8:3`` kills at the third visit.  The windows W0..W15 are those of ``docs/lifecycle.md``.
 """
 
 import os
@@ -14,7 +14,7 @@ _visits: dict[str, int] = {}
 
 
 def crashpoint(name: str) -> None:
-    """Kill this process if the environment arms the point ``name``; otherwise do nothing."""
+    """Kill this process if the environment names the point ``name``; otherwise do nothing."""
     armed = os.environ.get(VARIABLE)
     if not armed:
         return

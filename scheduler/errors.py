@@ -1,4 +1,4 @@
-"""The one tree of errors; each carries what to tell a person and the exit status of the command.
+"""The tree of errors; each has a message for a person and the exit status of the command.
 
 ::
 
@@ -10,18 +10,18 @@
     ├── NotFoundError              3   no such job, run or file
     ├── RefusedError               4   not possible in this state
     ├── HaltedError                4   the home is halted: nothing may start
-    ├── FactsChangedError          4   what a call was judged by is no longer so
-    ├── OverBudgetError            4   a cap is used up, or held by requests that are out
+    ├── FactsChangedError          4   the facts that a call was judged by have changed
+    ├── OverBudgetError            4   a cap is used up, or reserved by requests in flight
     ├── CannotWorkError            5   database, disk, key or network
     │   ├── DayLogError            5   the daily log cannot be written: nothing acts
     │   └── StoreError             5   the database: missing, locked, full, read-only, corrupt, newer
-    │       ├── ReplacedError      5   another file stands in its place
-    │       └── BadRowError        5   it works, and cannot hold what was to be written
-    ├── LostLeaseError             5   another runner owns this run now: write nothing else
+    │       ├── ReplacedError      5   the database file was replaced by another one
+    │       └── BadRowError        5   the database works, and refuses what was to be written
+    ├── LostLeaseError             5   another runner owns this run now: write nothing more
     ├── ModelFault                 5   a call of the model that gave no usable answer
     ├── SendFault                  5   a notice was not sent
-    ├── ToolFault                  5   a tool's own refusal, told to the agent
-    └── ToolLostError              5   what a tool works with ended in the middle of a call
+    ├── ToolFault                  5   a tool's own refusal, reported to the agent
+    └── ToolLostError              5   the resource of a tool ended in the middle of a call
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from typing import Literal
 
 
 class AgentcronError(Exception):
-    """Something went wrong that a person can be told in one sentence.
+    """An error that can be explained to a person in one sentence.
 
     Args:
         message: what happened and where, one sentence, without a full stop.
-        help: how to mend it, or an empty string.
+        help: how to fix it, or an empty string.
     """
 
     exit_status: int = 5
@@ -53,7 +53,7 @@ def described(error: BaseException) -> str:
 
 
 class ConfigError(AgentcronError, ValueError):
-    """A crontab, an expression or an option cannot be right.
+    """A crontab, an expression or an option is invalid.
 
     Args:
         code: a lint code (``E01`` .. ``E17``), or an empty string.
@@ -77,7 +77,7 @@ WhenCode = Literal["past", "ambiguous", "unknown_word", "too_far", "too_soon"]
 
 
 class WhenError(AgentcronError, ValueError):
-    """A "sleep until" text cannot be understood, or lies outside the bounds.
+    """A "sleep until" text cannot be parsed, or is outside the bounds.
 
     Args:
         code: why it was refused.
@@ -99,36 +99,36 @@ class UsageError(AgentcronError):
 
 
 class NotFoundError(AgentcronError):
-    """No such job, run or file."""
+    """There is no such job, run or file."""
 
     exit_status = 3
 
 
 class RefusedError(AgentcronError):
-    """The request is understood and not possible in this state."""
+    """The request is valid and not possible in this state."""
 
     exit_status = 4
 
 
 class HaltedError(AgentcronError):
-    """The home is halted: nothing may start until a person lets it go on."""
+    """The home is halted: nothing may start until a person resumes it."""
 
     exit_status = 4
 
 
 class FactsChangedError(AgentcronError):
-    """What calls were judged by has changed since: others were faster.  Nothing was written; judge again."""
+    """The facts that calls were judged by have changed meanwhile.  Nothing was written; judge again."""
 
     exit_status = 4
 
 
 class OverBudgetError(AgentcronError):
-    """A day's cap leaves no room for another request, which was not opened.
+    """A day's cap has no room for another request, which was not opened.
 
     Args:
         code: the reason code of the cap, ``budget-day`` for one.
         spent: in millionths of a dollar or in tokens, like the others.
-        out: what the requests that are out may still cost.
+        out: what the requests in flight may still cost.
     """
 
     exit_status = 4
@@ -143,7 +143,7 @@ class OverBudgetError(AgentcronError):
 
 
 class CannotWorkError(AgentcronError):
-    """The surroundings do not let us work: database, disk, key or network."""
+    """The environment does not allow work: database, disk, key or network."""
 
     exit_status = 5
 
@@ -153,40 +153,40 @@ class DayLogError(CannotWorkError):
 
 
 class StoreError(CannotWorkError):
-    """The database cannot be read or written; nothing of the failed unit was kept."""
+    """The database cannot be read or written; nothing of the failed unit was stored."""
 
 
 class ReplacedError(StoreError):
-    """Another file stands where the database was: what was read from the old one means nothing any more."""
+    """The database file was replaced: data that was read from the old one is invalid."""
 
 
 class BadRowError(StoreError):
-    """What was to be written cannot stand beside what is there; trying again would change nothing."""
+    """The database refuses a row; trying again would change nothing."""
 
 
 class LostLeaseError(AgentcronError):
-    """Another runner owns this run now; whoever gets this error must write nothing else."""
+    """Another runner owns this run now; the caller must write nothing more."""
 
 
 FaultKind = Literal[
     "cut",  # the stream ended before the message did, or the connection broke
     "overloaded",  # 529, 5xx, an overload event inside a stream
     "rate_limited",  # 429
-    "auth",  # 401, 403: does not pass by waiting
+    "auth",  # 401, 403: permanent until a person acts
     "billing",  # 402: likewise
-    "too_long",  # 413, and a 400 that says so: a shorter conversation would be answered
-    "invalid",  # 400 and other refusals of the request itself: repeating it is useless
-    "unknown",  # an answer whose shape or stop reason is not known
+    "too_long",  # 413, and a 400 with that message: a shorter conversation would be answered
+    "invalid",  # 400 and other refusals of the request itself: a retry is useless
+    "unknown",  # an answer with an unknown shape or stop reason
 ]
 
 
 class ModelFault(AgentcronError):
-    """A call of the model gave no usable answer; no tool of it may run.
+    """A call of the model gave no usable answer; none of its tools may run.
 
     Args:
-        kind: what sort of failure, which decides between retry, durable wait and parking.
-        retry_after_seconds: the wait that the server asked for, or None.
-        request_id: the server's id of the request, or None when it never answered.
+        kind: the kind of failure, which decides between retry, durable wait and parking.
+        retry_after_seconds: the wait that the server requested, or None.
+        request_id: the server's id of the request, or None if there was no response.
     """
 
     def __init__(
@@ -204,7 +204,7 @@ class ModelFault(AgentcronError):
 
 
 class SendFault(AgentcronError):
-    """A sender could not hand a notice over.
+    """A sender could not deliver a notice.
 
     Args:
         permanent: trying again would change nothing (a wrong address, a refused key): the notice is given up.
@@ -216,8 +216,8 @@ class SendFault(AgentcronError):
 
 
 class ToolFault(AgentcronError):
-    """A tool refuses or fails in a way that the agent is told as an error result."""
+    """A tool refuses or fails; the agent gets the message as an error result."""
 
 
 class ToolLostError(AgentcronError):
-    """What a tool works with ended in the middle of a call: it may have happened, or not."""
+    """The resource of a tool ended in the middle of a call, which may have happened or not."""

@@ -1,4 +1,4 @@
-"""What authors of tools work with: the decorator ``@tool``, and the parts of tools that store something.
+"""The imports for authors of tools: the decorator ``@tool``, and the parts of tools that store something.
 
 Everything here is public and keeps its names; it imports no library and opens nothing.  See
 ``docs/howto/tools.md``.

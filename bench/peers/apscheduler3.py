@@ -1,7 +1,7 @@
 """APScheduler 3 with its SQLAlchemyJobStore on SQLite: N interval jobs that all come due at one instant.
 
 As durable as it gets: WAL and synchronous=FULL.  It stores a job's next time before it calls the job, so a
-call that a crash interrupts is lost; ours would go on.
+call that a crash interrupts is lost; ours would continue.
 """
 
 from __future__ import annotations

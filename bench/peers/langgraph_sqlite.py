@@ -67,7 +67,7 @@ def main(path: str, kind: str, messages: int) -> None:
     app = graph.compile(checkpointer=saver)
     config: Any = {"configurable": {"thread_id": "1"}, "recursion_limit": 2 * messages}
     before, began = written(), time.perf_counter()
-    # Durable before the next step, as ours: by default it saves beside the next one.
+    # Durable before the next step, as ours: by default it saves concurrently with the next one.
     app.invoke({"messages": [{"role": "user", "content": TEXT}]}, config, durability="sync")
     taken, after = time.perf_counter() - began, written()
     steps = [1000 * (b - a) for a, b in pairwise(at)]

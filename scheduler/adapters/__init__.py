@@ -1,1 +1,1 @@
-"""How the world answers: one file or folder per dependency."""
+"""Implementations of the ports, one file or folder per dependency."""

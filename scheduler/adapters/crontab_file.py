@@ -1,4 +1,4 @@
-"""The crontab on the disk: what its reader asks about files, and how a change of it is noticed."""
+"""Read the crontab and the files it names from the disk, and detect changes."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class FileLook:
         return None if os.access(full, os.X_OK) else f"{program} is not executable (chmod +x)"
 
     def editable(self, jobs: Sequence[Job]) -> Iterator[tuple[int, str, str, str]]:
-        """Yield by position the jobs that must not run beside the others: code, why, and the way out."""
+        """Yield by position the jobs that must not run with the others: code, reason, and fix."""
         return self.workdirs.editable(jobs)
 
     def workdir_problem(self, workdir: str) -> str | None:
@@ -207,7 +207,7 @@ class CrontabFile:
         return self._parse(text, FileLook(self._config), now)
 
     def read(self, now: datetime) -> StandingOrders:
-        """Read everything that can be read; broken jobs are named beside the good ones."""
+        """Read everything that can be read; broken jobs are returned next to the good ones."""
         text = self.text()
         look = FileLook(self._config)
         table = self._parse(text, look, now)

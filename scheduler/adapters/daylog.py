@@ -1,8 +1,9 @@
-"""The daily log: the records of the database, copied line by line to a file for each day.
+"""The daily log: copy the records of the database to a file for each day.
 
-There is no writer by appointment.  Whoever needs the log on the disk takes the lock of its folder, copies all
-that is missing, whoever noted it, and lets go; the lock of a process that dies is free at once.  So nothing
-waits for another process to wake up, and two daemons cannot fork the log: the last line says what comes next.
+There is no dedicated writer.  A process that needs the log on the disk takes the lock of its folder, copies
+all missing records, also those of other processes, and releases it; the lock of a dead process is free at
+once. So nothing waits for another process to wake up, and two daemons cannot fork the log: the last line says
+what comes next.
 """
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ def _head_of(path: Path, line: bytes) -> Head:
     except ValueError as error:
         raise DayLogError(
             f"the last line of {path} is no record: somebody changed it",
-            help="look at it with: agentcron log --verify; then move the file away, it is written anew",
+            help="check it with: agentcron log --verify; then move the file away, it is written again",
         ) from error
 
 
@@ -199,7 +200,7 @@ def _with(first: Record, others: Iterable[Record]) -> Iterator[Record]:
 
 
 def _must_fit(folder: Path, end: _End, first: Record | None, records: Records) -> None:
-    """Refuse to go on from an end that the database does not have: the log would be forked."""
+    """Refuse to continue from an end that the database does not have: the log would be forked."""
     if end.head == _NOTHING:
         return
     if first is not None:
@@ -209,9 +210,9 @@ def _must_fit(folder: Path, end: _End, first: Record | None, records: Records) -
     if not fits:
         raise DayLogError(
             f"the daily log in {folder} and the database disagree: the log ends with record {end.head.seq}, "
-            "and the database does not go on from there",
+            "and the database does not continue from there",
             help="a database is put back with: agentcron restore; or move the folder away, and the log is "
-            "written anew from the database",
+            "written again from the database",
         )
 
 
@@ -220,7 +221,7 @@ def _mend(path: Path, end: _End, first: Record | None) -> None:
     if first is None or not first.line().encode().startswith(end.torn):
         raise DayLogError(
             f"{path} ends in {len(end.torn)} bytes that are no part of the next record",
-            help="somebody wrote to it; look at its end, then move the file away: it is written anew",
+            help="another program wrote to it; check its end, then move the file away: it is written again",
         )
     os.truncate(path, end.whole_bytes)
 

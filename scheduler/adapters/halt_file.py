@@ -1,6 +1,6 @@
-"""The halt file: while it lies in the home, nothing there starts an effect or asks a model.
+"""The halt file: while it exists in the home, no effect and no request starts there.
 
-Whoever can write a file can stop everything: with ``agentcron halt``, with ``touch``, from a script.  Its
+Creating the file stops everything: with ``agentcron halt``, with ``touch``, from a script.  Its
 text is the reason.  It is never trusted: whatever lies there halts, and so
 does a place that cannot be looked at.
 """
@@ -80,7 +80,7 @@ class HaltFile:
             ) from error
 
     def remove(self) -> bool:
-        """Let everything go on; return whether the home was halted.
+        """Resume everything; return whether the home was halted.
 
         Raises:
             CannotWorkError: what lies there cannot be removed.

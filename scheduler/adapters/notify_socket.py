@@ -1,8 +1,8 @@
-"""The notify socket: tells systemd that we are ready, what we do, and that we do not hang.
+"""Notify systemd: readiness, status and heartbeat.
 
 The protocol (sd_notify) is one datagram of ``NAME=value`` lines to the socket that ``NOTIFY_SOCKET`` names.
 The watchdog is petted by the beats of the runner's loop and by nothing else: a loop that hangs, or waits for
-a committer that hangs, is not petted, and systemd starts us anew.
+a committer that hangs, sends no heartbeat, and systemd restarts the process.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class NotifySocket(Observer):
                 ours.setblocking(False)
                 ours.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
-            # Nobody listens, or not fast enough: agents go on.  Once is enough in the log.
+            # There is no listener, or a slow one: agents continue.  It is logged once.
             if not self._deaf:
                 log.warning("the service manager does not listen: %s", error.strerror or error)
             self._deaf = True

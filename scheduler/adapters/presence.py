@@ -1,4 +1,4 @@
-"""Presence by file locks: a runner holds an flock while it lives; the kernel drops it when it dies.
+"""Detect dead runners by file locks: a runner holds an flock, which the kernel releases when it dies.
 
 A process id alone proves nothing: it may belong to somebody else by now.  A lock that can be taken proves
 that its holder is gone, within a millisecond of ``kill -9``.

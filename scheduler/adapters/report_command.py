@@ -1,4 +1,4 @@
-"""The sender of reports: the owner's shell command, which gets the body on stdin."""
+"""The sender of reports: run the owner's shell command with the body on stdin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where secrets are: the daemon's environment, files, the keyring; looked up at use, kept in memory alone."""
+"""Read secrets from the environment, files or the keyring at use; they are kept only in memory."""
 
 from __future__ import annotations
 

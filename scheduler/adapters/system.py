@@ -1,4 +1,4 @@
-"""The system's clock and entropy: the only place that reads either."""
+"""The system's clock and entropy: the only module that reads them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SystemClock:
         if hasattr(time, "CLOCK_BOOTTIME"):
             boot = time.clock_gettime(time.CLOCK_BOOTTIME)
         elif hasattr(time, "CLOCK_UPTIME_RAW"):
-            # macOS, clock_gettime(3): CLOCK_MONOTONIC goes on through a sleep, CLOCK_UPTIME_RAW does not.
+            # macOS, clock_gettime(3): CLOCK_MONOTONIC continues during a sleep, CLOCK_UPTIME_RAW does not.
             boot, awake = time.clock_gettime(time.CLOCK_MONOTONIC), time.clock_gettime(time.CLOCK_UPTIME_RAW)
         else:
             boot = awake

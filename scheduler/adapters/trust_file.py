@@ -1,4 +1,4 @@
-"""The trust file on the disk: ``trust.toml`` beside the crontab, read anew whenever it has changed."""
+"""Read the trust file ``trust.toml`` next to the crontab, again when it has changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_policy(config: Config) -> Policy:
     path = config.trust
     if os.path.realpath(config.work) in passed(str(path)):
         # Also when it is missing: an agent could make it.
-        return Policy(fault=f"{path} lies in {config.work}, where agents work (keep the crontab elsewhere)")
+        return Policy(fault=f"{path} is in {config.work}, where agents work (keep the crontab elsewhere)")
     try:
         # One descriptor for both: whose file it is must be asked of the very file that is read.  Without
         # waiting: a pipe that lies there would never open.
@@ -107,7 +107,7 @@ class TrustFile:
             # What it forbade must not be allowed because it was moved, or is just being replaced.
             return Policy(
                 fault=f"{self._config.trust} was there and is gone: put it back, or restart the daemon "
-                "to go on without it"
+                "to continue without it"
             )
         self._was_there = is_there
         return policy

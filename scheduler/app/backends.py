@@ -1,4 +1,4 @@
-"""What takes the runs of a job forward: our own loop over a model, or what an installed package provides."""
+"""Find the backend of a job: the built-in loop over a model, or a plug-in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The composition root: the only place that picks adapters and puts them together."""
+"""The composition root: the only place that selects and connects adapters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database of a home: the one place that picks its adapter."""
+"""Select the adapter of a home's database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The daily log: its writer, its files for readers, and what the database says the records are."""
+"""The daily log: its writer, its files for readers, and the records of the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A home on the disk, for everybody who looks: each thing is opened when it is asked for, and no sooner.
+"""A home on the disk, for views and doors: each part is opened on first use.
 
 Nothing heavy is imported here: a command that only looks starts in milliseconds.
 """
@@ -96,7 +96,7 @@ class FileHome:
         return crontab_file(self.config).parse(text, now)
 
     def read_orders(self, now: datetime) -> StandingOrders:
-        """Read the crontab; broken jobs are named beside the good ones."""
+        """Read the crontab; broken jobs are returned next to the good ones."""
         from scheduler.app.crontab import crontab_file
 
         return crontab_file(self.config).read(now)
@@ -165,7 +165,7 @@ class FileHome:
         HaltFile(self.config.halt).write(reason)
 
     def remove_halt(self) -> bool:
-        """Let everything go on; return whether the home was halted.
+        """Resume everything; return whether the home was halted.
 
         Raises:
             CannotWorkError: what lies there cannot be removed.

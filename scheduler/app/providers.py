@@ -1,4 +1,4 @@
-"""Providers of models: entry points of the group ``agentcron.models``, the built-in ones too."""
+"""Find providers of models: entry points of the group ``agentcron.models``, including the built-in ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Senders by the kind of their notices: entry points of the group ``agentcron.senders``."""
+"""Find senders by the kind of their notices: entry points of the group ``agentcron.senders``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done to the database as a file: copied, put back, shrunk, brought to this version's schema."""
+"""Operations on the database as a file: back up, restore, shrink, upgrade."""
 
 from __future__ import annotations
 

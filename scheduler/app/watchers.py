@@ -1,4 +1,4 @@
-"""Who watches a daemon: systemd, Prometheus, OpenTelemetry; as the options and the environment say."""
+"""Set up the observers of a daemon: systemd, Prometheus, OpenTelemetry."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Records of what was done, chained: each carries the hash of the one before it.
+"""Records of the daily log, chained: each contains the hash of the one before it.
 
-Whoever has the lines alone can verify them.  The canonical form of JSON is: keys sorted, no spaces, ASCII
+The lines alone are enough to verify them.  The canonical form of JSON is: keys sorted, no spaces, ASCII
 with escapes.  ``body_hash`` is the SHA-256 (hex) of the canonical body; ``hash`` is the SHA-256 of the
 canonical array ``[seq, prev_hash, at, job, run, kind, body_hash]``, where ``at`` is the text of the line.
-The first record of all follows `NOTHING`.
+The very first record follows `NOTHING`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from hashlib import sha256
 from typing import Any
 
 NOTHING = "0" * 64
-"""What the first record has for the hash of the one before it."""
+"""The previous hash of the very first record."""
 
-# Made once: json.dumps would make one for every call.
+# Created once: json.dumps would create one for every call.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 _KEYS = ("seq", "at", "job", "run", "kind", "body", "body_hash", "prev_hash", "hash")
 
 
 def canonical(value: Any) -> str:
-    """Return the one JSON text of a value."""
+    """Return the canonical JSON text of a value."""
     return _CANONICAL.encode(value)
 
 
@@ -44,11 +44,11 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One thing that was done.
+    """One record.
 
     Args:
         at: an ISO instant in UTC with microseconds, from ``instant_text``.
-        run_id: whose run it was; empty for what concerns a job or everything.
+        run_id: the run; empty for a record about a job or everything.
         body: canonical JSON.
     """
 
@@ -82,7 +82,7 @@ class Record:
 
 
 def instant_text(at: datetime) -> str:
-    """Return an instant as it stands in a record."""
+    """Return an instant in the form used in records."""
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
@@ -98,10 +98,10 @@ def _chained(seq: int, prev_hash: str, at: str, kind: str, job: str, run_id: str
 
 
 def from_line(line: str | bytes) -> Record:
-    """Return what ``Record.line`` wrote, as it stands there: it may be wrong.
+    """Return the record of a line that ``Record.line`` wrote; its content is not verified.
 
     Raises:
-        ValueError: it is no such line.
+        ValueError: it is not such a line.
     """
     try:
         values = json.loads(line)

@@ -1,6 +1,6 @@
-"""A registry: what is known by name.  First what is built in, then what plug-ins provide.
+"""A registry: things by name, the built-in ones first, then those of plug-ins.
 
-The core finds no plug-ins; whoever is above it passes in how.
+The core does not look for plug-ins; the caller passes in a way to find them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class PlugIns(Protocol[T_co]):
         """Return all names, sorted, without importing any plug-in."""
 
     def load(self, name: str) -> T_co | None:
-        """Return what has this name, importing it on first use; None when nothing has.
+        """Return the thing of this name, importing it on first use; None if there is none.
 
         Raises:
             ConfigError: it is provided twice, or cannot be used.
@@ -27,14 +27,14 @@ class PlugIns(Protocol[T_co]):
 
 
 class Registry(Generic[T]):
-    """Named things of one sort; nothing that a plug-in provides takes the place of what is built in."""
+    """Named things of one sort; a plug-in cannot replace a built-in one."""
 
     def __init__(self, built_in: Mapping[str, T], plug_ins: PlugIns[T] | None = None) -> None:
         self.built_in = built_in
         self._plug_ins = plug_ins
 
     def get(self, name: str) -> T | None:
-        """Return what has this name, or None.  Plug-ins are asked only for names that are not built in.
+        """Return the thing of this name, or None.  Plug-ins are queried only for names that are not built in.
 
         Raises:
             ConfigError: a plug-in that provides it cannot be used.

@@ -1,1 +1,1 @@
-"""Standing duties of a daemon, each in one file."""
+"""Background duties of a daemon, one per file."""

@@ -1,4 +1,4 @@
-"""The keeper of the daily log: what no effect waits for is copied to it, too, soon after it happened."""
+"""Copy records that no effect waits for to the daily log, soon after they were written."""
 
 from __future__ import annotations
 

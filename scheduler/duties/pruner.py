@@ -1,4 +1,4 @@
-"""The pruner: deletes runs that their jobs keep no longer, a few at a time, once a day."""
+"""Delete runs that are no longer kept, a few at a time, once a day."""
 
 from __future__ import annotations
 

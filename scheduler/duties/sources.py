@@ -1,7 +1,7 @@
 """The keeper of sources: runs the installed sources of events for as long as the daemon works.
 
 All of them run, wanted or not: what happens between the claim of a run and its wait must be on record, and a
-source that needs to know where to look is told what is wanted.  # why #70
+source that needs to know where to look is told what is wanted.  # why #72
 """
 
 from __future__ import annotations

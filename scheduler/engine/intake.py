@@ -1,4 +1,4 @@
-"""The intake: the one way in for what happens outside."""
+"""The intake: the only entry for events from outside."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def take(services: Services, event: Event) -> Taken:
 
     Raises:
         RefusedError: its kind is one that only the scheduler itself makes.
-        StoreError: it cannot be recorded, and may be reported again.
+        StoreError: it cannot be recorded; the source should try again.
     """
     if event.kind in OWN_KINDS:
         raise RefusedError(

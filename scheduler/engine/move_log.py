@@ -1,6 +1,6 @@
-"""The move log: writes one log line for every move of a run, and tells all observers of this process.
+"""The move log: log every move of a run, and notify the observers of this process.
 
-Moves are told by whoever committed them: the tick, the claim, and the commit of a step.  What a person does
+The code that committed a move reports it: the tick, the claim, and the commit of a step.  What a person does
 with another command is printed by that command.
 """
 

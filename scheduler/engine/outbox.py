@@ -1,4 +1,4 @@
-"""The reporter: sends what lies in the outbox, at least once, and records what became of it."""
+"""The reporter: send the notices of the outbox, at least once, and record the results."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def send_notices(services: Services, runner: str) -> int:
             return 0
     for notice in pending:
         if services.halted() is not None:
-            # It was taken already, and goes back: it is due again at once, when everything goes on.
+            # It was taken already, and goes back: it is due again at once after the halt.
             now = services.clock.now()
             await services.store.settle_notice(notice.id, now, "halted before it was sent", now, tried=False)
             continue

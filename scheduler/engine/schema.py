@@ -1,4 +1,4 @@
-"""JSON Schema: what tools declare about their arguments, and whether a model keeps to it.
+"""JSON Schema: validate declarations of tools, and arguments of calls.
 
 ``jsonschema`` checks, in the draft that ``$schema`` names, by default 2020-12.  It differs from the defaults
 of that library in three points.  A ``$ref`` leads to a place in the same schema only: nothing is fetched.

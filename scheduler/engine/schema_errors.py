@@ -1,4 +1,4 @@
-"""Errors of JSON Schema in words that a model can act on: where, and what is asked for; never the value."""
+"""Describe JSON Schema errors for a model: the place and the requirement, never the value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine works with, handed over by the composition root."""
+"""The services of the engine, passed in by the composition root."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Services:
         sender_for: who sends notices of a kind, or None; may raise ConfigError.
         folder: the crontab's, absolute: where gates run.
         daylog: where what was recorded must stand before anything acts.
-        move_log: sees every move, and tells the log and whoever else wants to know.
+        move_log: logs every move, and notifies the observers.
         price: what so many tokens of a model cost in millionths of a dollar, or None when nobody knows.
         halted: why nothing may start now, or None; asked right before every effect and every request.
         secrets: gives them to tools, and takes them out of whatever is stored or shown.

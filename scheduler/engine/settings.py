@@ -1,4 +1,4 @@
-"""The numbers that a daemon works by."""
+"""The settings of a daemon, as numbers."""
 
 from __future__ import annotations
 

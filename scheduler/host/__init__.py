@@ -1,1 +1,1 @@
-"""This machine: child processes, the sandbox, control groups, and paths that lead nowhere else."""
+"""This machine: child processes, the sandbox, control groups, paths and plug-ins."""

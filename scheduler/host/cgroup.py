@@ -1,7 +1,7 @@
-"""A control group for one sandbox: the kernel's bound on what root's processes take together.
+"""A control group for one sandbox: a limit by the kernel for root's processes.
 
-The limit of processes of ``ulimit`` does not hold for root, and a bomb is faster than anybody who counts.
-Ordinary users need none, and seldom may make one.
+The limit of processes of ``ulimit`` does not apply to root, and a fork bomb is faster than a counting
+process. Ordinary users need no control group, and can seldom create one.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _numbers = itertools.count()
 _left: set[Path] = set()
 """Groups of ours whose last processes may still be ending."""
 
-# Run before anything else: what is started later is born inside.
+# Runs first: all later processes are started inside.
 _ENTER = 'echo 0 > "$1/cgroup.procs" || exit 125; shift; exec "$@"'
 
 
 @contextmanager
 def bounded(words: Sequence[str], *, processes: int) -> Iterator[list[str]]:
-    """Give a command that runs ``words``; root's runs in a group of at most so many processes and threads.
+    """Yield a command that runs ``words``; as root it runs in a group with a limit of processes and threads.
 
     Raises:
-        CannotWorkError: we are root, and no such group can be made.
+        CannotWorkError: we are root, and no such group can be created.
     """
     if os.getuid() != 0:
         yield list(words)
@@ -58,7 +58,7 @@ def bounded(words: Sequence[str], *, processes: int) -> Iterator[list[str]]:
 
 
 def parent() -> Path:
-    """Return the group in which root may make others that count processes.
+    """Return the group in which root can create others that count processes.
 
     Raises:
         CannotWorkError: there is none.
@@ -77,7 +77,7 @@ def parent() -> Path:
 
 
 def _lender(own: Path) -> Path | None:
-    """Return the nearest group above ours that lends its children the counting of processes."""
+    """Return the nearest parent group that enables counting of processes for its children."""
     for group in (own, *own.parents):
         if not group.is_relative_to(ROOM):
             return None
@@ -88,7 +88,7 @@ def _lender(own: Path) -> Path | None:
 
 
 def _sweep(place: Path) -> None:
-    """Remove the groups that are done with, and those of daemons that died."""
+    """Remove the groups that are no longer used, and those of daemons that died."""
     for group in place.glob("agentcron-*-*"):
         maker = _NAME.fullmatch(group.name)
         if group in _left or (maker and not Path("/proc", maker[1]).exists()):

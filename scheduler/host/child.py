@@ -1,10 +1,10 @@
-"""A child process that cannot outlive its purpose: a deadline, capped output, and a whole group to kill.
+"""Run a child process with a deadline and capped output, in a process group that can be killed as a whole.
 
-Every child is the leader of a session and process group of its own.  A watcher inside the group holds one
-end of a pipe whose other end only this process has: when we close it, or when we die by ``kill -9``, the
-watcher kills the group.  PR_SET_PDEATHSIG would spare the child's own children, exists on Linux only, and
-needs code between fork and exec, which is unsafe in a process with threads.
-What calls ``setsid`` itself escapes; only a sandbox can hold it.
+Every child is the leader of its own session and process group.  A watcher inside the group reads from a pipe
+whose other end only this process holds: if we close it, or are killed by ``kill -9``, the
+watcher kills the group.  PR_SET_PDEATHSIG would not affect the child's own children, exists only on Linux,
+and needs code between fork and exec, which is unsafe in a process with threads.
+A process that calls ``setsid`` itself escapes; only a sandbox prevents that.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ GRACE_SECONDS = 2.0
 """Between SIGTERM and SIGKILL."""
 
 _DRAIN_SECONDS = 0.5
-"""How long output may still come after the child's own end, from helpers it has left behind."""
+"""How long output is still read after the child's own end, from helpers it has left behind."""
 
 # $1 is the number of the pipe's reading end, the rest is the command.  The signals that we send to the
-# group must not end the watcher, and a file descriptor that it kept open would look like output to come.
+# group must not end the watcher, and an inherited stdout in it would keep the output open.
 _LAUNCHER = """
 pipe=$1; shift
 ( trap '' TERM INT HUP QUIT; read -r _ < "/dev/fd/$pipe"; kill -KILL 0 ) > /dev/null 2>&1 &
@@ -40,13 +40,13 @@ _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", 
 
 @dataclass(frozen=True, slots=True)
 class ChildResult:
-    """How a child ended and what it said.
+    """How a child ended, and its output.
 
     Args:
-        exit_code: as the shell counts (127: no such command; -9: killed by signal 9); None when it was
+        exit_code: as in the shell (127: no such command; -9: killed by signal 9); None if it was
             killed at its deadline.
-        stdout: the first ``output_bytes`` of it; what is not UTF-8 became U+FFFD.
-        dropped_bytes: how much more it said, on both channels.
+        stdout: the first ``output_bytes`` of it; bytes that are not UTF-8 became U+FFFD.
+        dropped_bytes: how much more output there was, on both channels.
     """
 
     exit_code: int | None
@@ -57,14 +57,14 @@ class ChildResult:
 
     @property
     def truncated(self) -> bool:
-        """Whether it said more than was kept."""
+        """Whether output was dropped."""
         return self.dropped_bytes > 0
 
 
 def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a child: a short list of our own variables, and ``extra``.
 
-    Keys and tokens of the daemon are not passed on; a job names in its crontab line what it needs.
+    Keys and tokens of the daemon are not passed on; the crontab line of a job lists what it needs.
     """
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | dict(extra or {})
 
@@ -86,10 +86,10 @@ async def run_child(
 
     Args:
         env: the whole environment of the child; see ``clean_env``.
-        on_start: is told the child's process id.
+        on_start: is called with the child's process id.
 
     Raises:
-        CannotWorkError: the process could not be started at all.
+        CannotWorkError: the process could not be started.
     """
     words = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
     text = stdin.encode("utf-8", "replace") if isinstance(stdin, str) else stdin
@@ -118,7 +118,7 @@ async def run_child(
                 on_start(transport.get_pid())
             return await _attend(transport, collector, text, timeout_seconds, grace_seconds)
         finally:
-            # Also when we are cancelled, and when cancelled again while ending the child gently.
+            # Also if we are cancelled, and if we are cancelled again while ending the child gently.
             _signal_group(transport.get_pid(), signal.SIGKILL)
             transport.close()
     finally:
@@ -128,16 +128,16 @@ async def run_child(
 async def _started(
     start: Coroutine[Any, Any, tuple[asyncio.SubprocessTransport, _Collector]],
 ) -> tuple[asyncio.SubprocessTransport, _Collector]:
-    """Wait for a start that is not to be cancelled; a child that is not wanted by then is killed.
+    """Wait for a start that must not be cancelled; a child that is no longer wanted then is killed.
 
-    asyncio, when cancelled in there, kills the one process and waits until nobody holds its pipes: what it
-    had started meanwhile would live on, and we would wait for that.
+    asyncio, when cancelled in there, kills only the one process and waits until its pipes are closed:
+    processes that it had started meanwhile would survive, and we would wait for them.
     """
     starting = asyncio.ensure_future(start)
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        while not starting.done():  # a matter of milliseconds
+        while not starting.done():  # takes milliseconds
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({starting})
         if starting.exception() is None:
@@ -189,7 +189,7 @@ def _feed(transport: asyncio.SubprocessTransport, text: bytes) -> None:
 
 
 async def _end(transport: asyncio.SubprocessTransport, collector: _Collector, grace_seconds: float) -> None:
-    """Ask the group to end, and kill it when it does not."""
+    """Ask the group to end with SIGTERM, and kill it if it does not."""
     _signal_group(transport.get_pid(), signal.SIGTERM)
     if not await _within(grace_seconds, collector.exited):
         _signal_group(transport.get_pid(), signal.SIGKILL)
@@ -204,13 +204,13 @@ async def _within(seconds: float, event: asyncio.Event) -> bool:
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
-    # The watcher is a member until we kill it, so the number cannot belong to strangers yet.
+    # The watcher is a member until we kill it, so the number cannot have been reused.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
 
 
 async def _reap_orphans(group: int) -> None:
-    """As process 1 of a container we inherit the watcher, and nobody else would take its exit status."""
+    """As process 1 of a container we inherit the watcher and have to reap it."""
     if os.getpid() != 1:
         return
     _signal_group(group, signal.SIGKILL)
@@ -223,7 +223,7 @@ async def _reap_orphans(group: int) -> None:
 
 
 class _Collector(asyncio.SubprocessProtocol):
-    """Keeps the head of both outputs and counts the rest."""
+    """Keep the head of both outputs and count the rest."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes

@@ -1,10 +1,10 @@
-"""Commands of the crontab, looked at as a shell reads them: which files they would run.
+"""Find the files that a command of the crontab would run, by parsing it like a shell.
 
-Seen are programs, behind common wrappers too (``env``, ``timeout``, ``flock``, ...), scripts that are
-handed to an interpreter, folders that a command changes into, and what stands in ``$( )`` and backticks.
-Not seen is what a variable names, what an interpreter is handed by a pipe or as a text of its own
-(``python3 -c``), and what a program reads by itself: settings, modules, rules.  So commands run where no
-agent writes; this is the second line, for those that name an agent's folder.
+Found are programs, also after common wrappers (``env``, ``timeout``, ``flock``, ...), scripts that are
+passed to an interpreter, folders that a command changes into, and the content of ``$( )`` and backticks.
+Not found is what a variable names, what an interpreter gets from a pipe or as program text
+(``python3 -c``), and what a program reads by itself: configuration, modules, rules.  So commands run outside
+the workdirs; this check is an additional protection, for commands that name a workdir.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _SIGNS = "();<>|&`"
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _INNER = re.compile(r"\$\(|`")
 
-# Programs whose next word is a script or a folder, found where they run; those that read one by an option.
+# Programs whose next word is a script or a folder, found in the cwd; those that read one by an option.
 _SHELLS = re.compile(r"(?:ba|da|z|k)?sh\Z")
 _READERS = re.compile(r"(?:\.|source|cd|pushd|python[\d.]*|perl|ruby|node|php)\Z")
 _OPTIONS = re.compile(r"(?:[gm]?awk|sed|g?make|git)\Z")
 
-# Programs whose next word is a program: their options that take a word, and how many words go before it.
+# Programs whose next word is a program: their options with a value, and the number of words before it.
 _STARTERS: dict[str, tuple[tuple[str, ...], int]] = {
     **dict.fromkeys(["!", "{", "}", "if", "then", "elif", "else", "while", "until", "do", "coproc"], ((), 0)),
     **dict.fromkeys(["busybox", "command", "nohup", "setsid", "builtin"], ((), 0)),
@@ -41,7 +41,7 @@ _STARTERS: dict[str, tuple[tuple[str, ...], int]] = {
 
 
 def words_of(command: str) -> list[str]:
-    """Return the words of a command; signs of the shell are words of their own.
+    """Return the words of a command; operators of the shell are separate words.
 
     Raises:
         ValueError: a quote is not closed.
@@ -54,18 +54,18 @@ def words_of(command: str) -> list[str]:
 
 
 def is_sign(word: str) -> bool:
-    """Whether a word consists of signs of the shell."""
+    """Whether a word consists of operators of the shell."""
     return bool(word) and set(word) <= set(_SIGNS)
 
 
 def run_by(command: str) -> Iterator[str]:
     """Yield the words of a command that name what it runs: programs, scripts, and folders that it runs in.
 
-    A script without a slash is yielded as ``./script``, since it is not looked for on PATH.
+    A script without a slash is yielded as ``./script``, since it is not searched on PATH.
     """
     try:
         words = words_of(command)
-    except ValueError:  # a piece of a word, perhaps
+    except ValueError:  # perhaps a part of a word
         words = words_of(re.sub(r"['\"\\]", " ", command))
     state = _State()
     for word in words:
@@ -84,22 +84,22 @@ def run_by(command: str) -> Iterator[str]:
 
 
 class _State:
-    """What the next word of a command is."""
+    """The role of the next word of a command."""
 
     def __init__(self) -> None:
         self._next, self._after, self._name = "program", "", ""
         self._skip = self._before = 0
 
     def behind(self, sign: str) -> _State:
-        """Go past a sign: behind a redirection stands a file, behind everything else a command."""
+        """Handle an operator: after a redirection comes a file, after all others a command."""
         if not set(sign) & {"<", ">"} or sign.endswith("("):
             return _State()
-        if "<" not in sign or self._next != "script":  # an interpreter that has no script yet reads that file
+        if "<" not in sign or self._next != "script":  # an interpreter without a script reads that file
             self._skip = 1
         return self
 
     def take(self, word: str) -> str:
-        """Return what a word is: "program", "script", "text" for a command, or "" for nothing to look at."""
+        """Return the role of a word: "program", "script", "text" for a command, or "" for anything else."""
         expected = self._next
         if self._skip:
             self._skip -= 1
@@ -143,7 +143,7 @@ class _State:
 
 
 def files_run(command: str, cwd: str) -> Iterator[tuple[str, str]]:
-    """Yield what a command would run: each as it is written, and its absolute path, as it is.
+    """Yield what a command would run: each as written, and its absolute path, symlinks not resolved.
 
     Args:
         cwd: where the command runs.

@@ -1,8 +1,8 @@
-"""Paths of a job's workdir: what lies inside it, opened so that no symlink leads out of it.
+"""Paths in a job's workdir: resolved inside it, and opened without following a symlink out of it.
 
-A path that was checked is not yet the file that is opened: another process may replace a folder with a link
-in between.  So ``opened`` opens each part of a real path by its name in the folder before it, and refuses a
-symlink wherever it finds one.
+A checked path may not be the file that is opened: another process may replace a folder by a symlink
+in between.  So ``opened`` opens each part of a real path by its name in the folder before it, and refuses any
+symlink.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from scheduler.errors import ToolFault
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""Without waiting: a FIFO that has taken a file's place must not hold us up."""
+"""Without waiting: a FIFO in place of a file must not block us."""
 
 
 def workdir_problem(path: str) -> str:
-    """Make a workdir that is missing; return why no attempt may work there, or an empty text.
+    """Create a missing workdir; return why no attempt may work there, or an empty text.
 
-    The crontab's loader pins real paths.  One that leads elsewhere by now was exchanged for a link, perhaps
-    by an agent, and what this job may do in its own folder it would do in somebody else's.
+    The crontab's loader pins real paths.  A path that now leads elsewhere was replaced by a symlink, perhaps
+    by an agent, and this job's rights in its own folder would then apply to another one.
     """
     real = os.path.realpath(path)
     if real != path:
@@ -47,10 +47,11 @@ def workdir_problem(path: str) -> str:
 def root_of(workdir: str | Path) -> str:
     """Return a workdir, if its path still leads to itself.
 
-    An attempt begins in a real path.  Somebody who works in a folder around it could lay a link there since.
+    An attempt begins with a real path.  An agent that works in a folder around it could replace it by a
+    symlink.
 
     Raises:
-        ToolFault: it leads elsewhere by now.
+        ToolFault: it now leads elsewhere.
     """
     root = os.path.realpath(workdir)
     if root != str(workdir):
@@ -59,12 +60,12 @@ def root_of(workdir: str | Path) -> str:
 
 
 def confine(workdir: str | Path, path: str) -> Path:
-    """Return the real path that ``path`` leads to, all symlinks followed, if it lies inside ``workdir``.
+    """Return the real path of ``path``, all symlinks resolved, if it is inside ``workdir``.
 
-    Nothing needs to exist there.  Use the returned path, so that what was checked is what is opened.
+    Nothing needs to exist there.  Use the returned path, so that the checked path is the opened one.
 
     Raises:
-        ToolFault: it leads elsewhere, or is no path at all; or the workdir is not where it was.
+        ToolFault: it leads elsewhere, or is not a path; or the workdir was replaced.
     """
     root = root_of(workdir)
     try:
@@ -77,12 +78,12 @@ def confine(workdir: str | Path, path: str) -> Path:
 
 
 def refuse_special(target: Path, path: str, *, to_write: bool = False) -> None:
-    """Refuse what must never be opened: a FIFO blocks forever, a device is no file, a hard link is shared.
+    """Refuse what must never be opened: a FIFO blocks forever, a device is not a file, a hard link is shared.
 
-    A missing file passes: the operation itself will say so.
+    A missing file is accepted: the operation itself reports it.
 
     Raises:
-        ToolFault: it is none of a regular file, a directory, or nothing.
+        ToolFault: it is neither a regular file, nor a directory, nor missing.
     """
     try:
         found = target.lstat()
@@ -90,7 +91,7 @@ def refuse_special(target: Path, path: str, *, to_write: bool = False) -> None:
         return
     except (OSError, ValueError) as error:
         raise ToolFault(f"{path}: {_reason(error)}") from error
-    if stat.S_ISLNK(found.st_mode):  # what confine() returned has none, unless they form a loop
+    if stat.S_ISLNK(found.st_mode):  # a path from confine() has no symlinks, unless they form a loop
         raise ToolFault(f"{path}: too many levels of symbolic links")
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
         raise ToolFault(f"{path}: not a regular file")
@@ -99,19 +100,19 @@ def refuse_special(target: Path, path: str, *, to_write: bool = False) -> None:
 
 
 def _reason(error: Exception) -> str:
-    # Never str(OSError): it holds the absolute path of the host.
+    # Never str(OSError): it contains the absolute path of the host.
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 @contextmanager
 def opened(workdir: str | Path, real: Path, flags: int, *, with_parents: bool = False) -> Iterator[int]:
-    """Open what ``confine`` returned; nothing outside is opened, whatever has happened to the path since.
+    """Open a path from ``confine``; nothing outside is opened, whatever has happened to the path since.
 
     Args:
-        with_parents: make the folders that are missing.
+        with_parents: create the missing folders.
 
     Raises:
-        OSError: it cannot be opened, or there is a symlink by now.
+        OSError: it cannot be opened, or a part of it is a symlink now.
     """
     root = os.path.realpath(workdir)
     parts = real.relative_to(root).parts
@@ -133,10 +134,10 @@ def opened(workdir: str | Path, real: Path, flags: int, *, with_parents: bool = 
 
 
 def overwrite(workdir: str | Path, real: Path, data: bytes, path: str) -> None:
-    """Write a whole file, making its folders.
+    """Write a whole file, creating its folders.
 
     Raises:
-        ToolFault: by now it is no regular file, or has other names; nothing was written.
+        ToolFault: it is not a regular file any more, or has other names; nothing was written.
         OSError: it cannot be written.
     """
     with opened(workdir, real, os.O_WRONLY | os.O_CREAT, with_parents=True) as file:

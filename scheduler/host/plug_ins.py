@@ -1,6 +1,6 @@
-"""Plug-ins: what installed distributions provide, found by the group and the name of their entry points.
+"""Plug-ins: find what installed distributions provide, by the group and the name of their entry points.
 
-Every group is read here, those of built-in tools, models and senders too.  A module is imported when a name
+Every group is read here, also those of built-in tools, models and senders.  A module is imported when a name
 of it is first used.
 """
 
@@ -21,14 +21,14 @@ T = TypeVar("T")
 
 
 class Group(Generic[T]):
-    """The plug-ins of one group, as they are installed at the first question.
+    """The plug-ins of one group, as installed at the first call.
 
-    A process that runs for long makes a new one for each search, so that it finds what was installed later.
+    A long-running process creates a new one for each search, so that it finds later installations.
 
     Args:
         name: the group of the entry points, such as ``agentcron.tools``.
-        noun: what one plug-in of the group is called in messages.
-        check: ``check(point, found)`` returns what an entry point has loaded as what it should be, or raises
+        noun: the word for one plug-in of the group in messages.
+        check: ``check(point, found)`` returns the loaded object with its proper type, or raises
             ConfigError; the message follows the name of the plug-in ("is not a sender but ...").
     """
 
@@ -51,10 +51,10 @@ class Group(Generic[T]):
         return {name: self.get(name) for name in self.names()}
 
     def load(self, name: str) -> T | None:
-        """Return the plug-in of this name, importing it on first use; None when there is none.
+        """Return the plug-in of this name, importing it on first use; None if there is none.
 
         Raises:
-            ConfigError: two distributions provide it, it cannot be imported, or it is not what it should be.
+            ConfigError: two distributions provide it, it cannot be imported, or it has the wrong type.
         """
         if name in self._loaded:
             return self._loaded[name]
@@ -69,7 +69,7 @@ class Group(Generic[T]):
             found = self._check(points[0], points[0].load())
         except ConfigError as error:
             raise ConfigError(f"{what} {error.message}", help=error.help) from error
-        except Exception as error:  # a plug-in may raise anything at its import
+        except Exception as error:  # a plug-in may raise anything when it is imported
             raise ConfigError(f"{what} cannot be loaded: {type(error).__name__}: {error}") from error
         self._loaded[name] = found
         return found
@@ -104,7 +104,7 @@ def names_in(group: str) -> frozenset[str]:
 
 
 def _points_in(group: str) -> Mapping[str, Sequence[EntryPoint]]:
-    # 25 ms with all that it imports, and most crontabs and stored jobs need no plug-in.
+    # 25 ms with all its imports, and most crontabs and stored jobs need no plug-in.
     from importlib.metadata import entry_points
 
     points: dict[str, list[EntryPoint]] = {}
@@ -114,10 +114,10 @@ def _points_in(group: str) -> Mapping[str, Sequence[EntryPoint]]:
 
 
 def require_object(found: object, noun: str, methods: Sequence[str], attributes: str = "") -> Any:
-    """Return an object that has these methods; a class is none.
+    """Return an object that has these methods; a class is refused.
 
     Args:
-        attributes: what else it must have, for the message.
+        attributes: its other attributes, for the message.
 
     Raises:
         ConfigError: it is something else.

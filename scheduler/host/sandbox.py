@@ -1,9 +1,9 @@
-"""The sandbox: what a command sees, writes and reaches, as one value; and its way through bubblewrap.
+"""The sandbox of a command: what it can see, write and connect to, as one value, executed by bubblewrap.
 
-The command sees the system read-only, and of everything else what its ``Sandbox`` names.  It gets namespaces
-of its own (users, processes, network, mounts, IPC), no capabilities, and an empty home.  What it started dies
-with it: its process 1 is bubblewrap's, and the kernel ends a namespace with its process 1.  No sandbox is
-trusted that has not been seen to refuse: see ``sandbox_proof``.
+The command sees the system read-only, and otherwise only what its ``Sandbox`` lists.  It gets its own
+namespaces (users, processes, network, mounts, IPC), no capabilities, and an empty home.  Its child processes
+end with it: its process 1 is bubblewrap's, and the kernel ends a namespace with its process 1.  No sandbox is
+used before it has passed the test in ``sandbox_proof``.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _ETC = (
 )  # fmt: skip
 _ETC_NETWORK = ("gai.conf", "hosts", "nsswitch.conf", "protocols", "resolv.conf", "services")
 
-# Limits that are set inside count inside: the kernel counts processes by user *and* user namespace (since
-# 5.14).  Data and not address space, because V8, Go and Java reserve far more than they ever use.
-# dash and busybox say -p for processes, bash says -u.  A limit that is lower already stays.
+# Limits that are set inside count only processes inside: the kernel counts by user *and* user namespace
+# (since 5.14).  Data instead of address space, because V8, Go and Java reserve far more than they ever use.
+# dash and busybox use -p for processes, bash uses -u.  A lower limit stays.
 _LIMITS = """
 {{
   ulimit -c 0
@@ -54,11 +54,11 @@ _NOT_PASSED_ON = ("ANTHROPIC_", "AGENTCRON_")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a command may take.
+    """The resource limits of a command.
 
     Args:
-        processes: with their threads, all together.
-        memory_bytes: what one process may allocate; all together may hold half of the machine's memory.
+        processes: including threads, all together.
+        memory_bytes: what one process may allocate; all together may use half of the machine's memory.
         file_bytes: of one file.
         tmp_bytes: of all files below /tmp.
         shared_bytes: of shared memory.
@@ -73,10 +73,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """A file, a folder or a unix socket that a command sees.
+    """A file, a folder or a unix socket that a command can see.
 
     Args:
-        outside: its absolute path on this machine; what it links to is bound.
+        outside: its absolute path on this machine; symlinks are resolved.
         inside: where it is in the sandbox, absolute; empty: at its real path.
     """
 
@@ -96,14 +96,14 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What a command sees, writes and reaches; everything else of this machine is not there.
+    """What a command can see, write and connect to; nothing else of this machine is visible.
 
     Args:
-        cwd: the folder in which it begins, as it is called inside.
-        writable: folders that it can change.  An inner bind counts more than the one around it.
-        readable: more that it can read, besides the system.
-        sockets: unix sockets that it can connect to, without any network.
-        network: whether it shares this machine's network, its local services included.
+        cwd: the folder in which it starts, by its path inside.
+        writable: folders that it can change.  An inner bind overrides the one around it.
+        readable: others that it can read, besides the system.
+        sockets: unix sockets that it can connect to, without a network.
+        network: whether it shares this machine's network, including local services.
         env: its whole environment; see ``sandbox_env``.  Kept out of the command line, which all users see.
     """
 
@@ -119,7 +119,7 @@ class Sandbox:
     def of_workdir(
         cls, workdir: str | Path, *, network: bool = False, env: Mapping[str, str] = {}
     ) -> Sandbox:
-        """Return the sandbox of a job's tools: its workdir, at its real path, is all that they can write."""
+        """Return the sandbox of a job's tools: they can write only its workdir, at its real path."""
         work = Bind(os.fspath(workdir))
         return cls(work.target, writable=(work,), network=network, env=sandbox_env(env))
 
@@ -137,14 +137,14 @@ def sandboxed(program: str, sandbox: Sandbox, command: Sequence[str]) -> list[st
         program: bubblewrap.
 
     Raises:
-        CannotWorkError: a bind would let it write to the system or to bubblewrap, hides the system, or is not
-            what it is said to be.
+        CannotWorkError: a bind would let it write to the system or to bubblewrap, hides the system, or has
+            the wrong type.
     """
     for bind in sandbox.writable:
         _refuse_system(bind.source)
         if Path(os.path.realpath(program)).is_relative_to(bind.source):
             raise CannotWorkError(
-                f"{program} lies in the working directory {bind.source}, where the agent can write"
+                f"{program} is in the working directory {bind.source}, where the agent can write"
             )
     _check(sandbox)
     limits = sandbox.limits
@@ -155,7 +155,7 @@ def sandboxed(program: str, sandbox: Sandbox, command: Sequence[str]) -> list[st
     if sandbox.network:
         words.append("--share-net")
     words += _system(sandbox.network)
-    # Root owns the switches of /proc/sys and would write them without any capability.
+    # Root owns the files of /proc/sys and could write them without any capability.
     words += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
     words += ["--size", str(limits.shared_bytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     words += ["--size", str(limits.tmp_bytes), "--tmpfs", "/tmp", "--dir", HOME]
@@ -170,8 +170,8 @@ def sandboxed(program: str, sandbox: Sandbox, command: Sequence[str]) -> list[st
 
 
 def _binds(sandbox: Sandbox) -> list[str]:
-    """Return the binds, the outer ones first: a later one covers what it is in."""
-    # A socket needs no right to write to the mount that it is in.
+    """Return the binds, the outer ones first: a later one covers an earlier one around it."""
+    # A socket needs no write permission on the mount that it is in.
     kinds = (("--bind", sandbox.writable), ("--ro-bind", (*sandbox.readable, *sandbox.sockets)))
     binds = [(how, bind) for how, those in kinds for bind in those]
     binds.sort(key=lambda each: each[1].target.count("/"))
@@ -179,7 +179,7 @@ def _binds(sandbox: Sandbox) -> list[str]:
 
 
 def _check(sandbox: Sandbox) -> None:
-    """Refuse binds that are not what they are said to be.
+    """Refuse binds of the wrong type.
 
     Raises:
         CannotWorkError: one is wrong.
@@ -193,7 +193,7 @@ def _check(sandbox: Sandbox) -> None:
             _refuse_system(bind.inside)
     for bind in sandbox.sockets:
         if not Path(bind.source).is_socket():
-            raise CannotWorkError(f"{bind.outside} is no unix socket")
+            raise CannotWorkError(f"{bind.outside} is not a unix socket")
     targets = [bind.target for bind in binds]
     if twice := sorted({each for each in targets if targets.count(each) > 1}):
         raise CannotWorkError(f"{', '.join(twice)} is bound twice in one sandbox")
@@ -207,7 +207,7 @@ def _system(network: bool) -> list[str]:
         elif os.path.isdir(name):
             words += ["--ro-bind", name, name]
     for name in (*_ETC, *(_ETC_NETWORK if network else ())):
-        source = os.path.realpath(f"/etc/{name}")  # resolv.conf is often a link into /run
+        source = os.path.realpath(f"/etc/{name}")  # resolv.conf is often a symlink into /run
         if os.path.exists(source):
             words += ["--ro-bind", source, f"/etc/{name}"]
     return words
@@ -222,7 +222,7 @@ def _refuse_system(folder: str) -> None:
 
 
 def sandbox_env(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment inside: nothing of the daemon's, and ``extra`` without what is the daemon's."""
+    """Return the environment inside: no variable of the daemon, and ``extra`` without reserved names."""
     own = {name: value for name, value in extra.items() if not name.startswith(_NOT_PASSED_ON)}
     fixed = {"PATH": PATH, "HOME": HOME, "TMPDIR": "/tmp", "LANG": "C.UTF-8", "TERM": "dumb"}
     return fixed | own
@@ -236,7 +236,7 @@ async def run_sandboxed(
     timeout_seconds: float,
     stdin: str | bytes = b"",
 ) -> ChildResult:
-    """Run a command in a sandbox, watched: it is killed when it takes too much of the machine.
+    """Run a command in a sandbox, and kill it if it exceeds the limits.
 
     Raises:
         CannotWorkError: it could not be started.
@@ -267,23 +267,23 @@ async def run_sandboxed(
 
 
 async def _kill_glutton(pid: int, limits: Limits) -> str:
-    """Watch the sandbox whose outer process is ``pid``; kill it when it takes too much, and return what.
+    """Watch the sandbox whose outer process is ``pid``; kill it and return the limit that it exceeds.
 
-    The kernel bounds each process and their number, but not what they take together; and for root it bounds
-    the number only where control groups can be made.
+    The kernel limits each process and their number, but not their total memory; and for root it limits
+    the number only if control groups can be created.
     """
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         if reason := _too_much(pid, limits):
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)  # not reaped yet: we are cancelled in the same breath
+                os.kill(pid, signal.SIGKILL)  # not reaped yet: cancelled at the same moment
             return reason
 
 
 def _too_much(pid: int, limits: Limits) -> str:
-    """Return what the descendants of ``pid`` have too much of, or an empty text.
+    """Return the limit that the descendants of ``pid`` exceed, or an empty text.
 
-    Whatever loses its parent inside becomes a child of the sandbox's process 1, so all are descendants.
+    An orphan inside becomes a child of the sandbox's process 1, so all are descendants.
     """
     max_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     threads = resident = 0

@@ -1,6 +1,6 @@
-"""The proof of a sandbox: forbidden acts are tried in one, and have to fail, before it is used.
+"""Test a sandbox before it is used: forbidden actions are tried in one, and have to fail.
 
-What a kernel, a container or a distribution forbids or allows differs too much to be believed unseen.
+Kernels, containers and distributions differ too much to rely on their documented behaviour.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _USERS = (
     "on Ubuntu an AppArmor profile for bwrap; in a container a seccomp profile that allows them)"
 )
 
-# Runs inside, with the standard library alone.  Prints the name of each act that had the wrong outcome.
+# Runs inside, with the standard library only.  Prints the name of each action with the wrong outcome.
 _ACTS = """
 import json, os, resource, socket, sys
 given = json.loads(sys.argv[1])
@@ -82,9 +82,9 @@ _proven: set[tuple[str, int, int]] = set()
 
 
 def proven_program() -> str:
-    """Return bubblewrap once it has been seen to hold; the proof is made once in the life of a process.
+    """Return bubblewrap if a sandbox has passed the test, which is made once in the life of a process.
 
-    Blocks for a tenth of a second the first time.  A failed proof is made anew by the next call.
+    Blocks for a tenth of a second the first time.  The next call repeats a failed test.
 
     Raises:
         CannotWorkError: there is no working sandbox here.
@@ -96,7 +96,7 @@ def proven_program() -> str:
         cgroup.parent()
     found = os.stat(program)
     mark = (program, found.st_ino, found.st_mtime_ns)
-    if mark not in _proven:  # two at once prove it twice, which does no harm
+    if mark not in _proven:  # two concurrent tests do no harm
         _prove(program)
         _proven.add(mark)
     return program
@@ -126,11 +126,11 @@ def _prove(program: str) -> None:
             }
             _judge(_try(program, work, json.dumps(given)))
         if not (work / "allowed").exists():
-            raise CannotWorkError("the sandbox does not hold: what is written in it does not arrive")
+            raise CannotWorkError("the sandbox does not work: files written in it do not appear outside")
 
 
 def _try(program: str, work: Path, given: str) -> subprocess.CompletedProcess[str]:
-    # The interpreter may lie in somebody's home, which the sandbox does not show.
+    # The interpreter may be in a home, which the sandbox does not show.
     in_system = Path(sys.base_prefix).is_relative_to("/usr")
     readable = () if in_system else (Bind(sys.base_prefix, sys.base_prefix),)
     sandbox = replace(Sandbox.of_workdir(work), readable=readable)
@@ -152,12 +152,12 @@ def _judge(done: subprocess.CompletedProcess[str]) -> None:
     wrong = json.loads(done.stdout)
     if wrong:
         raise CannotWorkError(
-            f"the sandbox does not hold; a command in it could {', '.join(wrong)}",
-            help="agentcron uses no sandbox that lets this happen; run it as an ordinary user of Linux",
+            f"the sandbox is not safe; a command in it could {', '.join(wrong)}",
+            help="agentcron does not use such a sandbox; run it as an ordinary user of Linux",
         )
 
 
 def _cure(status: int, said: str) -> str:
     if status == _NO_PROGRAM:
-        return f"the sandbox shows /usr and {sys.base_prefix}: use a Python that lies there as a whole"
+        return f"the sandbox shows /usr and {sys.base_prefix}: use a Python that is completely in there"
     return INSTALL if "nknown option" in said else _USERS

@@ -1,7 +1,7 @@
-"""Workdirs, looked at all together: no agent may edit what is obeyed, nor exchange the folder of another job.
+"""Check all workdirs together: no agent may edit what is obeyed, nor replace the folder of another job.
 
-What counts are real paths, and all that a path passes on the way: who can write in a folder can put a symlink
-into the place of whatever lies there.
+Real paths are checked with everything that a path passes through: an agent that can write in a folder can put
+a symlink in place of anything there.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from scheduler.core.job.job import Job
 from scheduler.host.commands import files_run
 
 MAX_LINKS = 40
-"""As the kernel: what has more is a loop."""
+"""As in the kernel: more links are a loop."""
 
 Found = tuple[str, str, str]
-"""A code, what is wrong, and how to mend it."""
+"""A code, what is wrong, and how to fix it."""
 
 _Path = tuple[str, tuple[str, ...]]
-"""A real path, and what the path passes on the way to it."""
+"""A real path, and what the path passes through."""
 
 
 class Places(Protocol):
@@ -49,12 +49,12 @@ class Places(Protocol):
 
 
 def is_within(path: str, folder: str) -> bool:
-    """Whether a path is a folder or lies below it; both are real paths."""
+    """Whether a path is a folder or is below it; both are real paths."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def passed(path: str) -> Iterator[str]:
-    """Yield what an absolute path passes, links followed: folders, links, and the end itself."""
+    """Yield what an absolute path passes through, symlinks resolved: folders, links, and the end itself."""
     at, links = "/", 0
     todo = path.split("/")[::-1]
     while todo:
@@ -66,7 +66,7 @@ def passed(path: str) -> Iterator[str]:
             yield here
             try:
                 target = os.readlink(here)
-            except (OSError, ValueError):  # no link, or nothing at all
+            except (OSError, ValueError):  # not a symlink, or missing
                 at = here
                 continue
             links += 1
@@ -77,9 +77,9 @@ def passed(path: str) -> Iterator[str]:
 
 
 class Workdirs:
-    """The workdirs of one home at one moment: what the paths of ten thousand jobs share is looked up once.
+    """The workdirs of one home at one moment; path look-ups that ten thousand jobs share are cached.
 
-    Make one for each look at the crontab; it does not see what changes after its first answer.
+    Create one for each reading of the crontab; it does not see changes after its first result.
     """
 
     def __init__(self, places: Places) -> None:
@@ -90,13 +90,13 @@ class Workdirs:
         self._guarded: dict[str, str] = {}
 
     def real(self, job: Job) -> str:
-        """Return the real path of a job's workdir: the one that runs are pinned to."""
+        """Return the real path of a job's workdir, which runs are pinned to."""
         return self._look(self._written(job))[0]
 
     def editable(self, jobs: Sequence[Job]) -> Iterator[tuple[int, str, str, str]]:
-        """Yield by position the jobs that must not run beside the others: each with what is wrong first."""
+        """Yield by position the jobs that must not run with the others, each with its first problem."""
         reals = [self.real(job) for job in jobs]
-        # All below the folder of workdirs counts: jobs come and go, and what they wrote stays.
+        # Everything below the folder of workdirs counts: jobs are removed, and their files stay.
         agents = {self._look(self._work)[0], *reals}
         nested = self._nested(jobs, reals)
         for index, job in enumerate(jobs):
@@ -105,15 +105,15 @@ class Workdirs:
                     index,
                     "E11",
                     nested[index],
-                    "give each job a folder beside the others, or both the same one",
+                    "give each job a separate folder, or both the same one",
                 )
             elif job.workdir is None and (why := self.refused(reals[index])):
-                yield index, "E11", f"workdir: {why}", "keep what is yours elsewhere, or name another workdir"
+                yield index, "E11", f"workdir: {why}", "keep your files elsewhere, or choose another workdir"
             elif found := next(self._obeyed(job, reals[index], agents), None):
                 yield index, *found
 
     def refused(self, workdir: str) -> str | None:
-        """Return why no agent must work in a folder, whatever other jobs there are, or None."""
+        """Return why no agent must work in a folder, independent of other jobs, or None."""
         real, places = self._look(workdir)[0], self._places
         home, work = self._look(str(places.home))[0], self._look(self._work)[0]
         if what := self._containers().get(real):
@@ -121,11 +121,11 @@ class Workdirs:
         if is_within(work, real):
             return f"it contains the folders of other jobs, {places.work}"
         if is_within(real, home) and not is_within(real, work):
-            return f"it lies beside the database; inside the home only {places.work} is for agents"
+            return f"it is next to the database; inside the home only {places.work} is for agents"
         return None
 
     def _containers(self) -> Mapping[str, str]:
-        """Return all folders that contain something guarded, or what the way to it passes; each with what."""
+        """Return all folders that contain a guarded file, or a part of its path, each with its reason."""
         if not self._guarded:
             for what, path in self._places.guarded.items():
                 for each in self._look(str(path))[1]:
@@ -137,7 +137,7 @@ class Workdirs:
         return job.workdir or f"{self._work}/{job.name}"
 
     def _look(self, path: str) -> _Path:
-        """Return the real path of an absolute path, and what `passed` says of it."""
+        """Return the real path of an absolute path, and the result of `passed`."""
         found = self._paths.get(path)
         if found is None:
             found = self._paths[path] = self._look_again(path)
@@ -155,16 +155,16 @@ class Workdirs:
         return real, (*way, real)
 
     def _nested(self, jobs: Sequence[Job], reals: Sequence[str]) -> dict[int, str]:
-        """Return what is wrong with jobs whose workdir lies in that of another one, or around it."""
+        """Return the problems of jobs whose workdir is inside that of another one, or around it."""
         owners = {real: job.name for real, job in zip(reals, jobs, strict=True)}
         found: dict[int, str] = {}
         around: dict[str, str] = {}
         for index, (job, real) in enumerate(zip(jobs, reals, strict=True)):
             written = self._written(job)
-            # Also on the way: a link that lies in another job's folder can be laid anew.
+            # Also on the path: a symlink in another job's folder can be replaced.
             outer = next((each for each in self._look(written)[1] if each in owners and each != real), None)
             if outer:
-                found[index] = f"workdir: {written} lies in {outer}, that of {owners[outer]}"
+                found[index] = f"workdir: {written} is in {outer}, that of {owners[outer]}"
                 around.setdefault(outer, job.name)
         if around:
             for index, real in enumerate(reals):
@@ -173,22 +173,22 @@ class Workdirs:
         return found
 
     def _obeyed(self, job: Job, workdir: str, agents: Set[str]) -> Iterator[Found]:
-        """Yield what a job obeys or trusts although an agent could edit it."""
-        base, beside = str(self._places.crontab.parent), "keep it beside the crontab"
+        """Yield the files that a job obeys or trusts although an agent could edit them."""
+        base, fix = str(self._places.crontab.parent), "keep it next to the crontab"
         things: list[tuple[str, str, str, str]] = []
         if job.gate:
             gate = job.gate.replace("${AGENTCRON_WORKDIR}", "$AGENTCRON_WORKDIR")
             gate = gate.replace("$AGENTCRON_WORKDIR", workdir)
-            things += [("E13", *each, beside) for each in files_run(gate, base)]
+            things += [("E13", *each, fix) for each in files_run(gate, base)]
         if job.report:
-            things += [("E13", *each, beside) for each in files_run(job.report, "/")]
+            things += [("E13", *each, fix) for each in files_run(job.report, "/")]
         if job.prompt_file:
-            things.append(("E12", job.prompt_file, job.prompt_file, beside))
+            things.append(("E12", job.prompt_file, job.prompt_file, fix))
         for name, where in job.secrets:
             kind, _, path = where.partition(":")
             if kind == "file":
                 word = f"SECRET.{name} = {where}"
-                things.append(("E11", word, os.path.expanduser(path), "keep it where no agent works"))
-        for code, word, path, mend in things:
+                things.append(("E11", word, os.path.expanduser(path), "keep it outside all workdirs"))
+        for code, word, path, fix in things:
             if (around := next((each for each in self._look(path)[1] if each in agents), None)) is not None:
-                yield code, f"{word} lies in an agent's workdir, {around}, and it could edit it", mend
+                yield code, f"{word} is in an agent's workdir, {around}, which could edit it", fix

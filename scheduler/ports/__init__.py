@@ -1,1 +1,1 @@
-"""Protocols: what the engine needs of the world."""
+"""Protocols: the interfaces of the engine to the outside."""

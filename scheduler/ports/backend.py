@@ -1,4 +1,4 @@
-"""The backend port: what takes a claimed run forward; and the desk, by which it acts.
+"""The backend port: execute a claimed run; and the desk, the interface for its calls.
 
 Our own loop over a model is one backend.  Others bring a loop of their own, such as an agent's command line:
 they run their tools themselves, and ask the desk before and after each call.
@@ -56,9 +56,9 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Rested:
-    """The run has come to rest or is over, or the attempt must stop: the backend returns at once.
+    """The run waits or is over, or the attempt must stop: the backend returns at once.
 
-    When the run goes on, the backend asks for the same call again.
+    When the run continues, the backend begins the same call again.
     """
 
 
@@ -91,7 +91,7 @@ class Desk(Protocol):
 
     @property
     def news(self) -> str:
-        """What the agent must be told before it goes on: a person resumed the run; empty when none did.
+        """What the agent must be told before it continues: a person resumed the run; empty when none did.
 
         ``heard(desk.news)`` records that it was told.  After a sleep the answer to the call says it.
         """
@@ -192,7 +192,7 @@ class Backend(Protocol):
         ...
 
     async def advance(self, attempt: Attempt, desk: Desk) -> None:
-        """Go on with a claimed run until it rests, is over, or ``attempt.must_stop``.
+        """Execute a claimed run until it waits, is over, or ``attempt.must_stop``.
 
         A run that is left in any other state fails.  It is cancelled when the attempt is interrupted in the
         middle of something, and must leave nothing running then.

@@ -1,4 +1,4 @@
-"""The clock port: the only way to the time and to waiting."""
+"""The clock port: the present time, and waiting."""
 
 from __future__ import annotations
 

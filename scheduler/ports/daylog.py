@@ -1,4 +1,4 @@
-"""The daily log port: what was recorded must stand there before anything acts."""
+"""The daily log port: records must be synced to it before anything acts."""
 
 from __future__ import annotations
 

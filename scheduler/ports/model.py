@@ -1,4 +1,4 @@
-"""The model port: one request, one whole answer or a ModelFault."""
+"""The model port: one request returns one whole answer or raises a ModelFault."""
 
 from __future__ import annotations
 

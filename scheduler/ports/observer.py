@@ -1,4 +1,4 @@
-"""The observer port: who is told what happened, after it is on the disk.
+"""The observer port: notifications of what happened, after it is on the disk.
 
 A base class and not a Protocol, because most observers care for two or three of these.  An observer gets
 values that nobody changes any more; it must not wait, and what it raises disturbs nobody.

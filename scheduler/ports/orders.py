@@ -1,4 +1,4 @@
-"""The orders port: where the crontab comes from."""
+"""The orders port: read the crontab."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Orders(Protocol):
         ...
 
     def read(self, now: datetime) -> StandingOrders:
-        """Read all that can be read: broken jobs are named beside the good ones.
+        """Read all that can be read: broken jobs are returned next to the good ones.
 
         Raises:
             ConfigError, NotFoundError: the file itself cannot be read at all.

@@ -1,4 +1,4 @@
-"""The provider port: who answers for a model, by its name; the one place that knows keys and prices."""
+"""The provider port: models by name, with their keys and prices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Provider(Protocol):
     """Offers models; ``name`` is that of its entry point in ``agentcron.models``.
 
     A model whose name begins with the provider's and a colon (``rehearsal:nap.jsonl``) is looked for nowhere
-    else.  Whoever imports the module of a provider imports no client: ``check`` does it for each crontab.
+    else.  Importing the module of a provider imports no client: ``check`` does it for each crontab.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""The room port: how one kind of change is stored, by agentcron itself or by a plug-in.
+"""The room port: how one kind of change is stored, built in or of a plug-in.
 
 A plug-in names a `Room` as an entry point of the group ``agentcron.changes``; the name is the kind.
 """

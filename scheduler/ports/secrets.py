@@ -1,4 +1,4 @@
-"""The secrets port: values that tools may use and that nobody gets to read."""
+"""The secrets port: values that only tools may use."""
 
 from __future__ import annotations
 

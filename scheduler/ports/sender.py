@@ -1,4 +1,4 @@
-"""The sender port: how a notice reaches a person, by the notice's kind."""
+"""The sender port: deliver notices of one kind."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Sender(Protocol):
     async def send(self, notice: Notice, context: SendContext) -> Receipt:
         """Hand the notice over, and return when the receiver has it.
 
-        It may be cancelled at any moment, and then leaves nothing behind that goes on sending.
+        It may be cancelled at any moment, and must then leave nothing behind that continues to send.
 
         Raises:
             SendFault: it was not sent; a permanent one is not tried again.

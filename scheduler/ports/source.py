@@ -1,4 +1,4 @@
-"""The source port: how a plug-in reports what happens outside."""
+"""A source of events: the interface of plug-ins of the group ``agentcron.sources``."""
 
 from __future__ import annotations
 
@@ -74,6 +74,6 @@ class Source(Protocol):
         It returns when there is nothing to watch, and is not called again by this daemon then.
 
         Raises:
-            Exception: it cannot go on.  It is called again, after a second at first and five minutes at last.
+            Exception: it failed.  It is called again, after a second at first and five minutes at last.
         """
         ...

@@ -1,4 +1,4 @@
-"""The tool port: what an agent may do, declared with its effect class."""
+"""The tool port: tools of an agent, declared with their effect class."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class Rest:
     """The run goes to sleep until one of these wake-ups comes.
 
     Args:
-        reason: what is waited for, in a few words; people see it beside the run.
+        reason: what is waited for, in a few words; people see it next to the run.
     """
 
     wakeups: tuple[WakeUp, ...]

@@ -1,4 +1,4 @@
-"""The port of tool sources: tools that live as long as an attempt, such as a session or a browser."""
+"""The port of tool sources: tools that exist as long as an attempt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Toolbox: TypeAlias = Mapping[str, AnyTool]
 
 
 class ToolSource(Protocol):
-    """Gives tools to an attempt: opened before anything of the run goes on, closed when the attempt ends.
+    """Provide tools to an attempt: opened before the run continues, closed when the attempt ends.
 
     Register an object under the entry point group ``agentcron.toolsources``; its name is that of the entry
     point: small letters, digits and ``-``.  A job names its tools as ``tools=SOURCE:NAME`` or ``SOURCE:*``.
@@ -33,10 +33,10 @@ class ToolSource(Protocol):
     def open(self, job: Job, run_id: str) -> AbstractAsyncContextManager[Toolbox]:
         """Open what the tools work with; the tools may be called until the context is left.
 
-        Entered and left in one task of its own, once for each attempt at a run.  Opening is no effect: it
-        may happen any number of times, and a person is not asked.  Leaving happens however the attempt ends,
-        but not when the process is killed, so a child process has to end with its parent.  A run that goes
-        on elsewhere may open its next attempt while this one is being left.
+        Entered and left in one task of its own, once for each attempt at a run.  Opening is not an effect: it
+        may happen any number of times, without an approval.  Leaving happens however the attempt ends, but
+        not if the process is killed, so a child process has to end with its parent.  The next attempt of the
+        run may be opened elsewhere while this one is being left.
 
         The tools are of the kind ``Tool``, called ``SOURCE__NAME``, and declare the same at each opening: one
         that changes is refused to runs that began before.  A call raises ToolFault when it is known to have

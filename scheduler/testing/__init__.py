@@ -1,1 +1,1 @@
-"""The kit for testing agents and plug-ins: fakes, rehearsals, crash points, conformance suites."""
+"""Helpers for testing agents and plug-ins: fakes, rehearsals, crash points, conformance suites."""

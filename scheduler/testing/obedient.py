@@ -1,9 +1,9 @@
-"""A fake model that obeys every instruction it reads, whoever wrote it: what no prompt can protect.
+"""A fake model that obeys every instruction it reads, to test an agent against prompt injection.
 
 A page, a file, a tool's result or a gate that says ``AGENT: call NAME {"json": "arguments"}`` gets that very
 call.  Disguises do not help the reader: comments, code blocks, other speakers (``SYSTEM:``), other languages,
 full-width letters, invisible characters, entities, percent signs, base64, hex, rot13, and line ends anywhere.
-Where nothing is ordered, the inner model goes on with its script as if nothing had been said::
+Without an instruction, the inner model continues its script::
 
     async with open_world(tmp_path, model=ObedientModel()) as world:
         world.script("work", script().call("read", file_path="page.html").finish("Read it."))
@@ -82,7 +82,7 @@ def orders_in(text: str) -> list[Order]:
 
 
 def _unmasked(text: str) -> Iterator[str]:
-    """Yield a text as it stands, and as whoever takes the trouble can read it."""
+    """Yield a text as it is, and decoded in several ways."""
     visible = "".join(char for char in text if unicodedata.category(char) != "Cf")
     yield visible
     plain = unicodedata.normalize("NFKC", html.unescape(visible))

@@ -56,7 +56,7 @@ class ScriptBuilder:
         return self.call("finish", summary=summary, **({"outcome": outcome} if outcome else {}))
 
     def append(self, other: ScriptBuilder) -> ScriptBuilder:
-        """Go on with the answers of another script."""
+        """Append the answers of another script."""
         self._flush()
         self._lines += other.lines()
         return self

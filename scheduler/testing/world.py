@@ -1,4 +1,4 @@
-"""A world in a folder: a real store, real tools, a rehearsal, and a clock that jumps to what is due next.
+"""A world in a folder: a real store, real tools, a rehearsal, and a clock that jumps to the next due instant.
 
 ::
 
@@ -7,7 +7,7 @@
         await world.load('@manual  nap  "Take a nap."  model=rehearsal:nap.jsonl')
         run = await world.fire("nap")
         await world.settle()            # until every run is final or waits for something
-        await world.jump()              # the clock jumps three days, the run goes on
+        await world.jump()              # the clock jumps three days, the run continues
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class OneModel:
 
 @dataclass(frozen=True, slots=True)
 class Underway:
-    """An attempt that works while the test goes on."""
+    """An attempt that runs concurrently with the test."""
 
     attempt: Attempt
     task: asyncio.Task[State]
@@ -134,7 +134,7 @@ class World:
     stopping: bool = False
 
     def script(self, name: str, lines: ScriptBuilder) -> None:
-        """Write a rehearsal's script beside the crontab; a job names it as ``model=rehearsal:NAME.jsonl``."""
+        """Write a rehearsal's script next to the crontab; a job uses it as ``model=rehearsal:NAME.jsonl``."""
         lines.write(self.config.crontab.parent / f"{name}.jsonl")
 
     async def load(self, crontab: str) -> StandingOrders:
@@ -166,7 +166,7 @@ class World:
             await asyncio.gather(*(each.task for each in underway))
 
     async def begin(self) -> list[Underway]:
-        """Claim what can be claimed, and let it run beside the caller."""
+        """Claim what can be claimed, and run it concurrently with the caller."""
         if self.services.halted() is not None:
             return []
         leases = await self.store.claim(
@@ -199,7 +199,7 @@ class World:
         return await self.run(run_id)
 
     async def resume(self, run_id: str, text: str = "") -> Run:
-        """Let a run go on at once, as ``agentcron resume`` does; settle, and return it."""
+        """Continue a run at once, as ``agentcron resume`` does; settle, and return it."""
         await self.store.resume(run_id, self.clock.now(), text, actor=PERSON)
         await self.settle()
         return await self.run(run_id)

@@ -1,1 +1,1 @@
-"""What an agent may do, one file each."""
+"""The built-in tools of agents, one file each."""

@@ -1,10 +1,10 @@
-"""``read``, ``write``, ``edit``, ``glob``: files of the job's workdir, and no others.
+"""``read``, ``write``, ``edit``, ``glob``: files of the job's workdir.
 
-The work is done by the SDK's own toolset, which knows symlinks, sizes and media types.  Its functions are
-``async def`` around blocking calls, so each call runs in a thread, on an event loop of its own; the SDK is
-imported there too, at the first call.  What the SDK would open although it must not (a FIFO, a hard link)
-is refused before.  It opens files by their path, and a command that runs beside it could exchange a folder on
-that path for a symlink; so it works on a copy that nobody else can reach, of the very file that was opened.
+The SDK's own toolset does the work, including symlinks, sizes and media types.  Its functions are
+``async def`` around blocking calls, so each call runs in a thread, on its own event loop; the SDK is
+imported there too, at the first call.  Files that the SDK would open although it must not (a FIFO, a hard
+link) are refused before.  It opens files by their path, and a concurrent command could replace a folder on
+that path by a symlink; so it works on a private copy of the file that was opened.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from scheduler.toolkit import FunctionTool
 MAX_TEXT_BYTES = 256 * 1024
 """The largest file that is read or edited as a whole."""
 
-# Images and PDFs go into the stored conversation, base64, and are sent again with every request.
+# Images and PDFs become part of the stored conversation, in base64, and are sent again with every request.
 MAX_IMAGE_BASE64_BYTES = 1024 * 1024
 MAX_PDF_BYTES = 2 * 1024 * 1024
 
@@ -73,9 +73,9 @@ def _drive(name: str, args: dict[str, Any], workdir: str) -> ToolAnswer:
 
 
 def _copy(workdir: str, target: Path, copy: Path, view_range: list[int] | None) -> None:
-    """Put what was opened where nobody else writes: the SDK opens by path, and paths change.
+    """Copy the opened file to a private place: the SDK opens by path, and paths can change.
 
-    Of a large file only the lines that are wanted, and of one that is too large for the SDK its size alone.
+    Of a large file only the requested lines, and of one that is too large for the SDK only its size.
     """
     copy.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -91,7 +91,7 @@ def _copy(workdir: str, target: Path, copy: Path, view_range: list[int] | None) 
             else:
                 copy.write_bytes(_lines(file, view_range[-1] if view_range else 0))
     except FileNotFoundError:
-        return  # the SDK says so, or makes it
+        return  # the SDK reports or creates it
 
 
 def _lines(file: int, last: int) -> bytes:
@@ -123,13 +123,13 @@ def _sdk(name: str, args: dict[str, Any], workdir: str) -> ToolAnswer:
         answer = asyncio.run(make(surroundings).call(args))
     except ToolError as error:
         raise ToolFault(sendable(str(error))) from error
-    except (OSError, ValueError) as error:  # a lone surrogate or a NUL, where the SDK expects neither
+    except (OSError, ValueError) as error:  # a lone surrogate or a NUL, which the SDK does not expect
         raise ToolFault(sendable(f"{name}: {_reason(error)}")) from error
     return answer if isinstance(answer, str) else tuple(answer)
 
 
 def _reason(error: OSError | ValueError) -> str:
-    # Never str(OSError): it holds the absolute path of the host.
+    # Never str(OSError): it contains the absolute path of the host.
     return getattr(error, "strerror", None) or str(error)
 
 
@@ -206,7 +206,7 @@ READ = FunctionTool(
         ),
         effect=Effect.PURE,
         reads_private=False,
-        reads_untrusted=True,  # nobody knows who wrote a file
+        reads_untrusted=True,  # the author of a file is unknown
         external=False,
     ),
     _read,
@@ -238,16 +238,16 @@ WRITE = FunctionTool(
 EDIT = FunctionTool(
     ToolSpec(
         name="edit",
-        description="Replace a text that stands exactly once in a file, or everywhere with replace_all.",
+        description="Replace a text that occurs exactly once in a file, or everywhere with replace_all.",
         schema=_schema(
             {
                 "file_path": {**_PATH, "description": "Path, relative to the working directory."},
                 "old_string": {
                     "type": "string",
                     "minLength": 1,
-                    "description": "The text to replace, exactly as it stands, blanks and line ends too.",
+                    "description": "The text to replace, exactly as in the file, with all blanks.",
                 },
-                "new_string": {"type": "string", "description": "What stands there afterwards."},
+                "new_string": {"type": "string", "description": "The new text."},
                 "replace_all": {"type": "boolean", "description": "Replace every occurrence."},
             },
             "file_path",
@@ -269,7 +269,7 @@ GLOB = FunctionTool(
         description='List files whose path matches a pattern such as "**/*.py", the newest first.',
         schema=_schema(
             {
-                "pattern": {**_PATH, "description": 'A relative glob pattern; "**" stands for any depth.'},
+                "pattern": {**_PATH, "description": 'A relative glob pattern; "**" matches any depth.'},
                 "path": {
                     "type": "string",
                     "description": "Directory to search; the working directory if empty.",

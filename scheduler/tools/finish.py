@@ -1,4 +1,4 @@
-"""``finish``: the agent says that its run is over, and how it went."""
+"""``finish``: the agent ends its run, with a summary and an outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SPEC = ToolSpec(
     description=(
         "End this run. Call it once, when the work is done, when there was nothing to do, or when you "
         "cannot do it. The owner reads the summary, perhaps only the summary: put the result into it, "
-        "not the way to it. After this you are not asked again."
+        "not the way to it. After this the run is over."
     ),
     schema={
         "type": "object",

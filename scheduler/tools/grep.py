@@ -1,4 +1,4 @@
-"""``grep``: search file contents in a child process, because a bad pattern must not stall the daemon."""
+"""``grep``: search file contents in a child process, because a slow pattern must not stall the daemon."""
 
 from __future__ import annotations
 
@@ -41,10 +41,11 @@ def _prepare(args: Args, workdir: str) -> tuple[Path, list[str]]:
     where = os.path.relpath(target, root)
     try:
         program = proven_program()
-        # A folder may become a symlink while it is searched: inside, there is nothing that it could lead to.
+        # A folder may become a symlink during the search: inside, there is nothing outside that it could lead
+        # to.
         command = _command(args["pattern"], where, _ripgrep(root, "/usr"))
         return root, sandboxed(program, Sandbox.of_workdir(root), command)
-    except CannotWorkError:  # then no shell works there either, which could exchange one
+    except CannotWorkError:  # then there is no shell either that could replace a folder
         return root, _command(args["pattern"], where, _ripgrep(root))
 
 
@@ -52,7 +53,7 @@ def _command(pattern: str, target: str, rg: str | None) -> list[str]:
     """Return the search as a command: symlinks are not followed, special files are not opened."""
     if rg:
         options = ["--no-config", "--line-number", "--no-heading", "--with-filename", "--color=never"]
-        # The same files on every host, whether ripgrep or grep does it.
+        # The same files on every host, whether ripgrep or grep is used.
         options += ["--no-ignore", "--hidden", "--sort=path", *(f"--glob=!{d}" for d in _NOT_SEARCHED)]
         return [rg, *options, "-e", pattern, "--", target]
     options = ["-r", "-n", "-E", "-I", "-H", "-D", "skip", *(f"--exclude-dir={d}" for d in _NOT_SEARCHED)]
@@ -60,7 +61,7 @@ def _command(pattern: str, target: str, rg: str | None) -> list[str]:
 
 
 def _ripgrep(root: Path, below: str = "/") -> str | None:
-    """Return ripgrep from somewhere below a folder, but never one that the agent could have put there."""
+    """Return ripgrep from a system folder, never one that the agent could have created."""
     entries = [entry for entry in os.get_exec_path() if os.path.isabs(entry)]
     found = shutil.which("rg", path=os.pathsep.join(entries))
     if found is None or Path(os.path.realpath(found)).is_relative_to(root):
@@ -74,9 +75,9 @@ def _answer(result: ChildResult) -> str:
             f"grep: gave up after {SEARCH_SECONDS:.0f} s; narrow the path or simplify the pattern"
         )
     if not result.stdout:
-        if result.exit_code in (0, 1):  # grep -I says 0 and nothing when only binary files match
+        if result.exit_code in (0, 1):  # grep -I returns 0 and no output if only binary files match
             return "no matches"
-        raise ToolFault(f"grep: {capped(result.stderr.strip(), 2000) or 'failed without a word'}")
+        raise ToolFault(f"grep: {capped(result.stderr.strip(), 2000) or 'failed without a message'}")
     lines = [_shortened(line.removeprefix("./")) for line in result.stdout.rstrip("\n").split("\n")]
     return capped("\n".join(lines), hint="narrow the search", dropped_bytes=result.dropped_bytes)
 
@@ -113,7 +114,7 @@ GREP = FunctionTool(
         },
         effect=Effect.PURE,
         reads_private=False,
-        reads_untrusted=True,  # nobody knows who wrote a file
+        reads_untrusted=True,  # the author of a file is unknown
         external=False,
         timeout_seconds=SEARCH_SECONDS + 10,
     ),

@@ -1,4 +1,4 @@
-"""``note``: the agent leaves a line in its run's notes, for the people who read them."""
+"""``note``: the agent adds a line to its run's notes, for people."""
 
 from __future__ import annotations
 

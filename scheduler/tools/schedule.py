@@ -22,7 +22,7 @@ from scheduler.ports.tool import Args, StageContext, Staged, StagedTool, ToolSpe
 
 _DESCRIPTION = """\
 Make, list or cancel follow-up jobs: runs of their own that begin later, with the prompt that you give them \
-and no memory of this conversation. To go on with this same conversation later, use `sleep` instead.
+and no memory of this conversation. To continue this conversation later, use `sleep` instead.
 
 - action "make" needs name, when and prompt. `when` is a crontab schedule ("0 9 * * 1-5", "@hourly", \
 "@every 30m") or one instant as `sleep` takes it ("in 2h", "tomorrow 09:00", "2026-12-01T09:00Z").

@@ -1,6 +1,6 @@
-"""``shell``: a command in a sandbox, where the job's workdir is the only thing it can change.
+"""``shell``: a command in a sandbox that can write only the job's workdir.
 
-Without a sandbox that was seen to hold there is no shell.
+Without a sandbox that has passed its test there is no shell.
 """
 
 from __future__ import annotations

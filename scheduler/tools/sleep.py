@@ -1,4 +1,4 @@
-"""``sleep``: the agent ends its turn until an instant, and nothing of it stays in memory meanwhile."""
+"""``sleep``: the agent ends its turn until an instant, and uses no memory meanwhile."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from scheduler.errors import ToolFault, WhenError
 from scheduler.ports.tool import Args, ControlTool, Outcome, Rest, ToolSpec
 
 _DESCRIPTION = """\
-Sleep until a time, then go on in this same conversation. Use it whenever there is nothing to do before \
+Sleep until a time, then continue in this same conversation. Use it whenever there is nothing to do before \
 then: sleeping costs nothing, survives restarts, and other tool calls of the same message finish first. \
 You are woken by a message that says what time it is and how long you slept. \
-The result tells the exact instant that was understood. If it is not the one you meant, sleep again.
+The result gives the exact instant that was understood. If it is not the one you meant, sleep again.
 
 How to say when (a clock is in the job's time zone unless a zone is given):
 - a duration: "45m", "in 3 days", "2h30m", "PT15M"
@@ -37,7 +37,7 @@ _SPEC = ToolSpec(
             },
             "reason": {
                 "type": "string",
-                "description": "What you are waiting for, in a few words; people see it beside the run.",
+                "description": "What you are waiting for, in a few words; people see it next to the run.",
                 "maxLength": 500,
             },
         },

@@ -146,11 +146,11 @@ def test_an_answer_that_comes_too_late_is_refused_and_counts_as_no(office: Insta
     with closing(sqlite3.connect(office.database)) as database, database:
         for table, column in (("approvals", "expires_at"), ("wakeups", "due")):
             database.execute(f"UPDATE {table} SET {column} = {column} - 90000000000")  # 25 hours
-    ask(office, "approve", question).is_error(4, "has expired, which counts as denied")
+    ask(office, "approve", question).is_error(4, "has expired and is denied")
     ask(office, "tick").is_clean()
     assert (state_of(office, run), stamps(office)) == ("succeeded", [])
     told = " ".join(ask(office, "show", run, "--full").out.split())
-    assert "was not approved, and used, in time" in told
+    assert "was not approved and used in time" in told
 
 
 # -- a process dies between the question and its answer --------------------------------------------

@@ -49,7 +49,7 @@ class CounterCase:
         for session in self.source.sessions:
             session.process.kill()
 
-    def open_sessions(self) -> int:
+    def open_count(self) -> int:
         """Count the processes that live."""
         left = self.source.left if isinstance(self.source, Careless) else []
         pids = [session.process.pid for session in self.source.sessions]

@@ -15,42 +15,42 @@ from tests.house.tree import FLOORS, ROOT, first_line, python_files
 from tests.kit.walk import page
 
 WINDOWS: dict[str, tuple[str, str]] = {
-    "W0": ("a due slot was seen", "nothing is written; the next pass sees it again"),
+    "W0": ("a due slot was found", "nothing is written; the next pass finds it again"),
     "W1": ("the claim is committed", "the lease runs out, or its runner is found dead: rescued"),
-    "W2": ("the first message is stored", "the run goes on from it"),
-    "W3": ("the request is on record and not sent yet", "counted as lost, asked again"),
-    "W4": ("the request is under way", "counted as lost: it may have been billed; asked again"),
-    "W5": ("the answer has come and is not stored", "counted as lost; asked again, new call ids"),
+    "W2": ("the first message is stored", "the run continues from it"),
+    "W3": ("the request is on record and not sent yet", "counted as lost, sent again"),
+    "W4": ("the request is under way", "counted as lost: it may have been billed; sent again"),
+    "W5": ("the answer has come and is not stored", "counted as lost; sent again, new call ids"),
     "W6": (
         "the answer and its planned calls are stored; where all of them are pure, as started",
-        "the calls are begun; pure ones are simply done again",
+        "the calls are started; pure ones are repeated",
     ),
     "W7": ("the decision about a call is stored", "part of W8 as long as every declared tool is allowed"),
     "W8": (
         "the calls are stored as started; part of W6 where all of them are pure",
-        "nobody knows whether they happened: the effect class decides",
+        "their outcome is unknown: the effect class decides",
     ),
     "W9": ("the effect has happened", "as W8"),
     "W10": ("the result is in memory", "as W8"),
     "W11": (
         "a result is stored, and other calls are open; of the last one, part of W12",
-        "it is not asked for again",
+        "it is not executed again",
     ),
     "W12": ("the last result and the message with all results are stored", "the next request is made"),
-    "W13": ("the sleep and its wake-up are stored", "the run sleeps; nothing is asked before it is due"),
+    "W13": ("the sleep and its wake-up are stored", "the run sleeps; no request is sent before it is due"),
     "W14": ("the end is stored and the lease is free", "the report waits in the outbox"),
     "W15": ("the report was sent and that is not stored", "it is sent once more, with the same id"),
 }
 """The crash windows of one turn: what has happened, and what another process finds and does."""
 
 NOTES: dict[State, str] = {
-    State.QUEUED: "It waits for a runner with room, for its jitter, or for an earlier run of its job.",
+    State.QUEUED: "It waits for a free runner, for its jitter, or for an earlier run of its job.",
     State.RUNNING: "One runner holds its lease; every write names the epoch.",
-    State.SLEEPING: "Rows in the database, nothing else. A wake-up or a person ends it; no attempt is used.",
+    State.SLEEPING: "Only rows in the database. A wake-up or a person ends it; no attempt is used up.",
     State.PARKED: "It needs a person, a key, or another day. After seven days it fails, and stays resumable.",
-    State.RETRYING: "The API was overloaded or asked for a wait. A durable wake-up brings it back.",
+    State.RETRYING: "The API was overloaded or requested a wait. A durable wake-up continues it.",
     State.SUCCEEDED: "The agent has finished.",
-    State.FAILED: "A permanent error, or out of retries. `agentcron resume` goes on from the last step.",
+    State.FAILED: "A permanent error, or out of retries. `agentcron resume` continues from the last step.",
     State.CANCELLED: "By a person, or replaced by a newer run. It can be resumed.",
     State.SKIPPED: "A slot that became no run, with its reason.",
 }
@@ -79,7 +79,7 @@ def lifecycle() -> str:
         lines.append(f"| {name} | {NOTES[state]} |")
     lines += [
         "",
-        "States in bold are final: nothing moves them but a person.",
+        "States in bold are final: only a person can continue them.",
         "",
         "## Moves",
         "",
@@ -95,11 +95,10 @@ def lifecycle() -> str:
         "",
         "## Reasons",
         "",
-        "Why a slot became no run, or why a run rests or ended: its `reason_code`. A parked run is",
-        "given up after seven days in any case, and stays resumable. A code that this version does not",
-        "know is left to a person.",
+        "Why a slot became no run, or why a run waits or ended: its `reason_code`. A parked run fails",
+        "after seven days in any case, and stays resumable. A code of a newer version needs a person.",
         "",
-        "| code | | ends by itself | what a person types |",
+        "| code | | ends by itself | command |",
         "|---|---|---|---|",
         *(f"| `{r.code}` | {r.meaning} | {r.ends} | `{_typed(r)}` |" for r in REASONS.values()),
         "",

@@ -209,7 +209,7 @@ def test_f33_another_database_put_in_place_is_taken_up_and_old_leases_write_noth
     with closing(sqlite3.connect(place.database)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
     os.replace(copy, place.database)
-    said(daemon, "another database was put in place; going on with it")
+    said(daemon, "the database was replaced by another one; continuing with it")
     run = scene.wait_final(daemon)
     assert run.summary == "Told."
     assert scene.stamps() == {"once": 1}

@@ -170,7 +170,7 @@ def test_F64_a_copy_that_is_moved_under_a_living_daemon_is_noticed(scene: Scene,
     scene.check_reports()
     before = world(scene)
     copy.rename(place.database)
-    until(lambda: "going on with it" in daemon.stderr, 30, lambda: daemon.stderr)
+    until(lambda: "continuing with it" in daemon.stderr, 30, lambda: daemon.stderr)
     assert "restored from a backup" in daemon.stderr
     time.sleep(0.5)
     daemon.send(signal.SIGTERM)

@@ -52,7 +52,7 @@ async def test_a_person_cleans_a_folder_with_all_in_it_but_not_what_lies_in_a_ma
         await sql_store(world.store)._write(
             PERSON_POINTS, lambda c: stains.write(c, StepContext("a", "r", now, None), Stain("/w/a"))
         )
-        with pytest.raises(RefusedError, match="/w/a/b lies in /w/a, which is not clean"):
+        with pytest.raises(RefusedError, match="/w/a/b is in /w/a, which is not clean"):
             await world.store.clean("/w/a/b", now, actor=PERSON)
         assert await world.store.clean("/w", now, actor=PERSON)
         assert not await world.store.clean("/w/a", now, actor=PERSON)

@@ -84,7 +84,7 @@ def test_a_workdir_in_another_ones_is_refused_and_so_is_that_one(home: Path, tmp
     )
     assert [each.name for each in orders.jobs] == ["other"]
     assert refused(orders) == {
-        "inner": f"E11 workdir: {w}/in lies in {w}, that of outer",
+        "inner": f"E11 workdir: {w}/in is in {w}, that of outer",
         "outer": f"E11 workdir: {w} contains that of inner",
     }
 
@@ -107,7 +107,7 @@ def test_default_folders_and_links_count_too(home: Path, tmp_path: Path, inner: 
         home, '@daily brief "x"', f'@daily nested "x" workdir={inner.format(home=home, tmp=tmp_path)}'
     )
     assert orders.jobs == ()
-    assert f"lies in {home}/work/brief, that of brief" in refused(orders)["nested"]
+    assert f"is in {home}/work/brief, that of brief" in refused(orders)["nested"]
 
 
 def test_two_jobs_may_share_one_folder_by_whatever_name(home: Path, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_secret_that_an_agent_could_read_is_refused(
     path = where.format(home=home, tmp=tmp_path)
     orders = read(home, f"SECRET.TOKEN = file:{path}", f'@daily {job} "x"')
     found = refused(orders)[job]
-    assert f"E11 SECRET.TOKEN = file:{path} lies in an agent's workdir" in found
+    assert f"E11 SECRET.TOKEN = file:{path} is in an agent's workdir" in found
 
 
 def test_a_secret_that_lies_elsewhere_is_fine(home: Path, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_gate_is_refused_that_is_reached_by_a_link_in_a_workdir(home: Path, tm
     (home / "work" / "brief" / "check").symlink_to("/bin/true")
     (tmp_path / "sub").symlink_to(home / "work" / "brief")
     orders = read(home, f'@daily brief "x" gate={tmp_path}/sub/check')
-    assert refused(orders)["brief"].startswith(f"E13 {tmp_path}/sub/check lies in an agent's workdir")
+    assert refused(orders)["brief"].startswith(f"E13 {tmp_path}/sub/check is in an agent's workdir")
 
 
 def test_what_a_path_passes_is_every_folder_and_link(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_a_job_is_refused_that_obeys_what_an_agent_could_edit(tmp_path: Path, jo
     )
     code, word = here(found).split(" ", 1)
     [problem] = [each for each in orders.problems if "an agent's workdir" in each]
-    assert f"error {code} {word} lies in an agent's workdir" in problem
+    assert f"error {code} {word} is in an agent's workdir" in problem
 
 
 def test_a_job_may_obey_what_lies_beside_the_workdirs(tmp_path: Path) -> None:

@@ -105,14 +105,14 @@ def test_limits_are_set_in_the_units_of_the_shell_and_of_bubblewrap(work: Path) 
     [
         (Sandbox("/", writable=(Bind("/etc"),)), "belongs to the system"),
         (Sandbox("/", writable=(Bind("/usr/bin/.."),)), "belongs to the system"),
-        (Sandbox("/", writable=(Bind("/usr/bin"),)), "lies in the working directory /usr/bin"),
+        (Sandbox("/", writable=(Bind("/usr/bin"),)), "is in the working directory /usr/bin"),
         (Sandbox("/", readable=(Bind("/opt", "/usr"),)), "belongs to the system"),
         (Sandbox("/", readable=(Bind("/opt", "/proc/self"),)), "belongs to the system"),
         (Sandbox("/", readable=(Bind("/opt", "opt"),)), "cannot be shown as opt"),
         (Sandbox("/", readable=(Bind("/opt", "/a/../usr"),)), "cannot be shown as"),
         (Sandbox("/", readable=(Bind("opt"),)), "absolute paths"),
-        (Sandbox("/", sockets=(Bind("/etc/passwd"),)), "is no unix socket"),
-        (Sandbox("/", sockets=(Bind("/not/there"),)), "is no unix socket"),
+        (Sandbox("/", sockets=(Bind("/etc/passwd"),)), "is not a unix socket"),
+        (Sandbox("/", sockets=(Bind("/not/there"),)), "is not a unix socket"),
         (Sandbox("/", readable=(Bind("/opt", "/x"), Bind("/srv", "/x"))), "/x is bound twice"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Claude, through the Messages API.  The SDK takes seconds to import: only the first request does it."""
+"""Claude, through the Messages API.  The SDK takes seconds to import, so only the first request does it."""

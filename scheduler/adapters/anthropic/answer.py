@@ -1,4 +1,4 @@
-"""An answer as it grows, event by event, kept as the raw JSON that the server sent.
+"""Assemble an answer event by event, from the raw JSON of the server.
 
 The SDK's own accumulator goes through typed models: it drops the deltas of blocks that it does not know,
 adds fields of its own, and calls a stream that was cut a success.  What is stored here is replayed for

@@ -1,4 +1,4 @@
-"""Whatever can go wrong in a request, as a ModelFault; the key never stands in one."""
+"""Translate every error of a request into a ModelFault, without the key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key of the API: where it comes from, and why there is none."""
+"""Find the key of the API, or explain why there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AnthropicModel: one request, streamed, and either a whole answer or a ModelFault.
+"""AnthropicModel: send one streamed request, and return a whole answer or raise a ModelFault.
 
 The SDK does the transport: key, TLS, error bodies, event framing.  Its retries are off (each one is a billed
 sample, and it would obey a ``retry-after`` of days inside a blocking sleep), and its accumulator is not used

@@ -1,4 +1,4 @@
-"""A request as the API takes it: the stored conversation untouched, with prompt caching around it."""
+"""Build the parameters of a request: the stored conversation unchanged, with markers for the prompt cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request cost, in millionths of a dollar."""
+"""Compute the cost of a request, in millionths of a dollar."""
 
 from __future__ import annotations
 

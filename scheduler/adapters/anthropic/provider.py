@@ -1,4 +1,4 @@
-"""The provider of Claude: its key, its prices, and which names are its own."""
+"""The provider of Claude: its key, its prices, and its names of models."""
 
 from __future__ import annotations
 

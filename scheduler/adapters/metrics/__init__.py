@@ -1,1 +1,1 @@
-"""Figures for Prometheus: what the database says at this moment, and what this process has seen."""
+"""Metrics for Prometheus: of the database, and of this process."""

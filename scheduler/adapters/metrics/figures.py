@@ -1,4 +1,4 @@
-"""Figures: what this process has seen since it came up, counted for Prometheus."""
+"""Metrics of this process since its start."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LATE_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 REQUEST_SECONDS = (0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
 
 UNKNOWN_TOOL = "(unknown)"
-"""A model may invent names of tools, and each name would be a series of its own for ever."""
+"""A model may invent names of tools, and each name would be a separate series forever."""
 
 _USAGE = (
     ("input", "input_tokens"),

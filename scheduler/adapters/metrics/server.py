@@ -1,4 +1,4 @@
-"""The metrics server: ``/metrics`` and ``/healthz`` on a loopback address, in threads of its own.
+"""Serve ``/metrics`` and ``/healthz`` on a loopback address, in separate threads.
 
 In threads, because a loop that hangs must still be seen to hang.  There are only a few, and each request
 must come in time, so that nobody who asks too often or too slowly takes anything away from the agents.

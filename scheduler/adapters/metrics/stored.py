@@ -1,4 +1,4 @@
-"""Stored figures: what the database says when somebody looks; the same in every daemon of one home."""
+"""Metrics of the database, read at each scrape; the same in every daemon of one home."""
 
 from __future__ import annotations
 

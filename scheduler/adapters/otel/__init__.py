@@ -1,1 +1,1 @@
-"""OpenTelemetry (extra ``otel``): only ``setup`` may be imported where the extra is missing."""
+"""OpenTelemetry (extra ``otel``): without the extra only ``setup`` may be imported."""

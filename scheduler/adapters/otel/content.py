@@ -1,4 +1,4 @@
-"""What was said, in the form of the GenAI conventions: exported only when their own variable asks for it."""
+"""Message content in the form of the GenAI conventions, exported only if their variable enables it."""
 
 from __future__ import annotations
 

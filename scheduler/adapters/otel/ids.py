@@ -1,4 +1,4 @@
-"""The ids of traces and spans: derived from the run, so that whoever goes on with it knows them."""
+"""Derive the ids of traces and spans from the run, so that any process can compute them."""
 
 from __future__ import annotations
 

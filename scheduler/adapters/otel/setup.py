@@ -1,4 +1,4 @@
-"""Setting up the export of spans, as the standard ``OTEL_*`` variables say."""
+"""Set up the export of spans, as configured by the standard ``OTEL_*`` variables."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def is_installed() -> bool:
 
 
 def make_provider(environment: Mapping[str, str] = os.environ) -> TracerProvider:
-    """Return a provider of our own: the global one belongs to whoever sets it up, and makes other ids."""
+    """Return a provider of our own: the global one belongs to the application, and generates other ids."""
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
 

@@ -1,4 +1,4 @@
-"""Spans: an attempt is one, its calls of models and tools are its children.
+"""Export spans: one for an attempt, with its calls of models and tools as children.
 
 The names are those of the GenAI semantic conventions.  All attempts of a run share one trace, and each links
 to the one before.  Children are made from committed steps, with the times that stand there, so that a span

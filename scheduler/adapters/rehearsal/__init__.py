@@ -1,1 +1,1 @@
-"""Rehearsals: a model whose answers were written beforehand."""
+"""Rehearsals: a model whose answers come from a script."""

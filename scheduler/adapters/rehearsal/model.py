@@ -1,7 +1,7 @@
-"""A model whose answers were written beforehand: for tests, for demonstrations, for trying out a crontab.
+"""A model whose answers come from a script: for tests, demonstrations, and trying out a crontab.
 
 Which line of the script is next follows from the conversation itself (how many answers it holds, or its
-summary stands for), so a rehearsal needs no memory and goes on after ``kill -9`` like everything else.
+summary stands for), so a rehearsal needs no memory and continues after ``kill -9`` like everything else.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class RehearsalModel:
 
 
 def _stamp(path: str) -> tuple[int, int]:
-    """Return what changes when a script is written anew; why one cannot be read, its reader says."""
+    """Return a value that changes when a script is rewritten; its reader reports why one cannot be read."""
     try:
         found = os.stat(path)
     except OSError:

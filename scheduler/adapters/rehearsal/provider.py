@@ -1,4 +1,4 @@
-"""The provider of rehearsals: free, and usable when the script can be read."""
+"""The provider of rehearsals: free, and ready if the script can be read."""
 
 from __future__ import annotations
 

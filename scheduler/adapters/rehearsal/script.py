@@ -1,4 +1,4 @@
-"""Scripts of rehearsals: a JSONL file, whose line n is the n-th answer of the model.
+"""Read the script of a rehearsal: a JSONL file, whose line n is the n-th answer of the model.
 
 ::
 

@@ -1,1 +1,1 @@
-"""The store on SQL: SQLite by default, PostgreSQL by the same tables."""
+"""The store in SQL, for SQLite by default."""

@@ -1,4 +1,4 @@
-"""The mark of a copy, and what is remembered of a restore: two rows of ``meta``.  No SQLAlchemy here."""
+"""The mark of a copy, and the record of a restore: two rows of ``meta``.  Without SQLAlchemy."""
 
 from __future__ import annotations
 

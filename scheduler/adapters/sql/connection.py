@@ -1,4 +1,4 @@
-"""A connection, as the units of work see it: statements in, rows out, and the records of the transaction.
+"""The connection for units of work: execute statements, and add records to the transaction.
 
 The units are written against these protocols; ``driver`` implements them for SQLite.
 """

@@ -1,4 +1,4 @@
-"""The crash points of the store, in one list; see ``docs/lifecycle.md`` for the windows W0 to W15.
+"""All crash points of the store; see ``docs/lifecycle.md`` for the windows W0 to W15.
 
 Every unit that changes something passes two of them: ``<name>.inside`` when all its rows are written and
 nothing is committed, and its own name when the commit is durable and its caller has not been answered.

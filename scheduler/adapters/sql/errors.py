@@ -1,4 +1,4 @@
-"""What can be wrong with a database of any kind, with a way out.  No SQLAlchemy here."""
+"""Errors of a database of any kind, with help.  Without SQLAlchemy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of this version: made at once, or by the migrations that are missing.
+"""Create the tables of this version, or apply the missing migrations.
 
 The caller holds the transaction, so a database is brought to this version as a whole, or not at all.
 """

@@ -1,4 +1,4 @@
-"""A connection that only reads: how the readers ask a database, whichever it is.  No SQLAlchemy here.
+"""The protocol of a read-only connection.  Without SQLAlchemy.
 
 Readers take a function that opens one, and know neither its driver nor where its database is.
 """

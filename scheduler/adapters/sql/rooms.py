@@ -1,4 +1,4 @@
-"""How changes and guards of a step are stored: one room per kind, found by entry points.
+"""Find how changes and guards of a step are stored: one room per kind, by entry points.
 
 A distribution that brings a kind of change registers a `Room` under its kind in the group
 ``agentcron.changes``; ours are registered in the same way.  Rooms are loaded when a store is opened, so a

@@ -1,4 +1,4 @@
-"""The names of schema revisions, kept apart from SQLAlchemy so that the plain reader can judge them too."""
+"""The names of schema revisions, separate from SQLAlchemy so that the plain reader can use them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ and a database that still says 0002 must never be taken for a later one.
 """
 
 STAMPED = {"0002": "0001"}
-"""Revisions of before the first release that have the tables of a present one, and get its number."""
+"""Revisions from before the first release that have the tables of a present one, and get its number."""
 
 BEFORE_GRANTS = "0001 without grants"
 """What a database is at that has the first of the two steps, whose number the present 0001 has too."""

@@ -1,4 +1,4 @@
-"""Questions that the store and the plain reader both ask, as text with named parameters."""
+"""Queries of both the store and the plain reader, as text with named parameters."""
 
 from __future__ import annotations
 

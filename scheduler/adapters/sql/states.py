@@ -1,4 +1,4 @@
-"""The states of runs in SQL, from the tables of ``core.run.run``.  No SQLAlchemy here.
+"""The states of runs in SQL, from the tables of ``core.run.run``.  Without SQLAlchemy.
 
 States are written out, never bound: a bound value would hide the partial indexes from the planner.
 """

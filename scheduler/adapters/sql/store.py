@@ -1,4 +1,4 @@
-"""The store on SQL: every method is one unit of work for the committer, and answered after its commit."""
+"""The store in SQL: every method is one unit of work, and returns after its commit."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ class SqlStore:
         return await self._write(crash_points.RENEW, lambda c: claims.renew(c, leases, now, lease_seconds))
 
     async def checkpoint(self, lease: Lease, now: datetime) -> Checkpoint:
-        """Load all that is needed to go on with a claimed run."""
+        """Load everything that is needed to continue a claimed run."""
         return await self._read(lambda c: checkpoints.load(c, lease, now, self._rooms))
 
     async def part(self, lease: Lease, kind: str, now: datetime) -> Any:
@@ -232,7 +232,7 @@ class SqlStore:
     async def resume(
         self, run_id: str, now: datetime, text: str, caps: NewCaps | None = None, *, actor: Actor
     ) -> State:
-        """Wake a resting run now, or go on with a failed or cancelled one."""
+        """Wake a resting run now, or continue a failed or cancelled one."""
 
         def resumed(connection: Connection) -> State:
             if caps:
@@ -313,7 +313,7 @@ class SqlStore:
         return await self._read(queries.meta)
 
     async def reopen(self) -> None:
-        """Open the database anew: another file stands in its place."""
+        """Open the database again: it was replaced by another file."""
         # First: SQLite leaves the log of a file that was moved, and the opening sets that aside.
         await asyncio.to_thread(self._committer.close)
         self._committer = await asyncio.to_thread(self._start)

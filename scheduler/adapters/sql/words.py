@@ -1,4 +1,4 @@
-"""SQL in words: the small pieces that several rooms share.  All statements are built once, at import."""
+"""Fragments of SQL that several units share.  All statements are built once, at import."""
 
 from __future__ import annotations
 

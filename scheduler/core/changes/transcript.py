@@ -1,4 +1,4 @@
-"""Transcripts: what a foreign agent keeps of its own run, so that it can go on where its files are gone.
+"""Transcripts: the file from which a foreign agent resumes its own run, stored with the run.
 
 A cache for that agent and never our record: what was said and done is in the messages and calls.  It grows by
 pieces.  The part of the checkpoint says how much is kept; the content is read when it is wanted.

@@ -141,9 +141,9 @@ class _Reader:
 
     def take_out_editable(self) -> None:
         """Refuse jobs that use files which an agent can edit, now that all workdirs are known."""
-        for index, code, problem, mend in reversed(list(self._look.editable(self.jobs))):
+        for index, code, problem, fix in reversed(list(self._look.editable(self.jobs))):
             job, place = self.jobs.pop(index), self.places.pop(index)
-            self._report.error(code, place.name, problem, mend)
+            self._report.error(code, place.name, problem, fix)
             self.invalid.append(InvalidJob(job.name, job.line, f"{code} {problem}"))
 
     def keep_seconds(self) -> int:

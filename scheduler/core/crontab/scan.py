@@ -20,8 +20,8 @@ _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n"}
 
-# What nearly all pieces of nearly all lines are, including leading blanks: a word, a string without escapes,
-# a file, or an option with a bare value.  `_Scanner._token` reads the others, and would read these the same.
+# The most common tokens, with leading blanks: a word, a string without escapes, a file, or an option with a
+# bare value.  `_Scanner._token` reads the others, with the same result for these.
 _PLAIN = re.compile(
     r"""[ \t]*+(?:([A-Za-z][^ \t=]*+|[^ \tA-Za-z"'‘“„«@#][^ \t]*+)|"([^"\\]*+)"|@([^ \t"][^ \t]*+)"""
     r"""|([A-Za-z][A-Za-z0-9_.-]*+)=([^ \t"'‘“„«][^ \t]*+))(?=[ \t]|\Z)"""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 BLANKS = " \t"
 
 
-# Named tuples are the fastest to make, and a crontab of ten thousand jobs has a hundred thousand of them.
+# Named tuples are the fastest to create, and a crontab of ten thousand jobs has a hundred thousand of them.
 class Span(NamedTuple):
     """A range of one line: 1-based columns in code points, ``end_col`` just after it."""
 

@@ -1,1 +1,1 @@
-"""Jobs: what a crontab line orders, what the store remembers of it, and when it fires."""
+"""Jobs: what a crontab line defines, what the store keeps about it, and when it fires."""

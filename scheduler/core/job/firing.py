@@ -1,16 +1,16 @@
-"""What to do about the slots of a job that have come due: fire, or skip with a reason.
+"""Decide what happens to the due slots of a job: fire, or skip with a reason.
 
-Given the job, what the store knows and the present moment, `decide` returns the rows to write and the
-next slot to wait for. It is pure, so two daemons that see the same facts decide the same, and the store's
+Given the job, the facts of the store and the present time, `decide` returns the rows to write and the
+next slot to wait for. It is pure, so two daemons with the same facts decide the same, and the store's
 unique (job, fire time) lets one of them win.
 
-Every due slot is accounted for exactly once. A row stands for its own slot and for ``missed`` earlier ones::
+Every due slot is covered exactly once. A row covers its own slot and ``missed`` earlier ones::
 
     first due slot                                                        now
     |------ older than the window ------|---- missed ----|--- on time ---|
             one row, skipped: misfire     `catchup` decides   one fire
 
-However long nothing ran, the work is the same: the ends of these stretches are looked up backwards from
+However long nothing ran, the work is the same: the ends of these ranges are searched backwards from
 now, and counting stops at `MAX_COUNTED`.
 """
 
@@ -32,9 +32,9 @@ from scheduler.core.time.trigger import Trigger
 GRACE_SECONDS = 60
 """A fire that is late by no more than this is on time."""
 MAX_REPLAYS = 10
-"""How many missed slots ``catchup=all`` makes up for; the older ones are given up."""
+"""How many missed slots ``catchup=all`` runs; older ones are skipped."""
 MAX_COUNTED = 1000
-"""Where counting missed slots stops: ``missed == MAX_COUNTED`` means that many or more."""
+"""Where counting missed slots stops: ``missed == MAX_COUNTED`` means at least that many."""
 MAX_WAITING = 10
 """How many live runs a job with ``overlap=queue`` may have before a fire is skipped."""
 
@@ -43,15 +43,15 @@ _MOMENT = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class FireFacts:
-    """What the store knows about a job when it comes due.
+    """What the store has about a job when it comes due.
 
     Args:
-        next_fire: the first slot that was not dealt with yet, or None when there is none.
-        live_runs: ids of the job's runs that are not final, parked ones too.
+        next_fire: the first slot that was not handled yet, or None.
+        live_runs: ids of the job's runs that are not final, including parked ones.
         parked: those of them that wait for a person.
         paused_reason: why the job is paused, or None when it is not.
-        enabled: false when the job is switched off beside the crontab.
-        restored: the last restore of the database, as far as it casts doubt on this job's slots.
+        enabled: false if the job is disabled outside the crontab.
+        restored: the last restore of the database, if it makes this job's slots doubtful.
     """
 
     next_fire: datetime | None
@@ -64,14 +64,14 @@ class FireFacts:
 
 @dataclass(frozen=True, slots=True)
 class Fire:
-    """One row to write: a queued run, or a skipped one with its reason.
+    """A row to write: a queued run, or a skipped one with its reason.
 
     Args:
-        fire_time: the slot, in UTC; of several slots in one row the newest.
+        fire_time: the slot, in UTC; for several slots in one row the newest.
         action: whether a run is queued.
-        reason: why it is skipped; empty for a fire.
-        detail: the same in one sentence, or for a late fire how late it is; empty for a plain fire on time.
-        missed: how many earlier slots the row stands for too; `MAX_COUNTED` means that many or more.
+        reason: the code for a skip; empty for a fire.
+        detail: the reason in one sentence, or how late a late fire is; empty for a fire on time.
+        missed: how many earlier slots the row also covers; `MAX_COUNTED` means at least that many.
         last_missed: the newest of those earlier slots, or None.
         not_before: when the run may start (jitter, spread after a restart), or None for at once.
         replaces: live runs to cancel.
@@ -91,7 +91,7 @@ class Fire:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Rows to write, oldest first, and the slot to wait for next (None: never again)."""
+    """Rows to write, oldest first, and the next slot to wait for (None: never)."""
 
     fires: tuple[Fire, ...]
     next_fire: datetime | None
@@ -100,23 +100,24 @@ class Decision:
 def first_fire(trigger: Trigger, first_loaded: datetime) -> datetime | None:
     """The first slot of a job that was first loaded at this instant: the first one after it.
 
-    ``@at`` is its own first slot even when it is past: then the misfire rule speaks, and nothing is lost
-    silently.
+    The first slot of ``@at`` is its instant even if it is past: then the misfire rule applies, and it is not
+    skipped silently.
     """
     return trigger.first_fire(first_loaded)
 
 
 def decide(job: Job, facts: FireFacts, now: datetime, fleet_spread_seconds: int = 0) -> Decision:
-    """What to do about all slots of a job from ``facts.next_fire`` until now.
+    """Decide about all slots of a job from ``facts.next_fire`` until now.
 
-    Nothing is due when ``next_fire`` lies ahead, as it does after the clock was set back: what was fired
-    stays fired. A job that is switched off keeps no account of its slots.
+    Nothing is due if ``next_fire`` is in the future, as after the clock was set back: slots that fired are
+    not fired again. The slots of a disabled job are not recorded.
 
     Args:
         job: the job; ``catchup``, ``window_seconds``, ``jitter_seconds`` and ``overlap`` are its policies.
-        facts: what the store knows, read in the transaction that will write the answer.
+        facts: what the store has, read in the transaction that writes the result.
         now: the present moment, with a zone.
-        fleet_spread_seconds: over how long late fires of all jobs are spread, at the start of a daemon.
+        fleet_spread_seconds: the period over which late fires of all jobs are spread, at the start of a
+            daemon.
     """
     now = as_utc(now)
     if facts.next_fire is None or facts.next_fire > now:
@@ -140,9 +141,9 @@ def decide(job: Job, facts: FireFacts, now: datetime, fleet_spread_seconds: int 
 
 
 def decide_at_once(job: Job, now: datetime, facts: FireFacts) -> Decision:
-    """What to do about a job that no clock fires, but a boot or an event; the store asks once for each.
+    """Decide about a job that is fired by a boot or an event and not by the clock, once for each of them.
 
-    The fire time is now, however long ago the machine came up: ``window`` does not apply.
+    The fire time is now, however long ago the machine booted: ``window`` does not apply.
     """
     now = as_utc(now)
     if not (job.enabled and facts.enabled):
@@ -167,7 +168,7 @@ def _jitter(job: Job) -> int:
 
 
 def _offset(name: str, purpose: str, below_seconds: int) -> int:
-    """Seconds that hang on the job's name: the same at every fire, different from job to job."""
+    """Seconds derived from the job's name: the same at every fire, different from job to job."""
     return stable_hash(name, purpose) % below_seconds if below_seconds > 0 else 0
 
 
@@ -184,7 +185,7 @@ class _Due:
         self.now = now
         self.jitter = _jitter(job)
         self.spread = _offset(job.name, "fleet", fleet_spread_seconds)
-        # A job is late when its start is late, and jitter puts the start off.
+        # A job is late if its start is late, and jitter delays the start.
         on_time_seconds = GRACE_SECONDS + self.jitter
         window_seconds = max(job.window_seconds, on_time_seconds)
         self.newest = self._last(now) or first
@@ -193,7 +194,7 @@ class _Due:
         self.replays = sorted(islice(self._back_from(self.late, self.stale), self._most_replays()))
 
     def given_up(self) -> list[Fire]:
-        """One row for all slots that are too old, or that ``catchup`` does not want."""
+        """One row for all slots that are too old, or excluded by ``catchup``."""
         last = self.stale
         why = f"older than the window of {describe_seconds(self.job.window_seconds)}"
         if self.job.catchup == "skip" and self.late is not None and self.late != self.stale:
@@ -213,7 +214,7 @@ class _Due:
         return [replace(row, detail=f"{many} {self._age(last)} ago; {why}")]
 
     def fires(self) -> list[Fire]:
-        """The slots that are made up for, then the one that is on time, oldest first."""
+        """The slots that are caught up, then the one that is on time, oldest first."""
         if self.job.catchup == "all":
             rows = [self._late_fire(slot, index) for index, slot in enumerate(self.replays)]
             return rows + ([self._on_time(self.late)] if self.newest != self.late else [])
@@ -227,17 +228,17 @@ class _Due:
         return [replace(row, detail=row.detail + more)]
 
     def paused(self, reason: str) -> Fire:
-        """One row for all that came due while the job is paused; it is never made up for."""
+        """One row for all slots that came due while the job was paused; they are never caught up."""
         row = self._standing_for(Fire(self.newest, "skip", ReasonCode.PAUSED), None)
         return replace(row, detail=f"the job is paused: {reason}")
 
     def doubtful(self, restored: Restored) -> Fire:
-        """One row for all that may have fired after the backup was taken: nothing is fired twice."""
+        """One row for all slots that may have fired after the backup was taken: nothing fires twice."""
         row = self._standing_for(Fire(self.newest, "skip", ReasonCode.RESTORED), None)
         return replace(row, detail=restored.doubt("whether it fired"))
 
     def _on_time(self, floor: datetime | None) -> Fire:
-        """Slots closer together than the grace make one fire: the newest speaks for them."""
+        """Slots closer together than the grace make one fire, of the newest."""
         start = self.newest + timedelta(seconds=self.jitter) if self.jitter else None
         row = self._standing_for(Fire(self.newest, "fire", not_before=start, serial=_serial(self.job)), floor)
         more = f"also covers {_count(row.missed)} earlier slots" if row.missed else ""
@@ -272,7 +273,7 @@ class _Due:
         slot = self.job.trigger.before(until)
         if slot is not None and slot >= self.first:
             return slot
-        # The stored slot counts even if it is none of the trigger's (the rules of a zone changed meanwhile).
+        # The stored slot counts even if the trigger no longer has it (the rules of a zone changed meanwhile).
         return self.first if self.first <= until else None
 
     def _most_replays(self) -> int:
@@ -283,7 +284,7 @@ class _Due:
 
 
 def _against_live(fires: list[Fire], job: Job, facts: FireFacts) -> list[Fire]:
-    """The same fires where runs of the job are still live, by the job's ``overlap``."""
+    """The same fires under the job's ``overlap``, with its live runs."""
     live = facts.live_runs
     if not live or job.overlap == "allow":
         return fires
@@ -301,7 +302,7 @@ def _overlapped(fire: Fire, why: str) -> Fire:
 
 
 def _busy(facts: FireFacts) -> str:
-    """Name the run in the way; a parked one first, because only a person can move it."""
+    """Name the blocking run; a parked one first, because only a person can continue it."""
     if facts.parked:
         return f"run {facts.parked[0]} is parked and waits for a person"
     return f"run {facts.live_runs[0]} is not over"

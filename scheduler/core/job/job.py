@@ -1,4 +1,4 @@
-"""A job: the standing order that a crontab line gives."""
+"""A job: the definition of a crontab line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Dst = Literal["once", "elapsed", "skip"]
 DayFields = Literal["or", "and"]
 
 DEFAULT_BACKEND = "turns"
-"""Our own loop over a model."""
+"""The built-in loop over a model."""
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
 DEFAULT_BUDGET_RUN_USD = 0.50
@@ -27,16 +27,16 @@ DEFAULT_PAUSE_AFTER = 5
 DEFAULT_MAX_STEPS = 50
 DEFAULT_COMPACT_TOKENS = 150_000
 DEFAULT_TOOLS = ("read", "write", "edit", "glob", "grep")
-"""What a job gets that names no tools, beside sleep, note and finish."""
+"""The tools of a job without ``tools=``, besides sleep, note and finish."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Caps of a job: in US dollars; in tokens, effects and wake-ups where somebody wrote one (None: none).
+    """Caps of a job: in US dollars; in tokens, effects and wake-ups if they are set (None: no cap).
 
-    ``default`` is true when nobody wrote a budget, so that ``check`` can say that a default applies.
+    ``default`` is true if the job has no budget of its own, so that ``check`` can say that a default applies.
     ``day_effects`` counts calls of tools that act outside the workdir, on the job's local day; ``hour_wakes``
-    the ends of sleeps within any hour.
+    counts the ends of sleeps within any hour.
     """
 
     run_usd: float = DEFAULT_BUDGET_RUN_USD
@@ -48,7 +48,7 @@ class Budget:
     hour_wakes: int | None = None
 
     def within(self, other: Budget) -> Budget:
-        """Return the narrower of two budgets, cap by cap."""
+        """Return the minimum of two budgets, cap by cap."""
         least: dict[str, Any] = {}
         for cap in (each.name for each in fields(Budget) if each.name != "default"):
             written = [n for n in (getattr(self, cap), getattr(other, cap)) if n is not None]
@@ -60,26 +60,26 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def _nothing() -> Mapping[str, Any]:
-    """Return one mapping for all: ten thousand empty ones would be more work for the garbage collector."""
+    """Return one shared mapping: ten thousand empty ones would slow down the garbage collector."""
     return _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job, complete: nothing of it is looked up again while a run lives, but what restricts it.
+    """One complete job: during a run nothing of it is looked up again, except restrictions.
 
     Paths (``prompt_file``, ``gate``, ``workdir``) are absolute texts, or None.
-    ``prompt`` is the text itself, also when it came from a file.
+    ``prompt`` is the text itself, also if it came from a file.
     ``tools`` is None for "the built-in tools"; sleep, note and finish are always there.
-    ``trust`` names a profile; None is the default one of the trust file.
+    ``trust`` names a profile; None is the default profile of the trust file.
     ``secrets`` are names and references (``env:NAME``), never values.
-    ``keep_seconds`` is how long runs that are over are kept; 0 is for ever.
-    ``made_by`` is the run of the agent that made it (empty: a person wrote it), ``depth`` how many such lie
-    between it and the crontab; ``ends_at`` is when it may fire no more (an ISO instant; empty: never).
-    ``extra`` holds the options that have no field here, by name; their values are JSON values.
-    ``unknown`` is what only a newer version or a plug-in that is missing knows of it: dotted names
-    (``budget.month_usd``, ``extra.colour``) and JSON texts.  It is kept for whoever knows it, and no attempt
-    begins while there is any: it may be a limit.
+    ``keep_seconds`` is how long ended runs are kept; 0 is forever.
+    ``made_by`` is the run of the agent that made it (empty: a person wrote it), ``depth`` the number of such
+    runs between it and the crontab; ``ends_at`` is when it stops firing (an ISO instant; empty: never).
+    ``extra`` contains the options without a field here, by name; their values are JSON values.
+    ``unknown`` contains what only a newer version or a missing plug-in understands: dotted names
+    (``budget.month_usd``, ``extra.colour``) and JSON texts.  It is kept unchanged, and no attempt begins
+    while there is any: it may be a limit.
     """
 
     name: str
@@ -118,10 +118,10 @@ class Job:
 
     @property
     def backend(self) -> str:
-        """The name of what takes its runs forward."""
+        """The name of the backend that executes its runs."""
         return str(self.extra.get("backend", DEFAULT_BACKEND))
 
     @property
     def asks_a_model(self) -> bool:
-        """Whether its requests go to a model of ours; another backend has its own way to one."""
+        """Whether its requests go through a provider of ours; other backends have their own access."""
         return self.backend == DEFAULT_BACKEND

@@ -1,4 +1,4 @@
-"""An option of a job: how it is written, read, shown and linted.
+"""An option of a job: how it is written, parsed, shown and linted.
 
 It is written ``key=value`` on the job's line, ``key: value`` in the front matter of its prompt file, or
 ``KEY = value`` on a line of its own as a default for the jobs below.
@@ -18,7 +18,7 @@ OptionPlace = Literal["line", "prompt", "default"]
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """What the lint says of an option's value: a warning code, a sentence, the way out."""
+    """A warning of the lint about an option's value: a code, a sentence, the fix."""
 
     message: str
     help: str = ""
@@ -31,15 +31,15 @@ class Option:
 
     Args:
         name: the key on a job's line; for a plug-in also the name of its entry point.
-        read: gives the value of a text, or raises ConfigError.  Where there is no ``field``, the value is
-            a JSON value, and stands in ``Job.extra`` under the name.
+        read: returns the value of a text, or raises ConfigError.  Without a ``field`` the value is
+            a JSON value, and is stored in ``Job.extra`` under the name.
         meaning: half a sentence for the manual.
-        default: what holds when nobody says anything, as the manual shows it.
+        default: the default, as the manual shows it.
         field: the field of ``Job`` that it sets; none for an option that the core does not use.
-        places: where it may stand.
+        places: where it is allowed.
         alias: a second name as a default line.
-        upper: its name as a default line, if that is not simply its name in capitals.
-        lint: what is doubtful about the option in a job, at an aware instant.
+        upper: its name as a default line, unless that is its name in capitals.
+        lint: warnings about the option in a job, at an aware instant.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Option:
 
     @property
     def uppers(self) -> tuple[str, ...]:
-        """Its names as a default line; none where a shared value makes no sense."""
+        """Its names as a default line; none if a shared value makes no sense."""
         if "default" not in self.places:
             return ()
         names = (self.upper or upper_form(self.name), self.alias)

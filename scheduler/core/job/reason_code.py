@@ -1,4 +1,4 @@
-"""Reason codes: why a slot became no run, or why a run rests or ended, in one word."""
+"""Reason codes: one word for why a slot became no run, or why a run waits or ended."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from enum import StrEnum
 
 
 class ReasonCode(StrEnum):
-    """The codes of this version; what each means stands in ``core.run.reasons``.
+    """The codes of this version; their meaning is in ``core.run.reasons``.
 
-    The vocabulary is open: a database may hold codes of a newer version, so what is stored is plain text.
+    The vocabulary is open: a database may contain codes of a newer version, so plain text is stored.
     """
 
     MISFIRE = "misfire"

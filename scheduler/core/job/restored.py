@@ -1,4 +1,4 @@
-"""A restore: this database was a backup once, and what was done after the backup was taken is not in it."""
+"""A restore: this database is a backup, and lacks what was done after the backup was taken."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Restored:
 
     Args:
         taken_at: when the backup was taken.
-        at: when the copy was first opened to work with it; everything before is doubtful.
-        boot_id: the time since the machine came up, in which that was.
+        at: when the copy was first opened for work; everything before is doubtful.
+        boot_id: the boot of the machine in which that happened.
     """
 
     taken_at: datetime
@@ -23,5 +23,5 @@ class Restored:
     boot_id: str = ""
 
     def doubt(self, what: str) -> str:
-        """Return the reason of a run or of a slot, in one sentence without a full stop."""
+        """Return the reason of a run or a slot, in one sentence without a full stop."""
         return f"restored from a backup of {to_iso(self.taken_at)}; {what} since then is unknown"

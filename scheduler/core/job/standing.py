@@ -1,4 +1,4 @@
-"""The standing of a job: what the store remembers about it between two fires."""
+"""The standing of a job: what the store keeps about it between two fires."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ JobState = Literal["active", "paused", "invalid", "done", "removed"]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One job as ``list`` shows it; instants are aware UTC.
+    """One job as shown by ``list``; instants are aware UTC.
 
     Args:
         schedule: the trigger as written.
         problem: for an invalid job, its first error in one line.
-        paused_reason: who or what paused it ("by a person", "5 failures in a row").
+        paused_reason: why it is paused ("by a person", "5 failures in a row").
         failures: failed runs in a row.
         first_loaded_at: when it first appeared; its first slot is after this.
     """
@@ -37,7 +37,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class BrokenJob:
-    """A job of the crontab that cannot run: its name as far as it is known, and its first error."""
+    """A job of the crontab that cannot run: its name if it is known, and its first error."""
 
     name: str
     problem: str
@@ -45,7 +45,7 @@ class BrokenJob:
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What a newly loaded crontab changed, for the daemon to say.
+    """What a newly loaded crontab changed, for the log of the daemon.
 
     ``orphans`` are the removed jobs that still have live runs, with the ids of those runs.
     """
@@ -62,7 +62,7 @@ class RunnerInfo:
 
     Args:
         lock_path: a file it holds an flock on while it lives; empty when the platform has none.
-        stopped_at: when it ended in order, or was last heard of if it was found dead; None while it lives.
+        stopped_at: when it ended cleanly, or its last heartbeat if it was found dead; None while it is alive.
     """
 
     id: str
@@ -80,9 +80,9 @@ class RunnerInfo:
 class StandingOrders:
     """A loaded crontab: the jobs that can run, and those that cannot.
 
-    ``keep_seconds`` is how long runs of jobs are kept that it no longer has; 0 is for ever.
-    ``fleet_usd`` is the most that all jobs may cost in a day (UTC); 0 is no cap, None leaves the stored one.
-    ``fleet_tokens`` is the same in tokens, and is left with it.
+    ``keep_seconds`` is how long runs of removed jobs are kept; 0 is forever.
+    ``fleet_usd`` is the most that all jobs may cost in a day (UTC); 0 is no cap, None keeps the stored one.
+    ``fleet_tokens`` is the same in tokens, and is kept with it.
     """
 
     jobs: tuple[Job, ...]

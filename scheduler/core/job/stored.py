@@ -1,4 +1,4 @@
-"""A job as JSON values: pinned with each run, and kept beside the crontab."""
+"""A job as JSON values: pinned with each run, and stored next to the crontab."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def job_to_json(job: Job) -> dict[str, Any]:
     values["secrets"] = [list(pair) for pair in job.secrets]
     if job.extra:
         values["extra"] = dict(job.extra)
-    else:  # a job without any is stored as before there were any, and so has not changed
+    else:  # omitted, so that an old job without any has the same JSON and counts as unchanged
         del values["extra"]
     for name, text in job.unknown:
         group, dot, key = name.partition(".")
@@ -37,7 +37,7 @@ def job_to_json(job: Job) -> dict[str, Any]:
 
 
 def job_from_json(values: Mapping[str, Any], vocabulary: Vocabulary = WITHOUT_PLUG_INS) -> Job:
-    """Return the job that ``job_to_json`` wrote; what is not known here becomes its ``unknown``."""
+    """Return the job that ``job_to_json`` wrote; unknown parts become its ``unknown``."""
     given = {name: value for name, value in values.items() if name in _OWN}
     caps = values["budget"]
     given["trigger"] = trigger = trigger_from_json(values["trigger"], vocabulary.triggers)
@@ -57,7 +57,7 @@ def job_from_json(values: Mapping[str, Any], vocabulary: Vocabulary = WITHOUT_PL
 
 
 def unknown_reason(job: Job) -> str:
-    """Return why no attempt of a job with ``unknown`` may begin, and what to do about it."""
+    """Return why no attempt of a job with ``unknown`` may begin, and how to fix it."""
     names, missing = [], []
     for name, _ in job.unknown:
         group, dot, key = name.partition(".")

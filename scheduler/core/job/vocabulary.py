@@ -1,4 +1,4 @@
-"""The vocabulary: which triggers, options and kinds of events there are, built in and from plug-ins."""
+"""The vocabulary: the available triggers, options and kinds of events, built in and from plug-ins."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from scheduler.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What a crontab, and a stored job, may consist of.
+    """What a crontab, and a stored job, may contain.
 
-    It is passed in wherever one is read, because what is installed is not for the core to find out.
+    It is passed in wherever one is read, because the core does not look for plug-ins.
 
     Args:
         triggers: the kinds of triggers by their names in the database.
         options: the options by their keys.
-        events: gives the kinds of events that sources declare; asked only for an ``@event``.
+        events: returns the kinds of events that sources declare; called only for an ``@event``.
     """
 
     triggers: Kinds = KINDS
@@ -31,7 +31,7 @@ class Vocabulary:
 
 
 WITHOUT_PLUG_INS = Vocabulary()
-"""What a stored job may consist of where no plug-in is installed: built-in options are fields of the job."""
+"""The vocabulary of stored jobs without plug-ins: built-in options are fields of the job."""
 
 
 def own_options(words: Sequence[str], vocabulary: Vocabulary) -> Mapping[str, Callable[[str], Any]]:

@@ -1,4 +1,4 @@
-"""The breaker: a run that makes the same call and gets the same result again and again makes no progress."""
+"""The breaker: detect a run that repeats the same call with the same result."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from scheduler.core.run.conversation import Message
 
 SAME = 3
-"""So many times in a row the same calls with the same results: another time would only cost more."""
+"""The number of identical exchanges in a row that stops a run."""
 
 
 def stuck_on(messages: Sequence[Message]) -> str | None:
-    """Return the calls that a run repeats in vain, or None while it gets anywhere.
+    """Return the calls that a run repeats, or None while it makes progress.
 
-    Whatever else is said in between ends the row: a person's word, the time after a sleep.
+    Any other message in between ends the repetition: a person's message, the time after a sleep.
     """
     last = messages[-2 * SAME :]
     if len(last) < 2 * SAME or last[0].role != "assistant":
@@ -27,7 +27,7 @@ def stuck_on(messages: Sequence[Message]) -> str | None:
 
 
 def _round(asked: Message, told: Message) -> tuple[list[tuple[str, Any]], list[Any]] | None:
-    """Return what was called and what came of it; None where there was more to it than that."""
+    """Return the calls and their results; None if the exchange contains anything else."""
     calls = [
         (str(block.get("name")), block.get("input"))
         for block in asked.content

@@ -1,4 +1,4 @@
-"""Budgets: the local day that one holds for, and what an answer of unknown price counts as."""
+"""Budgets: the local day that a cap applies to, and the assumed cost of an unknown price."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from scheduler.core.time.instants import zone
 from scheduler.errors import ConfigError
 
 ASSUMED_USD_PER_MILLION_TOKENS = 15
-"""What a token of a model counts as whose price nobody knows: the budget becomes a cap on tokens."""
+"""The cost of a token if the price of its model is unknown: the budget becomes a cap on tokens."""
 
 
 def assumed_microusd(usage: Usage) -> int:
-    """Return what an answer of unknown price takes off the budget, in millionths of a dollar."""
+    """Return what an answer of unknown price costs, in millionths of a dollar."""
     return usage.tokens * ASSUMED_USD_PER_MILLION_TOKENS
 
 
@@ -28,7 +28,7 @@ def read_tokens(text: str) -> int:
     """Return the number of tokens of ``200ktok``, ``1.5Mtok`` or ``500tok``.
 
     Raises:
-        ConfigError: it is none, or not a whole one.
+        ConfigError: it is not a number of tokens, or not a whole one.
     """
     match = _TOKENS.match(text)
     number = Decimal(match[1]) * _SIZES[match[2].lower()] if match and text.isascii() else None
@@ -38,7 +38,7 @@ def read_tokens(text: str) -> int:
 
 
 def write_tokens(number: int) -> str:
-    """Return the shortest text that ``read_tokens`` reads back: ``200ktok``, ``2Mtok``, ``1234tok``."""
+    """Return the shortest text that ``read_tokens`` parses: ``200ktok``, ``2Mtok``, ``1234tok``."""
     for size, letter in ((1_000_000, "M"), (1_000, "k")):
         if number and not number % size:
             return f"{number // size}{letter}tok"
@@ -46,12 +46,12 @@ def write_tokens(number: int) -> str:
 
 
 FLEET_ZONE = "UTC"
-"""Jobs have zones of their own; all of them together have one day."""
+"""Jobs have their own zones; all of them together share the day of this zone."""
 
 
 @dataclass(frozen=True, slots=True)
 class DayCap:
-    """What all runs of a job may spend on its present local day; money in millionths of a dollar."""
+    """The spending of all runs of a job on its present local day; money in millionths of a dollar."""
 
     microusd: int
     since: datetime
@@ -59,7 +59,7 @@ class DayCap:
 
 
 def day_start(now: datetime, tz: str) -> datetime:
-    """Return the first instant (UTC) of the local day that ``now`` lies in."""
+    """Return the first instant (UTC) of the local day of ``now``."""
     return _midnight(now, tz, 0)
 
 
@@ -71,5 +71,5 @@ def next_local_day(now: datetime, tz: str) -> datetime:
 def _midnight(now: datetime, tz: str, days: int) -> datetime:
     there = zone(tz)
     day = now.astimezone(there).date() + timedelta(days=days)
-    # Where midnight itself falls into a gap, the offset before it points at the gap's end.
+    # If midnight itself is in a gap, the offset before the gap gives the gap's end.
     return datetime.combine(day, time(), tzinfo=there).astimezone(UTC)

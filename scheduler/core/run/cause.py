@@ -1,4 +1,4 @@
-"""Causes: what a run was fired by, and which one of its kind, so that each fires a job once."""
+"""Causes: what fired a run, with a key, so that each cause fires a job once."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ RETRY = "retry"
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What fired a run.  The kinds above are ours; a plug-in may have more.
+    """What fired a run.  The kinds above are ours; plug-ins may add others.
 
     Args:
         kind: what it is.
         key: which one: no two runs of a job have the same cause with the same key.  Empty for a person, who
-            may ask twice, and for a schedule, where the run's fire time is the key.
+            may fire twice, and for a schedule, where the run's fire time is the key.
     """
 
     kind: str = field(metadata=OURS)

@@ -1,4 +1,4 @@
-"""A checkpoint: all that is needed to go on with a run."""
+"""A checkpoint: everything that is needed to continue a run."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from scheduler.core.trust.grant import Grant
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A run as its runner sees it; ``apply`` gives the next one without reading the store again.
+    """A run as its runner sees it; ``apply`` returns the next one without reading the store again.
 
-    It holds the window, not the whole conversation: a run of months must not cost more with every step.
+    It contains the window, not the whole conversation, so that the cost of a step does not grow.
 
     Args:
         summary: what is sent in place of the messages before the window.
-        messages: the window: every message that the summary does not stand for.
-        window_tokens: the size of the last request that was answered; 0 after a summary was made.
-        base_tokens: what that was when the window began, or when a summary was last asked for in vain.
+        messages: the window: every message that the summary does not cover.
+        window_tokens: the size of the last answered request; 0 after a summary.
+        base_tokens: the same when the window began, or when a summary was last attempted without success.
         calls: the journal of the last assistant message only; earlier calls are all closed and sent.
         requests: how many were sent in the whole run.
         steps: how many steps this attempt has made.
-        spent_day_microusd: what all runs of the job have cost on the present local day, this run included.
+        spent_day_microusd: the cost of all runs of the job on the present local day, including this run.
         spent_day_tokens: the same in tokens.
-        failures: how many attempts in a row ended with a failed request; an answer begins a new count.
+        failures: how many attempts in a row ended with a failed request; an answer resets it.
         failed_attempt: the last attempt that is counted there (0: none).
-        trust_now: what the line of the job names for its profile by now; empty when there is none any more.
-        always: grants of the job that came of approvals given "always".
-        parts: by kind of change, what its room keeps of the run; a change folds into its own part alone.
+        trust_now: the profile on the job's present line; empty if there is none any more.
+        always: grants of the job from approvals given "always".
+        parts: by kind of change, the run's data of its room; a change folds only into its own part.
     """
 
     run: Run
@@ -137,7 +137,7 @@ def _sizes(checkpoint: Checkpoint, closed: Request | None) -> tuple[int, int]:
 
 
 def folded(parts: Mapping[str, Any], changes: Sequence[Change]) -> Mapping[str, Any]:
-    """Return the parts as they are after changes; one that was not read stays so."""
+    """Return the parts after changes; a part that was not read stays unread."""
     after = dict(parts)
     for change in changes:
         if change.kind in after:
@@ -146,7 +146,7 @@ def folded(parts: Mapping[str, Any], changes: Sequence[Change]) -> Mapping[str, 
 
 
 def begun(call: Call, step: Step) -> Call:
-    """Return a call as it is after a step that may start it."""
+    """Return a call after a step that may start it."""
     if call.id not in step.started:
         return call
     return replace(call, state=CallState.STARTED, started_at=step.at, rule=step.rules.get(call.id, ""))

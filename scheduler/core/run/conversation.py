@@ -1,4 +1,4 @@
-"""The conversation: messages as the API knows them, and the journal of the calls they ask for."""
+"""The conversation: messages in the API's form, and the journal of their tool calls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Message:
     Args:
         seq: position in the conversation, from 1.
         content: the raw blocks, replayed verbatim.
-        provenance: whose words these are: ``owner``, ``own``, or ``untrusted:<source>``.
+        provenance: the author of the text: ``owner``, ``own``, or ``untrusted:<source>``.
         stop_reason: the API's, for a message of the assistant.
     """
 
@@ -36,7 +36,7 @@ class Message:
     stop_reason: str | None = field(default=None, metadata=OURS)
 
     def as_param(self) -> dict[str, Any]:
-        """Return the message as the API takes it."""
+        """Return the message in the API's form."""
         return {"role": self.role, "content": list(self.content)}
 
     @property
@@ -46,12 +46,12 @@ class Message:
 
 
 class CallState(StrEnum):
-    """How far a tool call has come."""
+    """The progress of a tool call."""
 
     PLANNED = "planned"
-    """Asked for by the model and recorded; nothing was done."""
+    """Requested by the model and recorded; not started."""
     STARTED = "started"
-    """Recorded as begun: after a crash its outcome is unknown."""
+    """Recorded as started: after a crash its outcome is unknown."""
     WAITING = "waiting"
     """A sleep, until its wake-up."""
     DONE = "done"
@@ -65,16 +65,16 @@ CLOSED_CALLS = frozenset({CallState.DONE, CallState.FAILED, CallState.UNKNOWN})
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One tool call of the agent and what became of it.
+    """One tool call of the agent and its result.
 
     Args:
         id: the API's tool_use id, unique within the run.
-        message_seq: the assistant message that asked for it.
+        message_seq: the assistant message that contains it.
         position: its place among the calls of that message, from 0.
-        key: the idempotency key, minted when the call was recorded.
+        key: the idempotency key, generated when the call was recorded.
         result: the content of the tool_result block (text or blocks), once closed.
         provenance: the label of the result.
-        rule: what let it act, or stopped it; empty before that was decided.
+        rule: the rule that allowed it, or stopped it; empty before the decision.
     """
 
     id: str = field(metadata=OURS)
@@ -93,7 +93,7 @@ class Call:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the call has a result that may be sent."""
+        """Whether the call has a result that can be sent."""
         return self.state in CLOSED_CALLS
 
     def as_result(self) -> dict[str, Any]:
@@ -117,10 +117,10 @@ def results_in(messages: Iterable[Message]) -> dict[str, str | tuple[Block, ...]
 
 
 def with_results(calls: Iterable[Call], messages: Iterable[Message]) -> Iterator[Call]:
-    """Yield calls with their results: once its message is stored, a result stands there and not in the call.
+    """Yield calls with their results: once its message is stored, a result is there and not in the call.
 
     Args:
-        messages: those that may answer the calls; others do no harm.
+        messages: those that may answer the calls; others are ignored.
     """
     results = results_in(messages)
     for call in calls:
@@ -141,12 +141,12 @@ class Usage:
 
     @property
     def sent_tokens(self) -> int:
-        """The size of what was sent: what the cache held, what it took in, and the rest."""
+        """The size of the input: read from the cache, written to it, and the rest."""
         return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
 
     @property
     def tokens(self) -> int:
-        """All of them, as a cap on tokens counts them."""
+        """All tokens, as a cap on tokens counts them."""
         return self.sent_tokens + self.output_tokens
 
     def __add__(self, other: Usage) -> Usage:
@@ -165,14 +165,14 @@ RequestState = Literal["sent", "answered", "failed", "lost"]
 class Request:
     """One call of the model: recorded before it is sent, closed when it is answered.
 
-    ``lost`` means that the process died while it was out: it may have been billed, and its cost is unknown.
-    ``reserved_microusd``: the most that it can cost, counted while it is out, and for ever when it is lost.
-    ``tokens``: what it counts for under a cap on tokens: the most that it can have while it is out and when
-    it is lost, what it had when it was answered.
-    ``cost_assumed``: nobody knows the price of the model, so every token was counted at an assumed one.
+    ``lost`` means that the process died while it was in flight: it may have been billed, its cost is unknown.
+    ``reserved_microusd``: the most that it can cost, counted while it is in flight, and forever if it is
+    lost. ``tokens``: what it counts under a cap on tokens: the maximum while it is in flight and if it is
+    lost, the real number after an answer.
+    ``cost_assumed``: the price of the model is unknown, so every token counts at an assumed price.
 
-    ``covers``: this is a compaction: it asks for a summary of the messages up to this seq, not for an answer.
-    ``summary``: the block that came of it, sent from now on in place of those messages; None when none came.
+    ``covers``: this is a compaction: it requests a summary of the messages up to this seq, not an answer.
+    ``summary``: the resulting block, sent from now on in place of those messages; None if there is none.
     """
 
     number: int
@@ -193,7 +193,7 @@ class Request:
     tokens: int = 0
 
     def as_lost(self, now: datetime, error: str) -> Request:
-        """Return it as one whose answer will never be read: it may be billed, so its reservation is spent."""
+        """Return it as a request whose answer was lost: it may be billed, so its reservation is spent."""
         cost = self.reserved_microusd or None
         return replace(
             self, state="lost", ended_at=now, error=error, cost_microusd=cost, cost_assumed=cost is not None
@@ -202,7 +202,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One stretch between a claim and the release of its lease."""
+    """The part of a run between a claim and the release of its lease."""
 
     number: int
     epoch: int

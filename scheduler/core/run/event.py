@@ -1,4 +1,4 @@
-"""Events: what comes from outside, or from another run, to wake runs and to fire jobs."""
+"""Events: occurrences outside, or in another run, that wake runs and fire jobs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RUN_ENDED = "run"
 """The kind of the end of a run; its key is the run, its subject the job."""
 
 OWN_KINDS = OUR_KINDS | {RUN_ENDED}
-"""Kinds that only the scheduler itself makes: a stranger's event must not pass for an approval."""
+"""Kinds that only the scheduler itself creates: an event from outside must not pass for an approval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +24,15 @@ class Event:
     """Something that has happened, recorded once.
 
     Args:
-        kind: what it is, as its source declares it, ``github:pull_request``; there is no list of kinds.
-        at: when it came in (aware UTC).
+        kind: as declared by its source, ``github:pull_request``; the set of kinds is open.
+        at: when it was received (aware UTC).
         key: which one of its kind; a second event with the same key is the same event.  Empty: each is new.
-            It is kept as it is, so it should be an id and never a text.
-        subject: what it is about; many events may share one.
-        payload: what it brought, as text, JSON where its source says so.
-        provenance: whose words that is, as the label of a message.
-        source: who reported it.
-        expires: until when it is kept (aware UTC); None: as long as events are.
+            It is stored as it is, so it should be an id and never a text.
+        subject: what it is about; several events may share one.
+        payload: its content as text, JSON if its source says so.
+        provenance: the author of the content, as the label of a message.
+        source: the source that reported it.
+        expires: until when it is kept (aware UTC); None: as long as events are kept.
     """
 
     kind: str = field(metadata=OURS)
@@ -46,7 +46,7 @@ class Event:
 
     @property
     def name(self) -> str:
-        """Which one it is, for whoever is woken by it: what it is about tells more than its key."""
+        """A short name for the run that it wakes: the subject if there is one, else the key."""
         return self.subject or self.key
 
 
@@ -72,15 +72,15 @@ def wanted_by(trigger: Mapping[str, Any]) -> Wanted:
 
 
 def event_of(trigger: Mapping[str, Any]) -> str:
-    """Return the kind of events that a stored trigger fires for; empty: it is no such trigger."""
+    """Return the kind of events that fire a stored trigger; empty: it is not such a trigger."""
     return str(trigger.get("event", "")) if trigger.get("kind") == "event" else ""
 
 
 def is_wanted(trigger: Mapping[str, Any], event: Event) -> bool:
-    """Whether a stored trigger fires for an event: its kind, its subject and what it chooses among them fit.
+    """Whether an event fires a stored trigger: its kind, subject and options match.
 
-    An option holds alternatives, divided by commas; one of them must match the field of that name, in a
-    payload that is a JSON object.
+    An option is a list of alternatives, separated by commas; one of them must match the field of that name,
+    in a payload that is a JSON object.
     """
     if event_of(trigger) != event.kind:
         return False
@@ -98,6 +98,6 @@ def is_wanted(trigger: Mapping[str, Any], event: Event) -> bool:
 def _fields(payload: str) -> Mapping[str, Any]:
     try:
         found = json.loads(payload)
-    except (ValueError, RecursionError):  # a stranger wrote it
+    except (ValueError, RecursionError):  # the payload comes from a third party
         return {}
     return found if isinstance(found, dict) else {}

@@ -9,10 +9,10 @@ LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0
 
 SUSPECT_CRASHES = 2
-"""A run whose runners died this often since its last sleep is a suspect.
+"""A run is a suspect after this many deaths of its runners since its last sleep.
 
-A runner works on one suspect at a time.  So a run that kills whoever works on it is soon alone with itself,
-and is buried without those that stood beside it when it killed.
+A runner works on one suspect at a time.  So a run that kills its runners is soon the only suspect of each,
+and is abandoned without the runs next to it.
 """
 
 

@@ -1,4 +1,4 @@
-"""A notice: something to tell the owner, written with its cause and sent afterwards."""
+"""A notice: a message to the owner, written with its cause and sent afterwards."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Urgency: TypeAlias = Literal["low", "normal", "high"]
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What is to be sent, and by which sender.
+    """A message and its kind, which selects the sender.
 
     Args:
-        kind: which sender takes it; ``report`` is the owner's command.
-        target: where to; for ``report`` the command.
-        body: the text; what a report command gets on stdin.
-        title: a line above it, for senders that have one.
-        urgency: whether a person should be disturbed for it.
-        dedupe_key: notices of a kind with the same key say the same: while one waits, or was sent and
-            ``dedupe_until`` is ahead, another one is not written.  Empty: each is news.
-        dedupe_until: aware UTC; None for as long as the one that was sent is kept.
-        attachments: files that go with it, by path or id, as its sender understands them.
-        expires_at: aware UTC; from then on it is given up, as nobody wants to hear of it any more.
+        kind: the kind of sender; ``report`` is the owner's command.
+        target: the recipient; for ``report`` the command.
+        body: the text; a report command gets it on stdin.
+        title: a line above it, for senders that show one.
+        urgency: whether a person should be disturbed.
+        dedupe_key: notices of a kind with the same key are equal: while one waits, or was sent and
+            ``dedupe_until`` is ahead, no other one is written.  Empty: all are different.
+        dedupe_until: aware UTC; None for as long as the sent one is kept.
+        attachments: files sent with it, by path or id, as its sender understands them.
+        expires_at: aware UTC; from then on it is given up as outdated.
     """
 
     kind: str = field(metadata=OURS)

@@ -1,4 +1,4 @@
-"""Pairing: whether stored messages answer each tool call exactly once, in the very next message."""
+"""Check that stored messages answer each tool call exactly once, in the next message."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Reasons: what each reason code means, whether it ends by itself, and what a person types to go on.
+"""Reasons: the meaning of each reason code, whether it ends by itself, and the command to continue.
 
-This table is the only place that knows; the engine takes wake-ups from it, views and doors take commands.
+This table is the only place: the engine takes wake-ups from it, views and doors take commands.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Ends(StrEnum):
 
 
 class Way(NamedTuple):
-    """What a person does so that a run goes on: in words, and as a command to be filled in."""
+    """How a person can continue the run: in words, and as a command template."""
 
     words: str
     command: str
@@ -50,9 +50,9 @@ class Reason:
     Args:
         code: as it is stored.
         meaning: one sentence.
-        ends: what ends it without a person; a run that is parked is given up after some days in any case.
-        way: what a person does about it.
-        unit: what the cap counts that is used up, or None when it is no cap that ``--budget`` raises.
+        ends: what ends it without a person; a parked run fails after some days in any case.
+        way: what a person can do.
+        unit: what the exhausted cap counts, or None if ``--budget`` does not raise it.
     """
 
     code: str
@@ -72,12 +72,12 @@ class Reason:
         return self.ends is Ends.ANSWER
 
     def command(self, run: Run) -> str:
-        """Return what a person types so that this run, which has this reason, goes on."""
+        """Return the command that continues this run, which has this reason."""
         way = self.way
         if run.state is State.RETRYING:
-            way = RESUME  # at a cap it waits for requests that are out, and may find room without a new cap
+            way = RESUME  # at a cap it waits for requests in flight, and may continue without a new cap
         elif run.state is State.SKIPPED and way is RESUME:
-            way = START_AFRESH  # a gate and a restore skip slots, too: there is nothing to resume
+            way = START_AFRESH  # a gate and a restore also skip slots: there is nothing to resume
         return way.command.format(run=run.id, job=run.job, more=more(run, self.unit))
 
 
@@ -140,19 +140,19 @@ REASONS: dict[str, Reason] = {reason.code: reason for reason in _LINES}
 
 
 def find(code: str) -> Reason:
-    """Return the reason of a stored code; one that this version does not know is left to a person."""
+    """Return the reason of a stored code; an unknown one needs a person."""
     return REASONS.get(code) or Reason(code, "A code that this version does not know.")
 
 
 def of(run: Run) -> Reason:
-    """Return the reason why a run rests, ended or never was."""
+    """Return the reason why a run waits, ended or was skipped."""
     return find(run.reason_code)
 
 
 def more(run: Run, unit: CapUnit | None = "usd") -> str:
-    """Return the cap that lets a run which has met one go on for a while, as ``--budget`` takes it.
+    """Return a sufficient new cap for a run at its cap, as ``--budget`` accepts it.
 
-    A dollar more than it has spent, or a hundred thousand tokens more, in round thousands.
+    One dollar more than it has spent, or a hundred thousand tokens more, in whole thousands.
     """
     if unit == "effects":
         return "+10effects"

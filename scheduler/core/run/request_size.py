@@ -1,4 +1,4 @@
-"""The size of the next request in tokens, estimated before it is sent; rather too much than too little."""
+"""Estimate the size of the next request in tokens before it is sent; an overestimate."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Usage
 
 BYTES_PER_TOKEN = 3
-"""Fewer than there are in most texts, so that a guess is rather too much than too little."""
+"""Fewer than in most texts, so that the estimate is too high rather than too low."""
 
 PICTURE_TOKENS = 2_000
 
 
 def guessed_tokens(value: Any) -> int:
-    """Return how many tokens a part of a request may have, from its size; rather too many."""
+    """Return an upper estimate of the tokens of a part of a request, from its size."""
     if isinstance(value, str):
         return len(value.encode(errors="replace")) // BYTES_PER_TOKEN + 1
     if isinstance(value, Mapping):
@@ -29,10 +29,10 @@ def guessed_tokens(value: Any) -> int:
 
 
 def worst_usage(checkpoint: Checkpoint, max_tokens: int) -> Usage:
-    """Return the most tokens that the next request may have.
+    """Return the most tokens that the next request can have.
 
-    What was sent before was counted by the API; only what has come since must be guessed.  Nothing may be in
-    the prompt's cache any more, and to write it there is what costs most.
+    The API has counted what was sent before; only newer messages are estimated.  The prompt cache may be
+    empty by then, and cache writes are the most expensive tokens.
     """
     if checkpoint.window_tokens:
         answer = next((n for n, m in enumerate(reversed(checkpoint.messages)) if m.role == "assistant"), 0)
@@ -40,7 +40,7 @@ def worst_usage(checkpoint: Checkpoint, max_tokens: int) -> Usage:
         sent = checkpoint.window_tokens + sum(guessed_tokens(message.content) for message in fresh)
     else:
         assert checkpoint.frame is not None, "the first step pins the frame"
-        # The tools are the same in every run and hold no pictures: their length is enough.
+        # The tools are the same in every run and contain no images: their length is enough.
         sent = guessed_tokens(checkpoint.frame.system) + guessed_tokens(json.dumps(checkpoint.frame.tools))
         sent += guessed_tokens(checkpoint.summary or "") + sum(
             guessed_tokens(m.content) for m in checkpoint.messages

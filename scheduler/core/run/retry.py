@@ -1,4 +1,4 @@
-"""Retry: what a failed request of the model leads to."""
+"""Decide what follows a failed request of the model: a retry, a wait, parking or failure."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from scheduler.core.run.turn import NO_ROOM, Fail, Park
 from scheduler.errors import ModelFault
 
 BLIP_SECONDS = 30.0
-"""A wait up to this long is slept through in the process; a longer one becomes a durable wake-up."""
+"""A wait up to this long stays in the process; a longer one becomes a durable wake-up."""
 
 BLIP_TRIES = 3
-"""Requests that one step makes before it backs off durably."""
+"""Requests of one step before it backs off durably."""
 
 FIRST_SECONDS = 30.0
 LONGEST_SECONDS = 30 * 60.0
 
 LONGEST_ASKED_SECONDS = 24 * 3600.0
-"""A server that asks for more is asked again tomorrow: a broken header must not put a run off for years."""
+"""The longest wait that a server can request: a broken header must not delay a run for years."""
 
 TRANSIENT = frozenset({"cut", "overloaded", "rate_limited"})
 
 
 @dataclass(frozen=True, slots=True)
 class BackOff:
-    """Free the lease and come back in ``seconds``."""
+    """Release the lease and retry in ``seconds``."""
 
     code: ReasonCode
     seconds: float
@@ -40,7 +40,7 @@ AfterFault: TypeAlias = BackOff | Park | Fail
 def backoff_seconds(failures: int, retry_after_seconds: float | None = None) -> float:
     """Return how many seconds to wait after the ``failures``-th failed attempt in a row (from 1).
 
-    30 s, doubling up to 30 min; a server that asked for more is obeyed, for a day at most.
+    30 s, doubling up to 30 min; a longer wait requested by the server is respected, up to a day.
     """
     ours = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** (max(failures, 1) - 1))
     return max(ours, min(LONGEST_ASKED_SECONDS, retry_after_seconds or 0.0))
@@ -49,7 +49,7 @@ def backoff_seconds(failures: int, retry_after_seconds: float | None = None) -> 
 def is_blip(fault: ModelFault) -> bool:
     """Whether the same request may be sent again within seconds.
 
-    A rate limit without a stated wait is not one: guessing would prolong it.
+    Not for a rate limit without a stated wait: guessing would prolong it.
     """
     if fault.kind == "rate_limited":
         return fault.retry_after_seconds is not None and fault.retry_after_seconds <= BLIP_SECONDS
@@ -62,7 +62,7 @@ def blip_seconds(fault: ModelFault, tries: int) -> float:
 
 
 def after_fault(fault: ModelFault, failures: int, retries: int) -> AfterFault:
-    """Decide what becomes of a run whose request failed, blips being over.
+    """Decide about a run whose request failed after its short retries.
 
     Args:
         failures: failed attempts in a row, this one included.

@@ -1,4 +1,4 @@
-"""A run, its states and its moves: every transition lives in this file's table and nowhere else."""
+"""A run, its states and its moves: the table in this file contains every transition."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scheduler.errors import RefusedError
 
 
 class State(StrEnum):
-    """Where a run is."""
+    """The state of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -28,7 +28,7 @@ class State(StrEnum):
 
 
 FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.SKIPPED})
-"""Nothing moves these but a person."""
+"""Only a person moves these."""
 
 LIVE = frozenset(State) - FINAL
 
@@ -36,17 +36,17 @@ RESTING = frozenset({State.SLEEPING, State.PARKED, State.RETRYING})
 """A wake-up or a person ends these."""
 
 BLOCKED = RESTING - {State.SLEEPING}
-"""Resting because something is in the way, and not by the wish of the agent."""
+"""Waiting because of an obstacle, and not at the agent's request."""
 
 ACTIVE = LIVE - RESTING
-"""A runner works on these, or takes them next."""
+"""A runner works on these, or will claim them."""
 
 RESUMABLE = frozenset({State.FAILED, State.CANCELLED})
-"""Final, and a person may let them go on from their last step."""
+"""Final, and a person may continue them from their last step."""
 
 
 class Move(StrEnum):
-    """What may happen to a run."""
+    """The moves of a run."""
 
     FIRE = "fire"
     SKIP = "skip"
@@ -69,7 +69,7 @@ class Move(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One line of the table: who moves a run from one of ``sources`` to ``target``, and what to know."""
+    """One row of the table: the move from ``sources`` to ``target``, who makes it, and a note."""
 
     move: Move
     sources: frozenset[State]
@@ -142,7 +142,7 @@ _BY_MOVE = {line.move: line for line in TRANSITIONS}
 
 
 def transition(move: Move) -> Transition:
-    """Return the table's line for ``move``."""
+    """Return the row for ``move``."""
     return _BY_MOVE[move]
 
 
@@ -165,15 +165,15 @@ Outcome = Literal["done", "nothing_to_do", "failed"]
 class Run:
     """One activation of a job, as it is stored; instants are aware UTC, money is in millionths of a dollar.
 
-    ``fire_time`` is the planned instant; ``missed`` counts the earlier slots that this run stands for too,
-    the last of them at ``last_missed``.  ``not_before`` holds a queued run back (jitter, catch-up).
-    ``reason`` says in one sentence why the run is skipped, parked, retrying, failed or cancelled, and
-    ``reason_code`` says it in one word; ``core.run.reasons`` has the table of them.
-    ``wake_at`` is the earliest open wake-up, ``waiting_for`` says in words what is waited for.
+    ``fire_time`` is the planned instant; ``missed`` counts the earlier slots that this run also covers,
+    the last of them at ``last_missed``.  ``not_before`` delays a queued run (jitter, catch-up).
+    ``reason`` explains in one sentence why the run is skipped, parked, retrying, failed or cancelled, and
+    ``reason_code`` in one word; ``core.run.reasons`` has the table of codes.
+    ``wake_at`` is the earliest open wake-up, ``waiting_for`` describes what the run waits for.
     ``attempts`` counts the claims since the last sleep: the first, and one for every crash.  A claim that was
-    handed back, or that follows a back-off or a parking, is free.
-    ``tokens`` counts those of all its requests, in, out, and of the cache.
-    ``marks`` says what it has met and done that counts for trust.
+    handed back, or that follows a back-off or parking, does not count.
+    ``tokens`` counts those of all its requests: input, output and cache.
+    ``marks`` are its marks for trust.
     """
 
     id: str
@@ -204,5 +204,5 @@ class Run:
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing will happen to this run unless a person resumes it."""
+        """Whether this run is over unless a person resumes it."""
         return self.state in FINAL

@@ -1,9 +1,9 @@
-"""A step: all that one commit changes.  Its spine is the run itself; guards and changes are open.
+"""A step: everything that one commit changes.  Its spine is the run itself; guards and changes are open.
 
-A guard is a precondition that the commit looks at, so that nothing is written on facts that are over.  A
-change is what a capability writes together with the step: a message to the owner, a job for later, a
-question.  Each kind of change is a room of its own (``core.changes``, or a plug-in), and so is how it is
-stored (``agentcron.changes`` names its writer).
+A guard is a precondition that is checked in the commit, so that nothing is written on outdated facts.  A
+change is what a capability writes together with the step: a message to the owner, a follow-up, a
+question.  Each kind of change has its own module (``core.changes``, or a plug-in) and its own writer
+in the store (``agentcron.changes``).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from scheduler.core.trust.marks import Marks
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stays the same in every request of a run, pinned at its first step for the prompt cache.
+    """What is the same in every request of a run, pinned at its first step for the prompt cache.
 
     Args:
-        pins: by name, what each tool declared then; None when a version began the run that pinned nothing.
+        pins: by name, the declaration of each tool at that time; None if an older version began the run.
     """
 
     model: str
@@ -36,7 +36,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What became of one call."""
+    """The result of one call."""
 
     call_id: str = field(metadata=OURS)
     state: CallState = field(metadata=OURS)
@@ -46,36 +46,36 @@ class CallResult:
 
 
 class Guard(Protocol):
-    """A precondition of a step: when it does not hold at the commit, nothing is written.
+    """A precondition of a step: if it does not hold at the commit, nothing is written.
 
-    A guard is a frozen dataclass.  The store knows by its kind what to look at.
+    A guard is a frozen dataclass.  The store selects the check by its kind.
     """
 
     @property
     def kind(self) -> str:
-        """Which kind of guard it is."""
+        """The kind of the guard."""
         ...
 
 
 class Change(Protocol):
-    """Something that a step writes beside its run, in the same commit.
+    """Something that a step writes in addition to its run, in the same commit.
 
-    A change is a frozen dataclass.  Its texts may be a model's or a tool's, so known secrets are taken out of
-    them; fields with ids and words of our own are declared with the metadata ``OURS``.
+    A change is a frozen dataclass.  Its texts may come from a model or a tool, so known secrets are removed
+    from them; fields with our own ids and words are declared with the metadata ``OURS``.
     """
 
     @property
     def kind(self) -> str:
-        """Which room it belongs to: the store finds its writer by it, the checkpoint its part."""
+        """The kind, which selects its writer in the store and its part of the checkpoint."""
         ...
 
     def fold(self, part: Any) -> Any:
-        """Return the part of the checkpoint that belongs to this kind, as it is after the change.
+        """Return this kind's part of the checkpoint after the change.
 
-        It is asked only where the part was read.
+        It is called only if the part was read.
 
         Args:
-            part: what it was before.
+            part: its value before.
         """
         ...
 
@@ -86,27 +86,28 @@ class Step:
 
     Args:
         at: the instant of the step (aware UTC).
-        move: the transition of the run, or None when it goes on running.  Every move but None releases
+        move: the transition of the run, or None if it keeps running.  Every move but None releases
             the lease in the same transaction.
         keep_attempt: false hands the attempt back (shutdown).
         frame: pinned by the first step, and again when a person resumes a run whose tools have changed.
         messages: appended; their seq must follow the stored ones.
         planned: new rows of the call journal.
-        external: planned calls that act outside whatever their class: recorded as an effect is.
+        external: planned calls that act outside whatever their class: recorded like an effect.
         started: call ids that become ``started``, planned ones included: durable before their effect.
-        again: call ids of ``started`` ones that are begun once more, as their effect class allows: a record.
-        taken_back: call ids that become ``planned`` again: they were started, and certainly have not acted.
+        again: ids of ``started`` calls that are started once more, as their effect class allows: a record.
+        taken_back: ids of calls that become ``planned`` again: they were started, and certainly have not
+            acted.
         waiting: call ids that become ``waiting`` (the open sleep).
         results: calls that get their result.
-        rules: by call id, what lets the started ones act.
-        marks: what the run has met and done from now on; None: nothing new.
+        rules: by call id, the rule that allows the started ones to act.
+        marks: the run's marks from now on; None: unchanged.
         opened: the request that is about to be sent.
         closed: the request that was answered or failed, by its number.
         wakeups: what the run waits for from now on.
-        told: true when the agent was told why it woke, so that ``Woken`` may be forgotten.
+        told: true if the agent was told why it woke, so that ``Woken`` can be deleted.
         new_step: counts towards ``max-steps``.
-        guards: what must hold, or nothing of the step is written.
-        changes: what other rooms write with it, in this order.
+        guards: conditions that must hold, or nothing of the step is written.
+        changes: what capabilities write with it, in this order.
     """
 
     at: datetime

@@ -1,4 +1,4 @@
-"""The marks that a step adds to its run."""
+"""Compute the marks that a step adds to its run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scheduler.core.trust.marks import NO_MARKS, Marks
 
 
 def marks_of_step(step: Step, calls: Iterable[Call], tools: Mapping[str, Declared]) -> Marks:
-    """Return the marks that a step adds: of messages, of results, and of calls that it begins."""
+    """Return the marks that a step adds: of messages, of results, and of calls that it starts."""
     marks = Marks()
     for label in [m.provenance for m in step.messages] + [r.provenance for r in step.results]:
         marks |= Marks.of_label(label)
@@ -23,9 +23,9 @@ def marks_of_step(step: Step, calls: Iterable[Call], tools: Mapping[str, Declare
 
 
 def with_marks(step: Step, checkpoint: Checkpoint, tools: Mapping[str, Declared]) -> Step:
-    """Return a step that also writes the marks which it leaves."""
+    """Return the step with the marks that it adds."""
     before = checkpoint.run.marks
     now = before | (step.marks or NO_MARKS) | marks_of_step(step, checkpoint.calls, tools)
-    # A step that names its own marks, if only none, must not leave the run with those alone.
+    # A step with marks of its own, even none, must keep the marks of its run.
     marks = None if now == before else now
     return step if step.marks == marks else replace(step, marks=marks)

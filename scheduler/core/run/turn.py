@@ -1,6 +1,6 @@
-"""One turn of an agent: what to do next, decided from the checkpoint alone.
+"""One turn of an agent: decide the next action from the checkpoint alone.
 
-The rules are those of the Messages API: each tool_use is answered exactly once, in the very next message;
+The rules are those of the Messages API: each tool_use is answered exactly once, in the next message;
 tools run only when the model stopped for them; a sleep waits until its siblings are done.
 """
 
@@ -21,7 +21,7 @@ from scheduler.core.run.window import latest_cut, middle_cut
 from scheduler.errors import Unit
 
 RESENDABLE_STOPS = frozenset({"pause_turn"})
-"""The server wants the conversation back unchanged; no tool of ours was asked for."""
+"""The server wants the conversation back unchanged; no tool of ours was called."""
 
 NO_ROOM_STOP = "model_context_window_exceeded"
 
@@ -29,10 +29,10 @@ CUT_STOPS = frozenset({"max_tokens", NO_ROOM_STOP})
 """The answer was cut off by a limit."""
 
 LAST_WORD_STOPS = frozenset({"end_turn", "stop_sequence"})
-"""The model has said all that it wanted to."""
+"""The model has finished its message."""
 
 ORDINARY_STOPS = RESENDABLE_STOPS | LAST_WORD_STOPS | CUT_STOPS | {"tool_use"}
-"""There is a way on from here."""
+"""The run can continue after these."""
 
 CUT_SHORT = "This call was cut off at the token limit and was not run. Send it again in smaller parts."
 
@@ -41,10 +41,10 @@ NO_ROOM = "the conversation no longer fits into the model's context window"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run may use up; money in millionths of a dollar, None for no cap on tokens.
+    """The limits of a run; money in millionths of a dollar, None for no cap on tokens.
 
     Args:
-        compact_tokens: a request may be this large before the conversation is summed up.
+        compact_tokens: the size of a request above which the conversation is summarised.
     """
 
     max_steps: int
@@ -56,7 +56,7 @@ class Limits:
 
 
 def limits_of(job: Job) -> Limits:
-    """Return what a run of a job may use up."""
+    """Return the limits of a run of a job."""
     return Limits(
         max_steps=job.max_steps,
         run_microusd=round(job.budget.run_usd * 1_000_000),
@@ -69,7 +69,7 @@ def limits_of(job: Job) -> Limits:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Ask the gate, then write the first message."""
+    """Run the gate, then write the first message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class AskModel:
 
 @dataclass(frozen=True, slots=True)
 class Compact:
-    """Have the messages up to ``covers`` summed up; with ``must`` the run cannot go on without."""
+    """Have the messages up to ``covers`` summarised; with ``must`` the run cannot continue without."""
 
     covers: int
     must: bool = False
@@ -87,7 +87,7 @@ class Compact:
 
 @dataclass(frozen=True, slots=True)
 class RunCalls:
-    """Work on the open calls: ``fresh`` were never begun, ``doubtful`` were begun by a process that died."""
+    """Work on the open calls: ``fresh`` were never started, ``doubtful`` were started by a dead process."""
 
     fresh: tuple[Call, ...]
     doubtful: tuple[Call, ...]
@@ -116,14 +116,14 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """The text was cut at the token limit, or a person resumed an ended conversation: say so."""
+    """The text was cut at the token limit, or a person resumed an ended conversation: add a note."""
 
     because: str
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The agent ended its turn and asked for no tool."""
+    """The agent ended its turn without a tool call."""
 
     summary: str
     outcome: Outcome
@@ -131,7 +131,7 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The run cannot go on by itself."""
+    """The run cannot continue by itself."""
 
     code: ReasonCode
     reason: str
@@ -139,7 +139,7 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """The run needs a person or another day; what may end that without a person goes by the code."""
+    """The run needs a person or another day; its code determines what may end that without a person."""
 
     code: ReasonCode
     reason: str
@@ -154,7 +154,7 @@ def next_step(checkpoint: Checkpoint, limits: Limits, is_inside: Callable[[str],
     """Return what to do with a running run.
 
     Args:
-        is_inside: tells of a tool's name whether its calls happen inside the commit that records them.
+        is_inside: whether calls of a tool, given by name, happen inside the commit that records them.
     """
     last = checkpoint.last
     if last is None:
@@ -174,9 +174,9 @@ def _with_calls(checkpoint: Checkpoint, limits: Limits, is_inside: Callable[[str
     if checkpoint.last.stop_reason != "tool_use" and any(
         call.state is CallState.PLANNED for call in still_open
     ):
-        # Asking again after these would meet the same end; a person who resumes the run wants just that.
+        # A retry after these would end the same way; a person who resumes the run wants exactly that.
         return (None if _has_news(checkpoint) else _dead_end(checkpoint, limits)) or Reject(tuple(still_open))
-    # One that had begun acted by itself then, whatever its tool does by now.
+    # A call that had started acted by itself then, whatever its tool does now.
     acting = [call for call in still_open if call.state is CallState.STARTED or not is_inside(call.name)]
     if acting:
         return RunCalls(
@@ -221,7 +221,8 @@ def _dead_end(checkpoint: Checkpoint, limits: Limits) -> Fail | Park | Compact |
 
 
 def _compact(checkpoint: Checkpoint, limits: Limits) -> Compact | None:
-    # Only what has grown by a quarter: a summary must be worth its price, and one that was refused may wait.
+    # Only after growth by a quarter: a summary must be worth its price, and a refused one must not be retried
+    # at once.
     if checkpoint.window_tokens <= max(limits.compact_tokens, checkpoint.base_tokens * 5 // 4):
         return None
     covers = latest_cut(checkpoint.messages)
@@ -230,7 +231,7 @@ def _compact(checkpoint: Checkpoint, limits: Limits) -> Compact | None:
 
 def _make_room(checkpoint: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
     if checkpoint.summary is not None and not checkpoint.window_tokens:
-        return None  # it was made since the answer was cut: go on as after any other cut
+        return None  # it was made since the answer was cut: continue as after any other cut
     covers = middle_cut(checkpoint.messages)
     if covers is None:
         return Park(ReasonCode.CONTEXT, NO_ROOM)
@@ -242,7 +243,7 @@ def _has_news(checkpoint: Checkpoint) -> bool:
 
 
 def over(checkpoint: Checkpoint, limits: Limits) -> Fail | Park | None:
-    """Return how a run ends or rests that has used up one of its limits, or None."""
+    """Return how a run that has reached one of its limits ends or waits, or None."""
     run = checkpoint.run
     if run.cost_microusd >= limits.run_microusd:
         return Park(
@@ -272,7 +273,7 @@ def _stuck(checkpoint: Checkpoint) -> Park | None:
 
 
 def usd(microusd: int) -> str:
-    """Return an amount as people write it: two decimals, more when it is less than a cent."""
+    """Return an amount for people: two decimals, more if it is less than a cent."""
     dollars = microusd / 1_000_000
     if microusd and abs(dollars) < 0.01:
         return f"${dollars:.4f}"
@@ -280,7 +281,7 @@ def usd(microusd: int) -> str:
 
 
 def part(spent: int, whose: str, cap: int, unit: Unit = "usd") -> str:
-    """Return how much of a cap is spent: ``$0.20 of its $0.50``, ``210,345 of today's 200,000 tokens``."""
+    """Return the used part of a cap: ``$0.20 of its $0.50``, ``210,345 of today's 200,000 tokens``."""
     if unit == "usd":
         return f"{usd(spent)} of {whose} {usd(cap)}"
     return f"{spent:,} of {whose} {cap:,} tokens"

@@ -1,4 +1,4 @@
-"""What a run is told about itself: why it began, why it was woken, and that nobody is watching.
+"""Notes for the agent: why its run began, why it woke, and that no user is present.
 
 The notes are messages, never part of the system prompt: an exact prefix keeps the prompt cache warm.
 """
@@ -17,12 +17,12 @@ from scheduler.core.time.instants import describe_seconds, zone
 
 
 def local(instant: datetime, tz: str) -> str:
-    """Return an instant as the job's owner reads it, with offset and zone."""
+    """Return an instant in the job's zone, with offset and name of the zone."""
     return f"{instant.astimezone(zone(tz)).isoformat(timespec='seconds')} ({tz})"
 
 
 def begin_note(checkpoint: Checkpoint, limits: Limits, now: datetime) -> str:
-    """Return what a run is told at its start, after its prompt."""
+    """Return the note at the start of a run, after its prompt."""
     run, tz = checkpoint.run, checkpoint.job.tz
     lines = [f"Run {run.id} of job {run.job}. It is {local(now, tz)}."]
     if checkpoint.job.made_by:
@@ -85,7 +85,7 @@ def wake_note(checkpoint: Checkpoint, woken: Woken, limits: Limits, now: datetim
 
 
 def brought(woken: Woken) -> list[str]:
-    """Return what the events brought of which the agent is told: they come last, where no order follows."""
+    """Return the payloads of events for the agent: they come last, where no instruction of ours follows."""
     found: list[str] = []
     each: Woken | None = woken
     while each is not None:
@@ -100,7 +100,7 @@ def brought(woken: Woken) -> list[str]:
 
 
 def label_of(woken: Woken) -> str:
-    """Return whose words a note of a wake is: the scheduler's, and those of whoever sent the events."""
+    """Return the provenance of a wake note: the scheduler, and the senders of the events."""
     parts = ["own"]
     each: Woken | None = woken
     while each is not None:
@@ -121,7 +121,7 @@ def _name(woken: Woken) -> str:
 
 
 def resume_note(checkpoint: Checkpoint, woken: Woken, limits: Limits, now: datetime) -> str:
-    """Return what a run is told that a person took up again after it had ended or was parked."""
+    """Return the note for a run that a person resumed after it had ended or was parked."""
     lines = [f"A person resumed this run. It is {local(now, checkpoint.job.tz)}."]
     if woken.payload:
         lines.append(f"They say: {woken.payload}")
@@ -132,19 +132,19 @@ def resume_note(checkpoint: Checkpoint, woken: Woken, limits: Limits, now: datet
 
 
 def order_note(checkpoint: Checkpoint) -> str:
-    """Return the owner's order once more: a summary of a summary must not be all that is left of it."""
+    """Return the owner's prompt once more: a summary of a summary must not be all that is left of it."""
     prompt = checkpoint.job.prompt
     return f"The beginning of this conversation has been summarised. Your job, word for word:\n{prompt}"
 
 
 MAX_PAYLOAD_BYTES = 20_000
-"""How much of what an event brought the agent is told at once."""
+"""How much of an event's payload is passed to the agent at once."""
 
 CONTINUE_NOTE = "Your last message was cut off at the token limit. Continue from where it ends."
 
 
 def _forgotten(woken: Woken, tz: str) -> list[str]:
-    """Say that a part of the past is missing: the agent would do it once more."""
+    """Say that a part of the conversation is missing: otherwise the agent would repeat it."""
     if woken.restored_from is None:
         return []
     return [

@@ -1,4 +1,4 @@
-"""Wake-ups: what a run that is not running waits for, and what has come."""
+"""Wake-ups: what a run that is not running waits for, and what has woken it."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from scheduler.core.text.redact import OURS
 
 
 class Waking(StrEnum):
-    """The kinds of wake-ups that are our own.  Any other is one of events, and there is no list of them."""
+    """Our own kinds of wake-ups.  Any other kind is one of events, and the set of them is open."""
 
     TIME = "time"
-    """The instant that the agent's ``sleep`` named."""
+    """The instant of the agent's ``sleep``."""
     RETRY = "retry"
     """Back-off is over."""
     PROBE = "probe"
-    """Look again whether the cause of parking is gone (a key, a permission)."""
+    """Check again whether the cause of parking is gone (a key, a permission)."""
     DAY = "day"
     """A new local day gives a new daily budget."""
     APPROVAL = "approval"
-    """A question was answered, or its time is up; then it counts as denied."""
+    """A question was answered, or has expired; then the call is denied."""
     DEADLINE = "deadline"
-    """Nobody came: the run is given up (it stays resumable)."""
+    """The deadline has passed: the run fails (it stays resumable)."""
     PERSON = "person"
-    """Somebody typed ``agentcron resume``."""
+    """A person ran ``agentcron resume``."""
 
 
 BY_CLOCK = frozenset({Waking.TIME, Waking.RETRY, Waking.PROBE, Waking.DAY, Waking.DEADLINE})
-"""Kinds that nothing but the clock satisfies."""
+"""Kinds that only the clock satisfies."""
 
 OUR_KINDS = frozenset(Waking)
 
@@ -42,12 +42,12 @@ class WakeUp:
     Args:
         kind: one of ours, or a kind of events.
         key: which of these events, by its key or its subject; empty for any.
-        due: when the run is woken in any case (aware UTC); None: by no clock.
-        deadline: when the wait is given up (aware UTC): a parked run fails then, and one that sleeps is told
-            that it waited in vain.
+        due: when the run is woken in any case (aware UTC); None: never by the clock.
+        deadline: when the wait is given up (aware UTC): a parked run fails then, and a sleeping agent is told
+            that the event did not come.
 
     Raises:
-        ValueError: only the clock could end the wait, and no instant is given.
+        ValueError: only the clock could end the wait, and there is no instant.
     """
 
     kind: str = field(metadata=OURS)
@@ -61,12 +61,12 @@ class WakeUp:
 
     @property
     def until(self) -> datetime | None:
-        """When the clock ends the wait; None: it does not."""
+        """When the clock ends the wait; None: never."""
         return min((each for each in (self.due, self.deadline) if each is not None), default=None)
 
 
 def earliest(wakeups: Iterable[WakeUp]) -> datetime | None:
-    """Return when the clock ends the first of these waits; None: it ends none."""
+    """Return when the clock ends the first of these waits; None: never."""
     return min((each.until for each in wakeups if each.until is not None), default=None)
 
 
@@ -75,13 +75,13 @@ class Woken:
     """Why a run was woken, kept until the agent was told.
 
     Args:
-        planned: when it was to wake, or None when it had no time.
+        planned: when it was due to wake, or None.
         slept_since: when it went to sleep.
-        payload: what the event brought; of a person: their words.
-        restored_from: when the backup was taken that the scheduler was restored from meanwhile, or None.
-        key: of the event, or of the wake-up that waited for it in vain.
-        provenance: whose words the payload is; empty where the clock ended the wait.
-        earlier: an event that woke the run before, of which the agent was not told yet.
+        payload: the content of the event, or the message of a person.
+        restored_from: the time of the backup from which the scheduler was restored meanwhile, or None.
+        key: of the event, or of the wake-up whose event did not come.
+        provenance: the author of the payload; empty if the clock ended the wait.
+        earlier: an earlier event that woke the run, of which the agent was not told yet.
     """
 
     kind: str = field(metadata=OURS)
@@ -96,10 +96,10 @@ class Woken:
 
     @property
     def ends_sleep(self) -> bool:
-        """Whether what the agent had asked for has come; all else is the scheduler's, or a person's."""
+        """Whether what the agent had waited for has come, and not a wake-up of the scheduler or a person."""
         return self.kind == Waking.TIME or self.is_event
 
     @property
     def is_event(self) -> bool:
-        """Whether it is about an event that the agent waited for, come or not."""
+        """Whether it is about an event that the agent waited for, received or not."""
         return self.kind not in OUR_KINDS

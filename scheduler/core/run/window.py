@@ -1,8 +1,8 @@
-"""The window: what is sent of a conversation, which may be much longer.
+"""The window: the part of a conversation that is sent.
 
-It begins with the newest summary, and goes on with every message that the summary does not stand for.  A
-new one is asked for by sending once more the messages of a request that was answered: they are known to fit,
-their size was counted, and the prompt cache holds them.  So a cut lies between a user's message and the
+It begins with the newest summary, followed by every message that the summary does not cover.  A new one is
+requested by sending the messages of an answered request again: they are known to fit, their size was counted,
+and the prompt cache holds them.  So a cut is always between a user's message and the
 answer to it.
 """
 
@@ -16,22 +16,22 @@ from scheduler.core.run.conversation import Block, Message
 
 
 def as_params(summary: Block | None, messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """Return a window as the API takes it: the block of the summary first, byte for byte as it came."""
+    """Return a window in the API's form: the block of the summary first, unchanged byte for byte."""
     head = [] if summary is None else [{"role": "assistant", "content": [summary]}]
     return [*head, *(message.as_param() for message in messages)]
 
 
 def latest_cut(window: Sequence[Message]) -> int | None:
-    """Return the seq that a summary may reach up to while the last exchange stays word for word.
+    """Return the seq up to which a summary may reach while the last exchange stays word for word.
 
-    None: the window holds nothing but its beginning and the last exchange.
+    None: the window contains only its beginning and the last exchange.
     """
     cuts = list(_cuts(window))
     return window[cuts[-1]].seq if cuts else None
 
 
 def middle_cut(window: Sequence[Message]) -> int | None:
-    """Return the seq up to which the first half of a window lies: there is room to sum up that much.
+    """Return the seq at which the first half of a window ends: a request with it has room for a summary.
 
     None: as for ``latest_cut``.
     """
@@ -44,9 +44,9 @@ def middle_cut(window: Sequence[Message]) -> int | None:
 
 
 def _cuts(window: Sequence[Message]) -> Iterator[int]:
-    """Yield the places of user's messages that were answered, the first of the window left out.
+    """Yield the places of answered user messages, except the first of the window.
 
-    A summary of less than one answer would be no shorter than what it stands for.
+    A summary of less than one answer would be no shorter than the original.
     """
     answered = False
     for place in range(len(window) - 1):

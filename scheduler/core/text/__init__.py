@@ -1,1 +1,1 @@
-"""Text: within a size, safe to show, free of secrets; and small pieces of English."""
+"""Text: size limits, safe display, redaction, and small helpers for English."""

@@ -1,4 +1,4 @@
-"""Text on its way to a model: within a size, and without code points that JSON or UTF-8 cannot carry."""
+"""Text for a model: limited in size, and without code points that JSON or UTF-8 cannot represent."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 MAX_OUTPUT_BYTES = 100_000
-"""How much of a tool's output the agent gets to read."""
+"""The maximum of a tool's output that the agent gets."""
 
 MAX_DEPTH = 100
-"""How deep a value may be nested: readers and writers of JSON on its way give up at some depth."""
+"""The maximum nesting of a value: JSON readers and writers have limits."""
 
 MAX_BITS = 4096
 
@@ -21,11 +21,11 @@ def sendable(text: str) -> str:
 
 
 def sendable_json(value: Any, depth: int = MAX_DEPTH) -> Any:
-    """Return a value as JSON can carry it to a model and back, every text in it ``sendable``.
+    """Return a value as JSON can represent it, with every text in it ``sendable``.
 
     Raises:
-        TypeError: it holds what JSON does not have.
-        ValueError: it is nested too deeply, or holds a number that JSON has no way to write.
+        TypeError: it contains a type that JSON does not have.
+        ValueError: it is nested too deeply, or contains a number that JSON cannot represent.
     """
     if isinstance(value, str):
         return sendable(value)
@@ -47,16 +47,16 @@ def sendable_json(value: Any, depth: int = MAX_DEPTH) -> Any:
 
 
 def capped(text: str, limit_bytes: int = MAX_OUTPUT_BYTES, *, hint: str = "", dropped_bytes: int = 0) -> str:
-    """Return ``text`` within ``limit_bytes`` of UTF-8; if something is missing, a last line says how much.
+    """Return ``text`` within ``limit_bytes`` of UTF-8; if it was cut, a last line says by how much.
 
     Args:
         hint: what to do about it, added to that line.
-        dropped_bytes: what was lost before already.
+        dropped_bytes: what was dropped before already.
     """
     data = sendable(text).encode("utf-8")
     if len(data) <= limit_bytes and not dropped_bytes:
         return data.decode("utf-8")
-    kept = data[:limit_bytes].decode("utf-8", "ignore")  # a character cut in half goes with the rest
+    kept = data[:limit_bytes].decode("utf-8", "ignore")  # drops a character that was cut in half
     total = len(data) + dropped_bytes
     shown = len(kept.encode("utf-8"))
     return f"{kept}\n[cut here: {shown:,} of {total:,} bytes shown{'; ' + hint if hint else ''}]"

@@ -1,4 +1,4 @@
-"""Small pieces of English: lists, ranges, ordinals, names of days and months."""
+"""Small helpers for English: lists, ranges, ordinals, names of days and months."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def listed(items: Sequence[str]) -> str:
 
 
 def ranged(values: Sequence[int], name: Callable[[int], str], *, cycle: int = 0) -> str:
-    """Return ascending numbers with runs of three or more as ``x to y``.
+    """Return ascending numbers with ranges of three or more as ``x to y``.
 
     Args:
-        cycle: how many values there are, for a run that goes on from the last value to the first
-            (Friday to Monday); 0 when it cannot.
+        cycle: the number of values, for a range that continues from the last value to the first
+            (Friday to Monday); 0 if it cannot.
     """
     runs = [[values[0]]]
     for value in values[1:]:

@@ -1,7 +1,7 @@
-"""A hash that is the same in every process, on every machine and in every year.
+"""A hash that is stable across processes, machines and years.
 
-It spreads jobs over time: ``H`` fields, ``@every`` grids and jitter all hang on the job's name, so that a
-restart changes nothing (Python's own ``hash`` of a text differs from process to process).
+It spreads jobs over time: ``H`` fields, ``@every`` grids and jitter are derived from the job's name, so that
+a restart changes nothing (Python's own ``hash`` of a text differs from process to process).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 
 
 def stable_hash(*parts: str) -> int:
-    """A number from 0 to 2**64 - 1 that depends on nothing but the parts."""
+    """A number from 0 to 2**64 - 1 that depends only on the parts."""
     text = "\0".join(parts)
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big")

@@ -1,9 +1,9 @@
-"""Redaction: a known secret is taken out of whatever is stored or shown, however programs print it.
+"""Redaction: remove known secrets from all text that is stored or shown, in common encodings.
 
-Found are the text itself (its characters also in the escapes of URLs, JSON, Python, shells and HTML, once or
-several times over), base64 and base32 in each of their alignments, and hex; where lines were folded, too.
-Not found is what somebody has scrambled on purpose or spread over several texts, so redaction is the last
-line of defence and never the first: an agent is not told secrets at all.
+It finds the text itself (its characters also in the escapes of URLs, JSON, Python, shells and HTML, repeated
+several times over), base64 and base32 in each alignment, and hex, also with line breaks.
+It does not find text that was obfuscated on purpose or spread over several texts, so redaction is the last
+line of defence: an agent never gets secrets at all.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 MIN_CHARS = 8
-"""A shorter secret could not be told apart from ordinary text."""
+"""A shorter secret could not be distinguished from ordinary text."""
 
 _MIN_LINE = 16
 
-# Every repetition has a bound: a text made of what may be repeated must not cost the square of its length.
+# Every repetition is bounded: the time for a repetitive text must not be quadratic.
 _BACKSLASHES = r"\\{1,16}"
 _FOLD = r"(?:\r|\n|\\r|\\n){0,4}"
 _BETWEEN_HEX = r"(?:[ \t\r\n\f\v:]|\\x|\\n){0,12}"
 
-# The alphabet of base64 and the one that is safe in URLs.
+# The standard alphabet of base64 and the URL-safe one.
 _BOTH = {"+": "(?:[+-]|%2[bB])", "/": "(?:[/_]|%2[fF])"}
 
 _FOLDS = str.maketrans("", "", "\r\n")
@@ -36,13 +36,13 @@ _SPACES = str.maketrans("", "", " \t\r\n\f\v:")
 _SURE = re.compile(r"[0-9A-Za-z_-]+")
 
 OURS = MappingProxyType({"ours": True})
-"""The metadata of dataclass fields that hold ids and words of our own.
+"""The metadata of dataclass fields with our own ids and words.
 
-Redaction leaves them alone: a secret that reads "untrusted" must not rewrite what a run met.
+Redaction does not change them: a secret with the text "untrusted" must not change the marks of a run.
 """
 
 _OF_THE_API = frozenset(("type", "id", "tool_use_id", "signature"))
-"""Keys of content blocks whose values the API compares; in the arguments of a call they mean nothing."""
+"""Keys of content blocks whose values the API compares; in the arguments of a call they have no meaning."""
 
 _ARGUMENTS = frozenset(("input", "args"))
 
@@ -50,7 +50,7 @@ _T = TypeVar("_T")
 
 
 class Redactor:
-    """Knows secrets by their names; immutable, so that it may be used from any thread."""
+    """A set of named secrets; immutable, so that any thread may use it."""
 
     def __init__(self, secrets: Mapping[str, frozenset[str]]) -> None:
         # The longest first: a secret that is a part of another must not leave the rest of it.
@@ -62,7 +62,8 @@ class Redactor:
     def text(self, text: str) -> str:
         """Return ``text`` with ``[secret NAME]`` in place of each secret."""
         views = _Views(text)
-        # One look for each form is far cheaper than all of them at every place; few texts hold a secret.
+        # One search for each form is far cheaper than all forms at every position; few texts contain a
+        # secret.
         found = [(name, form.pattern) for name, form in self._forms if form.is_in(views)]
         if not found:
             return text
@@ -75,7 +76,7 @@ class Redactor:
         return found  # type: ignore[no-any-return]
 
     def _hidden(self, value: Any, *, in_arguments: bool) -> Any:
-        if type(value) is str:  # a member of an enumeration is no text
+        if type(value) is str:  # members of enumerations are skipped
             return self.text(value)
         if type(value) is bytes:
             data: bytes = value
@@ -111,11 +112,11 @@ View = Literal["plain", "folded", "lower", "hex"]
 
 
 class _Form:
-    """One way to write a secret.
+    """One encoding of a secret.
 
     Args:
-        anchor: what stands in a ``view`` of each text that the pattern matches; it may be empty.
-        write: gives the pattern; most are never needed, and to compile one costs a millisecond.
+        anchor: a text that occurs in a ``view`` of each text that the pattern matches; it may be empty.
+        write: returns the pattern; most are never needed, and compiling one takes a millisecond.
     """
 
     def __init__(self, anchor: str, view: View, write: Callable[[], str]) -> None:
@@ -128,13 +129,13 @@ class _Form:
 
     def is_in(self, views: _Views) -> bool:
         """Whether the pattern matches anywhere; a text without the anchor is not searched."""
-        # With percent signs every character may be written, and then nothing stands as it is.
+        # With percent-encoding every character may be escaped, so no part is certain to be literal.
         maybe = self._anchor in views.of(self._view) or (self._view == "plain" and "%" in views.text)
         return maybe and self.pattern.search(views.text) is not None
 
 
 class _Views:
-    """A text as the anchors of forms are looked for in it; each view is made when it is first asked for."""
+    """A text in the views in which anchors are searched; each view is computed on first use."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -159,7 +160,7 @@ class _Views:
 
 
 def _forms(secret: str) -> Iterator[_Form]:
-    """Give the ways to write a secret."""
+    """Yield the encodings of a secret."""
     for part in _parts(secret):
         data = part.encode("utf-8", "replace")
         yield _Form(_longest(part), "plain", partial(_as_text, part))
@@ -174,7 +175,7 @@ def _longest(text: str) -> str:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """Give a secret, and each line of a long one: that is a secret, too, but for its frame (PEM)."""
+    """Yield a secret, and each line of a long one: these are secrets, too, except for its frame (PEM)."""
     whole = secret.strip("\r\n")
     lines = [line.strip() for line in whole.splitlines()]
     parts = [whole, *(each for each in lines if len(each) >= _MIN_LINE and not each.startswith("-----"))]
@@ -186,10 +187,10 @@ def _as_text(secret: str) -> str:
 
 
 def _spellings(char: str) -> Iterator[str]:
-    """Give the ways to write a character, the character itself last: ``%`` is the beginning of ``%25``."""
+    """Yield the encodings of a character, the character itself last: ``%`` is the beginning of ``%25``."""
     yield f"(?i:{''.join(f'%(?:25){{0,8}}{byte:02x}' for byte in char.encode('utf-8', 'replace'))})"
     if (escaped := json.dumps(char)[1:-1]) != char:
-        # As many backslashes as there were writers: JSON within JSON doubles each.
+        # As many backslashes as encoders: JSON within JSON doubles each.
         yield rf"(?i:{_BACKSLASHES}{re.escape(escaped[1:])})"
     if (entity := html.escape(char)) != char:
         yield f"(?i:{re.escape(entity)}|&#0{{0,8}}{ord(char)};|&#x0{{0,8}}{ord(char):x};)"
@@ -205,7 +206,7 @@ def _spellings(char: str) -> Iterator[str]:
 
 
 def _as_base64(data: bytes, alignment: int) -> _Form:
-    """Return the characters that depend on the secret alone, ``alignment`` bytes into a group of three."""
+    """Return the characters that depend only on the secret, ``alignment`` bytes into a group of three."""
     begin, end = -(-alignment * 8 // 6), (alignment + len(data)) * 8 // 6
     encoded = base64.b64encode(b"\0" * alignment + data).decode("ascii")[begin:end]
     anchor = max(re.split("[+/]", encoded), key=len)
@@ -213,7 +214,7 @@ def _as_base64(data: bytes, alignment: int) -> _Form:
 
 
 def _as_base32(data: bytes, alignment: int) -> _Form:
-    """Do the same for base32, whose groups are of five bytes."""
+    """Return the same for base32, whose groups have five bytes."""
     begin, end = -(-alignment * 8 // 5), (alignment + len(data)) * 8 // 5
     encoded = base64.b32encode(b"\0" * alignment + data).decode("ascii")[begin:end]
     return _Form(encoded.lower(), "lower", lambda: f"(?i:{_FOLD.join(encoded)})")

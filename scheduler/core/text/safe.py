@@ -1,8 +1,8 @@
-"""Text that is safe to show: whatever could steer a terminal or hide in it becomes a visible escape.
+"""Make text safe to show: characters that control a terminal or are invisible become visible escapes.
 
-Prompts, names, file contents and answers of a model all end up on somebody's screen.  An escape sequence
-among them could rewrite the screen or the clipboard, and a bidirectional override could make a line read
-as another one (CVE-2021-42574), so every sink passes its text through here.
+Prompts, names, file contents and answers of a model are shown on terminals.  An escape sequence
+among them could rewrite the screen or the clipboard, and a bidirectional override could make a line look
+like another one (CVE-2021-42574), so all output passes through here.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import unicodedata
 
 # Cc: C0, DEL and C1.  Cf: bidirectional and zero-width formats, soft hyphen, tags.  Cs: lone surrogates,
-# which no output encoding can carry.  Zl and Zp: line breaks that only some programs know.
+# which no output encoding supports.  Zl and Zp: line breaks that only some programs recognise.
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
-# Letters and marks by category, yet drawn as nothing at all.
+# Letters and marks by category, but drawn as nothing.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -23,7 +23,7 @@ def safe_text(text: str, *, multiline: bool = False) -> str:
     r"""Return ``text`` with every control or invisible character as an escape such as ``\x1b`` or ``\u202e``.
 
     Args:
-        multiline: keep line feeds and tabs as they are, for text that is printed as a block.
+        multiline: keep line feeds and tabs, for text that is printed as a block.
     """
     bare = text.replace("\n", "").replace("\t", "") if multiline else text
     if bare.isascii() and bare.isprintable():

@@ -1,1 +1,1 @@
-"""Time: instants, zones, cron expressions, triggers, and what "sleep until" means."""
+"""Time: instants, zones, cron expressions, triggers, and the grammar of "sleep until"."""

@@ -1,8 +1,9 @@
-"""The clocks of a machine side by side: whether somebody set the time, or the machine was suspended.
+"""Compare the clocks of a machine to detect a set clock or a suspend.
 
-Three clocks tell it (clock_gettime(2)): REALTIME is the one that people set, BOOTTIME counts on through a
-suspend and is never set, MONOTONIC stands still while the machine is suspended.  What REALTIME gains on
-BOOTTIME between two looks is how far it was set; what BOOTTIME gains on MONOTONIC is how long nothing ran.
+There are three clocks (clock_gettime(2)): REALTIME can be set, BOOTTIME continues during a
+suspend and is never set, MONOTONIC stops while the machine is suspended.  What REALTIME gains on
+BOOTTIME between two readings is how far it was set; what BOOTTIME gains on MONOTONIC is the length of a
+suspend.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 TOLERANCE_SECONDS = 2.0
-"""What a slewing time service (500 ppm at most, adjtimex(2)) and a look between two clocks may come to."""
+"""The tolerance for a slewing time service (500 ppm at most, adjtimex(2)) and the delay between readings."""
 
 JumpKind = Literal["set_forward", "set_back", "suspended"]
 
@@ -24,7 +25,7 @@ class Reading:
     Args:
         now: REALTIME, aware UTC.
         boot_seconds: BOOTTIME; only differences mean anything.
-        awake_seconds: MONOTONIC; the same as ``boot_seconds`` where the platform has no such pair.
+        awake_seconds: MONOTONIC; the same as ``boot_seconds`` if the platform has no such pair.
     """
 
     now: datetime
@@ -34,10 +35,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Jump:
-    """A stretch of time that nobody lived through, or that came twice.
+    """A period that was skipped, or that occurred twice.
 
     Args:
-        before: what the clock would have shown, had it gone on (for a suspend: when it began).
+        before: what the clock would have shown without the jump (for a suspend: when it began).
         at: what it shows since.
         seconds: how far it was set or how long the machine was suspended; never negative.
     """
@@ -49,9 +50,9 @@ class Jump:
 
 
 def jump_between(earlier: Reading, later: Reading) -> Jump | None:
-    """Return what happened to the clocks between two looks, or None for nothing worth a record.
+    """Return what happened to the clocks between two readings, or None if nothing is worth a record.
 
-    A machine whose clock is set while it wakes up is told as suspended: the size is what counts.
+    A machine whose clock is set while it wakes up is reported as suspended: the size is what counts.
     """
     boot = later.boot_seconds - earlier.boot_seconds
     asleep = boot - (later.awake_seconds - earlier.awake_seconds)
@@ -65,7 +66,7 @@ def jump_between(earlier: Reading, later: Reading) -> Jump | None:
 
 
 def jump_since(newest: datetime | None, now: datetime) -> Jump | None:
-    """Return how far the clock was set back while nobody watched, told by the newest instant on record."""
+    """Return how far the clock was set back while no daemon ran, judged by the newest instant on record."""
     if newest is None or (newest - now).total_seconds() <= TOLERANCE_SECONDS:
         return None
     return Jump("set_back", newest, now, (newest - now).total_seconds())

@@ -1,7 +1,7 @@
-"""A cron expression in a time zone: when it fires next, and when it fired last.
+"""A cron expression in a time zone: its next and its last fire.
 
-Three rooms stand behind it: `cronfields` judges and reads the text, `cronslots` searches the plain
-calendar, `dst` turns the slots it finds into instants on the days on which the clocks change.
+It is built on three modules: `fields` validates and parses the text, `slots` searches the plain
+calendar, `dst` turns slots into instants on days on which the clocks change.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ class Cron:
 
     Args:
         expr: minute, hour, day of month, month, day of week; also names, ``H``, ``L``, ``15W``, ``FRI#2``.
-        tz: an IANA name; the expression speaks of this zone's wall clock.
-        name: the job's name, on which ``H`` hangs.
-        dst: what becomes of a slot when the clocks change (see `scheduler.core.time.dst`); by default
+        tz: an IANA name; the expression refers to this zone's wall clock.
+        name: the job's name, from which ``H`` is derived.
+        dst: what happens to a slot when the clocks change (see `scheduler.core.time.dst`); by default
             ``elapsed`` for expressions whose minute or hour begins with ``*``, and ``once`` for all
             others.
-        fields: whether ``or`` (as in every cron) or ``and`` joins the two day fields when both are
+        fields: whether ``or`` (as in every cron) or ``and`` joins the two day fields if both are
             restricted.
 
     Raises:
-        ConfigError: the expression is wrong or its date impossible (``E01`` .. ``E07``), or the zone
+        ConfigError: the expression is wrong or its date impossible (``E01`` .. ``E07``), or the zone is
             unknown (``E11``).
     """
 
@@ -68,16 +68,16 @@ class Cron:
 
     @property
     def wildcard(self) -> bool:
-        """True when the minute or hour, as written, begins with ``*``: the job follows elapsed time."""
+        """True if the minute or hour, as written, begins with ``*``: the job follows elapsed time."""
         return self.reading.wildcard
 
     @property
     def rule(self) -> Dst:
-        """What becomes of a slot when the clocks change."""
+        """The rule for slots when the clocks change."""
         return self.dst or ("elapsed" if self.wildcard else "once")
 
     def next_after(self, instant: datetime) -> datetime | None:
-        """The first fire, in UTC, strictly after an aware instant; None when there is none within a century.
+        """The first fire, in UTC, strictly after an aware instant; None if there is none within a century.
 
         Raises:
             ConfigError: the instant has no zone.
@@ -85,7 +85,7 @@ class Cron:
         return dst.next_instant(self._calendar(), self._zone, as_utc(instant), self.rule)
 
     def before(self, instant: datetime) -> datetime | None:
-        """The last fire, in UTC, at or before an aware instant; None when there was none within a century.
+        """The last fire, in UTC, at or before an aware instant; None if there was none within a century.
 
         Raises:
             ConfigError: the instant has no zone.

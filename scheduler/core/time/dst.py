@@ -1,8 +1,8 @@
-"""The days on which the clocks change: from slots on the wall clock to instants, and back.
+"""Convert slots on the wall clock to instants and back, on days on which the clocks change.
 
-A cron expression names *slots*: minutes on a wall clock. Twice a year most wall clocks jump. Then some
-slots do not exist (a gap, in spring) and some exist twice (an overlap, in autumn). Three rules say what
-becomes of them:
+A cron expression defines *slots*: minutes on a wall clock. Twice a year most wall clocks jump. Then some
+slots do not exist (a gap, in spring) and some exist twice (an overlap, in autumn). Three rules define what
+happens to them:
 
 =========  ==============================  ===========================
 rule       slot in a gap                   slot in an overlap
@@ -13,11 +13,11 @@ skip       nothing                         the first pass
 =========  ==============================  ===========================
 
 ``once`` and ``elapsed`` are what cronie and Debian's cron(8) do with fixed-time and wildcard jobs. As
-there, a jump of more than three hours is a correction of the clock and no daylight saving: ``once`` makes
-nothing up for such a gap (Samoa left out 30 December 2011) and takes both passes of such an overlap.
+there, a jump of more than three hours is a correction of the clock and not daylight saving: ``once`` ignores
+the slots of such a gap (Samoa skipped 30 December 2011) and takes both passes of such an overlap.
 
-`zoneinfo` has no list of transitions, but it answers for ``fold=0`` and ``fold=1``; where the two answers
-differ, the wall clock stands in a gap or an overlap (PEP 495), and the edge is found by bisection.
+`zoneinfo` has no list of transitions, but it supports ``fold=0`` and ``fold=1``; if the two offsets
+differ, the wall clock is in a gap or an overlap (PEP 495), and the edge is found by bisection.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Slots(Protocol):
     """The slots of a schedule on the wall clock; all datetimes here are naive."""
 
     def first_from(self, wall: datetime) -> datetime | None:
-        """The first slot at or after ``wall``, or None when none is left."""
+        """The first slot at or after ``wall``, or None."""
         ...
 
     def last_until(self, wall: datetime) -> datetime | None:
-        """The last slot at or before ``wall``, or None when there was none."""
+        """The last slot at or before ``wall``, or None."""
         ...
 
 
@@ -55,23 +55,23 @@ class Shift:
 
     @property
     def is_gap(self) -> bool:
-        """True when the clock jumps forward, so that the slots from ``old`` to ``new`` do not exist."""
+        """True if the clock jumps forward, so that the slots from ``old`` to ``new`` do not exist."""
         return self.new > self.old
 
     @property
     def is_correction(self) -> bool:
-        """True for a jump that is too wide to be daylight saving."""
+        """True for a jump that is too large to be daylight saving."""
         return abs(self.new - self.old) > MAX_SHIFT
 
 
 def shift_at(wall: datetime, zone: ZoneInfo) -> Shift | None:
-    """The gap or overlap in which a naive wall clock stands, or None when it names exactly one instant."""
+    """The gap or overlap of a naive wall clock, or None if it names exactly one instant."""
     first = wall.replace(tzinfo=zone, fold=0).utcoffset()
     second = wall.replace(tzinfo=zone, fold=1).utcoffset()
     if first == second or first is None or second is None:
         return None
     utc = wall.replace(tzinfo=UTC)
-    early, late = utc - max(first, second), utc - min(first, second)  # the edge lies in (early, late]
+    early, late = utc - max(first, second), utc - min(first, second)  # the edge is in (early, late]
     old = early.astimezone(zone).utcoffset()
     while late - early > timedelta(seconds=1):
         middle = (early + (late - early) / 2).replace(microsecond=0)
@@ -83,7 +83,7 @@ def shift_at(wall: datetime, zone: ZoneInfo) -> Shift | None:
             late = middle
     edge = late.replace(microsecond=0)
     naive = edge.replace(tzinfo=None)
-    return Shift(edge, naive + first, naive + second)  # fold=0 speaks for the time before the jump
+    return Shift(edge, naive + first, naive + second)  # fold=0 is the time before the jump
 
 
 def instant_of(wall: datetime, zone: ZoneInfo, fold: int = 0) -> datetime:
@@ -102,7 +102,7 @@ def next_instant(slots: Slots, zone: ZoneInfo, after: datetime, rule: Dst) -> da
     here = after.astimezone(zone)
     wall = here.replace(tzinfo=None, fold=0)
     begin = wall + _MOMENT
-    overlap = shift_at(wall, zone)  # a real instant never stands in a gap
+    overlap = shift_at(wall, zone)  # a real instant is never in a gap
     if overlap is not None:
         for fold in _passes(overlap, rule):
             if fold >= here.fold:

@@ -1,7 +1,7 @@
-"""Lengths of time as people write them: ``45m``, ``1h30m``, ``2 days``, ``PT20M``.
+"""Parse lengths of time: ``45m``, ``1h30m``, ``2 days``, ``PT20M``.
 
-One grammar for the crontab and for "sleep until". They differ in one point, which is why reading and
-adding up are two steps: in the crontab a day is 24 hours, in "sleep until" it is a day of the calendar.
+One grammar for the crontab and for "sleep until". They differ in one point, which is why parsing and
+adding up are two steps: in the crontab a day is 24 hours, in "sleep until" it is a calendar day.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ISO = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """Whole days of the calendar, and seconds that elapse."""
+    """Calendar days, and seconds that elapse."""
 
     days: int
     seconds: int
@@ -43,9 +43,9 @@ class Duration:
 
 @lru_cache(maxsize=1024)
 def read_duration(text: str) -> Duration | None:
-    """Read ``1*(number unit)`` or the ISO form; None when it is neither.
+    """Parse ``1*(number unit)`` or the ISO form; None if it is neither.
 
-    ``1M`` is not read: it may be a minute or a month.
+    ``1M`` is refused: it may be a minute or a month.
     """
     if re.search(r"\d\s*M(?![A-Za-z])", text) and not text.startswith(("P", "p")):
         return None
@@ -85,7 +85,7 @@ def parse_duration(text: str) -> int:
 
 
 def write_duration(seconds: int) -> str:
-    """The shortest text that `parse_duration` reads as these seconds: 5400 gives ``1h30m``."""
+    """The shortest text that `parse_duration` parses to these seconds: 5400 gives ``1h30m``."""
     days, rest = divmod(seconds, DAY_SECONDS)
     hours, rest = divmod(rest, 3600)
     minutes, left = divmod(rest, 60)

@@ -1,10 +1,10 @@
-"""Reading the five fields of a cron expression strictly, and pointing at every mistake in them.
+"""Parse the five fields of a cron expression strictly, and locate every mistake in them.
 
-croniter expands fields well and judges them leniently: it reads minutes ``50-10`` as every minute,
-``1-1`` as the whole field, ``7/2`` as four days. So each field is judged here first, all problems in one
-pass and with their place, and rewritten into a text that croniter reads in the one way that is meant:
-names become numbers, wrapped ranges and ``H`` become lists. Day rules that are no plain values (``L``,
-``15W``, ``FRI#2``) are taken out as `DayRule`.
+croniter expands fields well but validates them leniently: it reads minutes ``50-10`` as every minute,
+``1-1`` as the whole field, ``7/2`` as four days. So each field is validated here first, all problems in one
+pass and with their place, and rewritten into a text that croniter reads in exactly one way:
+names become numbers, wrapped ranges and ``H`` become lists. Day rules that are not plain values (``L``,
+``15W``, ``FRI#2``) are extracted as `DayRule`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class FieldProblem:
 
 @dataclass(frozen=True, slots=True)
 class FieldNote(FieldProblem):
-    """Something legal that other crons read otherwise (``W06``); placed like a problem."""
+    """Something legal that other crons interpret differently (``W06``); placed like a problem."""
 
 
 _P = TypeVar("_P", bound=FieldProblem)
@@ -68,10 +68,10 @@ class DayRule:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an expression says. With ``problems`` the other parts are not to be used.
+    """The meaning of an expression. If there are ``problems`` the other parts must not be used.
 
-    ``fields`` are five texts for croniter; a day field that holds only rules is an empty text.
-    ``wildcard`` is true when the minute or the hour, as written, begins with ``*`` (the cronie rule).
+    ``fields`` are five texts for croniter; a day field that contains only rules is an empty text.
+    ``wildcard`` is true if the minute or the hour, as written, begins with ``*`` (the cronie rule).
     """
 
     problems: tuple[FieldProblem, ...]
@@ -83,12 +83,12 @@ class Reading:
 
     @property
     def day_restricted(self) -> bool:
-        """True when the day of the month is anything but ``*``, ``?`` or ``*/1``."""
+        """True if the day of the month is anything but ``*``, ``?`` or ``*/1``."""
         return self.fields[DAY] != "*"
 
     @property
     def weekday_restricted(self) -> bool:
-        """True when the day of the week is anything but ``*``, ``?`` or ``*/1``."""
+        """True if the day of the week is anything but ``*``, ``?`` or ``*/1``."""
         return self.fields[WEEKDAY] != "*"
 
 
@@ -98,13 +98,13 @@ class _Field:
     low: int
     high: int  # the highest value as written; weekday 7 is Sunday, like 0
     cycle: int  # how many different values there are
-    names: tuple[str, ...] = ()  # the first one stands for `low`
+    names: tuple[str, ...] = ()  # the first one means `low`
     wraps: bool = False
     hash_high: int = 0
 
     @property
     def last(self) -> int:
-        """The highest value that is not another name for the lowest."""
+        """The highest value that is not an alias of the lowest."""
         return self.low + self.cycle - 1
 
     @property
@@ -116,15 +116,15 @@ class _Field:
 FIELDS = (
     _Field("minute", 0, 59, 60, hash_high=59),
     _Field("hour", 0, 23, 24, hash_high=23),
-    _Field("day of month", 1, 31, 31, hash_high=28),  # `H` keeps to days that every month has
+    _Field("day of month", 1, 31, 31, hash_high=28),  # `H` is limited to days that every month has
     _Field("month", 1, 12, 12, _MONTHS, wraps=True, hash_high=12),
     _Field("day of week", 0, 7, 7, _WEEKDAYS, wraps=True, hash_high=6),
 )
 
 
-@lru_cache(maxsize=64)  # a schedule is read twice: for its problems, and by its trigger
+@lru_cache(maxsize=64)  # a schedule is parsed twice: for its problems, and by its trigger
 def read_expression(text: str, name: str = "job", *, fields: Literal["or", "and"] = "or") -> Reading:
-    """Judge and rewrite an expression of five fields, or one of the ``@`` aliases; never raises.
+    """Validate and rewrite an expression of five fields, or one of the ``@`` aliases; never raises.
 
     ``name`` is the job's, for ``H``. ``fields="and"`` makes more dates impossible.
     """
@@ -178,7 +178,7 @@ def _moved(problem: _P, by: int) -> _P:
 
 
 def _impossible(day: _Part, month: _Part, width: int) -> list[FieldProblem]:
-    """The day of the month never comes in these months (30 February)."""
+    """The day of the month never occurs in these months (30 February)."""
     if any(rule.kind == "last" or (rule.kind == "nearest" and rule.day == 0) for rule in day.rules):
         return []
     months = {value for piece in month.pieces for value in spread(*piece, FIELDS[MONTH])}
@@ -192,14 +192,14 @@ def _impossible(day: _Part, month: _Part, width: int) -> list[FieldProblem]:
 
 
 def spread(low: int, high: int, step: int, field: _Field) -> list[int]:
-    """The values of a range, also of one that wraps: ``fri-mon`` is 5, 6, 0, 1; ``nov-feb/2`` is 11, 1."""
+    """The values of a range, which may wrap: ``fri-mon`` is 5, 6, 0, 1; ``nov-feb/2`` is 11, 1."""
     end = high + field.cycle if high < low else high
     return sorted({(value - field.low) % field.cycle + field.low for value in range(low, end + 1, step)})
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One field, read; places count from its own beginning."""
+    """One parsed field; places count from its own beginning."""
 
     text: str
     pieces: tuple[tuple[int, int, int], ...]
@@ -221,7 +221,7 @@ def _read_field(index: int, word: str, name: str) -> _Part:
 
 
 class _FieldReader:
-    """Reads the elements of one field, between commas, one after the other."""
+    """Parse the elements of one field, separated by commas."""
 
     def __init__(self, index: int, word: str, name: str) -> None:
         self.index = index
@@ -235,7 +235,7 @@ class _FieldReader:
         self.notes: list[FieldNote] = []
 
     def read(self, element: str, start: int, *, alone: bool) -> None:
-        """Read one element that begins at offset ``start`` of the field."""
+        """Parse one element that begins at offset ``start`` of the field."""
         end = start + max(len(element), 1)
         base, slash, step_text = element.lower().partition("/")
         if self._read_rule(base, bool(slash), start, end, alone=alone):
@@ -261,7 +261,7 @@ class _FieldReader:
         self.notes.append(FieldNote("W06", message, hint, start, end))
 
     def _step(self, text: str, start: int, end: int) -> int | None:
-        """The number after the slash; None when it is wrong."""
+        """The number after the slash; None if it is wrong."""
         field = self.field
         if not re.fullmatch(r"[0-9]{1,4}", text):
             what = f"{self.word[start:end]!r} is not a step" if text else "a step is missing after the slash"
@@ -282,7 +282,7 @@ class _FieldReader:
         return f"; for every {step} {self.field.label}s write `@every {step}{self.field.label[0]}`"
 
     def _value(self, token: str, start: int) -> int | None:
-        """A number or a name; None when it is wrong."""
+        """A number or a name; None if it is wrong."""
         field, end = self.field, start + max(len(token), 1)
         if token in field.names:
             return field.names.index(token) + field.low
@@ -348,7 +348,7 @@ class _FieldReader:
         self._add(low, last, step)
 
     def _read_hash(self, base: str, step: int | None, start: int, end: int) -> None:
-        """``H``, ``H/15``, ``H(0-29)``, ``H(0-29)/10``: a value that hangs on the job's name."""
+        """``H``, ``H/15``, ``H(0-29)``, ``H(0-29)/10``: a value derived from the job's name."""
         field = self.field
         low, high = field.low, field.hash_high
         if base != "h":

@@ -1,7 +1,7 @@
 """Instants as text, zones by name, and lengths of time for people.
 
-An instant is an aware ``datetime``; whatever is stored or compared is in UTC. A naive one is refused at
-the door, because nobody can know which clock it was read from.
+An instant is an aware ``datetime``; stored and compared values are in UTC. A naive one is refused
+at the entry, because its zone is unknown.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def from_iso(text: str) -> datetime:
     """The instant, in UTC, that an ISO text with an offset or ``Z`` names.
 
     Raises:
-        ConfigError: the text is no ISO instant, or has no offset.
+        ConfigError: the text is not an ISO instant, or has no offset.
     """
     try:
         instant = datetime.fromisoformat(text)
@@ -60,7 +60,7 @@ def from_iso(text: str) -> datetime:
 def describe_seconds(seconds: float) -> str:
     """A length of time for people: ``2d 17h30m``, ``17h30m``, ``1m30s``, ``0s``.
 
-    Seconds are left out from an hour upwards and rounded into the minutes; a negative length gets a ``-``.
+    Seconds are omitted from an hour upwards and rounded into the minutes; a negative length gets a ``-``.
     """
     sign = "-" if seconds < 0 else ""
     whole = round(abs(seconds))
@@ -78,7 +78,7 @@ def zone(name: str) -> ZoneInfo:
     """The time zone of an IANA name such as ``Europe/Berlin``.
 
     Raises:
-        ConfigError: there is no such zone (E11); the help names the nearest ones.
+        ConfigError: there is no such zone (E11); the help suggests the nearest ones.
     """
     try:
         return ZoneInfo(name)
@@ -93,7 +93,7 @@ def zone(name: str) -> ZoneInfo:
 
 
 def nearest_zones(name: str) -> list[str]:
-    """Up to two zone names that look like this one, the best first; city names alone are recognised."""
+    """Up to two zone names similar to this one, the best first; city names alone are recognised."""
     wanted = name.strip().lower().replace(" ", "_")
     known = {key.lower(): key for key in sorted(available_timezones())}
     if wanted in known:

@@ -1,8 +1,8 @@
-"""The slots of a cron expression on a plain calendar: no zone, no daylight saving, nothing but dates.
+"""Find the slots of a cron expression on a plain calendar: no zone, no daylight saving, only dates.
 
-croniter expands the fields. Its search is not used: it joins ``13 * FRI#2`` by AND, it costs half a
-millisecond per expression, and this one goes backwards as surely as forwards, which makes the last missed
-slot as cheap as the next one. A test compares the two on random expressions. Days are searched month by
+croniter expands the fields. Its search is not used: it joins ``13 * FRI#2`` by AND and costs half a
+millisecond per expression. This search works in both directions, so that the last missed slot is as cheap
+as the next one. A test compares the two on random expressions. Days are searched month by
 month with bit masks: bit 5 is the 5th.
 """
 
@@ -17,17 +17,17 @@ from typing import Literal
 from scheduler.core.time.fields import FIELDS, DayRule, Reading
 
 HORIZON_YEARS = 100
-"""How far a search goes before it says "never": 29 February on a Monday can be 40 years away."""
+"""How far a search goes before it gives up: 29 February on a Monday can be 40 years away."""
 
 _MONTH_DAYS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 @lru_cache(maxsize=8192)
 def expand(index: int, text: str) -> tuple[int, ...]:
-    """The values of one rewritten field, ascending; fields repeat from job to job, so they are kept."""
+    """The values of one rewritten field, ascending; cached, since fields repeat from job to job."""
     if not text:
         return ()
-    # Imported here because it costs 117 ms, and most commands never search.
+    # Imported here because it takes 117 ms, and most commands never search.
     from croniter import croniter
 
     fields = ["*"] * len(FIELDS)
@@ -58,9 +58,9 @@ class CronSlots:
 
     @classmethod
     def of(cls, reading: Reading, fields: Literal["or", "and"] = "or") -> CronSlots:
-        """Expand a reading without problems.
+        """Expand a parsed expression without problems.
 
-        When both day fields are restricted, one of them is enough; with ``fields="and"`` both must agree.
+        If both day fields are restricted, one match is enough; with ``fields="and"`` both must match.
         """
         minutes, hours, days, months, weekdays = (expand(i, text) for i, text in enumerate(reading.fields))
         week = sum(1 << weekday for weekday in weekdays)
@@ -76,7 +76,7 @@ class CronSlots:
         )
 
     def first_from(self, wall: datetime) -> datetime | None:
-        """The first slot at or after a naive wall clock, or None when there is none within a century."""
+        """The first slot at or after a naive wall clock, or None if there is none within a century."""
         minute = wall.hour * 60 + wall.minute + (1 if wall.second or wall.microsecond else 0)
         clock = self._clock_from(minute)
         month_mask = self._month(wall.year, wall.month)
@@ -93,7 +93,7 @@ class CronSlots:
         return datetime(year, month, day, self.hours[0], self.minutes[0])  # noqa: DTZ001 - naive on purpose
 
     def last_until(self, wall: datetime) -> datetime | None:
-        """The last slot at or before a naive wall clock, or None when there was none within a century."""
+        """The last slot at or before a naive wall clock, or None if there was none within a century."""
         clock = self._clock_until(wall.hour * 60 + wall.minute)
         month_mask = self._month(wall.year, wall.month)
         if clock is not None and month_mask >> wall.day & 1:
@@ -160,7 +160,7 @@ def month_length(year: int, month: int) -> int:
 
 
 def rule_day(rule: DayRule, length: int, first: int) -> int:
-    """The day of a month that a rule names, 0 for none; ``first`` is the weekday of the 1st (0 = Sunday)."""
+    """The day of a month that a rule selects, or 0; ``first`` is the weekday of the 1st (0 = Sunday)."""
     if rule.kind == "last":
         return length
     if rule.kind == "nth":

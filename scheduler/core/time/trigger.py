@@ -1,7 +1,7 @@
-"""When a job fires: the kinds of triggers that are built in, and how a kind is found.
+"""Triggers: the built-in kinds, and how a kind is found.
 
 A new kind is a file in ``triggers/`` and a line in ``KINDS``, or a plug-in with an entry point of the group
-``agentcron.triggers``.  Nothing else lists them.
+``agentcron.triggers``.  There is no other list of them.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from scheduler.errors import ConfigError
 Kinds = Registry[type[Trigger]]
 
 KINDS: Kinds = Registry({kind.kind: kind for kind in (CronTrigger, Every, At, Reboot, Manual, Event)})
-"""Every kind that is built in, by its name in the database."""
+"""Every built-in kind, by its name in the database."""
 
 NOT_BUILT = frozenset({"@heartbeat", "@dream", "@idle", "@webhook", "@file"})
-"""Words of later versions: refused by name, never accepted and ignored."""
+"""Words of later versions: refused by name, never ignored silently."""
 
 
 def kind_of(words: Sequence[str], kinds: Kinds = KINDS) -> type[Trigger]:
-    """Return the kind of trigger that the words of a schedule name.
+    """Return the kind of trigger of a schedule.
 
     Raises:
         ConfigError: there is none with this word, or it cannot be used (E07).
@@ -54,7 +54,7 @@ def kind_of(words: Sequence[str], kinds: Kinds = KINDS) -> type[Trigger]:
 
 
 def takes_argument(word: str, kinds: Kinds = KINDS) -> bool | None:
-    """Whether words follow an ``@`` word; None for one that is unknown."""
+    """Whether arguments follow an ``@`` word; None if it is unknown."""
     if word in ALIASES:
         return False
     try:
@@ -70,6 +70,6 @@ def trigger_from_json(data: Mapping[str, Any], kinds: Kinds = KINDS) -> Trigger:
         kind = kinds.get(data["kind"])
         if kind is not None:
             return kind.from_json(data)
-    except Exception:  # a plug-in may do anything, and whoever reads a job must not fail for it
+    except Exception:  # an error of a plug-in must not make the job unreadable
         return MissingTrigger.from_json(data)
     return MissingTrigger.from_json(data)

@@ -1,8 +1,8 @@
-"""When a sleeping agent wants to be woken: a text and the present moment give one instant, or a refusal.
+"""Resolve a "sleep until": a text and the present time give one instant, or a refusal.
 
-`whengrammar` says what the text means; this file puts it on a calendar. Days and weeks are days of the
-calendar in the job's zone, hours, minutes and seconds elapse. On the days on which the clocks change, a
-time in the gap means the gap's end, and a time that comes twice means its first pass.
+`when_grammar` parses the text; this file puts it on a calendar. Days and weeks are calendar
+days in the job's zone, hours, minutes and seconds elapse. On days on which the clocks change, a
+time in the gap means the gap's end, and a time that exists twice means its first pass.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ _SATURDAY = 5
 def parse_when(
     text: str, now: datetime, tz: str = "UTC", *, min_seconds: int = 1, max_days: int = 366
 ) -> datetime:
-    """The instant that a text means, in the zone ``tz``; always later than ``now``.
+    """The instant of a text, in the zone ``tz``; always later than ``now``.
 
     >>> friday = datetime(2026, 11, 20, 15, tzinfo=UTC)
     >>> parse_when("next monday 9am", now=friday, tz="Europe/Berlin").isoformat()
     '2026-11-23T09:00:00+01:00'
 
     Args:
-        text: what the agent wrote; the grammar is in `scheduler.core.time.when_grammar`.
+        text: as written by the agent; the grammar is in `scheduler.core.time.when_grammar`.
         now: the present moment, with a zone.
-        tz: the job's zone, an IANA name; a zone in the text overrules it for reading, not for the answer.
+        tz: the job's zone, an IANA name; a zone in the text overrides it for parsing, not for the result.
         min_seconds: the shortest sleep.
-        max_days: the longest sleep, in days of the calendar.
+        max_days: the longest sleep, in calendar days.
 
     Raises:
         WhenError: with ``code`` ``past``, ``ambiguous``, ``unknown_word``, ``too_far`` or ``too_soon``,
-            and with a ``suggestion`` that would be accepted at this moment.
+            and with a ``suggestion`` that would be accepted now.
         ConfigError: there is no zone ``tz`` (E11).
     """
     if now.utcoffset() is None:
@@ -55,12 +55,12 @@ def parse_when(
 
 
 def echo(when: datetime, now: datetime) -> str:
-    """What the agent is told: ``2026-11-23T09:00:00+01:00 (in 2d 17h30m)``."""
+    """The text for the agent: ``2026-11-23T09:00:00+01:00 (in 2d 17h30m)``."""
     return f"{when.isoformat(timespec='seconds')} (in {describe_seconds((when - now).total_seconds())})"
 
 
 class _Frame:
-    """The present moment, the zone and the bounds: what a text is read against."""
+    """The present time, the zone and the bounds: the context of a text."""
 
     def __init__(self, now: datetime, home: ZoneInfo, min_seconds: int, max_days: int) -> None:
         self.now = now
@@ -119,7 +119,7 @@ class _Frame:
             raise Refusal("unknown_word", error.message, *near) from None
 
     def _with_offset(self, meant: OnClock, instant: datetime) -> datetime:
-        """An instant with an offset; a zone beside it must agree, else one of the two is a mistake."""
+        """An instant with an offset; an additional zone must agree, else one of the two is a mistake."""
         if meant.zone is not None:
             there = instant.astimezone(self._place(meant.zone))
             if there.utcoffset() != instant.utcoffset():
@@ -147,7 +147,7 @@ class _Frame:
 
 
 def _day(meant: OnClock, today: date) -> date:
-    """The day that a word means, seen from today; always after today, except for "today" and a date."""
+    """The day of a word, relative to today; always after today, except for "today" and a date."""
     if isinstance(meant.day, date):
         return meant.day
     if meant.day == "today":

@@ -1,4 +1,4 @@
-"""The grammar of "sleep until": from a text to what it says, without any clock or zone.
+"""The grammar of "sleep until": parse a text without a clock or a zone.
 
 ::
 
@@ -8,8 +8,8 @@
     day      = "today" | "tomorrow" | ["next"] weekday-name | "next weekday" | "next business day" | ISO date
     clock    = HH:MM[:SS] | 1-12 [":" MM] "am"|"pm" | "noon" | "midnight"      optional "at" before it
 
-Whatever has two readings is refused, and both are named: a wrong guess here is an agent that sleeps a
-month instead of a minute. General date parsers were tried and each guessed: one reads ``tomorrow at 9``
+Text with two readings is refused with both of them: a wrong guess would make an agent sleep for a
+month instead of a minute. General date parsers were tried and all guess: one reads ``tomorrow at 9``
 as 15:30, one ``2h30m`` as 02:30, one ``09:00`` as nine minutes.
 """
 
@@ -52,7 +52,7 @@ _VOCABULARY = (
     "midnight",
 )
 
-# What people and models write although it is not in the grammar.
+# Common spellings of people and models that are not in the grammar.
 _HABITS = {
     "a": "1",
     "an": "1",
@@ -62,7 +62,7 @@ _HABITS = {
     "eod": "18:00",
 }
 
-# Two places each that use the letters for different clocks: the reason why such zones are refused.
+# Two places each that use the letters for different clocks, which is why such zones are refused.
 _ABBREVIATIONS = {
     "PST": ("America/Los_Angeles", "Asia/Manila"),
     "PDT": ("America/Los_Angeles", "America/Tijuana"),
@@ -101,7 +101,7 @@ _INSTANT = re.compile(
 class Refusal(Exception):
     """A text that cannot be accepted.
 
-    ``candidates`` are texts that were probably meant, the best first; the caller tries them before it
+    ``candidates`` are probable meanings, the best first; the caller tries them before it
     suggests one.
     """
 
@@ -128,7 +128,7 @@ class OnClock:
 
 
 def read_when(text: str) -> Duration | OnClock:
-    """What a "sleep until" says.
+    """Parse a "sleep until".
 
     Raises:
         Refusal: it is not in the grammar, or has two readings.
@@ -221,7 +221,7 @@ def _clock_of_half_day(hour: int, minute: str, half: str) -> time:
 
 
 def _refuse_clock(text: str, lower: str) -> Refusal:
-    """Why a text that is neither a duration nor ends in a clock is refused."""
+    """Return the refusal of a text that is neither a duration nor ends in a clock."""
     day, _, last = lower.rpartition(" ")
     if lower in _DAY_WORDS or lower.removeprefix("next ") in _WEEKDAY_NUMBERS:
         return Refusal("ambiguous", f"{lower} at what time? e.g. {lower} 09:00", f"{lower} 09:00")
@@ -252,7 +252,7 @@ def _refuse_clock(text: str, lower: str) -> Refusal:
 
 
 def _refuse_number(day: str, number: str) -> Refusal:
-    """``9``, ``at 9``, ``tomorrow at 9``: no unit, or no half of the day."""
+    """``9``, ``at 9``, ``tomorrow at 9``: the unit, or am/pm, is missing."""
     if not day:
         other = f"{number} o'clock" if len(number) < 3 and int(number) < 24 else f"{number} seconds"
         return Refusal("ambiguous", f"{number} could be {number} minutes or {other}", f"{number}m")
@@ -263,7 +263,7 @@ def _refuse_number(day: str, number: str) -> Refusal:
 
 
 def _refuse_slash_date(text: str, clock: str) -> Refusal | None:
-    """``12/01/2026`` is December in one half of the world and January in the other."""
+    """``12/01/2026`` is December in some countries and January in others."""
     found = re.match(r"(\d{1,4})[/.](\d{1,2})[/.](\d{1,4})\b", text, re.ASCII)
     if found is None:
         return None
@@ -283,7 +283,7 @@ def _refuse_slash_date(text: str, clock: str) -> Refusal | None:
 
 
 def _refuse_duration(text: str) -> Refusal:
-    """Why something after a number, or after "in", is no duration."""
+    """Return the refusal of text after a number, or after "in", that is not a duration."""
     lower = text.strip().lower()
     if re.fullmatch(r"\d+", lower, re.ASCII):
         return Refusal(
@@ -305,7 +305,7 @@ def _refuse_duration(text: str) -> Refusal:
 
 
 def _refuse_words(text: str) -> Refusal:
-    """Name the first word that is not known, and guess what was meant."""
+    """Name the first unknown word, and guess what was meant."""
     words = text.split()
     if (
         len(words) > 1

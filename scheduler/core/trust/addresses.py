@@ -1,8 +1,8 @@
-"""Addresses: which URL may be fetched, which resolved address may be reached, and which host a grant names.
+"""Addresses: which URLs may be fetched, which addresses may be contacted, which hosts a grant covers.
 
-URL parsers disagree about odd hosts, and resolvers accept more than they should (``2130706433``, ``0x7f.1``,
-``0177.1`` and full-width digits are all the loopback address).  So this grammar knows plain names and
-canonical addresses only: whatever could be read in two ways is refused, not interpreted.
+URL parsers disagree about unusual hosts, and resolvers accept more than they should (``2130706433``,
+``0x7f.1``, ``0177.1`` and full-width digits are all the loopback address).  So this grammar accepts only
+plain names and canonical addresses: text with two readings is refused, not interpreted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_URL = 4096
 
 _PORTS = {"http": 80, "https": 443}
 
-# Whitespace, controls, and the backslash that some parsers take for a slash.
+# Whitespace, controls, and the backslash that some parsers treat as a slash.
 _NEVER = re.compile(r"[\x00-\x20\x7f-\xa0\\]|\s")
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?:#.*)?"
@@ -30,7 +30,7 @@ _URL = re.compile(
 _AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*)(?::(?P<port>[0-9]{1,5}))?")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
-# Where Python's tables are wrong or too young, or where a cloud answers machines on a public address.
+# Where Python's tables are wrong or too old, or a cloud provides machine services on a public address.
 _REFUSED_V4 = tuple(
     ipaddress.IPv4Network(network)
     for network in (
@@ -52,7 +52,7 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A URL that was understood in the only way there is.
+    """A URL with exactly one reading.
 
     Args:
         host: canonical: in lower case, an IPv6 address without brackets.
@@ -76,10 +76,10 @@ class Address:
         return f"{self.scheme}://{self.authority}{self.target}"
 
     def follow(self, location: str) -> Address:
-        """Return where a redirect leads to.
+        """Return the target of a redirect.
 
         Raises:
-            ToolFault: it is no URL for us, or leads from https to http.
+            ToolFault: it is not an allowed URL, or leads from https to http.
         """
         if _NEVER.search(location):
             raise ToolFault("the redirect holds a blank, a control character or a backslash")
@@ -93,7 +93,7 @@ class Address:
 
 
 def parse(url: str) -> Address:
-    """Return the address that ``url`` stands for.
+    """Return the address of ``url``.
 
     Raises:
         ToolFault: it is not http or https, or not plain; the message says which part.
@@ -121,7 +121,7 @@ def parse(url: str) -> Address:
 
 
 def canonical_host(host: str) -> str:
-    """Return a host in its one form.
+    """Return the canonical form of a host.
 
     Raises:
         ToolFault: it is neither a name of two or more plain labels nor a canonical IP address.
@@ -145,7 +145,7 @@ def canonical_host(host: str) -> str:
 
 
 def host_granted(host: str, patterns: Iterable[str]) -> bool:
-    """Whether one of a grant's patterns names a canonical host: itself, or by ``*.`` any name below it."""
+    """Whether one of a grant's patterns covers a canonical host: itself, or by ``*.`` any name below it."""
     below = host.partition(".")[2] if not _is_ip(host) else ""
     suffixes = {f"*.{below}"} if below else set()
     while "." in below:
@@ -155,7 +155,7 @@ def host_granted(host: str, patterns: Iterable[str]) -> bool:
 
 
 def may_reach(address: IPAddress) -> bool:
-    """Whether an address is public: global, for one machine, and so is every address that lies inside it."""
+    """Whether an address is public: global, unicast, and so is every address embedded in it."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = tuple(_inner(address))
         if _inside_only(address):
@@ -170,12 +170,12 @@ def may_reach(address: IPAddress) -> bool:
 
 
 def _inside_only(address: ipaddress.IPv6Address) -> bool:
-    """Whether an address is but a wrapping: then only what lies inside decides."""
+    """Whether an address only wraps another one: then only the embedded one decides."""
     return address.ipv4_mapped is not None or address in _NAT64 or address.sixtofour is not None
 
 
 def _inner(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
-    """Give the IPv4 addresses that a gateway on the way would unwrap."""
+    """Yield the IPv4 addresses that a gateway would unwrap."""
     if address.ipv4_mapped is not None:
         yield address.ipv4_mapped
     if address.sixtofour is not None:
@@ -198,7 +198,7 @@ def _canonical_v6(text: str) -> str:
 
 
 def _ends_in_number(name: str) -> bool:
-    """Whether any resolver could take a name for an IPv4 address: the rule of the WHATWG's URL standard."""
+    """Whether a resolver could read a name as an IPv4 address: the rule of the WHATWG's URL standard."""
     last = name.removesuffix(".").rpartition(".")[2]
     return last.isdigit() or re.fullmatch(r"0x[0-9a-f]*", last) is not None
 

@@ -16,13 +16,13 @@ ApprovalState = Literal["asked", "approved", "denied", "expired", "used"]
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One question to a person, and what came of it.
+    """One question to a person, and its answer.
 
     Args:
         digest: of tool, arguments, run and policy; see ``digest``.
         rule: which rule asks: ``no-grant`` or ``rule-of-two``.
         reason: why, in one sentence.
-        answer: what the person said with a denial.
+        answer: the person's text with a denial.
     """
 
     id: str = field(metadata=OURS)
@@ -43,12 +43,12 @@ class Approval:
 
 OUTSIDE = ""
 ALWAYS = "always"
-"""What the rule of a call begins with that a grant given by a person's "always" lets act."""
+"""The prefix of the rule of a call that is allowed by a grant from a person's "always"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What the runs of a job and of its follow-ups have begun: calls of each tool, and effects outside."""
+    """The calls that the runs of a job and of its follow-ups have started: by tool, and effects outside."""
 
     calls: Mapping[str, int] = field(default_factory=dict)
     outside: int = 0
@@ -56,9 +56,9 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One call of a tool that begins now, where a grant allows ``most`` of them since ``since``.
+    """One call of a tool that starts now, where a grant allows ``most`` of them since ``since``.
 
-    With `OUTSIDE` for the tool: of all effects outside, which the job's budget counts.
+    With `OUTSIDE` as the tool: of all effects outside, which the job's budget counts.
     """
 
     tool: str
@@ -67,9 +67,9 @@ class Share:
 
 
 def digest(run_id: str, tool: str, args: Mapping[str, Any], policy_version: str) -> str:
-    """Return what an approval is bound to: any change of these asks anew.
+    """Return the digest that an approval is bound to: after any change the run asks again.
 
-    The arguments in canonical form: keys sorted, no blanks, no escapes but JSON's own (RFC 8785 without its
+    The arguments are in canonical form: keys sorted, no blanks, only JSON's own escapes (RFC 8785 without its
     rule for numbers, which Python writes in one way only).
     """
     canonical = json.dumps(

@@ -1,4 +1,4 @@
-"""Effect classes: what may be repeated when nobody knows whether a call happened; and which calls act."""
+"""Effect classes: what may be repeated if it is unknown whether a call happened; and which calls act."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Effect(StrEnum):
     KEYED = "keyed"
     """May be repeated with the same key: run it again with that key."""
     PROBE = "probe"
-    """Can look whether it happened: ask, then run it or not."""
+    """Can check whether it happened: check, then run it or not."""
     OPAQUE = "opaque"
     """Anything else: never run it again; tell the agent that the outcome is unknown."""
 
 
 class Declared(Protocol):
-    """What a tool declares about itself; ``ports.tool.ToolSpec`` is one."""
+    """The declaration of a tool; ``ports.tool.ToolSpec`` is one."""
 
     @property
     def name(self) -> str: ...
@@ -41,7 +41,7 @@ def acts(tool: Declared) -> bool:
 
 
 def may_act(planned: Effect, tool: Declared | None) -> bool:
-    """Whether a call may act, as it was planned or as its tool, if it is there, declares by now."""
+    """Whether a call may act, as planned or as its tool, if installed, declares now."""
     return planned is not Effect.PURE or (tool is not None and acts(tool))
 
 

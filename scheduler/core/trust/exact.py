@@ -1,4 +1,4 @@
-"""Values as a person must see them who decides about them: two that differ never read alike."""
+"""Show values exactly to the person who decides about them: different values never look the same."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from unicodedata import category
 from scheduler.core.text.safe import safe_text
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
-# Blanks but U+0020; marks that stand on the character before them, or choose how it is drawn.
+# Blanks other than U+0020; marks that combine with the character before them, or select its glyph.
 _UNCLEAR = frozenset({"Zs", "Mn", "Me"})
 
 
 def exact_text(value: Any, *, quoted: bool = False) -> str:
-    """Return a JSON value on one line; a text without quotes where it cannot be taken for anything else.
+    """Return a JSON value on one line; a text without quotes if it cannot be confused with anything else.
 
-    A text that stands as it is has single blanks between visible characters.  Each other one is in JSON, with
-    an escape for each blank that is not U+0020 and for all that cannot be seen.
+    An unquoted text has single blanks between visible characters.  Any other is in JSON, with
+    an escape for each blank that is not U+0020 and for all invisible characters.
 
     Args:
-        quoted: a text has its quotes whatever it is, for a place where something stands behind it.
+        quoted: always quote a text, for a place where something follows it.
     """
     if isinstance(value, str) and not quoted and _is_plain(value):
         return value
@@ -29,12 +29,12 @@ def exact_text(value: Any, *, quoted: bool = False) -> str:
 
 
 def exact_name(name: str) -> str:
-    """Return the name of an argument; in JSON where it could run into what stands beside it."""
+    """Return the name of an argument; in JSON if it could be confused with the text next to it."""
     return name if _NAME.match(name) else exact_text([name])[1:-1]
 
 
 def _clear(char: str) -> str:
-    """Return a character of JSON as it can be seen."""
+    """Return a character of JSON in a visible form."""
     if char == " " or (category(char) not in _UNCLEAR and safe_text(char) == char):
         return char
     return json.dumps(char)[1:-1] if ord(char) > 0x7F else safe_text(char)

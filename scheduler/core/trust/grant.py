@@ -1,4 +1,4 @@
-"""A grant: what a person allows beforehand, as narrow as they care to write it."""
+"""A grant: what a person allows in advance, as narrow as they choose."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scheduler.core.trust.exact import exact_name, exact_text
 from scheduler.core.trust.targets import NO_TARGETS, Targets
 from scheduler.errors import ToolFault
 
-# No sign that a shell reads, no quote, no control character: a star must not stretch over ``; rm -rf``.
+# No metacharacter of a shell, no quote, no control character: a star must not match ``; rm -rf``.
 _STAR = re.compile(r"[A-Za-z0-9 _./:=@%+,-]*\Z")
 
 
@@ -25,15 +25,15 @@ class Grant:
     """One grant.
 
     Args:
-        tool: whose calls it allows.
-        args: patterns by the argument's name, each for its whole text; ``*`` stands for letters, digits,
+        tool: the tool whose calls it allows.
+        args: patterns by the argument's name, each for its whole text; ``*`` matches letters, digits,
             blanks and ``_ . / : = @ % + , -``, everything else must be written out.
-        hosts: whom a call may reach: ``example.org``, or ``*.example.org`` for those below it.
-        paths: folders that every path which a call reaches must lie in.
+        hosts: the hosts a call may contact: ``example.org``, or ``*.example.org`` for those below it.
+        paths: folders that must contain every path of the call's targets.
         network: whether the call may use the network at all (the shell's sandbox has none otherwise).
         per_day: how many calls it allows on one local day of the job; None: any number.
         expires: from when on it allows nothing.
-        exact: the very arguments, when an approval was given "always"; None for grants of the trust file.
+        exact: the exact arguments, if an approval was given "always"; None for grants of the trust file.
         id: its name in the database; empty for grants of the trust file.
     """
 
@@ -54,10 +54,10 @@ class Grant:
     def covers(
         self, tool: str, args: Mapping[str, Any], now: datetime, targets: Targets = NO_TARGETS
     ) -> bool:
-        """Whether it allows this call, its number apart.
+        """Whether it allows this call, ignoring the number of calls.
 
         Args:
-            targets: what the call reaches, as its tool says.
+            targets: what the call reaches, as declared by its tool.
         """
         if tool != self.tool or self.is_over(now):
             return False
@@ -72,20 +72,20 @@ class Grant:
         )
 
     def sample(self) -> dict[str, Any]:
-        """Return the arguments of a call that it covers, to ask the judge about; it need not make sense."""
+        """Return arguments of a call that it covers, as a sample for the judge; they need not make sense."""
         if self.exact is not None:
             return dict(self.exact)
         return {name: pattern.replace("*", "") for name, pattern in self.args}
 
     def sample_targets(self) -> Targets:
-        """Return what the sample call reaches, if its tool says so."""
+        """Return the targets of the sample call, if its tool declares any."""
         return Targets(
             hosts=tuple(host.replace("*", "a") for host in self.hosts[:1]),
             paths=tuple(posixpath.join(posixpath.normpath(path), "a") for path in self.paths[:1]),
         )
 
     def in_words(self) -> str:
-        """Return it as a person reads it."""
+        """Return it as text for a person."""
         parts = [self.tool]
         if self.exact is not None:
             shown = ", ".join(
@@ -136,7 +136,7 @@ def grant_from_json(values: Mapping[str, Any], *, id: str = "") -> Grant:
 
 
 def fits(pattern: str, value: object) -> bool:
-    """Whether a text is what a pattern with stars allows."""
+    """Whether a text matches a pattern with stars."""
     if not isinstance(value, str):
         return False
     first, *rest = pattern.split("*")
@@ -146,7 +146,7 @@ def fits(pattern: str, value: object) -> bool:
     end = len(value) - len(last)
     if not value.startswith(first) or not value.endswith(last) or end < len(first):
         return False
-    # From left to right, each part at its first place: one pass, whatever the agent writes.
+    # From left to right, each part at its first place: one pass, for any text of the agent.
     at = len(first)
     for part in middle:
         found = value.find(part, at, end)
@@ -162,12 +162,12 @@ def canonical(args: Mapping[str, Any]) -> str:
 
 
 def _all(reached: Sequence[str], is_granted: Callable[[str], bool]) -> bool:
-    """Whether anything is reached, and all of it is granted; what is not said is not granted."""
+    """Whether there are targets, and all of them are granted; undeclared targets are not granted."""
     return bool(reached) and all(map(is_granted, reached))
 
 
 def _is_granted(host: str, patterns: Sequence[str]) -> bool:
-    """Whether patterns name a host; one that is not canonical could be read in two ways, and is none."""
+    """Whether patterns cover a host; one that is not canonical has two readings, and is never covered."""
     try:
         is_canonical = canonical_host(f"[{host}]" if ":" in host else host) == host
     except ToolFault:
@@ -176,7 +176,7 @@ def _is_granted(host: str, patterns: Sequence[str]) -> bool:
 
 
 def is_below(folder: str, path: object) -> bool:
-    """Whether an absolute path lies in a folder, by its text; what links lead to is the tool's business."""
+    """Whether an absolute path is in a folder, by its text; the tool itself resolves symlinks."""
     if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
         return False
     normal, root = posixpath.normpath(path), posixpath.normpath(folder)

@@ -1,4 +1,4 @@
-"""The judge: whether a call may act, needs a person, or is refused; decided before it acts, from facts."""
+"""The judge: decide from facts, before a call acts, whether it is allowed, needs a person, or is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scheduler.core.trust.targets import NO_TARGETS, Targets
 
 RULE_OF_TWO = "rule-of-two"
 WORKDIR = "workdir"
-"""The rule of a call that stays in the job's workdir."""
+"""The rule of a call that is confined to the job's workdir."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Allow:
     """It may act, under ``rule``.
 
     Args:
-        grant: the one that covers it, or None.
+        grant: the grant that covers it, or None.
     """
 
     rule: str
@@ -32,7 +32,7 @@ class Allow:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A person must consent first; ``reason`` is what they read."""
+    """A person must consent first; ``reason`` is for them."""
 
     rule: str
     reason: str
@@ -41,7 +41,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """It does not happen; ``reason`` is what the agent reads."""
+    """It does not happen; ``reason`` is for the agent."""
 
     rule: str
     reason: str
@@ -52,14 +52,14 @@ Verdict: TypeAlias = Allow | Ask | Refuse
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the judge knows of the run.
+    """The facts about the run for a verdict.
 
     Args:
-        marks: what it has met and done so far.
-        always: grants that came of approvals given "always".
-        used_today: calls of each tool that the job has begun on this local day.
-        outside_today: how many effects outside it has begun on that day.
-        also: profiles that must allow a call too: the one that the job's line names by now.
+        marks: its marks so far.
+        always: grants from approvals given "always".
+        used_today: calls of each tool that the job has started on this local day.
+        outside_today: how many effects outside it has started on that day.
+        also: other profiles that must allow a call, too: the one on the job's present line.
     """
 
     profile: Profile
@@ -72,17 +72,17 @@ class Facts:
 
     @property
     def version(self) -> str:
-        """What every change of the profiles changes, too."""
+        """A digest that changes with every change of the profiles."""
         return "+".join(profile.version for profile in (self.profile, *self.also))
 
 
 def judge(tool: Declared, args: Mapping[str, Any], facts: Facts, targets: Targets = NO_TARGETS) -> Verdict:
-    """Return what becomes of a call of ``tool``; control tools never come here, they only steer their run.
+    """Return the verdict on a call of ``tool``; control tools are not judged, they only steer their run.
 
-    Of several profiles the strictest decides, and of those that agree the last, whose grants hold.
+    Of several profiles the strictest decides, and of equal verdicts the last, whose grants apply.
 
     Args:
-        targets: what the call reaches, as the tool says.
+        targets: what the call reaches, as declared by the tool.
     """
     verdict = _judge(tool, args, targets, facts, facts.profile)
     for profile in facts.also:
@@ -103,7 +103,7 @@ def _judge(
     grants = (*profile.grants, *facts.always)
     covering = [g for g in grants if g.covers(tool.name, args, facts.now, targets)]
     used = facts.used_today.get(tool.name, 0)
-    # The first that has room left today; where none has, the first, so that its number can be told.
+    # The first that has room left today; if none has, the first, so that its limit can be shown.
     grant = next((g for g in covering if g.per_day is None or used < g.per_day), next(iter(covering), None))
     external = tool.external or (grant is not None and grant.network)
     third = _rule_of_two(tool, facts.marks, external=external)
@@ -120,29 +120,29 @@ def _judge(
 
 
 def is_outside(planned: Effect, rule: str) -> bool:
-    """Whether a call that ``rule`` lets begin counts as an effect of the day: it may act outside the workdir.
+    """Whether a call that ``rule`` allows counts as an effect of the day: it may act outside the workdir.
 
-    The store counts in the same way what has begun (``Store.used_today``).
+    The store counts started calls in the same way (``Store.used_today``).
     """
     return planned is not Effect.PURE and rule != WORKDIR
 
 
 def _with_third(verdict: Verdict, third: str) -> Verdict:
-    """Let a person who is asked know of the third thing too, and be asked again the next time."""
+    """Tell the person about the rule of two as well, so that the run asks again the next time."""
     if not third or not isinstance(verdict, Ask):
         return verdict
     return Ask(RULE_OF_TWO, f"{verdict.reason}; and {third}", verdict.grant)
 
 
 def _rule_of_two(tool: Declared, marks: Marks, *, external: bool) -> str:
-    """Return why this call would be the third of three things, or an empty text."""
+    """Return why this call would complete the three marks, or an empty text."""
     now = set()
     if tool.reads_private:
         now.add(PRIVATE)
     if external:
         now.add(EXTERNAL)
     if not now:
-        return ""  # it reads what it may, and acts nowhere: whatever it brings is judged at the next effect
+        return ""  # it reads allowed data and acts nowhere: its result is judged at the next effect
     if tool.reads_untrusted:
         now.add(UNTRUSTED)
     have = marks.kinds & {UNTRUSTED, PRIVATE, EXTERNAL}

@@ -1,7 +1,7 @@
-"""Marks: what a run has met and done so far that counts for the rule of two.
+"""Marks: properties of a run that count for the rule of two.
 
 The rule of two (Meta, "Agents Rule of Two", 2025): untrusted input, private data, and effects outside; a run
-that has all three can be talked into carrying one person's secrets to another.  Marks are only ever added,
+that has all three can be made to send private data to a third party.  Marks are only ever added,
 and are stored with the run, so that neither sleep nor a summary loses them.
 """
 
@@ -14,7 +14,7 @@ from typing import Protocol
 from scheduler.core.trust.effect import Declared
 
 WORKDIR = "workdir"
-"""The source of what is read in a folder where an earlier run may have left private data."""
+"""The source of data read in a folder where an earlier run may have left private data."""
 
 UNTRUSTED, PRIVATE, EXTERNAL = "untrusted", "private", "external"
 
@@ -24,7 +24,7 @@ _UNLABELLED = f"{UNTRUSTED}:unlabelled"
 
 
 class Named(Protocol):
-    """What a call says of itself here: the name of its tool."""
+    """The declaration of a call for marks: the name of its tool."""
 
     @property
     def name(self) -> str: ...
@@ -38,26 +38,26 @@ class Marks:
 
     @classmethod
     def of(cls, *marks: str) -> Marks:
-        """Return the marks that are written like this."""
+        """Return the marks with these texts."""
         return cls(frozenset(marks))
 
     @classmethod
     def parse(cls, text: str) -> Marks:
-        """Return what ``str`` wrote."""
+        """Return the marks of a stored text."""
         return cls(frozenset(text.split("+"))) if text else cls()
 
     @classmethod
     def of_label(cls, label: str) -> Marks:
-        """Return the marks that words of this provenance leave; an unknown label is a stranger's."""
+        """Return the marks of a text with this provenance; an unknown label counts as untrusted."""
         parts = label.split("+") if label else [_UNLABELLED]
         strange = [part for part in parts if part not in TRUSTED_LABELS]
         return cls(frozenset(part if part.startswith(f"{UNTRUSTED}:") else _UNLABELLED for part in strange))
 
     @classmethod
     def of_calls(cls, calls: Iterable[Named], tools: Mapping[str, Declared]) -> Marks:
-        """Return the marks that calls leave when they begin; a tool that is not there leaves none.
+        """Return the marks that calls add when they start; a tool that is not installed adds none.
 
-        What they bring back is marked by its label.
+        Their results are marked by their labels.
         """
         marks: set[str] = set()
         for tool in (tools[call.name] for call in calls if call.name in tools):
@@ -69,7 +69,7 @@ class Marks:
 
     @classmethod
     def of_siblings(cls, calls: Iterable[Named], tools: Mapping[str, Declared]) -> Marks:
-        """Return the marks that calls leave for others of the same message: also what they may bring."""
+        """Return the marks that calls add for others of the same message: also those of their results."""
         known = [call for call in calls if call.name in tools]
         brought = [tools[call.name].name for call in known if tools[call.name].reads_untrusted]
         return cls.of_calls(known, tools) | cls.of(*(f"{UNTRUSTED}:{name}" for name in brought))
@@ -92,7 +92,7 @@ class Marks:
 
     @property
     def kinds(self) -> frozenset[str]:
-        """Which of the three things they stand for."""
+        """The kinds of the marks."""
         return frozenset(mark.partition(":")[0] for mark in self.found)
 
     def of_kind(self, kind: str) -> Marks:
@@ -100,9 +100,9 @@ class Marks:
         return Marks(frozenset(mark for mark in self.found if mark.partition(":")[0] == kind))
 
     def sources(self, kind: str) -> tuple[str, ...]:
-        """Return where those of one kind came from, sorted."""
+        """Return the sources of one kind, sorted."""
         return tuple(sorted(mark.partition(":")[2] for mark in self.of_kind(kind).found))
 
 
 NO_MARKS = Marks()
-"""What a run begins with."""
+"""The marks of a new run."""

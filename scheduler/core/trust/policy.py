@@ -1,4 +1,4 @@
-"""The policy: the profiles of ``trust.toml``, checked; a broken one stops its jobs and widens nothing."""
+"""The policy: the validated profiles of ``trust.toml``; a broken one stops its jobs and never adds rights."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _GRANT_KEYS = ("tool", "args", "hosts", "paths", "network", "per_day", "expires"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What the jobs that name it may do: a base, and grants that a person wrote."""
+    """The rights of the jobs with this profile: a base, and grants that a person wrote."""
 
     name: str
     base: Base
@@ -44,7 +44,7 @@ class Profile:
 
     @property
     def version(self) -> str:
-        """A name for its content: an approval holds for the policy that it was asked under."""
+        """A digest of its content: an approval is valid for the policy under which it was requested."""
         told = [self.base, [grant.to_json() for grant in self.grants]]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -57,7 +57,7 @@ class Policy:
     """All profiles of one home.
 
     Args:
-        default: the profile of jobs that name none.
+        default: the profile of jobs without one.
         broken: by profile, what is wrong with it.
         fault: what is wrong with the file as a whole; then no job may run under it.
     """
@@ -68,10 +68,10 @@ class Policy:
     fault: str = ""
 
     def profile(self, name: str | None) -> Profile:
-        """Return the profile of a job that says ``trust=name``, or nothing.
+        """Return the profile of a job with ``trust=name``, or the default.
 
         Raises:
-            ConfigError: the file is broken, the profile is, or there is none of that name.
+            ConfigError: the file or the profile is broken, or there is none of that name.
         """
         if self.fault:
             raise ConfigError(self.fault, help="fix the trust file; check it with: agentcron check")
@@ -86,13 +86,13 @@ class Policy:
 
 
 def parse_policy(text: str, file: str) -> Policy:
-    """Return the policy that a trust file holds; what is wrong is named in it, never guessed around."""
+    """Return the policy of a trust file; errors are reported in it, never guessed around."""
     try:
         return _policy(tomllib.loads(text), text, file)
     except RecursionError:
         return Policy(fault=f"{file}: it is nested too deeply")
     except (ValueError, OverflowError) as error:
-        # Of the reader itself, and of numbers and instants that it takes and Python cannot hold.
+        # Errors of the parser, and numbers and instants that Python cannot represent.
         return Policy(fault=f"{file}: {error}")
 
 
@@ -148,7 +148,7 @@ def _grant(values: object, where: str, expires: datetime | None) -> Grant:
             raise ConfigError(f"{where}.hosts: {host!r} is not a host name, optionally with a leading *.")
     paths = _texts(table, "paths", where)
     if "url" in args and not hosts:
-        # A star fits `.`, `/` and `@`, so such a pattern would name hosts that nobody meant.
+        # A star matches `.`, `/` and `@`, so such a pattern would allow unintended hosts.
         raise ConfigError(f"{where}.args.url is not a limit by itself; list the hosts too: hosts = [...]")
     for path in paths:
         if not path.startswith("/") or "*" in path or ".." in path.split("/"):
@@ -161,7 +161,7 @@ def _grant(values: object, where: str, expires: datetime | None) -> Grant:
         paths=paths,
         network=_a(bool, table.get("network", False), f"{where}.network", "true or false"),
         per_day=per_day,
-        # A profile's end is the end of all that it grants.
+        # The expiry of a profile applies to all its grants.
         expires=min((each for each in (own, expires) if each is not None), default=None),
     )
 
@@ -169,7 +169,7 @@ def _grant(values: object, where: str, expires: datetime | None) -> Grant:
 def _texts(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
     found = _a(list, table.get(key, []), f"{where}.{key}", "a list of texts")
     if key in table and not found:
-        # An empty list reads as "none", and no pattern means "any": refuse what can be taken both ways.
+        # An empty list could mean "none", and a missing pattern means "any": refuse the ambiguous form.
         raise ConfigError(f"{where}.{key} is empty; leave it out, or list some")
     return tuple(_a(str, each, f"{where}.{key}", "a list of texts") for each in found)
 
@@ -200,7 +200,7 @@ def _instant(value: object, where: str) -> datetime | None:
 
 
 def _place(text: str, file: str, profile: str) -> str:
-    """Return ``file:line`` of the first header of a profile; TOML's own reader keeps no lines."""
+    """Return ``file:line`` of the first header of a profile; the TOML parser keeps no line numbers."""
     header = re.compile(rf"\s*\[\[?\s*profile\s*\.\s*[\"']?{re.escape(profile)}[\"']?\s*[\].]")
     for number, line in enumerate(text.splitlines(), 1):
         if header.match(line):

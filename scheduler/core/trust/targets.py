@@ -1,4 +1,4 @@
-"""Targets: what a call reaches, as its tool says; grants are compared with this, and know no arguments."""
+"""Targets: what a call reaches, as declared by its tool; grants are compared with it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 class Targets:
     """Everything that one call reaches outside the workdir.
 
-    A grant that names hosts covers a call only when the call has hosts and each of them is named; likewise
+    A grant with hosts covers a call only if the call has hosts and each of them is covered; likewise
     for paths.
 
     Args:
         hosts: canonical names and addresses, as ``core.trust.addresses.canonical_host`` returns them.
         paths: absolute paths.
-        recipients: whom it writes to, such as addresses of mail.
+        recipients: the recipients of messages, such as mail addresses.
     """
 
     hosts: tuple[str, ...] = ()
@@ -29,5 +29,5 @@ NO_TARGETS = Targets()
 
 
 def no_targets(args: Mapping[str, Any]) -> Targets:  # noqa: ARG001  (the default of a declaration)
-    """Return no targets: the tool does not say what its calls reach."""
+    """Return no targets: the tool does not declare what its calls reach."""
     return NO_TARGETS

@@ -1,1 +1,1 @@
-"""One attempt at one run: from step to step until it ends, sleeps or has to be let go."""
+"""One attempt at one run: step by step until it ends, sleeps or is released."""

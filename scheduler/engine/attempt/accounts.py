@@ -1,6 +1,6 @@
-"""Requests on account: reserved before they are sent, and closed when they are answered or have failed.
+"""Account for requests: reserve before they are sent, and close when they are answered or have failed.
 
-Whoever sends a request for a run goes through here: our own loop, and a gateway for agents that bring theirs.
+Every request for a run uses it: our own loop, and a gateway for agents with their own loop.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Arguments: the one place that checks them, for tools that act and control tools alike.
+"""Validate arguments: the only place, for tools that act and for control tools.
 
 A call with wrong arguments is answered before it is judged: no person is asked to approve what cannot run,
 and no tool gets what contradicts its schema.

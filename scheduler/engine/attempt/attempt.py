@@ -1,4 +1,4 @@
-"""An attempt: one claimed run is taken forward by a backend until it ends, sleeps or has to be let go.
+"""An attempt: a backend executes one claimed run until it ends, sleeps or is released.
 
 The attempt holds what is the same for every backend: the lease, the time limit, interruptions, what must be
 ready before any cost, and the release.
@@ -70,7 +70,7 @@ class Attempt:
             if self.writer.cancel_asked:
                 self._interrupted = "cancel"
             elif self._stopping() or self.services.halted() is not None:
-                # Halted, too, the run is handed back and goes on later where it was.
+                # After a halt, too, the run is handed back and continues later where it was.
                 self._interrupted = "stop"
         return self._interrupted
 
@@ -81,7 +81,7 @@ class Attempt:
             self._work.cancel()
 
     async def run(self) -> State:
-        """Go on until the run is final, sleeping, parked, retrying, or let go; return its state."""
+        """Work until the run is final, sleeping, parked, retrying, or released; return its state."""
         self._work = asyncio.create_task(self._advance(), name=f"run {self.run_id}")
         try:
             done, _ = await asyncio.wait({self._work}, timeout=self.writer.checkpoint.job.timeout_seconds)
@@ -129,7 +129,7 @@ class Attempt:
             await self._with_tools(backend)
 
     async def _with_tools(self, backend: Backend) -> None:
-        """Let the backend go on with the run while its tools are open."""
+        """Let the backend continue the run while its tools are open."""
         services, writer, job = self.services, self.writer, self.writer.checkpoint.job
         self._doing = Doing.OPENING
         opening = open_tools(services.sources_for(job), job, self.run_id, services.settings)

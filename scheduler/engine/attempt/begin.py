@@ -1,4 +1,4 @@
-"""The beginning of calls: the one way from a call that was asked for to one that may act.
+"""Begin calls: the only path from a requested call to one that may act.
 
 Our own loop does its calls itself, and the agent of a foreign backend does them behind the desk.  Both begin
 them here, and both record what became of them here, so that the order is written once:

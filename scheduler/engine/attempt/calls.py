@@ -1,4 +1,4 @@
-"""Tool calls: recorded as started before they act, and answered whatever happens to them."""
+"""Execute tool calls: recorded as started before they act, and always answered."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ async def _outcome(
         told = fault.message + (f" ({fault.help})" if fault.help else "")
         return CallState.FAILED, clean(hidden(told)), label
     except Exception as error:
-        # A plug-in may raise anything; the agent is told, the run goes on, and the log has the trace.
+        # A plug-in may raise anything; the agent is told, the run continues, and the log has the trace.
         log.exception("run %s: the tool %s broke", writer.checkpoint.run.id, call.name)
         return CallState.FAILED, clean(hidden(f"{call.name} broke: {type(error).__name__}: {error}")), label
     return CallState.DONE, answer, label

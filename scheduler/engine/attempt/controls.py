@@ -1,4 +1,4 @@
-"""Calls that happen inside the commit that records them: staged changes, and control of the run itself.
+"""Calls that happen inside the commit that records them: staged changes, and control of the run.
 
 A staged call is judged like any effect; what it changes is written in the commit of its result, so that it
 cannot happen twice, and no crash can leave it in doubt.  Control calls are told apart by what they come to:
@@ -197,7 +197,7 @@ def _decided(checkpoint: Checkpoint, tool: ControlTool, call: Call) -> Outcome:
 
 
 def _broken(checkpoint: Checkpoint, call: Call, error: Exception) -> ToolFault:
-    # A plug-in may raise anything; the agent is told, the run goes on, and the log has the trace.
+    # A plug-in may raise anything; the agent is told, the run continues, and the log has the trace.
     log.exception("run %s: the tool %s broke", checkpoint.run.id, call.name)
     return ToolFault(f"{call.name} broke: {type(error).__name__}: {error}")
 

@@ -1,4 +1,4 @@
-"""Dispatch: the only way to an effect.  Each call is judged by the job's profile before it may begin."""
+"""Judge each call by the job's profile before it may begin."""
 
 from __future__ import annotations
 
@@ -278,7 +278,7 @@ def _ask(
     else:
         if put.state in ("asked", "approved"):
             decisions.settled[put.id] = "expired"
-        text = "This call was not approved, and used, in time, so it counts as denied. It did not happen."
+        text = "This call was not approved and used in time, so it is denied. It did not happen."
         decisions.refuse(call, f"expired:{put.id}", text)
 
 

@@ -1,4 +1,4 @@
-"""The desk: by it a backend acts whose agent runs its calls itself.
+"""The desk: the interface of a backend whose agent executes its calls itself.
 
 Each call passes the same gates as one of ours: its arguments fit, the judge lets it begin, the daily log has
 it, and ``started`` is on the disk, all before the backend is told that it may.  A call that had begun when a
@@ -97,7 +97,7 @@ class RunDesk:
 
     @property
     def news(self) -> str:
-        """What the agent must be told before it goes on."""
+        """What the agent must be told before it continues."""
         checkpoint, woken = self.checkpoint, self.checkpoint.woken
         if woken is None or woken.kind != Waking.PERSON or checkpoint.last is None:
             return ""
@@ -260,7 +260,7 @@ class RunDesk:
                 await self.writer.commit(messages.answer(self.checkpoint, self._limits, (call,), now))
                 return self._answered(call_id)
             if call.id in self._begun:
-                await asyncio.sleep(0)  # whoever asks again and again must not keep others from working
+                await asyncio.sleep(0)  # a busy loop of a backend must not block other tasks
                 return Answered(UNDER_WAY, is_error=True)
             if (wrong := refusal(call, self.toolbox, self.checkpoint.frame)) is not None:
                 return await self._close(wrong)

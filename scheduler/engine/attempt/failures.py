@@ -1,4 +1,4 @@
-"""Failures: what an error or an interruption means for the run in whose attempt it happened.
+"""Decide what an error or an interruption of an attempt means for its run.
 
 ``verdict_of`` decides and writes nothing; ``rests.carry_out`` writes what it decided.  Our own loop, the desk
 and the attempt all use it, so that an error means the same whatever backend a run has.
@@ -64,7 +64,7 @@ class Leave(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The run is handed back, and goes on later where it was."""
+    """The run is handed back, and continues later where it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def _of_cap(error: OverBudgetError, settings: Settings) -> Park | BackOff:
 def _of_others(error: BaseException, doing: Doing) -> Park | Fail:
     """Return what an error means that is none of ours: of a plug-in, of the machine, or a bug."""
     if doing is Doing.PROFILE:
-        # A fault in reading it allows nothing either, and must not end a run that may go on later.
+        # A fault in reading it allows nothing either, and must not end a run that can continue later.
         return Park(ReasonCode.TRUST, f"its profile cannot be told: {error}")
     if isinstance(error, asyncio.CancelledError):
         # Not by us: a library has cancelled the task that it was called in.

@@ -1,4 +1,4 @@
-"""The gate: a command of the owner's that decides, at no cost, whether the agent is woken."""
+"""Run the gate: a command of the owner that decides, without cost, whether the agent starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers: the user messages that the runner writes, and the notices that the owner gets."""
+"""Build the user messages that the runner writes, and the notices for the owner."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def answer_message(
 
 
 def continuation(checkpoint: Checkpoint, limits: Limits, because: str, now: datetime) -> Step:
-    """Return the step that tells the agent to go on: a person resumed it, or its text was cut."""
+    """Return the step that asks the agent to continue: a person resumed it, or its text was cut."""
     if because == "person" and checkpoint.woken is not None:
         message = _message(
             checkpoint, [_text(resume_note(checkpoint, checkpoint.woken, limits, now))], "owner", now

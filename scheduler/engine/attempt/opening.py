@@ -1,4 +1,4 @@
-"""The opening of a run: the gate is asked, then the frame is pinned and the first message written."""
+"""Open a run: run the gate, pin the frame and write the first message."""
 
 from __future__ import annotations
 

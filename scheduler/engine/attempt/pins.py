@@ -1,4 +1,4 @@
-"""Pins: what the tools of a run declared when it began; one that declares something else by now is refused.
+"""Compare tools with their declarations at the start of the run; a changed one is refused.
 
 The agent is told of its tools once, in the frame that is the same for every request.  A tool whose schema,
 effect class, reading or description is another one later would be used on the word of the first (why #67).
@@ -37,8 +37,8 @@ def is_changed(frame: Frame | None, tool: AnyTool) -> bool:
 def refusal_text(run_id: str, name: str) -> str:
     """Return what the agent is told of a call of a changed tool."""
     return (
-        f"Refused: {name} has changed since this run began, and may not do any more what you were told. "
-        "Go on without it, or end and say so. A person who has looked at it lets you have it as it is now: "
+        f"Refused: {name} has changed since this run began, and may no longer do what its description said. "
+        "Continue without it, or finish and report it. After a review a person can allow the new version: "
         f"agentcron resume {run_id}"
     )
 

@@ -1,4 +1,4 @@
-"""Requests: one step that calls the model, recorded before it is sent and closed when it is answered."""
+"""Call the model in one step: recorded before the request is sent, closed when it is answered."""
 
 from __future__ import annotations
 
@@ -139,7 +139,8 @@ async def _sent(services: Services, writer: RunWriter, covers: int | None = None
 def _refuse_known_ids(checkpoint: Checkpoint, reply: Reply) -> None:
     """Refuse an answer whose calls cannot be told apart, from each other or from those just answered.
 
-    Some gateways number the calls of every answer anew.  Such a conversation could not be sent back.
+    Some gateways number the calls of every answer from the start.  Such a conversation could not be sent
+    back.
 
     Raises:
         ModelFault: an id came before.

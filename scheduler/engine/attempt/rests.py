@@ -1,4 +1,4 @@
-"""Resting: the steps in which a run stops for a while, and what may end that."""
+"""Build the steps in which a run starts to wait, with the wake-ups that end it."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def backed_off(reason: str, code: ReasonCode, waiting_for: str, now: datetime, u
 async def too_awake(services: Services, checkpoint: Checkpoint) -> Step | None:
     """Return the step in which a run waits whose sleep is over, while its job has been woken too often.
 
-    Whoever a person woke goes on at once.
+    A run that a person woke continues at once.
     """
     most, woken, now = checkpoint.job.budget.hour_wakes, checkpoint.woken, services.clock.now()
     if most is None or woken is None or not woken.ends_sleep:

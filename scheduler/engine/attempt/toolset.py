@@ -1,4 +1,4 @@
-"""The tools of an attempt: opened before its backend goes on, and closed however the attempt ends.
+"""The tools of an attempt: opened before its backend runs, and closed however the attempt ends.
 
 Each tool source is entered and left in a task of its own, its holder.  So a library that wants both in one
 task gets that; when it cancels the task it was entered in, this is the holder and not the attempt, which may
@@ -149,7 +149,7 @@ async def _close(holders: Sequence[_Holder], run_id: str, seconds: float) -> Non
             task.cancel()  # this process has no more time; what is done is not touched
     for holder in holders:
         if not holder.toolbox.done():
-            continue  # it was never open; whoever opened it knows why
+            continue  # it was never open, which is reported elsewhere
         if not holder.task.done() or holder.task in late:
             log.warning("run %s: %s was not closed after %g s, its limit", run_id, holder.what, seconds)
         elif holder in early:

@@ -1,4 +1,4 @@
-"""Turns: our own loop over a model, the default backend.  Step by step, as the checkpoint decides."""
+"""Turns: the built-in loop over a model, the default backend.  The checkpoint decides each step."""
 
 from __future__ import annotations
 
@@ -137,5 +137,5 @@ class _Loop:
             log.info("run %s: its messages up to %d are summed up", run_id, step.covers)
         elif step.must:
             await rests.park(self.services, self.writer, no_summary(why_not))
-        else:  # it still fits: it goes on as it is, and is summed up later
+        else:  # it still fits: it continues as it is, and is summarised later
             log.warning("run %s: its conversation is long, and not summed up: %s", run_id, why_not)

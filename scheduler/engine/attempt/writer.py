@@ -1,4 +1,4 @@
-"""The run writer: a lease, and the checkpoint that it moves on by commits."""
+"""The run writer: commit steps under a lease, and advance the checkpoint."""
 
 from __future__ import annotations
 

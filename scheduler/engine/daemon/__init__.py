@@ -1,1 +1,1 @@
-"""The daemon: what is due is claimed, what is running is kept, and all of it ends in good order."""
+"""The daemon: claim due runs, keep leases of running ones, and stop cleanly."""

@@ -1,4 +1,4 @@
-"""The clockwatch: notices that the clock was set or the machine was suspended, and says so once."""
+"""Detect that the clock was set or the machine was suspended, and record it once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The orders watch: whether the crontab is to be read again, once a change of it has come to rest."""
+"""Detect that the crontab has to be read again, when a change of it is complete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SETTLE_SECONDS = 0.25
 """A changed crontab is read when it has stayed the same for this long."""
 
 LONGEST_SETTLE_SECONDS = 1.0
-"""A prompt file that never comes to rest does not keep the crontab from being read."""
+"""A prompt file that keeps changing does not prevent the crontab from being read."""
 
 
 class OrdersWatch:
@@ -33,7 +33,7 @@ class OrdersWatch:
         return self._orders.stamp() != self._stamp
 
     def take(self) -> bool:
-        """Whether the crontab is to be read now; whoever is told so reads it."""
+        """Whether the crontab has to be read now; the caller then reads it."""
         stamp = self._orders.stamp()
         if not self._asked and (stamp == self._stamp or not self._is_settled(stamp)):
             return False

@@ -1,4 +1,4 @@
-"""The haltwatch: says that the home was halted or goes on, and cuts off what does not end by itself then."""
+"""Watch the halt file: log a halt and its end, and cut off what does not end by itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOK_SECONDS = 0.5
 async def watch_halt(
     services: Services, attempts: Mapping[str, Attempt], changed: Callable[[], None]
 ) -> None:
-    """Look for ever; ``changed`` hears when the home was halted, and when it may go on.
+    """Watch until cancelled; call ``changed`` when the home is halted, and when it is resumed.
 
     Whatever starts anything looks for itself: this is for what had been started before.  A call that is cut
     off is treated as one whose process died; the run is handed back.
@@ -27,7 +27,7 @@ async def watch_halt(
         now = services.clock.monotonic()
         if reason is None and since is not None:
             since = None
-            log.warning("not halted any more: going on", extra={"event": "halt.over"})
+            log.warning("no longer halted: continuing", extra={"event": "halt.over"})
             changed()
         elif reason is not None and since is None:
             since = now

@@ -1,4 +1,4 @@
-"""The leasekeeper: renews the leases of all running attempts, and hands on what a person asked for."""
+"""Renew the leases of all running attempts, and deliver requests of people to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOK_SECONDS = 0.5
 
 
 async def keep_leases(services: Services, runner: str, attempts: Mapping[str, Attempt]) -> None:
-    """Renew for ever; an attempt whose lease is lost is stopped in its tracks, a cancelled one too."""
+    """Renew until cancelled; stop an attempt that lost its lease, or was cancelled."""
     renewed = services.clock.monotonic()
     outage = Outage(services.clock, "leases are not renewed meanwhile")
     while True:

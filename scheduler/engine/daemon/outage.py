@@ -1,4 +1,4 @@
-"""An outage of the database: said once, said again every minute, and said when it is over."""
+"""Log an outage of the database: once, again every minute, and when it is over."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Outage:
         elif error.message == self._message and now - self._said < AGAIN_SECONDS:
             return
         self._said, self._message = now, error.message
-        mend = f" ({error.help})" if error.help else ""
-        log.error("%s; %s%s", error.message, self._meanwhile, mend, extra={"event": "store.failed"})
+        fix = f" ({error.help})" if error.help else ""
+        log.error("%s; %s%s", error.message, self._meanwhile, fix, extra={"event": "store.failed"})
 
     def over(self) -> None:
         """Note that it works; the end of an outage is logged."""

@@ -1,4 +1,4 @@
-"""Taking note of a restore before anything else is done with a database, whoever put it in place."""
+"""Record a restore before anything else is done with the database."""
 
 from __future__ import annotations
 

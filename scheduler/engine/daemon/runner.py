@@ -1,4 +1,4 @@
-"""The runner: ticks when something is due, claims what it has room for, and ends in good order."""
+"""The runner: start a pass when something is due, claim runs up to its capacity, and stop cleanly."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Runner:
         only: when given, only these runs are claimed.
         on_load: hears what each load of the crontab changed.
         boot_id: names the time since the machine came up; ``@reboot`` jobs fire once for each.
-        duties: what a daemon does besides its runs, each in a task of its own until the end.
+        duties: what a daemon does besides its runs, each in a separate task until the end.
     """
 
     services: Services
@@ -162,7 +162,9 @@ class Runner:
         await self._watch.look_back(self.services.store)
         await self.services.store.enter(self.info)
         self._is_replaced = False
-        log.warning("another database was put in place; going on with it", extra={"event": "store.replaced"})
+        log.warning(
+            "the database was replaced by another one; continuing with it", extra={"event": "store.replaced"}
+        )
         self._seen_changes = -1
         self.reload()
 
@@ -367,7 +369,7 @@ class Runner:
         sending = {self._sender} if self._sender is not None and not self._sender.done() else set()
         await self._settle(self._tasks | sending, self.services.settings.grace_seconds * 0.15)
         for sender in sending:
-            # A notice that is cut off here was taken by us: whoever finds us gone takes it again.
+            # A notice that is cut off here is claimed by us: the process that finds us dead claims it again.
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
 

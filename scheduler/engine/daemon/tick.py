@@ -1,4 +1,4 @@
-"""Tick: one pass over what is due.  It decides and records; it does not run agents."""
+"""One pass over due work: decide and record; agents do not run here."""
 
 from __future__ import annotations
 

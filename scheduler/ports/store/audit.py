@@ -1,4 +1,4 @@
-"""The audit: whether a database is what it should be, also when somebody has touched it."""
+"""The audit: check the consistency of a database, also after changes by other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The backlog: how much there is to do, as a few numbers; figures are made of it."""
+"""The backlog: the amount of due work, as a few numbers for metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calendar: the jobs of the crontab and the follow-ups, and the runs that they fire."""
+"""The calendar: jobs, follow-ups, and the runs that they fire."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Calendar(Protocol):
         """Make the stored jobs match a crontab: new ones get their first slot after ``now``.
 
         A job whose trigger changed gets a new next slot after ``now``.  A job that vanished becomes
-        ``removed`` (its live runs go on); one that is broken becomes ``invalid`` and keeps its past.
+        ``removed`` (its live runs continue); one that is broken becomes ``invalid`` and keeps its past.
         A removed job that comes back under its name starts as a new one.
         """
         ...

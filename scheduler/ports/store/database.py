@@ -1,4 +1,4 @@
-"""The database of one home: what can be opened on it, and how it stands.
+"""The database of one home: its state, and what can be opened on it.
 
 Which kind it is, its URL says; `scheduler.app.database` picks the adapter.
 """

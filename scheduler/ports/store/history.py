@@ -1,4 +1,4 @@
-"""The history: what people, and every door, see of jobs and runs.  It changes nothing.
+"""The history: read access to jobs and runs, for people and doors.
 
 Each question is answered from one moment of its own; `History.steady` gives several the same one.  All
 instants are aware UTC.  Every method raises StoreError when the database cannot be read.

@@ -1,4 +1,4 @@
-"""The intake: how events come in, and which runs and jobs they move."""
+"""The intake: record events, wake runs and fire jobs."""
 
 from __future__ import annotations
 

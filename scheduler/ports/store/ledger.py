@@ -1,4 +1,4 @@
-"""The ledger: what a claimed run has done, step by step."""
+"""The ledger: the steps of a claimed run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Ledger(Protocol):
     """Checkpoints and steps, and the counts of a job that a step is decided on."""
 
     async def checkpoint(self, lease: Lease, now: datetime) -> Checkpoint:
-        """Load all that is needed to go on with a claimed run.
+        """Load everything that is needed to continue a claimed run.
 
         Raises:
             LostLeaseError: the epoch has moved on.
@@ -34,7 +34,7 @@ class Ledger(Protocol):
     async def commit(self, lease: Lease, step: Step) -> bool:
         """Write one step, if the lease's epoch is still the run's.
 
-        Returns whether a cancel was requested: a run that goes on ends at its next step; one that rests
+        Returns whether a cancel was requested: a run that keeps running ends at its next step; one that waits
         would never look at its flag, and was cancelled in the same transaction.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The outbox: notices that wait to be sent, and what became of them."""
+"""The outbox: notices that wait to be sent, and their results."""
 
 from __future__ import annotations
 

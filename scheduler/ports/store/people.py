@@ -1,4 +1,4 @@
-"""People: what a person answers, grants, takes back, steers."""
+"""People: answers, grants, revocations and control by a person."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ class People(Protocol):
     async def resume(
         self, run_id: str, now: datetime, text: str, caps: NewCaps | None = None, *, actor: Actor
     ) -> State:
-        """Wake a sleeping, parked or retrying run now, or go on with a failed or cancelled one.
+        """Wake a sleeping, parked or retrying run now, or continue a failed or cancelled one.
 
-        With ``caps`` it has these from now on; when it cannot go on it does not get them.  Returns the state
+        With ``caps`` it has these from now on; if it cannot continue it does not get them.  Returns the state
         it had.
 
         Raises:
@@ -108,5 +108,5 @@ class People(Protocol):
         ...
 
     async def cancel_follow_up(self, name: str, now: datetime, *, actor: Actor) -> None:
-        """End a follow-up; a live run of it goes on.  Raises NotFoundError."""
+        """End a follow-up; a live run of it continues.  Raises NotFoundError."""
         ...

@@ -1,4 +1,4 @@
-"""Processes: which runners are at work, what happened to their clock, and who has written."""
+"""Processes: running runners, jumps of their clock, and detection of writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue: which runs are due, who has one, and for how long."""
+"""The queue: due runs, claims and leases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The records: what was done, as the database has it; the daily log is copied from them."""
+"""The records of the daily log, as stored in the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store: all roles of one database that is written."""
+"""The store: all roles that write one database."""
 
 from __future__ import annotations
 

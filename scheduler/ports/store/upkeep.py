@@ -32,7 +32,7 @@ class Restoration:
 class Pruned:
     """What was deleted, or would be; ``bytes`` is about what it takes in the database.
 
-    ``next_job`` is where to go on: jobs are looked at by name, and an empty one is the end.
+    ``next_job`` is where to continue: jobs are checked in order of name, and empty is the end.
     """
 
     runs: int = 0
@@ -57,7 +57,7 @@ class Upkeep(Protocol):
 
         Args:
             park_until: when the parked runs are given up (resumably).
-            head: where the daily log ends; the records go on from there when it knows more than the copy.
+            head: where the daily log ends; the records continue from there if it has more than the copy.
         """
         ...
 

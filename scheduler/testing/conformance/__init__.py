@@ -1,1 +1,1 @@
-"""What an implementation of a port must hold to: one suite a port, shipped, for ours and for plug-ins."""
+"""Conformance suites: one for each port, for our implementations and for plug-ins."""

@@ -1,4 +1,4 @@
-"""What a backend must hold to, whatever loop its agent has.
+"""The conformance suite of backends.
 
 ::
 
@@ -71,7 +71,7 @@ class BackendConformance:
         self._run(tmp_path, check, ONE, END, granted=False)
 
     def test_a_call_that_a_person_denies_does_not_happen(self, tmp_path: Path) -> None:
-        """The agent is told so, and goes on."""
+        """The agent is told so, and continues."""
 
         async def check(s: Setup) -> None:
             run = await s.asked()
@@ -83,7 +83,7 @@ class BackendConformance:
         self._run(tmp_path, check, ONE, END, granted=False)
 
     def test_a_job_that_may_only_observe_does_not_act(self, tmp_path: Path) -> None:
-        """The agent is told so, and goes on."""
+        """The agent is told so, and continues."""
 
         async def check(s: Setup) -> None:
             await s.to_its_end(await s.play())
@@ -92,7 +92,7 @@ class BackendConformance:
         self._run(tmp_path, check, ONE, END, options="trust=observe")
 
     def test_a_halt_hands_the_run_back_after_the_call_under_way(self, tmp_path: Path) -> None:
-        """It stops when the attempt must stop, and goes on later where it was."""
+        """It stops when the attempt must stop, and continues later where it was."""
 
         async def check(s: Setup) -> None:
             switch = HaltFile(s.world.config.halt)
@@ -133,7 +133,7 @@ class BackendConformance:
             underway = await s.begun_and_hanging()
             underway.attempt.interrupt("timeout")
             await asyncio.wait({underway.task}, timeout=backend_case.WAIT_SECONDS)
-            must(underway.task.done(), "it swallowed the cancellation, or goes on")
+            must(underway.task.done(), "it swallowed the cancellation, or continues")
             await asyncio.sleep(0.05)
             must(not s.hanging, "it has left the call running")
             [run] = s.world.runs()

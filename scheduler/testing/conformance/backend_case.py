@@ -1,4 +1,4 @@
-"""A backend under check: its case, its run in a world, and the ways to watch it and to kill it."""
+"""A backend under test: its case, its run in a world, and helpers to observe and kill it."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class Setup:
         await self.world.store.answer(question.id, self.world.clock.now(), approve=approve, actor=PERSON)
 
     async def to_its_end(self, run: Run) -> Run:
-        """Let the run go on over crashes and sleeps."""
+        """Continue the run over crashes and sleeps."""
         for _ in range(10):
             await self.world.settle()
             run = await self.world.run(run.id)
@@ -205,7 +205,7 @@ class Setup:
                     underway.task.cancel()
                     mortal.buried.set()
                     await asyncio.wait({underway.task}, timeout=WAIT_SECONDS)
-                    must(underway.task.done(), "it swallowed the cancellation, or goes on")
+                    must(underway.task.done(), "it swallowed the cancellation, or continues")
         self.world.services = living
         return mortal.died.is_set()
 
@@ -238,6 +238,6 @@ class Setup:
 
 
 def must(holds: bool, otherwise: str) -> None:
-    """Assert, with a sentence for whoever wrote the backend."""
+    """Assert, with a sentence for the author of the backend."""
     if not holds:
         raise AssertionError(otherwise)

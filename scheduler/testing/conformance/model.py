@@ -83,7 +83,7 @@ class ModelConformance:
         self._run(tmp_path, check)
 
     def test_an_answer_is_sent_back_with_its_results(self, tmp_path: Path) -> None:
-        """The conversation goes on, and the calls of the next answer have other ids."""
+        """The conversation continues, and the calls of the next answer have other ids."""
 
         async def check(s: _Setup) -> None:
             first = await s.whole(s.case.ask)
@@ -184,14 +184,14 @@ class ModelConformance:
             await until(s.case.is_reached, "the service has got the request", _SECONDS)
             asking.cancel()
             await asyncio.wait({asking}, timeout=_SECONDS)
-            must(asking.cancelled(), "it swallowed the cancellation, or goes on")
+            must(asking.cancelled(), "it swallowed the cancellation, or continues")
             s.case.set_service("up")
             await s.whole(s.case.ask)
 
         self._run(tmp_path, check)
 
     def test_it_is_closed_at_any_time(self, tmp_path: Path) -> None:
-        """Before a request and after it, and twice; nothing of it goes on."""
+        """Before a request and after it, and twice; nothing of it is left running."""
 
         async def check(s: _Setup) -> None:
             await self.make_case(_made(tmp_path / "unused")).model.close()
@@ -230,7 +230,7 @@ class _Setup:
     case: ModelCase
 
     async def whole(self, ask: Ask) -> Reply:
-        """Send a request, and assert that its answer is one that a run can go on from."""
+        """Send a request, and assert that its answer is one that a run can continue from."""
         reply = await self.case.model.ask(ask)
         must(isinstance(reply, Reply), f"it returned {reply!r}")
         must(isinstance(reply.content, tuple) and bool(reply.content), f"its content is {reply.content!r}")
@@ -292,7 +292,7 @@ def _answered(ask: Ask, reply: Reply) -> Ask:
     messages = (
         *ask.messages,
         {"role": "assistant", "content": list(reply.content)},
-        {"role": "user", "content": results or [{"type": "text", "text": "Go on."}]},
+        {"role": "user", "content": results or [{"type": "text", "text": "Continue."}]},
     )
     return replace(ask, messages=messages)
 

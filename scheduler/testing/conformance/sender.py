@@ -1,4 +1,4 @@
-"""What a sender must hold to, whatever it sends to.
+"""The conformance suite of senders.
 
 ::
 
@@ -186,7 +186,7 @@ class SenderConformance:
             await until(s.case.is_waiting, "the receiver holds the sender", _SECONDS)
             sending.cancel()
             await asyncio.wait({sending}, timeout=_SECONDS)
-            must(sending.cancelled(), "it swallowed the cancellation, or goes on")
+            must(sending.cancelled(), "it swallowed the cancellation, or continues")
             await until(lambda: not s.case.is_waiting(), "nothing sends any more", _SECONDS)
             s.case.set_receiver("up")
             s.world.clock.advance(_TAKEOVER_SECONDS)

@@ -187,7 +187,7 @@ class SourceConformance:
         self._run(tmp_path, check)
 
     def test_a_service_that_is_down_for_a_while_costs_no_event(self, tmp_path: Path) -> None:
-        """It may fail then, and goes on by itself."""
+        """It may fail then, and recovers by itself."""
 
         async def check(s: _Setup) -> None:
             if "down" not in s.case.states:

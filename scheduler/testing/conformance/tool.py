@@ -1,4 +1,4 @@
-"""What a tool must hold to: one that acts, one that is staged, and one that steers its run.
+"""The conformance suite of tools: those that act, staged ones, and control tools.
 
 ::
 
@@ -113,7 +113,7 @@ class ToolConformance:
         )
 
     def test_a_call_that_is_cancelled_ends(self, tmp_path: Path) -> None:
-        """At its time limit or a stop, nothing of it goes on."""
+        """After its time limit or a stop, nothing of it continues."""
         case, tool = self._acting(tmp_path)
         if tool is None or case.slow_args is None:
             return
@@ -125,7 +125,7 @@ class ToolConformance:
             must(not calling.done(), "its slow call is over at once, and shows nothing")
             calling.cancel()
             await asyncio.wait({calling}, timeout=_SECONDS)
-            must(calling.done(), "it swallowed the cancellation, or goes on")
+            must(calling.done(), "it swallowed the cancellation, or continues")
             left = asyncio.all_tasks() - {asyncio.current_task()}
             must(not left, "it has left something running")
 

@@ -1,4 +1,4 @@
-"""What a tool source must hold to, whatever its tools work with.
+"""The conformance suite of tool sources.
 
 ::
 
@@ -75,7 +75,7 @@ class ToolSourceCase(Protocol):
         """End what the open sessions work with, as a crash of it would."""
         ...
 
-    def open_sessions(self) -> int:
+    def open_count(self) -> int:
         """How many sessions are open, seen from outside: what was left behind counts."""
         ...
 
@@ -97,7 +97,7 @@ class ToolSourceConformance:
         async def check(s: _Setup) -> None:
             must(s.case.source.provides(s.world.jobs[_JOB]) is True, "it provides nothing for the job")
             s.case.source.open(s.world.jobs[_JOB], "run")
-            must(s.case.open_sessions() == 0, "something is open before the context is entered")
+            must(s.case.open_count() == 0, "something is open before the context is entered")
 
         self._run(tmp_path, check)
 
@@ -125,7 +125,7 @@ class ToolSourceConformance:
             calls = s.calls(run.id)
             must([each.state for each in calls] == [CallState.DONE] * 3, f"the calls came to {calls}")
             must(s.counted.openings == 1, f"it was opened {s.counted.openings} times")
-            must(s.case.open_sessions() == 0, "something is open after the end of the run")
+            must(s.case.open_count() == 0, "something is open after the end of the run")
 
         self._run(tmp_path, check)
 
@@ -136,16 +136,16 @@ class ToolSourceConformance:
             tool, args = s.case.works
             run = await s.play(script().call(tool, **args).sleep("1h").call(tool, **args))
             must(run.state is State.SLEEPING, f"the state of the run is {run.state}: {run.reason}")
-            must(s.case.open_sessions() == 0, "something is open while the run sleeps")
+            must(s.case.open_count() == 0, "something is open while the run sleeps")
             await s.world.jump()
             await s.settle()
             must([each.state for each in s.calls(run.id)] == [CallState.DONE] * 2, "a call did not work")
             must(s.counted.openings == 2, f"it was opened {s.counted.openings} times")
-            must(s.case.open_sessions() == 0, "something is open after the end of the run")
+            must(s.case.open_count() == 0, "something is open after the end of the run")
 
         self._run(tmp_path, check)
 
-    def test_two_runs_have_sessions_of_their_own(self, tmp_path: Path) -> None:
+    def test_two_runs_share_nothing(self, tmp_path: Path) -> None:
         """When one attempt ends, the tools of another still work."""
 
         async def check(s: _Setup) -> None:
@@ -158,7 +158,7 @@ class ToolSourceConformance:
                 context = ToolContext("second", _JOB, str(s.world.workdir), "key", {})
                 async with asyncio.timeout(_SECONDS):
                     await other.call(args, context)
-            must(s.case.open_sessions() == 0, "something is open after both were left")
+            must(s.case.open_count() == 0, "something is open after both were left")
 
         self._run(tmp_path, check)
 
@@ -170,8 +170,8 @@ class ToolSourceConformance:
             underway.attempt.interrupt("cancel")
             await asyncio.wait({underway.task}, timeout=_SECONDS)
             must(underway.task.done(), "the cancelled attempt does not end")
-            must(not s.case.is_busy(), "the call goes on after its run was cancelled")
-            must(s.case.open_sessions() == 0, "something is open after its run was cancelled")
+            must(not s.case.is_busy(), "the call continues after its run was cancelled")
+            must(s.case.open_count() == 0, "something is open after its run was cancelled")
 
         self._run(tmp_path, check)
 
@@ -183,7 +183,7 @@ class ToolSourceConformance:
             run = await s.play(script().call(s.case.works.tool, **s.case.works.args))
             is_parked = (run.state, run.reason_code) == (State.PARKED, "tool")
             must(is_parked, f"it was down, and the state of the run is {run.state}: {run.reason}")
-            must(s.case.open_sessions() == 0, "an opening that failed has left something open")
+            must(s.case.open_count() == 0, "an opening that failed has left something open")
             s.case.set_service("up")
             await s.world.jump()
             await s.settle()
@@ -205,12 +205,12 @@ class ToolSourceConformance:
                     must(False, "it was opened although its service hangs")
             except ConfigError as error:
                 must("its limit" in error.message, f"it failed in another way: {error.message}")
-            must(s.case.open_sessions() == 0, "an opening that was given up has left something open")
+            must(s.case.open_count() == 0, "an opening that was given up has left something open")
 
         self._run(tmp_path, check)
 
     def test_a_service_that_ends_in_a_call_ends_the_call(self, tmp_path: Path) -> None:
-        """The call comes back, is not taken for done, and the run goes on; nothing is left."""
+        """The call returns, does not count as done, and the run continues; nothing is left."""
 
         async def check(s: _Setup) -> None:
             underway = await s.begin_to_hang()
@@ -222,17 +222,17 @@ class ToolSourceConformance:
             expected = CallState.FAILED if call.effect is Effect.PURE else CallState.UNKNOWN
             must(call.state is expected, f"the {call.effect} call is {call.state}: {call.result!r}")
             must(underway.task.result() is State.SUCCEEDED, f"the run is {underway.task.result()}")
-            must(s.case.open_sessions() == 0, "something is open after the end of the run")
+            must(s.case.open_count() == 0, "something is open after the end of the run")
 
         self._run(tmp_path, check)
 
     def test_a_call_of_an_attempt_that_died_is_not_made_twice(self, tmp_path: Path) -> None:
-        """After a crash in the middle of an opaque call the run goes on with a new session."""
+        """After a crash in the middle of an opaque call the run continues with a new session."""
 
         async def check(s: _Setup) -> None:
             underway = await s.begin_to_hang()
             await underway.kill()
-            must(s.case.open_sessions() == 0, "something is open after its attempt was cancelled")
+            must(s.case.open_count() == 0, "something is open after its attempt was cancelled")
             if s.calls(underway.attempt.run_id)[0].effect is not Effect.OPAQUE:
                 return  # it would be made again, and hang again
             s.world.clock.advance(s.world.services.settings.lease_seconds)

@@ -1,1 +1,1 @@
-"""The read side: what people and other doors ask of the database."""
+"""The read side: queries of people and doors."""

@@ -1,4 +1,4 @@
-"""The backlog: how much there is to do and how late it is, as a few numbers.
+"""The backlog: how much work is due and how late it is, as a few numbers.
 
 Every question is answered from an index; no message is ever read.
 """

@@ -1,4 +1,4 @@
-"""The history of a home, from its database: the reader, and cheap answers about many rows at once."""
+"""The history of a home: the reader, and cheap queries over many rows."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class SqlHistory(Reader):
 
     def backlog(self, now: datetime) -> Backlog:
         """Return how much there is to do and how late it is, all of one moment."""
-        # Asked every few seconds by whoever serves figures, and never by a command: imported there alone.
+        # Called every few seconds for metrics, and never by a command: imported only there.
         from scheduler.adapters.sql.history.backlog import read_backlog
 
         with self.steady():

@@ -1,4 +1,4 @@
-"""Reading jobs, runs and processes, as the store has them.
+"""Read jobs, runs and processes from the store.
 
 It never creates, migrates or writes anything.  A test holds its answers equal to the store's.
 """

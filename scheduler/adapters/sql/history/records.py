@@ -1,4 +1,4 @@
-"""Reading the records."""
+"""Read the records of the daily log."""
 
 from __future__ import annotations
 

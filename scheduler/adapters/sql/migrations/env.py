@@ -1,4 +1,4 @@
-"""How Alembic runs here: on a connection that is in a transaction already, which somebody else commits."""
+"""The environment of Alembic: it runs in a transaction of the caller, who commits it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Rows to core values and back.  No SQLAlchemy here."""
+"""Convert rows to core values and back.  Without SQLAlchemy."""

@@ -1,4 +1,4 @@
-"""Rows of follow-ups to core values and back, and the question for those not over.  No SQLAlchemy here."""
+"""Convert rows of follow-ups, and select those not over.  Without SQLAlchemy."""
 
 from __future__ import annotations
 

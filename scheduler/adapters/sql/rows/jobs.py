@@ -1,4 +1,4 @@
-"""The stored text of a job back to a job, with what is installed here."""
+"""Convert the stored text of a job, with the plug-ins installed here."""
 
 from __future__ import annotations
 

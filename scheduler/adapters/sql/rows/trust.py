@@ -1,4 +1,4 @@
-"""Rows of questions and grants to core values and back.  No SQLAlchemy here."""
+"""Convert rows of questions and grants.  Without SQLAlchemy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of wake-ups, and why a run was woken, to core values and back.  No SQLAlchemy here."""
+"""Convert rows of wake-ups, and of why a run was woken.  Without SQLAlchemy."""
 
 from __future__ import annotations
 

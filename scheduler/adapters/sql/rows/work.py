@@ -1,4 +1,4 @@
-"""Rows to core values and back, for the store and for the plain reader alike.  No SQLAlchemy here.
+"""Convert rows of runs and their parts, for the store and the plain reader.  Without SQLAlchemy.
 
 An instant is stored as an integer: microseconds since 1970 UTC.  JSON is stored as text whose order is kept,
 so that a message is replayed as it came.

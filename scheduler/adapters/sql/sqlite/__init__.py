@@ -1,1 +1,1 @@
-"""SQLite: how its file is opened, written, copied, checked and put back."""
+"""SQLite: open, write, copy, check and restore its file."""

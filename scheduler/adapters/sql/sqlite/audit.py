@@ -1,4 +1,4 @@
-"""The audit: what must hold between the rows, asked of a database that somebody may have touched.
+"""Check the consistency of the rows of a database, which may have been changed by other programs.
 
 Read-only like the reader.  The quick questions look at runs that are not over, by index; the deep ones read
 every row.  Nothing that agentcron does by itself, whatever it was killed at, makes any of these flaws.
@@ -122,7 +122,7 @@ class SqliteAudit(Reader):
         """Return the first flaw in the chain of records, or nothing; reads every record."""
         before: Head | None = None
         for record in self._all(_RECORDS, {}, lambda row: Record(*row)):
-            # After a restore the records go on from the end of the log, which knew more than the copy.
+            # After a restore the records continue from the end of the log, which has more than the copy.
             if before is not None and record.kind == "restore" and record.seq > before.seq:
                 before = None if "log_was_ahead" in record.body else before
             wrong = flaw(record, before if before is not None or record.seq > 1 else Head())

@@ -1,4 +1,4 @@
-"""A backup: one whole, checked and synced file, made while daemons work.  Plain sqlite3 alone.
+"""Make a backup: one complete, checked and synced file, while daemons work.  Only sqlite3.
 
 The copy is made under a temporary name and gets its own name when nothing can go wrong any more.  It bears a
 mark, by which it is known as a copy when it is put back, by whatever means.
@@ -106,13 +106,13 @@ def copy_whole(source: sqlite3.Connection, partial: Path, taken_at: datetime) ->
     """
     remove(partial)
     os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    # An open transaction holds one moment fast: without it a busy daemon would make the copy begin anew.
+    # An open transaction keeps one state: without it a busy daemon would restart the copy.
     source.execute("BEGIN")
     source.execute("SELECT count(*) FROM meta").fetchone()
     copy = sqlite3.connect(partial, isolation_level=None)
     try:
         source.backup(copy, pages=_PAGES_AT_ONCE)
-        # One file that needs no log beside it; and by this a stale log is told from the copy's own.
+        # One file without a log; this also distinguishes a stale log from the copy's own.
         copy.execute("PRAGMA journal_mode=DELETE").fetchone()
         copy.execute("PRAGMA synchronous=FULL")
         copy.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", (MARK, mark_text(taken_at)))
@@ -147,7 +147,7 @@ def sync_directory(directory: Path) -> None:
 
 
 def remove(partial: Path) -> None:
-    """Delete an unfinished copy and what SQLite may have left beside it."""
+    """Delete an unfinished copy and the files that SQLite may have left next to it."""
     for name in (str(partial), *(f"{partial}{suffix}" for suffix in _BESIDE)):
         with suppress(OSError):
             os.unlink(name)

@@ -1,4 +1,4 @@
-"""The committer: one thread that writes everything, many units of work to one commit.
+"""The committer: one thread that writes everything, with many units of work in one commit.
 
 **Units.** A unit of work is a function that gets the connection and changes nothing but the database.
 Callers on any thread or event loop queue units; one thread takes whatever has gathered, runs the units one
@@ -15,7 +15,7 @@ connection runs with WAL and synchronous=FULL, where COMMIT returns after the lo
 **Acknowledgement only after the sync.** A future is answered when COMMIT has returned, never before: what a
 caller was told is on the disk. The opposite does not hold. A process that dies between the sync and the
 answer, or a caller that is cancelled meanwhile, leaves a committed unit of which no caller was told. So every
-unit must be such that finding it done is harmless: whoever claims a run next reads its last step from the
+unit must be harmless when it is found done: the next claim of the run reads its last step from the
 database. The answers of one batch reach an event loop together, as waking it for each one costs more than
 the statements (why #30).
 

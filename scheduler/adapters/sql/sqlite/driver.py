@@ -1,4 +1,4 @@
-"""The driver, spoken to directly: SQLAlchemy writes each statement once and is not asked again.
+"""Execute statements with the driver directly; SQLAlchemy only compiles each statement once.
 
 Sending a text through SQLAlchemy takes several times as long as SQLite takes to do it, and a run is some
 forty statements.  The rooms of the store see no difference: they build statements with ``text`` and

@@ -1,4 +1,4 @@
-"""What the errors of SQLite and of its file mean, with a way out.  No SQLAlchemy here."""
+"""Translate errors of SQLite and of its file, with help.  Without SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -96,10 +96,10 @@ def _code(error: BaseException) -> int:
 
 
 def has_foreign_log(database: str | os.PathLike[str]) -> bool:
-    """Whether the log beside a database is that of another one, which had its name before.
+    """Whether the log next to a database belongs to another one, which had its name before.
 
     A backup says in its header that it has no log; a database that was worked with says the opposite before
-    its log comes to be.  SQLite would read the log into whatever lies beside it.
+    its log is created.  SQLite would apply the log to whatever database is next to it.
     """
     try:
         # In this order: what another process does meanwhile can only make the header say "mine".
@@ -115,7 +115,7 @@ def has_foreign_log(database: str | os.PathLike[str]) -> bool:
 def foreign_log(path: str | os.PathLike[str]) -> StoreError:
     """Return the error for somebody who only looks, and so cannot set the log aside."""
     return StoreError(
-        f"beside the restored database {os.fspath(path)} lies the log of another one",
+        f"next to the restored database {os.fspath(path)} is the log of another one",
         help="it is set aside at the next start: agentcron up",
     )
 

@@ -1,4 +1,4 @@
-"""How a database is opened: durable, strict about keys, and only for its owner's eyes."""
+"""Open a database: durable, with foreign keys, and accessible only to its owner."""
 
 from __future__ import annotations
 

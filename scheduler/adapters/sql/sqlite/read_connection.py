@@ -1,4 +1,4 @@
-"""Reading a SQLite file by its driver alone, so that it opens in milliseconds.  No SQLAlchemy here."""
+"""Read a SQLite file with its driver only, so that it opens in milliseconds.  Without SQLAlchemy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting a backup in the place of a database.  Plain sqlite3 alone; nothing is ever deleted.
+"""Replace a database with a backup.  Only sqlite3; nothing is ever deleted.
 
 What the restored database then means for runs, slots and reports is settled when it is first opened: see
 ``restore.py``.

@@ -1,4 +1,4 @@
-"""Which schema a file has."""
+"""Determine the schema of a file."""
 
 from __future__ import annotations
 

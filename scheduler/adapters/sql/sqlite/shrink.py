@@ -1,4 +1,4 @@
-"""Giving the free pages of a database back to the disk.  Plain sqlite3 alone."""
+"""Return the free pages of a database to the disk.  Only sqlite3."""
 
 from __future__ import annotations
 

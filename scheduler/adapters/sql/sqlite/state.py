@@ -1,4 +1,4 @@
-"""The database as a file: how large it is, which schema it has, whether it can be written."""
+"""The state of a database file: its size, its schema, and whether it can be written."""
 
 from __future__ import annotations
 

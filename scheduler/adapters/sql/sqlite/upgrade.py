@@ -1,4 +1,4 @@
-"""Bringing a SQLite file to the schema of this version, in one transaction, or not at all."""
+"""Upgrade a SQLite file to the schema of this version, in one transaction."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def upgrade(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECONDS)
     Two processes may call this at once; the second finds it done.
 
     Raises:
-        StoreError: the file cannot be written, a newer version of agentcron has migrated it, or one of before
-            the first release has made it, whose tables cannot be upgraded.
+        StoreError: the file cannot be written, a newer version of agentcron has migrated it, or it is from
+            before the first release and its tables cannot be upgraded.
     """
     name = os.path.abspath(os.fspath(path))
     return prepare(open_engine(name, busy_seconds=busy_seconds), name)

@@ -1,1 +1,1 @@
-"""The tables, as SQLAlchemy knows them."""
+"""The tables, defined for SQLAlchemy."""

@@ -1,4 +1,4 @@
-"""The table of events: what has come in, kept for a while."""
+"""The table of events, kept for a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of the follow-ups: what agents made for later, beside the row that each has among the jobs."""
+"""The table of the follow-ups: an additional row for each follow-up, besides its row among the jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of the records, and with it the metadata of all tables."""
+"""The table of the records, and the metadata of all tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of the outbox: notices and what became of them."""
+"""The table of the outbox: notices and their delivery."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class RunRow(Table, table=True):
     ``overlap`` is the job's; ``serial``: it waits until the job's earlier runs are final.
     ``free_claim``: the next claim uses up no attempt (woken from a sleep, or handed back).
     ``last_seq`` and ``claim_steps`` count messages of the run and steps since its claim.
-    ``resumed_epoch``: failed requests up to this epoch are forgiven, because a person said "go on".
+    ``resumed_epoch``: failed requests up to this epoch do not count, because a person resumed the run.
     Large texts live in ``pins``: an UPDATE here rewrites the whole row at every step.
     """
 

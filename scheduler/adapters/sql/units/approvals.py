@@ -1,4 +1,4 @@
-"""Answers of a person to what a run asks, and the grants that come of them.  Each function is one unit."""
+"""Answers of a person to questions of runs, and the resulting grants.  Each function is one unit."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ def answer(
     state = "approved" if approve else "denied"
     values = {"id": found.id, "state": state, "now": to_us(now), "answer": plain(words)}
     if connection.execute(_ANSWER, values).first() is None:
-        over = (
-            "has expired, which counts as denied" if found.state == "asked" else f"was {found.state} already"
-        )
+        over = "has expired and is denied" if found.state == "asked" else f"was {found.state} already"
         raise RefusedError(f"approval {found.id} {over}", help=f"see: agentcron show {found.run_id}")
     if grant_id:
         spec = Grant(tool=found.tool, exact=found.args).to_json()

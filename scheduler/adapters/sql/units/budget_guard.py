@@ -1,4 +1,4 @@
-"""Room in a budget: whether a request may still be opened, checked in the transaction that opens it.
+"""Check whether a budget has room for a request, in the transaction that opens it.
 
 What is found here is free until the request is written: writing units are serialised (see `Connection`).
 """

@@ -1,4 +1,4 @@
-"""The checkpoint of a claimed run, read from the rows that its steps have left.  One reading unit."""
+"""Load the checkpoint of a claimed run.  One reading unit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may work on a run: claims, renewals, rescues.  Each function is one unit of the committer."""
+"""Claim, renew and rescue runs.  Each function is one unit of the committer."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ _FREE_NOTICES = text(
     f" WHERE {one_of('state', ('waiting', 'taken'))} AND state = 'taken' AND runner IN :dead"
 ).bindparams(many("dead"))
 
-# It lived until it was last heard of, at least; whoever looks for the living need not ask for it again.
+# It was alive until its last heartbeat, at least; later searches for live runners skip it.
 _FOUND_DEAD = text(
     "UPDATE runners SET stopped_at = seen_at WHERE id IN :dead AND stopped_at IS NULL"
 ).bindparams(many("dead"))

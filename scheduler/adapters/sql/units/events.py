@@ -1,4 +1,4 @@
-"""Events: their record, the runs that wait for one, and the look back of a run that comes to rest.
+"""Events: their record, the runs that wait for one, and the search for earlier ones when a run waits.
 
 Each function is part of a unit.  An event that comes while a run goes to rest is found by one of the two:
 writing units are serialised (see `Connection`).
@@ -112,12 +112,12 @@ def end_of(row: Sequence[object], at: datetime) -> Event:
 
 
 def goes_on(connection: Connection, run_id: str) -> None:
-    """Let the end of a run be an event once more, because it goes on."""
+    """Let the end of a run be an event again, because it continues."""
     connection.execute(_FREE_KEY, {"kind": RUN_ENDED, "key": run_id})
 
 
 def look_back(connection: Connection, lease: Lease, step: Step) -> None:
-    """Queue a run at once that comes to rest for what has happened already."""
+    """Queue a run at once if the event that it starts to wait for has happened already."""
     for wakeup in step.wakeups:
         if wakeup.kind in BY_CLOCK:
             continue

@@ -1,4 +1,4 @@
-"""New runs: those that come due, and those that somebody asks for.  Each function is one unit."""
+"""Create runs that are due or requested by a person.  Each function is one unit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The intake of an event: its record, and whatever it moves.  Each function is one unit of the committer."""
+"""Take in an event: its record and its consequences.  ``take`` is one unit of the committer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jumps of the clock: their record, and what must be put right after one.  Each function is one unit."""
+"""Record jumps of the clock, and correct what depends on it.  Each function is one unit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The crontab in the database: what changes when one is loaded.  ``write`` is one unit of the committer."""
+"""Write a loaded crontab to the database.  ``write`` is one unit of the committer."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def _state(known: Stored | None, moved: bool) -> str:
     if known is None or known.state == "removed":
         return "active"
     if known.state == "invalid":
-        # It was paused before somebody broke its line; mending the line is no consent to run it.
+        # It was paused before its line was broken; fixing the line is no consent to run it.
         return "paused" if known.paused_reason else "active"
     return "active" if known.state == "done" and moved else known.state
 

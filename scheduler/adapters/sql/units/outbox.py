@@ -1,4 +1,4 @@
-"""The outbox and the processes that work here.  Each function is one unit of the committer."""
+"""The outbox and the running processes.  Each function is one unit of the committer."""
 
 from __future__ import annotations
 

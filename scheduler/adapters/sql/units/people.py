@@ -1,4 +1,4 @@
-"""What is asked for a job or a run, besides waking it.  Each function is one unit of the committer."""
+"""Actions of a person on a job or a run, except waking it.  Each function is one unit of the committer."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def raise_budget(connection: Connection, run_id: str, now: datetime, caps: NewCa
         raise NotFoundError(f"there is no run {run_id}")
     spec, cost_microusd, tokens, reason_code, name = row
     job = job_from(spec)
-    # Where the day's cap is used up: without room beside it the run would be parked again at once.
+    # If the day's cap is used up: without additional room the run would be parked again at once.
     is_day = reason_code in (ReasonCode.BUDGET_DAY, ReasonCode.BUDGET_DAY_TOKENS)
     budget = replace(job.budget, default=False)
     if (microusd := caps.get("run_microusd")) is not None:

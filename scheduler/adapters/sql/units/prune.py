@@ -1,4 +1,4 @@
-"""Runs that are kept no longer: which they are, and their end.  ``prune`` is one unit of the committer.
+"""Select and delete runs that are no longer kept.  ``prune`` is one unit of the committer.
 
 What is never deleted, however old: a run that is live; one whose report was not sent yet; one that ended on
 the present day, whose cost counts towards the day's budget; the run of a job that ended last; and the rows
@@ -45,7 +45,7 @@ _ALL = 1_000_000_000
 _DAY_US = 86_400_000_000
 
 ROW_BYTES = 60
-"""What a row takes beside its texts, roughly."""
+"""The approximate size of a row without its texts."""
 
 _JOBS = text(
     "SELECT name, state, zone, next_fire, spec FROM jobs WHERE name >= :start AND state <> 'invalid'"
@@ -162,7 +162,7 @@ def _cuts(
     """Yield for each job with a limit, from ``start`` on, what lies before it.
 
     A job that is not in the crontab any more goes by what the caller says, by what it said last, or by the
-    crontab's last ``KEEP``.  One whose line is broken keeps everything until it is mended.  A clock that was
+    crontab's last ``KEEP``.  One whose line is broken keeps everything until it is fixed.  A clock that was
     just set forward by days may be wrong, and makes everything look old.
     """
     if connection.execute(_JUMPED, {"size": _DAY_US, "since": to_us(now - DOUBT)}).first() is not None:

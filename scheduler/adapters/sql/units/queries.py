@@ -1,4 +1,4 @@
-"""What the store is asked and does not change.  Each function is one reading unit of the committer."""
+"""Queries of the store.  Each function is one reading unit of the committer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The records in the database: noted in the transaction of their cause, numbered and chained at its end.
+"""Write records: added in the transaction of their cause, numbered and chained at its end.
 
 A unit only notes what it did.  The committer numbers all that its units noted just before it commits: one
 look at the head and one insert for a whole batch.  No process forks the chain: writing units are serialised
@@ -35,7 +35,7 @@ def append(
 
 
 def adopt(connection: Connection, head: Head) -> bool:
-    """Let the records go on from ``head``, the end of the log, if that knows more than a restored copy."""
+    """Continue the records from ``head``, the end of the log, if it has more than a restored copy."""
     if head.seq < _head(connection).seq or head == _head(connection):
         return False
     connection.adopted = head

@@ -1,4 +1,4 @@
-"""The first opening of a database that was a backup: nothing of the lost time is repeated.  One unit.
+"""The first opening of a restored backup: nothing of the lost time is repeated.  One unit.
 
 What happened between the backup and now is unknown.  So every run that could have acted since waits for a
 person, whatever call was open is unknown, slots that came due are skipped, and notices are not sent again.
@@ -150,7 +150,7 @@ def _skip_due(connection: Connection, now: datetime, new_id: Callable[[], str]) 
 
 
 def _woken(run: LiveRow, restored: Restored) -> str:
-    """Return what the agent must be told when it goes on: that a part of its past is missing."""
+    """Return what the agent must be told when it continues: that a part of its past is missing."""
     untold = woken_from(run.woken) or Woken(Waking.TIME, restored.at, maybe_from_us(run.wake_at))
     return woken_text(replace(untold, restored_from=restored.taken_at))
 

@@ -1,4 +1,4 @@
-"""What the end of a run means for its job: a failing job is paused, a one-shot is done."""
+"""Apply the end of a run to its job: pause a failing job, complete a one-shot."""
 
 from __future__ import annotations
 

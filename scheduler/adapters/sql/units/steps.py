@@ -1,4 +1,4 @@
-"""The fenced write of one step: all that it changes, in one transaction, or nothing.
+"""Write one step, fenced by its lease: everything it changes in one transaction, or nothing.
 
 A step is a value (why #5). `commit` is the only place that writes one, and it is a unit of the committer:
 the transaction around it, the sync and the acknowledgement are explained in ``sqlite/committer``. What a
@@ -35,10 +35,10 @@ may act is recorded when it is planned, and the log is synced before the call is
 #44).
 
 **A crash.** Before the commit nothing of the step exists: the run is found as the step before left it, and
-its lease runs out or its runner is found dead. After the commit everything of it exists, and whoever claims
-the run next goes on from there; that the old runner got no answer does not matter. What was done outside
-between two commits is the engine's matter: a request without an answer counts as lost, a call that was
-started and has no result is in doubt, and its effect class decides. `crash_points_of` names the window of
+its lease runs out or its runner is found dead. After the commit everything of it exists, and the process that
+claims the run next continues from there; that the old runner got no answer does not matter. What was done
+outside between two commits is the engine's matter: a request without an answer counts as lost, a call that
+was started and has no result is in doubt, and its effect class decides. `crash_points_of` names the window of
 turn W2 to W14 that a step closes (``docs/lifecycle.md``); a test kills at both of its points.
 
 `Checkpoint.apply` computes in memory what this module writes (why #4), and a contract test compares the

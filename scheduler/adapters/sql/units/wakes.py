@@ -1,4 +1,4 @@
-"""Wake-ups that came due, and runs that a person wakes.  Each function is one unit of the committer."""
+"""Wake runs whose wake-ups are due, or on request.  Each function is one unit of the committer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scheduler.errors import NotFoundError, RefusedError
 from scheduler.ports.store.queue import Roused
 
 _GIVES_UP = "(w.kind = 'deadline' OR coalesce(w.deadline = w.due, false))"
-# At one instant a deadline comes last: whoever can still wake the run wins.
+# At one instant a deadline comes last: any other wake-up wins.
 _DUE = text(
     f"SELECT w.id, w.run_id, w.kind, w.key, w.due, {_GIVES_UP}, r.state, r.slept_since, r.woken, r.reason,"
     " r.job FROM wakeups w JOIN runs r ON r.id = w.run_id"
@@ -127,5 +127,5 @@ def _cannot_resume(run_id: str, state: State) -> RefusedError:
     if state in ACTIVE:
         return RefusedError(f"run {run_id} is {state} already", help=f"see it with: agentcron show {run_id}")
     return RefusedError(
-        f"run {run_id} {'has ' if state is State.SUCCEEDED else 'was '}{state}; it cannot go on"
+        f"run {run_id} {'has ' if state is State.SUCCEEDED else 'was '}{state}; it cannot continue"
     )

@@ -1,4 +1,4 @@
-"""Queueing runs that were at rest: the part that the clock, events and people share."""
+"""Queue runs that were waiting: the code shared by the clock, events and people."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The kinds of triggers, a file each: all that the crontab, the store and the lint know of a kind."""
+"""The kinds of triggers, one per file: parsing, instants, lint and storage of a kind."""

@@ -21,7 +21,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
 
 @dataclass(frozen=True, slots=True)
 class At(Trigger):
-    """Fires once, at an aware instant; kept in UTC. ``text`` is what the crontab had.
+    """Fire once, at an aware instant; stored in UTC. ``text`` is the text of the crontab.
 
     Raises:
         ConfigError: the instant has no zone (E11).
@@ -41,12 +41,12 @@ class At(Trigger):
 
     @classmethod
     def parse(cls, text: str, tz: str = "UTC") -> At:
-        """Read ``2026-12-01T09:00`` on the wall clock of ``tz``, or an instant with its own offset or ``Z``.
+        """Parse ``2026-12-01T09:00`` on the wall clock of ``tz``, or an instant with its own offset or ``Z``.
 
         A wall clock in a gap means the gap's end, one in an overlap the first pass.
 
         Raises:
-            ConfigError: it is no ISO date with a time, or the zone is unknown (E11).
+            ConfigError: it is not an ISO date with a time, or the zone is unknown (E11).
         """
         place = zone(tz)
         try:
@@ -61,7 +61,7 @@ class At(Trigger):
 
     @classmethod
     def read(cls, schedule: Schedule) -> Self:
-        """Read the date and the time behind the word, more strictly than ``parse``."""
+        """Parse the date and the time after the word, more strictly than ``parse``."""
         text = schedule.argument
         match = _INSTANT.match(text)
         if not match:
@@ -77,19 +77,19 @@ class At(Trigger):
             raise ConfigError(f'there is no such day or time as "{text}"', code="E11") from None
 
     def next_after(self, instant: datetime) -> datetime | None:
-        """The instant itself (UTC) when it is later than the given one, else None."""
+        """The instant itself (UTC) if it is later than the given one, else None."""
         return self.instant if self.instant > as_utc(instant) else None
 
     def before(self, instant: datetime) -> datetime | None:
-        """The instant itself (UTC) when it is not later than the given one, else None."""
+        """The instant itself (UTC) if it is not later than the given one, else None."""
         return self.instant if self.instant <= as_utc(instant) else None
 
     def first_fire(self, loaded: datetime) -> datetime:
-        """The instant itself, also when it is past: the misfire rule speaks, and nothing is lost silently."""
+        """The instant itself, also if it is past: the misfire rule applies, and it is not lost silently."""
         return self.instant
 
     def fires_per_day(self, now: datetime) -> float:
-        """Once, or no more."""
+        """Once, or never."""
         return 1.0 if self.instant > now else 0.0
 
     def describe(self) -> str:
@@ -99,12 +99,12 @@ class At(Trigger):
     def explain(self, tz: str = "UTC") -> str:
         """In words."""
         wall = self.instant.astimezone(zone(tz))
-        # Not strftime's %A: that speaks the language of the locale.
+        # Not strftime's %A, which depends on the locale.
         weekday = WEEKDAYS[wall.isoweekday() % 7]
         return f"once, at {wall:%H:%M} on {weekday} {wall:%Y-%m-%d} ({tz})"
 
     def clock_notes(self, now: datetime, tz: str = "UTC", months: int = 12) -> tuple[str, ...]:
-        """What becomes of a wall clock that does not exist, or comes twice."""
+        """The effect of a wall clock that does not exist, or exists twice."""
         try:
             wall = datetime.fromisoformat(self.text)
         except ValueError:

@@ -1,6 +1,6 @@
-"""What every kind of trigger answers.  A kind is one class: its words, its instants, its words for people.
+"""The base class of triggers.  A kind is one class: its word, its instants, its descriptions.
 
-Most kinds override few of the methods: what is not overridden says that nothing can be foreseen.
+Most kinds override few of the methods: the defaults predict nothing.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class EventKind:
 
     Args:
         name: as the crontab has it, ``github:pull_request``.
-        subject: what may stand behind a further colon (``PATTERN`` of ``file:PATTERN``); empty for nothing.
-        options: the keys by which a line may choose among its events, ``repo``.
+        subject: what may follow another colon (``PATTERN`` of ``file:PATTERN``); empty for nothing.
+        options: the keys by which a line can filter its events, ``repo``.
         meaning: half a sentence for people.
     """
 
@@ -35,28 +35,28 @@ class EventKind:
 
 @dataclass(frozen=True, slots=True)
 class EventKinds:
-    """What the installed sources declare, and which of them cannot say it."""
+    """The kinds of the installed sources, and the sources that failed to declare theirs."""
 
     kinds: tuple[EventKind, ...] = ()
     faults: tuple[str, ...] = ()
 
 
 def no_events() -> EventKinds:
-    """Return what holds where no source is installed."""
+    """Return the value without installed sources."""
     return EventKinds()
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A schedule as it is written, and what it depends on besides its own words.
+    """A schedule as written, with its context.
 
     Args:
         words: the five fields, or the ``@`` word and its arguments.
         now: an aware instant.
         name: the job's name.
         tz: the job's zone.
-        own: the values of the trigger's own options, read by what ``own_options`` gives.
-        events: gives the kinds of events that are declared here; it may have to look for them.
+        own: the values of the trigger's own options, parsed by the readers of ``own_options``.
+        events: returns the declared kinds of events; this may import plug-ins.
     """
 
     words: tuple[str, ...]
@@ -70,7 +70,7 @@ class Schedule:
 
     @property
     def argument(self) -> str:
-        """What stands behind the first word."""
+        """The text after the first word."""
         return " ".join(self.words[1:])
 
 
@@ -85,7 +85,7 @@ class ScheduleError(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of the clocks that meets slots of a job.
+    """A clock change that affects slots of a job.
 
     Args:
         slots: the first few wall-clock times (naive) that do not exist, or exist twice.
@@ -100,22 +100,22 @@ class Change:
 class Trigger:
     """When a job fires.  A kind is a frozen dataclass with slots that extends this one.
 
-    None of its methods looks at a clock or a store, so that the same trigger gives the same instants in the
+    Its methods use no clock and no store, so that the same trigger gives the same instants in the
     daemon, in ``agentcron next`` and after a restart.
     """
 
     __slots__ = ()
 
     kind: ClassVar[str]
-    """Its name in the database; for a plug-in also that of its entry point."""
+    """Its name in the database; for a plug-in also the name of its entry point."""
     word: ClassVar[str] = ""
     """Its first word in the crontab: an ``@`` and the name of the kind."""
     takes_argument: ClassVar[bool] = False
-    """Whether words follow: one, and further ones that begin with a digit."""
+    """Whether arguments follow: one, and further ones that begin with a digit."""
     by_clock: ClassVar[bool] = True
-    """Whether a clock tells when it fires."""
+    """Whether the clock determines when it fires."""
     once: ClassVar[bool] = False
-    """Whether the job is done after its only fire."""
+    """Whether the job is over after its only fire."""
 
     # -- the crontab ---------------------------------------------------------------------------------
     @classmethod
@@ -124,7 +124,7 @@ class Trigger:
     ) -> Mapping[str, Callable[[str], Any]]:
         """Return the options that only lines with this trigger may have: a reader of the text by name.
 
-        A reader raises ConfigError for a value that cannot be right.
+        A reader raises ConfigError for an invalid value.
 
         Args:
             words: those of the schedule.
@@ -134,31 +134,31 @@ class Trigger:
 
     @classmethod
     def read(cls, schedule: Schedule) -> Self:
-        """Return the trigger that a schedule means.
+        """Return the trigger of a schedule.
 
         Raises:
-            ScheduleError: something is wrong at a place in it.
-            ConfigError: something is wrong with what stands behind the first word.
+            ScheduleError: it has mistakes at known places.
+            ConfigError: the text after the first word is wrong.
         """
         if schedule.argument:
             raise ConfigError("nothing may follow it", code="E11")
         return cls()
 
     def describe(self) -> str:
-        """Return it as the crontab has it."""
+        """Return it in the form of the crontab."""
         return self.word
 
     def doubts(self) -> Sequence[FieldProblem]:
-        """Return what its text alone makes doubtful (W06), placed as in ``ScheduleError``."""
+        """Return the warnings that its text alone shows (W06), placed as in ``ScheduleError``."""
         return ()
 
     # -- instants ------------------------------------------------------------------------------------
     def next_after(self, instant: datetime) -> datetime | None:
-        """Return the first fire (UTC) strictly after an aware instant; None when no clock tells one."""
+        """Return the first fire (UTC) strictly after an aware instant; None if the clock determines none."""
         return None
 
     def before(self, instant: datetime) -> datetime | None:
-        """Return the last fire (UTC) at or before an aware instant; None when no clock tells one."""
+        """Return the last fire (UTC) at or before an aware instant; None if the clock determines none."""
         return None
 
     def first_fire(self, loaded: datetime) -> datetime | None:
@@ -166,9 +166,9 @@ class Trigger:
         return self.next_after(loaded)
 
     def fires_per_day(self, now: datetime) -> float:
-        """Return how often it fires on its busiest day from now on; what cannot be foreseen counts as none.
+        """Return how often it fires on its busiest day from now on; unpredictable fires count as none.
 
-        The work must not depend on the answer.  A fraction stands for intervals beyond a day.
+        The time must not depend on the result.  A fraction means intervals beyond a day.
         """
         return 0.0
 
@@ -177,7 +177,7 @@ class Trigger:
         return iter(())
 
     def clock_changes(self, now: datetime, months: int = 12) -> tuple[Change, ...]:
-        """Return the clock changes of the coming months (of 31 days) that meet its slots, next one first."""
+        """Return the clock changes of the coming months (of 31 days) that affect its slots, next first."""
         return ()
 
     # -- words for people ----------------------------------------------------------------------------
@@ -185,29 +185,29 @@ class Trigger:
         """Return when it fires: ``at 09:00 on Monday to Friday (Europe/Berlin)``.
 
         Args:
-            tz: the job's zone, for a trigger that does not carry its own.
+            tz: the job's zone, for a trigger that does not contain its own.
         """
         return self.describe()
 
     def remarks(self) -> Sequence[str]:
-        """Return what a person who asks for its meaning should know besides."""
+        """Return further remarks about its meaning."""
         return ()
 
     def clock_notes(self, now: datetime, tz: str = "UTC", months: int = 12) -> tuple[str, ...]:
-        """Return a sentence for each clock change in the coming months that meets it."""
+        """Return a sentence for each clock change in the coming months that affects it."""
         return tuple(change.note for change in self.clock_changes(now, months))
 
     def lint(self, now: datetime, tz: str, said: Collection[str]) -> Iterator[FieldProblem]:
-        """Yield what is legal and probably not meant, placed in the words joined by single blanks.
+        """Yield what is legal and probably a mistake, placed in the words joined by single blanks.
 
         Args:
-            said: the options that somebody gave the job, and so meant.
+            said: the options that are set for the job explicitly.
         """
         return iter(())
 
     # -- the database --------------------------------------------------------------------------------
     def to_json(self) -> dict[str, Any]:
-        """Return what ``from_json`` reads, with its kind; ``text`` is how it was written, no more."""
+        """Return what ``from_json`` reads, with its kind; ``text`` is the written form, for display only."""
         return {"kind": self.kind}
 
     @classmethod
@@ -215,13 +215,13 @@ class Trigger:
         """Return the trigger that ``to_json`` wrote.
 
         Raises:
-            ConfigError: the values are not, or no longer, valid.
+            ConfigError: the values are invalid, or no longer valid.
         """
         return cls()
 
 
 def place_of(text: str, index: int) -> tuple[int, int]:
-    """Return where a word of a schedule begins and ends; the last one when there are fewer."""
+    """Return where a word of a schedule begins and ends; the last one if there are fewer."""
     words = text.split(" ")
     index = min(index, len(words) - 1)
     start = sum(len(word) + 1 for word in words[:index])

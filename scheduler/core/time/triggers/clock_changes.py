@@ -1,4 +1,4 @@
-"""Clock changes: which of them meet the slots of a cron expression, and what happens then."""
+"""Find the clock changes that affect the slots of a cron expression, and their effects."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _MAX_SLOTS_SHOWN = 3
 
 
 def changes(cron: Cron, now: datetime, months: int) -> tuple[Change, ...]:
-    """Return the clock changes that meet slots of a cron expression, the next one first.
+    """Return the clock changes that affect slots of a cron expression, the next one first.
 
-    One whose hour begins with ``*`` has none: it runs all day long, and an hour less or more is what
-    everybody expects of it.
+    One whose hour begins with ``*`` has none: it runs all day long, and an hour more or less is
+    expected of it.
 
     Args:
         now: an aware instant.
@@ -42,7 +42,7 @@ def changes(cron: Cron, now: datetime, months: int) -> tuple[Change, ...]:
 
 @lru_cache(maxsize=256)
 def shifts_of(tz: str, start: date, months: int) -> tuple[Shift, ...]:
-    """Return the jumps of a zone's wall clock in the months from ``start`` on, corrections left out.
+    """Return the jumps of a zone's wall clock in the months from ``start`` on, without corrections.
 
     zoneinfo has no list of them, so the offset of each day is compared with that of the next.
     """

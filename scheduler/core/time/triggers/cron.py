@@ -20,7 +20,7 @@ from scheduler.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class CronTrigger(Trigger):
-    """Fires at the slots of a cron expression; the arguments are those of `scheduler.core.time.cron.Cron`."""
+    """Fire at the slots of a cron expression; the arguments are those of `scheduler.core.time.cron.Cron`."""
 
     kind = "cron"
 
@@ -38,12 +38,12 @@ class CronTrigger(Trigger):
 
     @classmethod
     def read(cls, schedule: Schedule) -> Self:
-        """Read the expression; every mistake in it is reported."""
+        """Parse the expression; all mistakes in it are reported."""
         text, fields = " ".join(schedule.words), schedule.fields
         try:
             trigger = cls(text, schedule.tz, schedule.name, schedule.dst, fields)
         except ConfigError:
-            # Read again, for all mistakes and their places: that is needed for few lines.
+            # Parsed again, for all mistakes and their places: few lines need that.
             reading = read_expression(text, schedule.name, fields=fields)
             if not reading.problems:
                 raise
@@ -53,7 +53,7 @@ class CronTrigger(Trigger):
             ]
             raise ScheduleError((*helped, *reading.notes)) from None
         reading = trigger.cron.reading
-        # All other impossible dates show in the fields; a search costs too much to be done for every job.
+        # All other impossible dates are visible in the fields; a search is too slow to be done for every job.
         both = fields == "and" and reading.day_restricted and reading.weekday_restricted
         if both and trigger.next_after(schedule.now) is None:
             message, hint = "no date ever matches this schedule", "check day, month and weekday"
@@ -62,11 +62,11 @@ class CronTrigger(Trigger):
         return trigger
 
     def doubts(self) -> Sequence[FieldProblem]:
-        """W06: what other crons read otherwise."""
+        """W06: what other crons interpret differently."""
         return self.cron.reading.notes
 
     def next_after(self, instant: datetime) -> datetime | None:
-        """The first fire (UTC) strictly after an aware instant, or None for never again."""
+        """The first fire (UTC) strictly after an aware instant, or None for never."""
         return self.cron.next_after(instant)
 
     def before(self, instant: datetime) -> datetime | None:
@@ -74,12 +74,12 @@ class CronTrigger(Trigger):
         return self.cron.before(instant)
 
     def fires_per_day(self, now: datetime) -> float:
-        """A product of how many minutes and hours there are."""
+        """The product of the numbers of minutes and hours."""
         fields = self.cron.reading.fields
         return float(len(expand(MINUTE, fields[MINUTE])) * len(expand(HOUR, fields[HOUR])))
 
     def on_the_hour(self) -> Iterator[tuple[str, int, int]]:
-        """The hours at whose :00 it fires, on the weekdays that it surely means."""
+        """The hours at whose :00 it fires, on the weekdays that it certainly includes."""
         fields = self.cron.reading.fields
         if 0 not in expand(MINUTE, fields[MINUTE]):
             return
@@ -101,7 +101,7 @@ class CronTrigger(Trigger):
         return f"{explain_reading(self.cron.reading, self.fields)} ({self.tz})"
 
     def remarks(self) -> Sequence[str]:
-        """What is read otherwise elsewhere, and what depends on the job."""
+        """Differences from other crons, and dependence on the job."""
         reading = self.cron.reading
         remarks = [note.message for note in reading.notes]
         if reading.day_restricted and reading.weekday_restricted:

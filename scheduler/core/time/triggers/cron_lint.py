@@ -1,4 +1,4 @@
-"""Cron expressions that are legal and probably not meant: W01, W02, W03 and W08."""
+"""Lint of cron expressions: W01, W02, W03 and W08."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CLOCK_HINT = "choose another hour, or set dst=once|elapsed|skip"
 
 
 def lint_cron(cron: Cron, now: datetime, said: Collection[str]) -> Iterator[FieldProblem]:
-    """Yield what is doubtful; see ``Trigger.lint``."""
+    """Yield warnings; see ``Trigger.lint``."""
     words = cron.expr.split()
     if len(words) == 5:
         if "fields" not in said:
@@ -30,7 +30,7 @@ def lint_cron(cron: Cron, now: datetime, said: Collection[str]) -> Iterator[Fiel
 
 
 def _day_fields(cron: Cron, words: list[str]) -> Iterator[FieldProblem]:
-    """W01 and W02; an explicit ``fields=`` says that it is meant."""
+    """W01 and W02; an explicit ``fields=`` confirms the meaning."""
     reading = cron.reading
     if cron.fields != "or" or not (reading.day_restricted and reading.weekday_restricted):
         return
@@ -48,7 +48,7 @@ def _day_fields(cron: Cron, words: list[str]) -> Iterator[FieldProblem]:
 
 
 def _missing_days(cron: Cron, words: list[str]) -> Iterator[FieldProblem]:
-    """W08, for a day that is named outright: few people think of the 31st in ``*/2`` or ``1-31``."""
+    """W08, for a day that is named explicitly: not for ``*/2`` or ``1-31``."""
     last = max((_named_day(part) for part in words[DAY].split(",")), default=0)
     if last <= _LAST_SURE_DAY:
         return
@@ -64,6 +64,6 @@ def _missing_days(cron: Cron, words: list[str]) -> Iterator[FieldProblem]:
 
 
 def _named_day(part: str) -> int:
-    """Return the day that one part of the field begins with, or 0 when it names none."""
+    """Return the first day of one part of the field, or 0 if it names none."""
     first = part.partition("/")[0].partition("-")[0]
     return int(first) if first.isdecimal() else 0

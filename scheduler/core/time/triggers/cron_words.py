@@ -1,4 +1,4 @@
-"""A cron expression in plain words, for people who do not read cron."""
+"""Describe a cron expression in plain words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_TIMES = 6
 
 
 def explain_reading(reading: Reading, fields: str) -> str:
-    """Return what five fields mean, without the zone.
+    """Return the meaning of five fields, without the zone.
 
     Args:
         fields: how both day fields are joined, ``or`` or ``and``.
@@ -27,7 +27,7 @@ def explain_reading(reading: Reading, fields: str) -> str:
 
 
 def _times(reading: Reading) -> tuple[str, bool]:
-    """Return the times of day, and whether the words already say that they recur every day."""
+    """Return the times of day, and whether the words already imply every day."""
     minutes, hours = expand(MINUTE, reading.fields[MINUTE]), expand(HOUR, reading.fields[HOUR])
     if len(hours) == 24:
         return _minutes(minutes), True

@@ -1,4 +1,4 @@
-"""``@event github:pull_request``: fires when a source reports an event, and never by the clock."""
+"""``@event github:pull_request``: fire when a source reports an event, never by the clock."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _MAX_CHARS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Event(Trigger):
-    """Fires for each event of a kind that its patterns let through.
+    """Fire for each event of a kind that matches its patterns.
 
     Args:
         event: the kind of events, as a source declares it.
-        subject: what the event's subject must match, ``inbox/*.md``; empty for any.
+        subject: a pattern for the event's subject, ``inbox/*.md``; empty for any.
         options: further patterns by name, sorted, ``(("repo", "owner/name"),)``.
     """
 
@@ -42,7 +42,7 @@ class Event(Trigger):
 
     @classmethod
     def read(cls, schedule: Schedule) -> Self:
-        """Read the kind, which a source must declare, and its subject."""
+        """Parse the kind, which a source must declare, and its subject."""
         text, known = schedule.argument, schedule.events()
         declared, subject = _split(text, known.kinds)
         if declared is None:
@@ -63,7 +63,7 @@ class Event(Trigger):
         return cls(declared.name, _pattern(subject) if subject else "", tuple(sorted(schedule.own.items())))
 
     def describe(self) -> str:
-        """The kind and the subject as written; the options stand elsewhere on the line."""
+        """The kind and the subject as written; the options are elsewhere on the line."""
         return f"@event {self._name}"
 
     def explain(self, tz: str = "UTC") -> str:
@@ -82,7 +82,7 @@ class Event(Trigger):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Back from the database; whether a source still declares the kind is not asked."""
+        """Back from the database; whether a source still declares the kind is not checked."""
         return cls(data["event"], data["subject"], tuple((name, text) for name, text in data["options"]))
 
     @property
@@ -91,7 +91,7 @@ class Event(Trigger):
 
 
 def _split(text: str, kinds: Sequence[EventKind]) -> tuple[EventKind | None, str]:
-    """Return the declared kind that a text names, and the subject behind it; the longest name wins."""
+    """Return the declared kind in a text, and the subject after it; the longest name wins."""
     for declared in sorted(kinds, key=lambda each: -len(each.name)):
         if text == declared.name:
             return declared, ""

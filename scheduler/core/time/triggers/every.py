@@ -21,10 +21,10 @@ _UNITS = ((DAY_SECONDS, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 @dataclass(frozen=True, slots=True, init=False)
 class Every(Trigger):
-    """Fires on a grid of elapsed time: ``Every("45m", name="watch-ci")``.
+    """Fire on a grid of elapsed time: ``Every("45m", name="watch-ci")``.
 
-    The grid begins at the Unix epoch, shifted by a hash of the job's name. So it needs no store, does not
-    move at a restart, and jobs with the same interval do not all fire at once.
+    The grid begins at the Unix epoch, shifted by a hash of the job's name. So it needs no store, is not
+    affected by a restart, and jobs with the same interval do not all fire at once.
 
     Args:
         interval: seconds, or a duration such as ``45m``; from one second to 366 days.
@@ -56,7 +56,7 @@ class Every(Trigger):
 
     @classmethod
     def read(cls, schedule: Schedule) -> Self:
-        """Read the duration behind the word."""
+        """Parse the duration after the word."""
         return cls(schedule.argument, schedule.name)
 
     def next_after(self, instant: datetime) -> datetime:
@@ -68,7 +68,7 @@ class Every(Trigger):
         return self._point(instant, 0)
 
     def fires_per_day(self, now: datetime) -> float:
-        """As many as intervals fit into a day."""
+        """The number of intervals in a day."""
         return DAY_SECONDS / self.seconds
 
     def describe(self) -> str:
@@ -80,7 +80,7 @@ class Every(Trigger):
         return f"every {_interval(self.seconds)} of elapsed time"
 
     def remarks(self) -> Sequence[str]:
-        """Where the grid begins."""
+        """The origin of the grid."""
         return ("the offset of the grid is derived from the job's name",)
 
     def to_json(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class Every(Trigger):
 
 def _interval(seconds: int) -> str:
     if seconds == DAY_SECONDS:
-        return "24 hours"  # "every day" would promise a time on the wall clock
+        return "24 hours"  # "every day" would suggest a time on the wall clock
     for size, noun in _UNITS:
         if seconds == size:
             return noun

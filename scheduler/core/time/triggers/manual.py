@@ -9,7 +9,7 @@ from scheduler.core.time.triggers.base import Trigger
 
 @dataclass(frozen=True, slots=True)
 class Manual(Trigger):
-    """Fires only when a person says so (``agentcron run``)."""
+    """Fire only on request (``agentcron run``)."""
 
     kind = "manual"
     word = "@manual"

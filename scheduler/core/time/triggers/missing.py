@@ -1,4 +1,4 @@
-"""What stands for a stored trigger whose kind is not installed here, or cannot be read here."""
+"""A placeholder for a stored trigger whose kind is not installed, or cannot be read here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scheduler.core.time.triggers.base import Trigger
 
 @dataclass(frozen=True, slots=True)
 class MissingTrigger(Trigger):
-    """Never fires, and keeps what was stored for whoever knows it.
+    """Never fires, and keeps the stored values for a version or plug-in that can read them.
 
     Args:
         name: the stored kind.
@@ -27,11 +27,11 @@ class MissingTrigger(Trigger):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Keep it."""
+        """Keep the values."""
         return cls(str(data.get("kind")), json.dumps(data))
 
     def describe(self) -> str:
-        """The word that its kind has, as far as anybody can tell."""
+        """The word of its kind, as far as it is known."""
         return f"@{self.name}"
 
     def explain(self, tz: str = "UTC") -> str:
@@ -39,6 +39,6 @@ class MissingTrigger(Trigger):
         return f"never, because its stored schedule @{self.name} cannot be read here"
 
     def to_json(self) -> dict[str, Any]:
-        """What was stored."""
+        """The stored values."""
         stored: dict[str, Any] = json.loads(self.stored)
         return stored

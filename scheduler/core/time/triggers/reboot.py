@@ -9,7 +9,7 @@ from scheduler.core.time.triggers.base import Trigger
 
 @dataclass(frozen=True, slots=True)
 class Reboot(Trigger):
-    """Fires once per boot of the machine; it never comes due by the clock."""
+    """Fire once per boot of the machine, never by the clock."""
 
     kind = "reboot"
     word = "@reboot"

@@ -1,4 +1,4 @@
-"""What checks of a store share: a bench with one store, a time line, and short words for values."""
+"""Shared helpers of the checks of a store: one store, a time line, and short names for values."""
 
 from __future__ import annotations
 

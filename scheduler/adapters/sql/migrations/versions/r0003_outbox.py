@@ -1,4 +1,4 @@
-"""A notice may be about a job or the daemon, and has a title, an urgency, a key, attachments and an end."""
+"""Let a notice be about a job or the daemon; add title, urgency, key, attachments and expiry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fires and wakes a run is a kind and a key; which kinds there are, no CHECK says."""
+"""Store causes and wake-ups as a kind and a key, without a CHECK on the kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A frame is stored once, and pins name it by its hash; it was copied into the pin of every run."""
+"""Store a frame once, referenced by its hash; it was copied into the pin of every run."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How changes of steps are stored: one file per kind, found by entry points; see ``rooms``."""
+"""Store changes of steps: one file per kind, found by entry points; see ``rooms``."""

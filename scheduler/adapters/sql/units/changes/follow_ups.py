@@ -1,4 +1,4 @@
-"""Follow-ups in the database: made and cancelled within a step, confirmed by a person, ended by what fires.
+"""Store follow-ups: made and cancelled within a step, confirmed by a person, ended by fires.
 
 Each has a row of its own and one among the jobs, which fires and is shown like any other.  A pending one
 stands there as paused and has no slot: nothing fires it before a person has confirmed it.
@@ -129,7 +129,7 @@ def make(connection: Connection, made: FollowUp, now: datetime) -> None:
         raise FactsChangedError(f"there is no room for {made.name} any more")
     connection.execute(_INSERT, follow_up_values(made))
     is_pending = made.state == "pending"
-    # One of this name that is over leaves its runs; its row begins anew, and so does what it was granted.
+    # The runs of an earlier one of this name stay; its row and its grants begin again.
     connection.execute(_REVOKE, {"name": made.name, "now": to_us(now)})
     connection.execute(_FORGET_JOB, {"name": made.name})
     connection.execute(
@@ -268,7 +268,7 @@ def tidy(connection: Connection, jobs: Iterable[Job], broken: Sequence[str], now
         if from_us(expires_at) < now:
             end(connection, name, now, "its time is over")
         elif root in broken:
-            continue  # a mistake in its line: nothing fires until it is mended
+            continue  # an error in its line: nothing fires until it is fixed
         elif root not in trust:
             end(connection, name, now, f"{root} is not in the crontab any more")
         elif trust[root] != job_from(spec).trust:

@@ -1,4 +1,4 @@
-"""Guards of what is limited: grants, their shares of a day, and what a day may cost.
+"""Check the guards of limits: grants, their daily counts, and the daily budget.
 
 What a guard finds free is taken by the step that it belongs to: writing units are serialised (see
 `Connection`).

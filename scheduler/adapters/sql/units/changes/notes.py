@@ -1,4 +1,4 @@
-"""Records that a step writes by itself, such as the one before a gate is asked."""
+"""Store records that a step writes explicitly, such as the one before a gate runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices that a step puts into the outbox.  A part of the unit that writes the step."""
+"""Store notices of a step in the outbox.  A part of the unit that writes the step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions that a step puts and settles.  Each function is a part of the unit that writes the step."""
+"""Store questions that a step asks or settles.  Each function is a part of the unit that writes the step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workdirs in which private data may lie: marked by a step, looked at before calls begin, cleaned later."""
+"""Store marks of workdirs with private data: set by a step, checked before calls begin, removed later."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def clean(connection: Connection, workdir: str, now: datetime, actor: Actor) -> 
     if around is not None:
         outer = str(around).removeprefix(STAIN)
         raise RefusedError(
-            f"{workdir} lies in {outer}, which is not clean", help="clean the job of that folder"
+            f"{workdir} is in {outer}, which is not clean", help="clean the job of that folder"
         )
     if known:
         records.append(connection, now, "clean", "", "", {"by": str(actor), "workdir": workdir})
