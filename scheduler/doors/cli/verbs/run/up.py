@@ -82,7 +82,7 @@ def up_command(
 
 
 def _end_now(*_: object) -> None:
-    """End the process although a plug-in is still running: a coroutine that cannot be cancelled, or a thread."""
+    """End the process although a plug-in still runs: a coroutine that cannot be cancelled, or a thread."""
     log.warning("something that a plug-in has started does not end; the daemon ends without it")
     logging.shutdown()
     os._exit(0)
