@@ -21,12 +21,13 @@ from scheduler.adapters.sql.store import SqlStore
 from scheduler.adapters.system import SystemClock, SystemEntropy, boot_id
 from scheduler.adapters.trust_file import TrustFile
 from scheduler.app.backends import backend_for
-from scheduler.app.providers import Models
+from scheduler.app.providers import Models, find_provider
 from scheduler.app.senders import find_sender
 from scheduler.config import Config
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.duties.logkeeper import keep_logged
+from scheduler.duties.preloader import Preloader
 from scheduler.duties.pruner import keep_pruned
 from scheduler.engine.daemon.restored import take_note
 from scheduler.engine.daemon.runner import Runner
@@ -86,6 +87,13 @@ class App:
         on_load: Callable[[StandingOrders, LoadReport], None] | None = None,
     ) -> Runner:
         """Return a runner whose presence is known from now on; ``release`` ends that."""
+        preloader = Preloader(find_provider)
+
+        def loaded(orders: StandingOrders, report: LoadReport) -> None:
+            preloader.loaded(orders.jobs)
+            if on_load is not None:
+                on_load(orders, report)
+
         name = SystemEntropy().new_id()
         now = self.services.clock.now()
         info = RunnerInfo(
@@ -104,9 +112,9 @@ class App:
             presence=self.presence,
             orders=CrontabFile(self.config) if with_crontab else None,
             only=only,
-            on_load=on_load or (lambda *_: None),
+            on_load=loaded,
             boot_id=self.services.boot_id if kind == "daemon" else "",
-            duties=(keep_pruned, keep_logged) if kind == "daemon" else (),
+            duties=(keep_pruned, keep_logged, preloader.keep_preloaded) if kind == "daemon" else (),
         )
 
 
