@@ -15,9 +15,9 @@ from pathlib import Path
 
 from bench.homes import AGENTCRON
 from bench.table import Table
-from scheduler.adapters.crontab_file import CrontabFile
-from scheduler.adapters.sql.store import SqlStore
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.adapters.system import SystemEntropy
+from scheduler.app.crontab import crontab_file
 from scheduler.config import load
 from scheduler.core.actor import PERSON
 
@@ -60,9 +60,9 @@ def write_crontab(home: Path) -> None:
 async def fill(home: Path) -> str:
     """Make a home with many jobs that ran once each; return the id of one run."""
     write_crontab(home)
-    store = SqlStore.open(home / "agentcron.db", new_id=SystemEntropy().new_id)
+    store = SqliteDatabase(home / "agentcron.db").open_store(SystemEntropy().new_id)
     now = datetime.now(UTC)
-    orders = CrontabFile(load(str(home))).read(now)
+    orders = crontab_file(load(str(home))).read(now)
     await store.load_orders(orders, now)
     fired = await asyncio.gather(*(store.fire_by(job, now, actor=PERSON) for job in orders.jobs))
     runs = [run.id for run in fired if run is not None]

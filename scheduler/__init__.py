@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scheduler.core.time.trigger import Every as Every
     from scheduler.core.time.when import parse_when as parse_when
     from scheduler.core.trust.targets import Targets as Targets
-    from scheduler.ports.tool import tool as tool
+    from scheduler.toolkit import tool as tool
 
 _HOMES = {
     "At": "scheduler.core.time.trigger",
@@ -25,7 +25,7 @@ _HOMES = {
     "Job": "scheduler.core.job.job",
     "Targets": "scheduler.core.trust.targets",
     "parse_when": "scheduler.core.time.when",
-    "tool": "scheduler.ports.tool",
+    "tool": "scheduler.toolkit",
 }
 
 __all__ = ["At", "Cron", "Every", "Job", "Targets", "errors", "parse_when", "tool"]

@@ -4,6 +4,7 @@
 
     AgentcronError                 5
     ├── ConfigError (ValueError)   1   a crontab, an expression or an option that cannot be right
+    │   └── PartError              1   what a change keeps of a run cannot be read: a tool of it has to wait
     ├── WhenError (ValueError)     1   a "sleep until" that cannot be understood or allowed
     ├── UsageError                 2   the command line was called wrongly
     ├── NotFoundError              3   no such job, run or file
@@ -56,6 +57,10 @@ class ConfigError(AgentcronError, ValueError):
     def __init__(self, message: str, *, code: str = "", help: str = "") -> None:
         super().__init__(message, help=help)
         self.code = code
+
+
+class PartError(ConfigError):
+    """What a change keeps of a run cannot be read: its package is broken, or another version."""
 
 
 Unit = Literal["usd", "tokens"]

@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.fake_messages_api import FakeMessagesAPI
+    from tests.kit.plug_ins import Distributions
     from tests.kit.processes import Installation, Zygote
     from tests.kit.scene import Scene
 
@@ -34,6 +35,20 @@ def _log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "propagate", True)
     monkeypatch.setattr(log, "handlers", [])
     log.setLevel(logging.NOTSET)
+
+
+@pytest.fixture
+def distributions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Distributions]:
+    """A folder of distributions that are installed for this test alone."""
+    from tests.kit.plug_ins import Distributions, forget
+
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    forget()
+    yield Distributions(folder)
+    monkeypatch.undo()
+    forget()
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from scheduler.adapters.system import local_zone, pause
 from scheduler.config import Config
 from scheduler.core.crontab.load import parse
 from scheduler.core.crontab.table import Table
@@ -17,7 +16,7 @@ from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, StandingOrders
 from scheduler.errors import CannotWorkError, ConfigError, NotFoundError
 from scheduler.host.commands import is_sign, words_of
-from scheduler.host.plug_ins import vocabulary
+from scheduler.host.vocabulary import vocabulary
 from scheduler.host.workdirs import Workdirs
 
 MAX_CRONTAB_BYTES = 4_000_000
@@ -132,57 +131,9 @@ class FileLook:
         return self.workdirs.refused(workdir)
 
 
-def read_text(config: Config) -> str:
-    """Return the crontab's text.
-
-    Raises:
-        NotFoundError: there is none.
-        CannotWorkError: it cannot be read.
-        ConfigError: it is no text.
-    """
-    path = config.crontab
-    try:
-        data = path.read_bytes() if path.stat().st_size <= MAX_CRONTAB_BYTES else None
-        if data == b"":
-            # Some editors empty the file before they write it: no job shall be removed for that.
-            pause(_EMPTY_SECONDS)
-            data = path.read_bytes()
-    except FileNotFoundError:
-        raise NotFoundError(
-            f"there is no crontab at {path}", help="write a starter with: agentcron init"
-        ) from None
-    except OSError as error:
-        reason = (error.strerror or "refused").lower()
-        place = "the place that --crontab, AGENTCRON_CRONTAB, --home or AGENTCRON_HOME names"
-        raise CannotWorkError(
-            f"the crontab {path} cannot be read: {reason}", help=f"look at {place}"
-        ) from error
-    if data is None:
-        raise ConfigError(f"the crontab {path} is larger than {MAX_CRONTAB_BYTES} bytes")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise ConfigError(
-            f"{path.name}:{line}: the crontab is not UTF-8 text", help="save it as UTF-8"
-        ) from None
-
-
 def digest(text: str) -> str:
     """Return a name for the content of a crontab, so that a reader sees whether the loaded one is current."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def parse_text(config: Config, text: str, now: datetime) -> Table:
-    """Parse a text as if it stood in the crontab."""
-    return parse(
-        text,
-        file=config.crontab.name,
-        look=FileLook(config),
-        now=now,
-        default_tz=local_zone(),
-        vocabulary=vocabulary(),
-    )
 
 
 def complete(config: Config, job: Job, workdirs: Workdirs) -> Job:
@@ -199,28 +150,67 @@ def complete_model(config: Config, model: str) -> str:
 
 
 class CrontabFile:
-    """The orders port on a file."""
+    """The orders port on a file.
 
-    def __init__(self, config: Config) -> None:
+    Args:
+        zone: returns the name of the zone that schedules without a zone are meant in.
+        pause: blocks the calling thread for so many seconds.
+    """
+
+    def __init__(self, config: Config, *, zone: Callable[[], str], pause: Callable[[float], None]) -> None:
         self._config = config
+        self._zone = zone
+        self._pause = pause
         self._watched: tuple[str, ...] = ()
 
     def stamp(self) -> str:
         """Return a text that changes with the crontab or a prompt file: time, size and inode of each."""
         return "|".join(_stat(path) for path in (str(self._config.crontab), *self._watched))
 
+    def text(self) -> str:
+        """Return the crontab's text.
+
+        Raises:
+            NotFoundError: there is none.
+            CannotWorkError: it cannot be read.
+            ConfigError: it is no text.
+        """
+        path = self._config.crontab
+        try:
+            data = path.read_bytes() if path.stat().st_size <= MAX_CRONTAB_BYTES else None
+            if data == b"":
+                # Some editors empty the file before they write it; no job must be removed for that.
+                self._pause(_EMPTY_SECONDS)
+                data = path.read_bytes()
+        except FileNotFoundError:
+            raise NotFoundError(
+                f"there is no crontab at {path}", help="write a starter with: agentcron init"
+            ) from None
+        except OSError as error:
+            reason = (error.strerror or "refused").lower()
+            place = "the place that --crontab, AGENTCRON_CRONTAB, --home or AGENTCRON_HOME names"
+            raise CannotWorkError(
+                f"the crontab {path} cannot be read: {reason}", help=f"look at {place}"
+            ) from error
+        if data is None:
+            raise ConfigError(f"the crontab {path} is larger than {MAX_CRONTAB_BYTES} bytes")
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = data[: error.start].count(b"\n") + 1
+            raise ConfigError(
+                f"{path.name}:{line}: the crontab is not UTF-8 text", help="save it as UTF-8"
+            ) from None
+
+    def parse(self, text: str, now: datetime) -> Table:
+        """Parse a text as if it were in the crontab."""
+        return self._parse(text, FileLook(self._config), now)
+
     def read(self, now: datetime) -> StandingOrders:
         """Read everything that can be read; broken jobs are named beside the good ones."""
-        text = read_text(self._config)
+        text = self.text()
         look = FileLook(self._config)
-        table = parse(
-            text,
-            file=self._config.crontab.name,
-            look=look,
-            now=now,
-            default_tz=local_zone(),
-            vocabulary=vocabulary(),
-        )
+        table = self._parse(text, look, now)
         self._watched = tuple(sorted(look.prompts))
         return StandingOrders(
             jobs=tuple(complete(self._config, job, look.workdirs) for job in table.jobs),
@@ -231,6 +221,16 @@ class CrontabFile:
             keep_seconds=table.keep_seconds,
             fleet_usd=table.fleet_usd,
             fleet_tokens=table.fleet_tokens,
+        )
+
+    def _parse(self, text: str, look: FileLook, now: datetime) -> Table:
+        return parse(
+            text,
+            file=self._config.crontab.name,
+            look=look,
+            now=now,
+            default_tz=self._zone(),
+            vocabulary=vocabulary(),
         )
 
 

@@ -11,20 +11,16 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 
-from scheduler.adapters.sql.read_connection import Connect, ReadConnection
-from scheduler.adapters.system import pause
 from scheduler.core.record import Head, Record, from_line
 from scheduler.crash import crashpoint
 from scheduler.errors import DayLogError
+from scheduler.ports.store.records import Records
 
-_COLUMNS = "seq, at, job, run_id, kind, body, body_hash, prev_hash, hash"
-_AFTER = f"SELECT {_COLUMNS} FROM records WHERE seq > :after ORDER BY seq"
-_LAST = "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
 _AT_ONCE = 1_000
 _TAIL = 65_536
 _LOOKS = 1_000
@@ -37,12 +33,16 @@ class FileDayLog:
 
     Args:
         folder: made when it is missing, for its owner only.
-        connect: opens the database that the records are read from.
+        open_records: opens the records of the database.
+        pause: blocks the calling thread for so many seconds.
     """
 
-    def __init__(self, folder: Path, connect: Connect) -> None:
+    def __init__(
+        self, folder: Path, open_records: Callable[[], Records], pause: Callable[[float], None]
+    ) -> None:
         self._folder = folder
-        self._connect = connect
+        self._open_records = open_records
+        self._pause = pause
         self._turn = asyncio.Lock()
         self._next: asyncio.Future[None] | None = None
 
@@ -69,8 +69,9 @@ class FileDayLog:
 
     def _copy(self) -> None:
         try:
-            with _locked(self._folder), _one_look(self._connect) as connection:
-                _append_missing(self._folder, connection)
+            # The records first read are the last word: what others commit meanwhile is the next turn's.
+            with _locked(self._folder, self._pause), self._open_records() as records:
+                _append_missing(self._folder, records)
         except OSError as error:
             raise unusable(self._folder, error) from error
 
@@ -112,25 +113,17 @@ def read(path: Path) -> Iterator[bytes]:
 
 
 @contextmanager
-def _one_look(connect: Connect) -> Iterator[ReadConnection]:
-    """Yield a reader to whom the database stands still: what others commit meanwhile is the next turn's."""
-    with closing(connect()) as connection:
-        connection.fetch("BEGIN", {}, tuple)
-        yield connection
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path, pause: Callable[[float], None]) -> Iterator[None]:
     folder.mkdir(mode=0o700, exist_ok=True)
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        _take(lock, folder)
+        _take(lock, folder, pause)
         yield
     finally:
         os.close(lock)
 
 
-def _take(lock: int, folder: Path) -> None:
+def _take(lock: int, folder: Path, pause: Callable[[float], None]) -> None:
     """Take the lock; who holds it writes for some milliseconds, unless it was stopped in the middle."""
     for _ in range(_LOOKS):
         try:
@@ -174,18 +167,18 @@ def _head_of(path: Path, line: bytes) -> Head:
         ) from error
 
 
-def _append_missing(folder: Path, connection: ReadConnection) -> None:
+def _append_missing(folder: Path, records: Records) -> None:
     end = _end(folder)
-    missing = (Record(*row) for row in connection.stream(_AFTER, {"after": end.head.seq}))
+    missing = records.after(end.head.seq)
     first = next(missing, None)
-    _must_fit(folder, end, first, connection)
+    _must_fit(folder, end, first, records)
     if end.torn and end.path is not None:
         _mend(end.path, end, first)
     if first is None:
         return
     last_day = end.path.stem if end.path is not None else ""
-    for day, records in groupby(_with(first, missing), key=_days(last_day)):
-        while batch := list(islice(records, _AT_ONCE)):
+    for day, of_day in groupby(_with(first, missing), key=_days(last_day)):
+        while batch := list(islice(of_day, _AT_ONCE)):
             _append(folder / f"{day}.jsonl", "".join(record.line() for record in batch).encode())
 
 
@@ -205,14 +198,14 @@ def _with(first: Record, others: Iterable[Record]) -> Iterator[Record]:
     yield from others
 
 
-def _must_fit(folder: Path, end: _End, first: Record | None, connection: ReadConnection) -> None:
-    """Refuse to go on from an end that the database does not know: the log would be forked."""
+def _must_fit(folder: Path, end: _End, first: Record | None, records: Records) -> None:
+    """Refuse to go on from an end that the database does not have: the log would be forked."""
     if end.head == _NOTHING:
         return
     if first is not None:
         fits = first.seq == end.head.seq + 1 and first.prev_hash == end.head.hash
     else:
-        fits = _last(connection) == end.head
+        fits = records.newest() == end.head
     if not fits:
         raise DayLogError(
             f"the daily log in {folder} and the database disagree: the log ends with record {end.head.seq}, "
@@ -252,7 +245,7 @@ def _append(path: Path, lines: bytes) -> None:
             os.close(folder)
 
 
-def behind(folder: Path, connect: Connect) -> int:
+def behind(folder: Path, open_records: Callable[[], Records]) -> int:
     """Return how many records are not in the log yet.
 
     Raises:
@@ -260,37 +253,11 @@ def behind(folder: Path, connect: Connect) -> int:
         StoreError: the database cannot be read.
     """
     try:
-        with _one_look(connect) as connection:
+        with open_records() as records:
             end = _end(folder)
-            after = connection.stream(_AFTER, {"after": end.head.seq})
-            first = next((Record(*row) for row in after), None)
-            _must_fit(folder, end, first, connection)
-            newest = _last(connection)
+            first = next(records.after(end.head.seq), None)
+            _must_fit(folder, end, first, records)
+            newest = records.newest()
     except OSError as error:
         raise unusable(folder, error) from error
     return 0 if first is None or newest is None else newest.seq - first.seq + 1
-
-
-def newest_of(connect: Connect) -> Head | None:
-    """Return the head of the chain in a database; None when it has no records.
-
-    Raises:
-        StoreError: it cannot be read.
-    """
-    with closing(connect()) as connection:
-        return _last(connection)
-
-
-def hashes_in(connect: Connect) -> dict[int, str]:
-    """Return the hash of every record of a database, by number.
-
-    Raises:
-        StoreError: it cannot be read.
-    """
-    with closing(connect()) as connection:
-        return dict(connection.fetch("SELECT seq, hash FROM records", {}, tuple))
-
-
-def _last(connection: ReadConnection) -> Head | None:
-    found = connection.fetch(_LAST, {}, lambda row: Head(*row))
-    return found[0] if found else None

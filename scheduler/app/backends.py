@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 from scheduler.core.job.job import DEFAULT_BACKEND, Job
-from scheduler.core.text.suggest import did_you_mean
 from scheduler.engine.attempt.turns import Turns
 from scheduler.errors import ConfigError
+from scheduler.host.plug_ins import Group, require_object
 from scheduler.ports.backend import Backend
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "agentcron.backends"
 
@@ -33,21 +36,15 @@ def backend(name: str) -> Backend:
     """
     if name == DEFAULT_BACKEND:
         return Turns()
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in points:
-        known = ", ".join(sorted({DEFAULT_BACKEND, *points}))
-        raise ConfigError(
-            f"no backend is called {name}", help=did_you_mean(name, points) or f"known backends: {known}"
-        )
-    try:
-        found = points[name].load()
-    except Exception as error:  # whatever a stranger's module does at import
-        problem = f"{type(error).__name__}: {error}"
-        raise ConfigError(f"the backend {name} ({points[name].value}) cannot be loaded: {problem}") from error
-    tools = getattr(found, "tools", None)
-    if not callable(getattr(found, "advance", None)) or not isinstance(tools, Mapping):
-        raise ConfigError(
-            f"the backend {name} ({points[name].value}) is no backend", help="it needs `advance` and `tools`"
-        )
-    loaded: Backend = found
-    return loaded
+    return Group(GROUP, "backend", _checked).get(name, _with_our_own)
+
+
+def _with_our_own(names: Iterable[str]) -> list[str]:
+    return sorted({DEFAULT_BACKEND, *names})
+
+
+def _checked(_point: EntryPoint, found: object) -> Backend:
+    backend: Backend = require_object(found, "backend", ("advance",), "tools")
+    if not isinstance(getattr(backend, "tools", None), Mapping):
+        raise ConfigError("has no mapping `tools` of what its tools declare")
+    return backend

@@ -1,12 +1,25 @@
-"""The daily log, for who reads it: its files, and what the database says the records are."""
+"""The daily log: its writer, its files for readers, and what the database says the records are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from scheduler.app.database import database_of
 from scheduler.config import Config
 from scheduler.core.record import Head
+
+if TYPE_CHECKING:
+    from scheduler.adapters.daylog import FileDayLog
+
+
+def open_log(config: Config) -> FileDayLog:
+    """Return the log of a home, which copies the records of its database; nothing is opened yet."""
+    from scheduler.adapters.daylog import FileDayLog
+    from scheduler.adapters.system import pause
+
+    return FileDayLog(config.log, database_of(config).records, pause)
 
 
 def log_files(config: Config) -> list[Path]:
@@ -29,12 +42,11 @@ def stored_hashes(config: Config) -> dict[int, str]:
     Raises:
         StoreError: it cannot be read.
     """
-    if not config.database.exists():
+    database = database_of(config)
+    if not database.exists():
         return {}
-    from scheduler.adapters.daylog import hashes_in
-    from scheduler.adapters.sql.read_connection import connect_to
-
-    return hashes_in(connect_to(config.database))
+    with database.records() as records:
+        return records.hashes()
 
 
 def newest_record(config: Config) -> Head | None:
@@ -43,9 +55,8 @@ def newest_record(config: Config) -> Head | None:
     Raises:
         StoreError: it cannot be read.
     """
-    if not config.database.exists():
+    database = database_of(config)
+    if not database.exists():
         return None
-    from scheduler.adapters.daylog import newest_of
-    from scheduler.adapters.sql.read_connection import connect_to
-
-    return newest_of(connect_to(config.database))
+    with database.records() as records:
+        return records.newest()

@@ -11,15 +11,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from scheduler.app.database import database_of
+
 if TYPE_CHECKING:
     from scheduler.config import Config
     from scheduler.core.crontab.table import Table
     from scheduler.core.job.standing import RunnerInfo, StandingOrders
     from scheduler.core.trust.policy import Policy
-    from scheduler.ports.audit import Audit, DatabaseState
     from scheduler.ports.halt import Halt
-    from scheduler.ports.history import History
     from scheduler.ports.provider import Provider
+    from scheduler.ports.store.audit import Audit, DatabaseState
+    from scheduler.ports.store.history import History
     from scheduler.ports.tool import ToolSpec
 
 
@@ -30,55 +32,54 @@ class FileHome:
         self.config = config
 
     # -- the database -----------------------------------------------------------------------------
+    def database_name(self) -> str:
+        """Return where the database is, for people."""
+        return database_of(self.config).name
+
+    def has_database(self) -> bool:
+        """Whether there is a database."""
+        return database_of(self.config).exists()
+
     def history(self) -> History | None:
         """Open the database; None when nothing was ever written there.
 
         Raises:
             StoreError: it is there and cannot be read.
         """
-        if not self.config.database.exists():
+        database = database_of(self.config)
+        if not database.exists():
             return None
-        from scheduler.adapters.sql.errors import NoTablesError, foreign_log, has_foreign_log
-        from scheduler.adapters.sql.history.history import SqlHistory
+        from scheduler.adapters.sql.errors import NoTablesError
 
-        if has_foreign_log(self.config.database):
-            raise foreign_log(self.config.database)
         try:
-            return SqlHistory.open(self.config.database)
+            return database.history()
         except NoTablesError:
             return None  # a first start is at it just now, or died there
 
     def audit(self) -> Audit:
         """Open the database for the doctor."""
-        from scheduler.adapters.sql.sqlite.audit import SqliteAudit
-
-        return SqliteAudit.open(self.config.database)
+        return database_of(self.config).audit()
 
     def database(self) -> DatabaseState:
         """Return how the database stands, without changing it."""
-        from scheduler.adapters.sql.sqlite.state import state_of
-
-        return state_of(self.config.database)
+        return database_of(self.config).state()
 
     def require_writable(self, seconds: float) -> None:
         """Look whether the database can be written, waiting so long for who holds it."""
-        from scheduler.adapters.sql.sqlite.state import require_writable
-
-        require_writable(self.config.database, seconds)
+        database_of(self.config).require_writable(seconds)
 
     def records_behind(self) -> int:
         """Return how many records are not in the daily log yet."""
         from scheduler.adapters.daylog import behind
-        from scheduler.adapters.sql.read_connection import connect_to
 
-        return behind(self.config.log, connect_to(self.config.database))
+        return behind(self.config.log, database_of(self.config).records)
 
     # -- the crontab and the trust file -----------------------------------------------------------
     def crontab_text(self) -> str:
         """Return the crontab."""
-        from scheduler.adapters.crontab_file import read_text
+        from scheduler.app.crontab import crontab_file
 
-        return read_text(self.config)
+        return crontab_file(self.config).text()
 
     def crontab_digest(self) -> str:
         """Return what `scheduler.adapters.crontab_file.digest` says, without importing the parser."""
@@ -90,15 +91,15 @@ class FileHome:
 
     def parse(self, text: str, now: datetime) -> Table:
         """Parse a text as if it stood in the crontab."""
-        from scheduler.adapters.crontab_file import parse_text
+        from scheduler.app.crontab import crontab_file
 
-        return parse_text(self.config, text, now)
+        return crontab_file(self.config).parse(text, now)
 
     def read_orders(self, now: datetime) -> StandingOrders:
         """Read the crontab; broken jobs are named beside the good ones."""
-        from scheduler.adapters.crontab_file import CrontabFile
+        from scheduler.app.crontab import crontab_file
 
-        return CrontabFile(self.config).read(now)
+        return crontab_file(self.config).read(now)
 
     def command_problem(self, command: str) -> str | None:
         """Return why the first word of a command of the crontab cannot be executed, or None."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 from scheduler.core.run.conversation import Usage
 from scheduler.core.text.english import listed
 from scheduler.errors import ConfigError
+from scheduler.host.plug_ins import Group, require_name, require_object
 from scheduler.ports.model import Model
 from scheduler.ports.provider import Provider
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "agentcron.models"
 
@@ -19,21 +22,22 @@ _METHODS = ("owns", "open", "price", "problem")
 def find_provider(model: str) -> Provider:
     """Return the provider of a model.
 
-    A name with a prefix (``rehearsal:nap.jsonl``) imports that provider alone; other names are asked for of
-    all, and one that cannot be loaded stops no model that another one owns.
+    A name with a prefix (``rehearsal:nap.jsonl``) imports that provider alone; for other names all are
+    imported, and one that cannot be loaded stops no model of another one.
 
     Raises:
         ConfigError: no provider owns the model, several do, or the one of its prefix cannot be used.
     """
-    # Not remembered: a plug-in that is installed while a daemon runs is found at the next attempt.
-    names = entry_points(group=GROUP).names
+    # A new group each time: a plug-in that is installed while a daemon runs is found at the next attempt.
+    group = Group(GROUP, "provider", _checked)
+    names = group.names()
     prefix, colon, _ = model.partition(":")
-    asked = [prefix] if colon and prefix in names else sorted(names)
+    asked = [prefix] if colon and prefix in names else names
     loaded: list[Provider] = []
     broken: list[str] = []
     for name in asked:
         try:
-            loaded.append(_load(name))
+            loaded.append(group.get(name))
         except ConfigError as error:
             if asked == [prefix]:
                 raise
@@ -50,28 +54,9 @@ def find_provider(model: str) -> Provider:
     )
 
 
-@cache
-def _load(name: str) -> Provider:
-    points = entry_points(group=GROUP, name=name)
-    owners = sorted({point.dist.name if point.dist else "an unnamed distribution" for point in points})
-    if len(owners) > 1:
-        raise ConfigError(
-            f"the provider {name} is provided by {' and by '.join(owners)}", help="uninstall one of them"
-        )
-    point = points[name]
-    try:
-        found = point.load()
-    except Exception as error:  # a plug-in may raise anything at its import
-        problem = f"{type(error).__name__}: {error}"
-        raise ConfigError(f"the provider {name} ({point.value}) cannot be loaded: {problem}") from error
-    if isinstance(found, type) or not all(callable(getattr(found, method, None)) for method in _METHODS):
-        raise ConfigError(
-            f"the provider {name} ({point.value}) is not a provider but {found!r}",
-            help=f"name an object with `name`, `models` and the methods {listed(_METHODS)}",
-        )
-    if found.name != name:
-        raise ConfigError(f"the provider {name} ({point.value}) calls itself {found.name}")
-    provider: Provider = found
+def _checked(point: EntryPoint, found: object) -> Provider:
+    provider: Provider = require_object(found, "provider", _METHODS, "name, models")
+    require_name(point, provider.name)
     return provider
 
 

@@ -6,11 +6,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scheduler.app.database import database_of
 from scheduler.config import Config
 
 if TYPE_CHECKING:
     from scheduler.adapters.sql.sqlite.backup import Backup
     from scheduler.adapters.sql.sqlite.restore import Found
+
+
+def database_file(config: Config) -> Path:
+    """Return the file of the database, whether it is there or not.
+
+    Raises:
+        UsageError: the database is not a file, or is of a kind that has no adapter.
+    """
+    database_of(config)
+    return config.database
 
 
 def back_up(config: Config, target: Path, now: datetime, *, force: bool = False) -> Backup:
@@ -22,7 +33,7 @@ def back_up(config: Config, target: Path, now: datetime, *, force: bool = False)
     """
     from scheduler.adapters.sql.sqlite import backup
 
-    return backup.back_up(config.database, target, now, force=force)
+    return backup.back_up(database_file(config), target, now, force=force)
 
 
 def inspect_backup(source: Path, now: datetime) -> Found:
@@ -45,7 +56,7 @@ def put_in_place(config: Config, found: Found, now: datetime) -> Path | None:
     from scheduler.adapters.sql.sqlite import restore
 
     config.make_home()
-    return restore.put_in_place(found, config.database, now)
+    return restore.put_in_place(found, database_file(config), now)
 
 
 def free_bytes(config: Config) -> int:
@@ -56,7 +67,7 @@ def free_bytes(config: Config) -> int:
     """
     from scheduler.adapters.sql.sqlite import shrink
 
-    return shrink.free_bytes(config.database)
+    return shrink.free_bytes(database_file(config))
 
 
 def shrink(config: Config) -> int:
@@ -67,7 +78,7 @@ def shrink(config: Config) -> int:
     """
     from scheduler.adapters.sql.sqlite import shrink
 
-    return shrink.shrink(config.database)
+    return shrink.shrink(database_file(config))
 
 
 def upgrade(config: Config) -> bool:
@@ -76,6 +87,4 @@ def upgrade(config: Config) -> bool:
     Raises:
         StoreError: it cannot be done; the database is as it was.
     """
-    from scheduler.adapters.sql import migrate
-
-    return migrate.upgrade(config.database)
+    return database_of(config).upgrade()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scheduler.app.database import database_of
 from scheduler.config import Config
 from scheduler.ports.observer import Observer
 
@@ -99,7 +100,7 @@ def _serve_metrics(
 
     clock, registry = SystemClock(), CollectorRegistry()
     found.figures, health = Figures(registry, clock.now()), Health(clock)
-    registry.register(StoredFigures(config.database, clock))
+    registry.register(StoredFigures(database_of(config), clock))
     server = MetricsServer(address, registry, health)
     closing.append(server.close)
     found.observers += [health, found.figures]

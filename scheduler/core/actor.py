@@ -1,4 +1,4 @@
-"""Actors: who asks for something.  Doors and the engine pass one in; what is stored is its text."""
+"""Actors: who causes an action.  Doors and the engine pass one in; its text is stored."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person at this machine, a run's agent, a person who came through a door, or the daemon itself.
+    """A person at this machine, the agent of a run, a person behind a door, or the daemon.
 
-    Its text, as records have it: ``person``, ``agent:RUN``, ``door:web:NAME``, ``daemon``.
+    Its text in records: ``person``, ``agent:RUN``, ``door:web:NAME``, ``daemon``.
 
     Raises:
-        ValueError: an agent or a door without a name, another one with a name, or a name that is more than
-            printable text: it stands in records and messages.
+        ValueError: an agent or a door without a name, another kind with a name, or a name with unprintable
+            text: it is shown in records and messages.
     """
 
     kind: Literal["person", "agent", "door", "daemon"]
@@ -34,10 +34,10 @@ class Actor:
 
     @classmethod
     def door(cls, door: str, name: str) -> Actor:
-        """Return the person whom a door knows under a name.
+        """Return a person whom a door identifies by a name.
 
         Raises:
-            ValueError: one of them is empty, or the door has a colon, which would hide where it ends.
+            ValueError: one of them is empty, or the door contains a colon, the separator.
         """
         if not door or not name or ":" in door:
             raise ValueError(f"{name!r} of {door!r} is not a name that a door knows")
@@ -45,7 +45,7 @@ class Actor:
 
     @property
     def words(self) -> str:
-        """Who it is, in a sentence."""
+        """The actor as part of a sentence."""
         match self.kind:
             case "person":
                 return "a person"
@@ -59,6 +59,6 @@ class Actor:
 
 
 PERSON = Actor("person")
-"""Whoever has a shell on this machine, and with it everything that agentcron may do."""
+"""A user with a shell on this machine, and so with all rights of agentcron."""
 
 DAEMON = Actor("daemon")

@@ -1,1 +1,1 @@
-"""Ways in, thin."""
+"""Entry points for people and programs; each door is thin."""

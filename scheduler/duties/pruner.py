@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from scheduler.engine.services import Services
 from scheduler.errors import StoreError
-from scheduler.ports.store import Pruned
+from scheduler.ports.store.upkeep import Pruned
 
 log = logging.getLogger("agentcron")
 

@@ -9,7 +9,7 @@ from scheduler.core.run.event import OWN_KINDS, Event
 from scheduler.core.text.capped import capped
 from scheduler.engine.services import Services
 from scheduler.errors import RefusedError
-from scheduler.ports.intake import Taken
+from scheduler.ports.store.intake import Taken
 
 MAX_PAYLOAD_BYTES = 100_000
 """How much of what an event brought is kept."""

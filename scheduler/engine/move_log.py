@@ -20,28 +20,27 @@ from scheduler.core.run.turn import usd
 from scheduler.core.run.wakeup import Waking, earliest
 from scheduler.core.text.safe import safe_text
 from scheduler.core.time.instants import to_iso
-from scheduler.ports.intake import Roused
 from scheduler.ports.observer import Moved, Observer
-from scheduler.ports.store import Rescued
+from scheduler.ports.store.queue import Rescued, Roused
 
 log = logging.getLogger("agentcron")
 
 EVENTS: dict[Move, tuple[str, str]] = {
     Move.FIRE: ("run.fired", "fired"),
     Move.SKIP: ("run.skipped", "skipped"),
-    Move.QUIET: ("run.quiet", "is skipped by its gate"),
-    Move.CLAIM: ("run.claimed", "goes on"),
+    Move.QUIET: ("run.quiet", "was skipped by its gate"),
+    Move.CLAIM: ("run.claimed", "started"),
     Move.SUSPEND: ("run.suspended", "is sleeping"),
-    Move.FINISH: ("run.finished", "is succeeded"),
-    Move.FAIL: ("run.failed", "is failed"),
+    Move.FINISH: ("run.finished", "succeeded"),
+    Move.FAIL: ("run.failed", "failed"),
     Move.BACK_OFF: ("run.retrying", "is retrying"),
-    Move.RELEASE: ("run.released", "is queued again: it was handed back"),
-    Move.RESCUE: ("run.rescued", "is rescued"),
-    Move.BURY: ("run.buried", "is buried"),
+    Move.RELEASE: ("run.released", "is queued again: its runner stopped"),
+    Move.RESCUE: ("run.rescued", "was taken from its runner"),
+    Move.BURY: ("run.buried", "was abandoned"),
     Move.PARK: ("run.parked", "is parked"),
     Move.WAKE: ("run.woke", "woke"),
-    Move.EXPIRE: ("run.expired", "is failed"),
-    Move.CANCEL: ("run.cancelled", "is cancelled"),
+    Move.EXPIRE: ("run.expired", "failed"),
+    Move.CANCEL: ("run.cancelled", "was cancelled"),
 }
 """What the log says of each move: its ``event`` for machines, and words for people.
 
@@ -87,7 +86,7 @@ class MoveLog:
         move = _TAKEN.get(taken.state, Move.RESCUE)
         about: dict[str, Any] = {
             "runner": taken.runner,
-            "reason": f"runner {taken.runner} died or fell silent",
+            "reason": f"runner {taken.runner} died or stopped responding",
         }
         self._moved(Moved(move, taken.run_id, taken.job, taken.state, now, **about))
         self._tell(lambda observer: observer.abandoned(taken, now))
@@ -127,7 +126,7 @@ class MoveLog:
     def lease_lost(self, run: Run, now: datetime) -> None:
         """See that another runner owns a run now."""
         said = {"event": "run.lease_lost", "run": run.id, "job": run.job}
-        log.warning("run %s: the lease is lost; another runner goes on", run.id, extra=said)
+        log.warning("run %s: the lease is lost; another runner owns the run", run.id, extra=said)
         self._tell(lambda observer: observer.lease_lost(run, run.epoch, now))
 
     # -- the process itself -----------------------------------------------------------------------

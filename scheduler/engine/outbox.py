@@ -9,8 +9,8 @@ from datetime import timedelta
 from scheduler.crash import crashpoint
 from scheduler.engine.services import Services
 from scheduler.errors import ConfigError, DayLogError, SendFault
-from scheduler.ports.outbox import Pending
 from scheduler.ports.sender import Receipt, SendContext
+from scheduler.ports.store.outbox import Pending
 
 log = logging.getLogger("agentcron")
 

@@ -16,7 +16,7 @@ from scheduler.ports.daylog import DayLog
 from scheduler.ports.model import Model
 from scheduler.ports.secrets import NoSecrets, Secrets
 from scheduler.ports.sender import Sender
-from scheduler.ports.store import Store
+from scheduler.ports.store.store import Store
 from scheduler.ports.toolset import ToolSource
 
 

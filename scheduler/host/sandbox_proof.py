@@ -11,11 +11,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from scheduler.errors import CannotWorkError
 from scheduler.host import cgroup
-from scheduler.host.sandbox import INSTALL, PROGRAM, find_program, sandbox_env, sandboxed
+from scheduler.host.sandbox import INSTALL, PROGRAM, Bind, Sandbox, find_program, sandboxed
 
 _PROOF_SECONDS = 20.0
 _NO_PROGRAM = 127
@@ -130,13 +131,14 @@ def _prove(program: str) -> None:
 
 def _try(program: str, work: Path, given: str) -> subprocess.CompletedProcess[str]:
     # The interpreter may lie in somebody's home, which the sandbox does not show.
-    readable = () if Path(sys.base_prefix).is_relative_to("/usr") else (sys.base_prefix,)
+    in_system = Path(sys.base_prefix).is_relative_to("/usr")
+    readable = () if in_system else (Bind(sys.base_prefix, sys.base_prefix),)
+    sandbox = replace(Sandbox.of_workdir(work), readable=readable)
     python = os.path.realpath(sys.executable)
-    command = [python, "-I", "-S", "-c", _ACTS, given]
-    words = sandboxed(program, command, workdir=work, readable=readable)
+    words = sandboxed(program, sandbox, [python, "-I", "-S", "-c", _ACTS, given])
     try:
         return subprocess.run(
-            words, cwd=work, env=sandbox_env({}), stdin=subprocess.DEVNULL,
+            words, cwd=work, env=dict(sandbox.env), stdin=subprocess.DEVNULL,
             capture_output=True, text=True, errors="replace", timeout=_PROOF_SECONDS, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:

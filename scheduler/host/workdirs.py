@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence, Set
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Protocol
 
-from scheduler.config import Config
 from scheduler.core.job.job import Job
 from scheduler.host.commands import files_run
 
@@ -22,6 +22,30 @@ Found = tuple[str, str, str]
 
 _Path = tuple[str, tuple[str, ...]]
 """A real path, and what the path passes on the way to it."""
+
+
+class Places(Protocol):
+    """Where the files of a home are, all absolute."""
+
+    @property
+    def home(self) -> Path:
+        """The home itself."""
+        ...
+
+    @property
+    def crontab(self) -> Path:
+        """The crontab."""
+        ...
+
+    @property
+    def work(self) -> Path:
+        """The folder of the default workdirs."""
+        ...
+
+    @property
+    def guarded(self) -> Mapping[str, Path]:
+        """The files that no agent may edit, by what they are."""
+        ...
 
 
 def is_within(path: str, folder: str) -> bool:
@@ -58,9 +82,9 @@ class Workdirs:
     Make one for each look at the crontab; it does not see what changes after its first answer.
     """
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._work = str(config.work)
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._work = str(places.work)
         self._paths: dict[str, _Path] = {}
         self._folders: dict[str, tuple[str, tuple[str, ...], bool]] = {}
         self._guarded: dict[str, str] = {}
@@ -90,22 +114,20 @@ class Workdirs:
 
     def refused(self, workdir: str) -> str | None:
         """Return why no agent must work in a folder, whatever other jobs there are, or None."""
-        real, config = self._look(workdir)[0], self._config
-        home, work = self._look(str(config.home))[0], self._look(self._work)[0]
+        real, places = self._look(workdir)[0], self._places
+        home, work = self._look(str(places.home))[0], self._look(self._work)[0]
         if what := self._containers().get(real):
             return f"it contains the {what}, which an agent must not be able to edit"
         if is_within(work, real):
-            return f"it contains the folders of other jobs, {config.work}"
+            return f"it contains the folders of other jobs, {places.work}"
         if is_within(real, home) and not is_within(real, work):
-            return f"it lies beside the database; inside the home only {config.work} is for agents"
+            return f"it lies beside the database; inside the home only {places.work} is for agents"
         return None
 
     def _containers(self) -> Mapping[str, str]:
         """Return all folders that contain something guarded, or what the way to it passes; each with what."""
         if not self._guarded:
-            config = self._config
-            places = {"database": config.database, "crontab": config.crontab, "trust file": config.trust}
-            for what, path in places.items():
+            for what, path in self._places.guarded.items():
                 for each in self._look(str(path))[1]:
                     for above in (each, *map(str, PurePosixPath(each).parents)):
                         self._guarded.setdefault(above, what)
@@ -152,7 +174,7 @@ class Workdirs:
 
     def _obeyed(self, job: Job, workdir: str, agents: Set[str]) -> Iterator[Found]:
         """Yield what a job obeys or trusts although an agent could edit it."""
-        base, beside = str(self._config.crontab.parent), "keep it beside the crontab"
+        base, beside = str(self._places.crontab.parent), "keep it beside the crontab"
         things: list[tuple[str, str, str, str]] = []
         if job.gate:
             gate = job.gate.replace("${AGENTCRON_WORKDIR}", "$AGENTCRON_WORKDIR")

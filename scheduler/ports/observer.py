@@ -12,7 +12,7 @@ from datetime import datetime
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.run import Move, Run, State
 from scheduler.core.run.step import Step
-from scheduler.ports.store import Rescued
+from scheduler.ports.store.queue import Rescued
 
 
 @dataclass(frozen=True, slots=True)

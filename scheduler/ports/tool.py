@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias, TypeGuard
@@ -258,51 +258,3 @@ class ForeignTool:
     async def probe(self, args: Args, context: ToolContext) -> Probe:  # noqa: ARG002  (a Tool)
         """Return that it is unknown: a backend that can look records the result itself."""
         return "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionTool:
-    """A tool made of a function."""
-
-    spec: ToolSpec
-    function: Callable[[Args, ToolContext], Awaitable[ToolAnswer]]
-    prober: Callable[[Args, ToolContext], Awaitable[Probe]] | None = None
-
-    async def call(self, args: Args, context: ToolContext) -> ToolAnswer:
-        """Call the function."""
-        return await self.function(args, context)
-
-    async def probe(self, args: Args, context: ToolContext) -> Probe:
-        """Ask the prober; without one the answer is unknown."""
-        return await self.prober(args, context) if self.prober else "unknown"
-
-
-def tool(
-    *,
-    name: str,
-    description: str,
-    schema: Mapping[str, Any],
-    effect: Effect | str = Effect.OPAQUE,
-    reads_private: bool = True,
-    reads_untrusted: bool = True,
-    external: bool = True,
-    timeout_seconds: float = 120.0,
-    targets: Callable[[Args], Targets] = no_targets,
-    probe: Callable[[Args, ToolContext], Awaitable[Probe]] | None = None,
-) -> Callable[[Callable[[Args, ToolContext], Awaitable[ToolAnswer]]], FunctionTool]:
-    """Make a tool of an async function ``f(args, context)``; say nothing and the worst is assumed.
-
-    Register it under the entry point group ``agentcron.tools``.
-    """
-    spec = ToolSpec(
-        name=name,
-        description=description,
-        schema=schema,
-        effect=Effect(effect),
-        reads_private=reads_private,
-        reads_untrusted=reads_untrusted,
-        external=external,
-        timeout_seconds=timeout_seconds,
-        targets=targets,
-    )
-    return lambda function: FunctionTool(spec, function, probe)

@@ -18,21 +18,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scheduler.adapters.crontab_file import CrontabFile
-from scheduler.adapters.daylog import FileDayLog
-from scheduler.adapters.halt_file import HaltFile
 from scheduler.adapters.rehearsal.model import RehearsalModel
-from scheduler.adapters.secrets import SystemSecrets
-from scheduler.adapters.sql.history.history import SqlHistory
-from scheduler.adapters.sql.history.reader import Reader
-from scheduler.adapters.sql.read_connection import connect_to
-from scheduler.adapters.sql.store import SqlStore
-from scheduler.adapters.system import SystemEntropy
-from scheduler.adapters.trust_file import TrustFile
-from scheduler.app.backends import backend_for
-from scheduler.app.compose import sources_for
-from scheduler.app.senders import find_sender
-from scheduler.config import Config, load
+from scheduler.app.compose import Parts, open_app
+from scheduler.app.crontab import crontab_file
+from scheduler.app.database import database_of
+from scheduler.config import Config
 from scheduler.core.actor import PERSON
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import RunnerInfo, StandingOrders
@@ -46,6 +36,8 @@ from scheduler.engine.settings import Settings
 from scheduler.ports.backend import Backend
 from scheduler.ports.model import Ask, Model, Reply
 from scheduler.ports.sender import Sender
+from scheduler.ports.store.history import History
+from scheduler.ports.store.store import Store
 from scheduler.ports.tool import AnyTool
 from scheduler.ports.toolset import FixedTools, ToolSource
 from scheduler.testing.clock import FakeClock
@@ -96,8 +88,27 @@ class ListeningModel:
 
 
 @dataclass(frozen=True, slots=True)
+class OneModel:
+    """A model that answers to every name."""
+
+    model: ListeningModel
+
+    def __call__(self, name: str) -> Model:  # noqa: ARG002 - every name
+        """Return it."""
+        return self.model
+
+    def price(self, name: str, usage: Usage) -> int:  # noqa: ARG002 - every name, every size
+        """Return the price of an answer in millionths of a dollar; 0 where the inner model says its own."""
+        return round((self.model.price_usd or 0) * 1_000_000)
+
+    async def close(self) -> None:
+        """Close it."""
+        await self.model.close()
+
+
+@dataclass(frozen=True, slots=True)
 class Underway:
-    """An attempt that works beside the test."""
+    """An attempt that works while the test goes on."""
 
     attempt: Attempt
     task: asyncio.Task[State]
@@ -113,7 +124,7 @@ class World:
     """One home with its store, clock, model and jobs."""
 
     config: Config
-    store: SqlStore
+    store: Store
     clock: FakeClock
     model: ListeningModel
     services: Services
@@ -129,7 +140,7 @@ class World:
     async def load(self, crontab: str) -> StandingOrders:
         """Write the crontab and load it, as a daemon does."""
         self.config.crontab.write_text(crontab, encoding="utf-8")
-        orders = CrontabFile(self.config).read(self.clock.now())
+        orders = crontab_file(self.config).read(self.clock.now())
         assert not orders.problems, "\n".join(orders.problems)
         await self.store.load_orders(orders, self.clock.now())
         self.jobs = {job.name: job for job in orders.jobs}
@@ -224,13 +235,13 @@ class World:
         assert run is not None, f"no run {run_id}"
         return run
 
-    def reader(self) -> Reader:
-        """Return a reader of the same database, to be used in a ``with`` statement."""
-        return Reader.open(self.config.database)
+    def reader(self) -> History:
+        """Return what a reader sees of the same database, to be used in a ``with`` statement."""
+        return database_of(self.config).history()
 
-    def history(self) -> SqlHistory:
+    def history(self) -> History:
         """Return what every door asks, to be used in a ``with`` statement."""
-        return SqlHistory.open(self.config.database)
+        return database_of(self.config).history()
 
     @property
     def workdir(self) -> Path:
@@ -239,7 +250,7 @@ class World:
 
 
 def with_tools(services: Services, tools: Mapping[str, AnyTool]) -> Services:
-    """Return a kit whose jobs have more tools, or others of the same name."""
+    """Return services whose jobs have more tools, or others of the same name."""
     before = services.sources_for
     return replace(services, sources_for=lambda job: (*before(job), FixedTools(lambda _: tools)))
 
@@ -258,7 +269,7 @@ async def open_world(
     price_usd: float | None = None,
     tokens: int | None = None,
 ) -> AsyncIterator[World]:
-    """Make a world in ``folder``.
+    """Make a world in ``folder``, put together as a process of the command is.
 
     Args:
         model: what answers instead of rehearsals.
@@ -269,30 +280,17 @@ async def open_world(
         price_usd: what every answer of the model costs; rehearsals are free.
         tokens: how many every answer of the model uses; rehearsals use none.
     """
-    config = load(str(folder))
-    config.make_home()
-    store = SqlStore.open(config.database, new_id=SystemEntropy().new_id)
+    config = Config.of_home(folder)
     listening = ListeningModel(model or RehearsalModel(), price_usd, tokens)
-    extra = dict(tools or {})
-    others = {sender.kind: sender for sender in senders}
-    given = {source.name: source for source in tool_sources}
     time = clock or FakeClock()
-    services = Services(
-        store=store,
+    parts = Parts(
         clock=time,
-        model_for=lambda _: listening,
-        sources_for=lambda job: (*sources_for(job, given), FixedTools(lambda _: extra)),
-        backend_for=lambda job: (backends or {}).get(job.name) or backend_for(job),
-        profile_for=TrustFile(config),
-        sender_for=lambda kind: others.get(kind) or find_sender(kind),
-        folder=str(config.crontab.parent),
-        daylog=FileDayLog(config.log, connect_to(config.database)),
-        settings=settings or Settings(),
-        price=lambda *_: round((price_usd or 0) * 1_000_000),
-        halted=HaltFile(config.halt).reason,
-        secrets=SystemSecrets(),
+        models=OneModel(listening),
+        tools=tools or {},
+        tool_sources={source.name: source for source in tool_sources},
+        senders={sender.kind: sender for sender in senders},
+        backends=backends or {},
+        boot_id="",  # the clock is not that of a machine that could come up
     )
-    try:
-        yield World(config, store, time, listening, services)
-    finally:
-        await store.close()
+    async with open_app(config, settings, parts=parts) as app:
+        yield World(config, app.store, time, listening, app.services)

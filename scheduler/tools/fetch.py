@@ -28,7 +28,8 @@ from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.targets import NO_TARGETS, Targets
 from scheduler.errors import ToolFault
 from scheduler.host.paths import confine, overwrite, refuse_special
-from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext, ToolSpec
+from scheduler.ports.tool import Args, ToolAnswer, ToolContext, ToolSpec
+from scheduler.toolkit import FunctionTool
 
 if TYPE_CHECKING:
     import httpcore2

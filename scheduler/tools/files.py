@@ -21,7 +21,8 @@ from scheduler.core.text.capped import capped, sendable
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import ToolFault
 from scheduler.host.paths import confine, opened, overwrite, refuse_special
-from scheduler.ports.tool import Args, FunctionTool, Probe, ToolAnswer, ToolContext, ToolSpec
+from scheduler.ports.tool import Args, Probe, ToolAnswer, ToolContext, ToolSpec
+from scheduler.toolkit import FunctionTool
 
 MAX_TEXT_BYTES = 256 * 1024
 """The largest file that is read or edited as a whole."""

@@ -12,9 +12,10 @@ from scheduler.core.trust.effect import Effect
 from scheduler.errors import CannotWorkError, ToolFault
 from scheduler.host.child import ChildResult, run_child
 from scheduler.host.paths import confine, refuse_special
-from scheduler.host.sandbox import sandboxed
+from scheduler.host.sandbox import Sandbox, sandboxed
 from scheduler.host.sandbox_proof import proven_program
-from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext, ToolSpec
+from scheduler.ports.tool import Args, ToolAnswer, ToolContext, ToolSpec
+from scheduler.toolkit import FunctionTool
 
 SEARCH_SECONDS = 30.0
 
@@ -41,9 +42,8 @@ def _prepare(args: Args, workdir: str) -> tuple[Path, list[str]]:
     try:
         program = proven_program()
         # A folder may become a symlink while it is searched: inside, there is nothing that it could lead to.
-        return root, sandboxed(
-            program, _command(args["pattern"], where, _ripgrep(root, "/usr")), workdir=root
-        )
+        command = _command(args["pattern"], where, _ripgrep(root, "/usr"))
+        return root, sandboxed(program, Sandbox.of_workdir(root), command)
     except CannotWorkError:  # then no shell works there either, which could exchange one
         return root, _command(args["pattern"], where, _ripgrep(root))
 

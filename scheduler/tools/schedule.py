@@ -106,7 +106,7 @@ def _cancel(name: str, family: Family, context: StageContext) -> Staged:
     full = name if SEPARATOR in name else f"{root_of(context.job.name)}{SEPARATOR}{name}"
     if family.find(full) is None:
         raise RefusedError(f"no follow-up of this job is called {name}", help="list them")
-    return Staged(f"{full} is cancelled; it fires no more.", (CancelFollowUp(full),))
+    return Staged(f"{full} is cancelled; it will not fire again.", (CancelFollowUp(full),))
 
 
 def _list(family: Family, context: StageContext) -> Staged:

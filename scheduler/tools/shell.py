@@ -13,9 +13,10 @@ from scheduler.core.trust.effect import Effect
 from scheduler.errors import CannotWorkError, ToolFault
 from scheduler.host.child import ChildResult
 from scheduler.host.paths import root_of
-from scheduler.host.sandbox import run_sandboxed, sandbox_env, sandboxed
+from scheduler.host.sandbox import Sandbox, run_sandboxed
 from scheduler.host.sandbox_proof import proven_program
-from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext, ToolSpec
+from scheduler.ports.tool import Args, ToolAnswer, ToolContext, ToolSpec
+from scheduler.toolkit import FunctionTool
 
 USUAL_SECONDS = 120
 MAX_SECONDS = 540
@@ -24,10 +25,8 @@ MAX_SECONDS = 540
 async def _shell(args: Args, context: ToolContext) -> ToolAnswer:
     seconds = args.get("timeout_seconds", USUAL_SECONDS)
     try:
-        words = await asyncio.to_thread(_prepare, args["command"], context)
-        result = await run_sandboxed(
-            words, cwd=context.workdir, env=sandbox_env(context.env), timeout_seconds=seconds
-        )
+        program, sandbox, words = await asyncio.to_thread(_prepare, args["command"], context)
+        result = await run_sandboxed(program, sandbox, words, timeout_seconds=seconds)
     except CannotWorkError as error:
         raise ToolFault(f"shell: {error.message}", help=error.help) from error
     said = _said(result)
@@ -38,11 +37,10 @@ async def _shell(args: Args, context: ToolContext) -> ToolAnswer:
     return said or "[no output]"
 
 
-def _prepare(command: str, context: ToolContext) -> list[str]:
-    root = root_of(context.workdir)
-    program = proven_program()
+def _prepare(command: str, context: ToolContext) -> tuple[str, Sandbox, list[str]]:
+    sandbox = Sandbox.of_workdir(root_of(context.workdir), network=context.network, env=context.env)
     shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
-    return sandboxed(program, [shell, "-c", command], workdir=root, network=context.network)
+    return proven_program(), sandbox, [shell, "-c", command]
 
 
 def _said(result: ChildResult) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from scheduler.core.job import tool_names
 from scheduler.core.job.job import Job
-from scheduler.core.text.suggest import did_you_mean
 from scheduler.errors import ConfigError
+from scheduler.host.plug_ins import Group, names_in, require_name, require_object
 from scheduler.ports.toolset import ToolSource
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "agentcron.toolsources"
 
@@ -44,7 +47,7 @@ def source_problem(job: Job, name: str) -> ConfigError | None:
 
 def is_source(name: str) -> bool:
     """Whether an installed distribution provides a tool source of this name; nothing is imported."""
-    return name in entry_points(group=GROUP).names
+    return name in names_in(GROUP)
 
 
 @cache
@@ -54,30 +57,12 @@ def find_source(name: str) -> ToolSource:
     Raises:
         ConfigError: it is unknown, provided twice, cannot be imported, or is not a tool source.
     """
-    points = [point for point in entry_points(group=GROUP) if point.name == name]
-    if not points:
-        known = sorted(entry_points(group=GROUP).names)
-        listed = f"known tool sources: {', '.join(known)}" if known else "none is installed"
-        raise ConfigError(f"no tool source is called {name}", help=did_you_mean(name, known) or listed)
-    owners = sorted({point.dist.name if point.dist else "an unnamed distribution" for point in points})
-    if len(owners) > 1:
-        raise ConfigError(
-            f"the tool source {name} is provided by {' and by '.join(owners)}", help="uninstall one of them"
-        )
-    what = f"the tool source {name} ({points[0].value})"
-    try:
-        found = points[0].load()
-    except Exception as error:  # whatever a stranger's module does at import
-        raise ConfigError(f"{what} cannot be loaded: {type(error).__name__}: {error}") from error
-    methods = (getattr(found, "open", None), getattr(found, "provides", None))
-    if isinstance(found, type) or not all(map(callable, methods)):
-        raise ConfigError(
-            f"{what} is not a tool source but {found!r}",
-            help="name an object with `name`, `provides(job)` and `open(job, run_id)`",
-        )
-    if getattr(found, "name", None) != name:
-        raise ConfigError(f"{what} calls itself {getattr(found, 'name', None)!r}")
-    source: ToolSource = found
+    return Group(GROUP, "tool source", _checked).get(name)
+
+
+def _checked(point: EntryPoint, found: object) -> ToolSource:
+    source: ToolSource = require_object(found, "tool source", ("provides", "open"), "name")
+    require_name(point, getattr(source, "name", None))
     return source
 
 

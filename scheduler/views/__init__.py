@@ -1,1 +1,1 @@
-"""What every door shows, as plain values."""
+"""Read models as plain values, for every door."""

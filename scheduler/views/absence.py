@@ -1,4 +1,4 @@
-"""Why nobody was there at an instant: no daemon was up, or the clock passed over it."""
+"""Why nothing ran at an instant: no daemon was up, or the clock jumped over it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from scheduler.views.clock import Wall, span
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """When daemons were up, and what happened to the clock, as phrases for a sentence.
+    """When daemons were up, and how the clock jumped, as phrases for a sentence.
 
     Args:
-        daemons: the daemons that were up around the instant, as far as they said so.
+        daemons: the daemons that were up around the instant, as far as it is recorded.
         dead: ids of those that are dead.
-        jumps: what happened to the clock since then.
+        jumps: the jumps of the clock since then.
     """
 
     clock: Wall
@@ -27,16 +27,16 @@ class Absence:
     jumps: Sequence[Jump] = ()
 
     def why(self, instant: datetime) -> str:
-        """Return why nobody could act at an instant."""
-        return self.passed_over(instant) or f"nobody was running{self.down(instant)}"
+        """Return why nothing could run at an instant."""
+        return self.passed_over(instant) or f"no daemon was running{self.down(instant)}"
 
     def passed_over(self, instant: datetime) -> str:
-        """Return how the clock came to pass over an instant, or nothing when it did not."""
+        """Return how the clock jumped over an instant, or an empty text if it did not."""
         jump = self._jump(instant, back=False)
         return "" if jump is None else self._told(jump)
 
     def came_twice(self, instant: datetime) -> str:
-        """Return how an instant came twice, or nothing when it did not."""
+        """Return how an instant occurred twice, or an empty text if it did not."""
         jump = self._jump(instant, back=True)
         return "" if jump is None else self._told(jump)
 
@@ -45,7 +45,7 @@ class Absence:
         return any(begin <= instant <= end for begin, end in self._lives())
 
     def down(self, instant: datetime) -> str:
-        """Return `` (down 08:12 - 10:47)`` as far as it is known, or nothing."""
+        """Return `` (down 08:12 - 10:47)`` as far as it is known, or an empty text."""
         lives = self._lives()
         if not lives or self.was_up(instant):
             return ""
@@ -58,7 +58,7 @@ class Absence:
         return f" (down since {since})" if since else f" (first up at {until})"
 
     def _lives(self) -> list[tuple[datetime, datetime]]:
-        """When daemons were up; one that died is known to have lived until it was last heard of."""
+        """The periods with a daemon; a daemon that died counts until its last sign of life."""
         return [
             (info.started_at, info.stopped_at or (info.seen_at if info.id in self.dead else self.clock.now))
             for info in self.daemons

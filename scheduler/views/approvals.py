@@ -1,4 +1,4 @@
-"""Approvals: the questions that wait for a person."""
+"""Approvals: the open questions that wait for a person."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def open_approvals(home: Home) -> list[Approval]:
 
 
 def find_approval(home: Home, prefix: str) -> str:
-    """Return the full id of an open question; one that is not open is left to the store to refuse.
+    """Return the full id of an open question; the store refuses one that is not open.
 
     Raises:
         NotFoundError: more than one begins with ``prefix``.
@@ -34,12 +34,12 @@ def find_approval(home: Home, prefix: str) -> str:
     """
     found = [each.id for each in open_approvals(home) if each.id.startswith(prefix)]
     if len(found) > 1:
-        raise NotFoundError(f'"{prefix}" could be {" or ".join(found)}', help="write more of it")
+        raise NotFoundError(f'"{prefix}" matches {" and ".join(found)}', help="type more characters")
     return found[0] if found else prefix
 
 
 def approval_json(each: Approval) -> dict[str, Any]:
-    """Return a question as JSON takes it."""
+    """Return a question for JSON."""
     return {
         "id": each.id,
         "run": each.run_id,

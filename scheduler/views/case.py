@@ -1,4 +1,4 @@
-"""The case of a job at an instant: the rows that `scheduler.views.verdict` judges."""
+"""Read the rows about a job at an instant, for `scheduler.views.verdict`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What is told beside the verdict; ``spent`` today: millionths of a dollar, and tokens."""
+    """What ``why`` shows besides the verdict; ``spent`` today: millionths of a dollar, and tokens."""
 
     previous: datetime | None = None
     following: datetime | None = None
@@ -32,7 +32,7 @@ class Around:
 def read_case(
     home: Home, facts: Facts, standing: Standing, job: Job | None, clock: Wall, instant: datetime | None
 ) -> tuple[Case, Around]:
-    """Return all that a verdict on a job at an instant (None: at present) is made of.
+    """Read what a verdict on a job at an instant (None: at present) needs.
 
     Raises:
         StoreError: the database cannot be read.
@@ -45,7 +45,7 @@ def read_case(
     if history is None:
         return Case(standing, job, clock, Absence(clock), known=False), Around(previous, following, coming)
     with history, history.steady():
-        # A catch-up row stands behind the slots that it is for, and rows of other slots may lie between.
+        # A catch-up row comes after its slots, possibly with rows of other slots in between.
         runs = history.runs_around(standing.name, about, limit=20)
         daemons = history.daemons(about - timedelta(days=31), clock.now)
         dead = frozenset(home.dead(daemons))
@@ -60,7 +60,7 @@ def read_case(
 
 
 def verdict_json(case: Case, verdict: Verdict, around: Around) -> dict[str, Any]:
-    """Return a verdict as JSON takes it, with what stands around it."""
+    """Return a verdict with its context, for JSON."""
     run, job = verdict.run, case.job
     return {
         "job": case.standing.name,
@@ -107,7 +107,7 @@ def verdict_json(case: Case, verdict: Verdict, around: Around) -> dict[str, Any]
 
 
 def matches_of(case: Case, verdict: Verdict) -> Sequence[FieldMatch]:
-    """Return the fields against the instant that was asked about, also where they match."""
+    """Return the schedule fields compared with the instant, also if they match."""
     if verdict.matches or verdict.when is None or case.job is None:
         return verdict.matches
     trigger = case.job.trigger

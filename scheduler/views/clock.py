@@ -1,4 +1,4 @@
-"""Times for people: a clock on the wall of one zone, and how far away an instant is.
+"""Format times for people: a wall clock in one zone, and the distance of an instant.
 
 Text shows local time and "in 2d 3h"; JSON shows UTC with Z.
 """
@@ -26,7 +26,7 @@ _DAYS_AWAY = {"today": 0, "yesterday": -1, "tomorrow": 1}
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """A clock on the wall: the present instant and the zone in which times are shown."""
+    """A wall clock: the present instant and the zone in which times are shown."""
 
     now: datetime
     name: str
@@ -41,9 +41,9 @@ class Wall:
         return f"{here.year}-{here.month:02}-{here.day:02} {clock}"
 
     def short(self, instant: datetime) -> str:
-        """Return the clock alone for today (``09:00``), with the weekday within six days, else all of it.
+        """Return the time alone for today (``09:00``), with the weekday within six days, else the date too.
 
-        A slot that lies on a second of its own, as those of ``@every`` do, is shown with it.
+        Seconds are shown for a slot that is not on a full minute, such as those of ``@every``.
         """
         here = instant.astimezone(self.zone)
         away = (here.date() - self.now.astimezone(self.zone).date()).days
@@ -57,7 +57,7 @@ class Wall:
         return away((instant - self.now).total_seconds())
 
     def both(self, instant: datetime) -> str:
-        """Return the time and how far away it is."""
+        """Return the time and its distance from now."""
         return f"{self(instant, seconds=has_own_second(instant))} ({self.away(instant)})"
 
     def read_after(self, text: str) -> datetime:
@@ -69,10 +69,10 @@ class Wall:
         return self.read(f"{text.strip()}T00:00" if _DATE.match(text.strip()) else text, "--after")
 
     def read(self, text: str, what: str = "WHEN") -> datetime:
-        """Return the instant (UTC) that a person means by ``text``.
+        """Return the instant (UTC) that ``text`` means.
 
         An ISO instant, ``now``, or a clock with or without a day: ``yesterday 09:00``, ``sat 09:00`` (the
-        last Saturday), ``09:00`` (today).  What has no offset is on this wall.
+        last Saturday), ``09:00`` (today).  Text without an offset is in this zone.
 
         Raises:
             UsageError: it cannot be read.
@@ -124,9 +124,9 @@ class Wall:
 
 
 def wall_of(now: datetime, local: str, zone_name: str | None = None) -> Wall:
-    """Return the clock of ``zone_name``; without one, of a machine that calls its zone ``local``.
+    """Return the clock of ``zone_name``, or of this machine, whose zone is then called ``local``.
 
-    A machine's zone that is not known here counts as UTC.
+    If the machine's zone is unknown, it counts as UTC.
 
     Raises:
         ConfigError: there is no such zone.
@@ -149,7 +149,7 @@ def iso(instant: datetime | None) -> str | None:
 
 
 def has_own_second(instant: datetime) -> bool:
-    """Whether an instant was planned for a second that is not the minute's first; clock readings are not."""
+    """Whether an instant was planned for a second other than the first of a minute."""
     return instant.second != 0 and instant.microsecond == 0
 
 
@@ -171,5 +171,5 @@ def away(seconds: float) -> str:
     """Return ``in 2d 3h`` for the future, ``3h 5m ago`` for the past, ``now`` within a second."""
     if abs(seconds) < 1:
         return "now"
-    # Half a second, so that what is due in 59.9999 s reads "in 1m".
+    # Add half a second, so that 59.9999 s reads "in 1m".
     return f"in {span(seconds + 0.5)}" if seconds > 0 else f"{span(seconds)} ago"

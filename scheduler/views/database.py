@@ -1,17 +1,16 @@
-"""The database as a file: where it is, how large, and which schema it has."""
+"""The database: its place, size and schema."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from scheduler.config import Config
-from scheduler.ports.audit import DatabaseState
+from scheduler.ports.store.audit import DatabaseState
 
 
-def database_json(config: Config, state: DatabaseState) -> dict[str, Any]:
-    """Return where the database is and how it stands, as ``--json`` prints it."""
+def database_json(name: str, state: DatabaseState) -> dict[str, Any]:
+    """Return the place and state of the database, as ``--json`` prints it."""
     return {
-        "path": str(config.database),
+        "path": name,
         "state": state.state,
         "revision": state.revision,
         "head": state.head,

@@ -1,4 +1,4 @@
-"""What a view asks of one home.  `scheduler.app.home` answers; a view itself opens nothing."""
+"""The protocol through which views read one home, implemented by `scheduler.app.home`."""
 
 from __future__ import annotations
 
@@ -11,27 +11,35 @@ if TYPE_CHECKING:
     from scheduler.core.crontab.table import Table
     from scheduler.core.job.standing import RunnerInfo, StandingOrders
     from scheduler.core.trust.policy import Policy
-    from scheduler.ports.audit import Audit, DatabaseState
     from scheduler.ports.halt import Halt
-    from scheduler.ports.history import History
     from scheduler.ports.provider import Provider
+    from scheduler.ports.store.audit import Audit, DatabaseState
+    from scheduler.ports.store.history import History
     from scheduler.ports.tool import ToolSpec
 
 
 class Home(Protocol):
-    """The places of a home, and what lies there; every method looks again."""
+    """The places of a home and their contents; every call reads again."""
 
     @property
     def config(self) -> Config:
-        """Where things are."""
+        """The paths."""
         ...
 
     # -- the database -----------------------------------------------------------------------------
+    def database_name(self) -> str:
+        """Return where the database is, for people."""
+        ...
+
+    def has_database(self) -> bool:
+        """Whether there is a database."""
+        ...
+
     def history(self) -> History | None:
-        """Open the database; None when nothing was ever written there.
+        """Open the database; None if there is none yet.
 
         Raises:
-            StoreError: it is there and cannot be read.
+            StoreError: it exists and cannot be read.
         """
         ...
 
@@ -39,20 +47,20 @@ class Home(Protocol):
         """Open the database for the doctor.
 
         Raises:
-            StoreError: there is none, or it cannot be read.
+            StoreError: it does not exist, or cannot be read.
         """
         ...
 
     def database(self) -> DatabaseState:
-        """Return how the database stands, without changing it.
+        """Return the state of the database, without changing it.
 
         Raises:
-            StoreError, CannotWorkError: it is there and cannot be read.
+            StoreError, CannotWorkError: it exists and cannot be read.
         """
         ...
 
     def require_writable(self, seconds: float) -> None:
-        """Look whether the database can be written, waiting so long for who holds it.
+        """Check that the database can be written, waiting this long for a lock.
 
         Raises:
             StoreError: it cannot.
@@ -63,7 +71,7 @@ class Home(Protocol):
         """Return how many records are not in the daily log yet.
 
         Raises:
-            DayLogError: the log does not fit the database.
+            DayLogError: the log does not match the database.
             StoreError: the database cannot be read.
         """
         ...
@@ -73,20 +81,20 @@ class Home(Protocol):
         """Return the crontab.
 
         Raises:
-            NotFoundError, CannotWorkError, ConfigError: there is none, or it is no readable text.
+            NotFoundError, CannotWorkError, ConfigError: there is none, or it is not readable text.
         """
         ...
 
     def crontab_digest(self) -> str:
-        """Return the name of the crontab's content, cheaply; "" where it cannot be read."""
+        """Return a cheap fingerprint of the crontab's content; "" if it cannot be read."""
         ...
 
     def parse(self, text: str, now: datetime) -> Table:
-        """Parse a text as if it stood in the crontab."""
+        """Parse a text as the content of the crontab."""
         ...
 
     def read_orders(self, now: datetime) -> StandingOrders:
-        """Read the crontab; broken jobs are named beside the good ones.
+        """Read the crontab; broken jobs are returned next to the good ones.
 
         Raises:
             NotFoundError, CannotWorkError, ConfigError: it cannot be read at all.
@@ -98,31 +106,31 @@ class Home(Protocol):
         ...
 
     def policy(self) -> Policy:
-        """Return what the trust file allows; one that cannot be read is a fault in the policy."""
+        """Return what the trust file allows; an unreadable file is a fault of the policy."""
         ...
 
     # -- models -----------------------------------------------------------------------------------
     def find_provider(self, model: str) -> Provider:
-        """Return who has a model.
+        """Return the provider of a model.
 
         Raises:
-            ConfigError: nobody has it.
+            ConfigError: no provider has it.
         """
         ...
 
     def complete_model(self, model: str) -> str:
-        """Return the name of a model as its provider knows it; a path in it becomes absolute."""
+        """Return the name of a model as its provider writes it; a path in it becomes absolute."""
         ...
 
     def backend_tools(self, backend: str) -> Mapping[str, ToolSpec]:
-        """Return what the tools of a backend declare that its agent runs itself.
+        """Return the specs of the tools that the agent of a backend runs itself.
 
         Raises:
-            ConfigError: nobody provides the backend, or it cannot be loaded.
+            ConfigError: the backend is not installed, or cannot be loaded.
         """
         ...
 
-    # -- who is there -----------------------------------------------------------------------------
+    # -- processes --------------------------------------------------------------------------------
     def halt(self) -> Halt | None:
         """Return why nothing starts in this home, or None when it is not halted."""
         ...
@@ -132,5 +140,5 @@ class Home(Protocol):
         ...
 
     def held(self) -> list[str]:
-        """Return the ids of the runners that live on this host, whatever the database says."""
+        """Return the ids of the live runners of this host, from their locks."""
         ...

@@ -1,7 +1,7 @@
-"""What list, next, why and doctor look at: facts of the database and the crontab as plain values.
+"""Facts of the database and the crontab as plain values, for list, next, why and doctor.
 
-The database is read as it is.  Where there is none, or the crontab is not the one that was loaded, the
-crontab is parsed, and ``hints`` say so.
+The database is read as it is.  If there is none, or the crontab has changed since it was loaded, the crontab
+is parsed, and ``hints`` say so.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
     from scheduler.core.changes.follow_up import FollowUp
     from scheduler.core.job.job import Job
     from scheduler.ports.halt import Halt
-    from scheduler.ports.history import History, LastEnd, UnknownCall
+    from scheduler.ports.store.history import History, LastEnd, UnknownCall
     from scheduler.views.home import Home
 
-NOBODY = "nobody is running; due jobs wait. Start: agentcron up"
+NOBODY = "no daemon is running; due jobs wait. Start: agentcron up"
 
-# A daemon on another host shows no lock here; it is believed to be alive while it is heard of.
+# A daemon on another host has no lock here; it counts as alive while its heartbeat is recent.
 _SILENT_FOR = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known at one moment.
+    """The state of a home at one moment.
 
     Args:
-        standings: the jobs, by name; as the crontab has them where it was changed since it was loaded.
+        standings: the jobs, by name; from the crontab if it has changed since it was loaded.
         runs: those that are not final.
-        unsent: runs whose report was given up, each with the reason.
-        daemon: the living daemon that came up last.
-        orphans: ids of runs that are said to be running and whose runner is dead.
+        unsent: runs whose report was given up, each with the error.
+        daemon: the live daemon that started last.
+        orphans: ids of runs that are recorded as running and whose runner is dead.
         halt: why nothing starts, when the home is halted.
-        made: the follow-ups that agents made and that are not over.
+        made: the follow-ups that are not over.
         orders: the crontab, when it had to be parsed.
-        hints: what to tell a person beside the answer.
+        hints: remarks for a person, besides the answer.
     """
 
     now: datetime
@@ -61,13 +61,13 @@ class Facts:
     hints: tuple[str, ...] = ()
 
     def is_overdue(self, standing: Standing) -> bool:
-        """Whether a job's slot has come, with nobody there to fire it."""
+        """Whether a job's slot has come while no daemon is there to fire it."""
         due = standing.next_fire
         return due is not None and due <= self.now and standing.state == "active" and self.daemon is None
 
 
 def gather(home: Home, now: datetime) -> Facts:
-    """Read the database, and the crontab where it says more, and look whether the home is halted.
+    """Read the database, the crontab where it is newer, and whether the home is halted.
 
     Raises:
         StoreError: the database is there and cannot be read.
@@ -96,12 +96,12 @@ def _gather(home: Home, now: datetime) -> Facts:
     return facts
 
 
-_COPY = "this database is a backup that was put in place; the next start takes note of it: agentcron up"
+_COPY = "this database is a restored backup; the next start records the restore: agentcron up"
 _NO_DATABASE = "nothing has run yet: there is no database; these are the jobs of the crontab"
 
 
 def standings_of(orders: StandingOrders, now: datetime) -> list[Standing]:
-    """Return the jobs of a crontab as they would stand if it were loaded now."""
+    """Return the standings of a crontab's jobs as if it were loaded now."""
     from scheduler.core.job.firing import first_fire
 
     found = [
@@ -121,7 +121,7 @@ def standings_of(orders: StandingOrders, now: datetime) -> list[Standing]:
 
 
 def live_daemon(runners: Iterable[RunnerInfo], dead: Iterable[str], now: datetime) -> RunnerInfo | None:
-    """Return the daemon that came up last and lives, as far as can be seen from here."""
+    """Return the live daemon that started last, as far as this host can tell."""
     fallen = set(dead)
     living = [
         info
@@ -132,7 +132,7 @@ def live_daemon(runners: Iterable[RunnerInfo], dead: Iterable[str], now: datetim
 
 
 def living_runners(home: Home, now: datetime) -> list[str]:
-    """Return who is at work on this home: whoever holds a lock here, or was just heard of elsewhere."""
+    """Return who works on this home: runners that hold a lock here, or have a recent heartbeat elsewhere."""
     known: list[RunnerInfo] = []
     held = home.held()
     try:
@@ -176,24 +176,24 @@ def _processes(
 
 
 def _with_crontab(facts: Facts, home: Home, meta: dict[str, str]) -> Facts:
-    """Return the facts with the crontab's own word where it was changed since it was loaded."""
+    """Return the facts with the jobs of the crontab, where it has changed since it was loaded."""
     loaded = meta.get("digest", "")
     try:
         if loaded and home.crontab_digest() == loaded:
             return facts
         orders = home.read_orders(facts.now)
     except AgentcronError as error:
-        return replace(facts, hints=(f"{error.message}; shown is what was loaded last",))
+        return replace(facts, hints=(f"{error.message}; this shows the version loaded last",))
     if loaded == orders.digest:
         return facts
     known = {standing.name: standing for standing in facts.standings}
     standings = [_merged(new, known.get(new.name)) for new in standings_of(orders, facts.now)]
     if not loaded:
-        hint = "the crontab was not loaded yet; its jobs are shown as they stand there"
+        hint = "the crontab was not loaded yet; this shows its jobs as they are in the file"
     else:
         who = "the daemon loads it within seconds" if facts.daemon else "load it: agentcron up"
-        hint = f"the crontab has changed since it was loaded; shown as it stands now ({who})"
-    # What agents made stands in no crontab: it is there as long as its job is.
+        hint = f"the crontab has changed since it was loaded; this shows the file ({who})"
+    # Follow-ups are not in the crontab: they exist as long as their job does.
     jobs = {standing.name for standing in standings}
     standings += [old for name, old in known.items() if is_follow_up(name) and root_of(name) in jobs]
     gone = sorted(known.keys() - {standing.name for standing in standings})
@@ -204,7 +204,7 @@ def _with_crontab(facts: Facts, home: Home, meta: dict[str, str]) -> Facts:
 
 
 def _merged(new: Standing, old: Standing | None) -> Standing:
-    """What the database knows about an unchanged job is better: its slot, its pause, its failures."""
+    """Keep what the database has about an unchanged job: its slot, its pause, its failures."""
     if old is None or new.state == "invalid" or old.state == "invalid":
         return new
     if (old.schedule, old.zone) == (new.schedule, new.zone) and new.state == "active":
@@ -214,7 +214,7 @@ def _merged(new: Standing, old: Standing | None) -> Standing:
 
 @contextmanager
 def job_reader(home: Home, facts: Facts) -> Iterator[Callable[[str], Job | None]]:
-    """Give a function that returns a valid job by its name, from the crontab or else from the database."""
+    """Return a function that finds a valid job by name, in the crontab or else in the database."""
     if facts.orders is not None:
         given = {job.name: job for job in facts.orders.jobs}
         if any(is_follow_up(standing.name) for standing in facts.standings) and (history := home.history()):

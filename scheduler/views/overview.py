@@ -1,4 +1,4 @@
-"""The overview of a home as JSON takes it: who is there, the jobs, and the runs."""
+"""The overview of a home for JSON: the daemon, the jobs, and the runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read_over(home: Home, most: int) -> list[Run]:
-    """Return those of the newest runs that are over; of how many is ``most``.
+    """Return those of the newest ``most`` runs that are over.
 
     Raises:
         StoreError: the database cannot be read.
@@ -28,7 +28,7 @@ def read_over(home: Home, most: int) -> list[Run]:
 
 
 def head_json(facts: Facts) -> dict[str, Any]:
-    """Return who runs, whether the crontab or the database was asked, and why the home is halted."""
+    """Return the daemon, the source of the jobs (crontab or database), and why the home is halted."""
     daemon, halt = facts.daemon, facts.halt
     return {
         "daemon": daemon and {"pid": daemon.pid, "host": daemon.host, "since": iso(daemon.started_at)},
@@ -64,14 +64,14 @@ def job_json(facts: Facts, standing: Standing) -> dict[str, Any]:
 
 
 def _quick_iso(instant: datetime | None) -> str | None:
-    """Return what ``iso`` does, quickly where the instant is a whole second in UTC, as slots are."""
+    """Return the result of ``iso``, quickly if the instant is a whole second in UTC, as slots are."""
     if instant is None or instant.microsecond:
         return iso(instant)
     return instant.isoformat().replace("+00:00", "Z")
 
 
 def run_json(facts: Facts, run: Run) -> dict[str, Any]:
-    """Return a run, and what is known about it beside its row."""
+    """Return a run, with facts that are not in its row."""
     return {
         "id": run.id,
         "job": run.job,

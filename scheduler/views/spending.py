@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from scheduler.ports.history import Spending
+from scheduler.ports.store.history import Spending
 from scheduler.views.clock import Wall
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Sum:
     tokens: int = 0
 
     def add(self, part: Spending) -> None:
-        """Count one part more."""
+        """Add one part."""
         self.requests += part.requests
         self.microusd += part.microusd
         self.assumed += part.assumed
@@ -49,7 +49,7 @@ class Sum:
 
 
 def read_spending(home: Home, since: datetime) -> Sequence[Spending]:
-    """Return what was spent from an instant on, the oldest first; nothing where nothing has run.
+    """Return the spending since an instant, the oldest first; empty if nothing has run.
 
     Raises:
         StoreError: the database cannot be read.
@@ -62,7 +62,7 @@ def read_spending(home: Home, since: datetime) -> Sequence[Spending]:
 
 
 def summed(parts: Sequence[Spending], by: str, clock: Wall) -> list[Sum]:
-    """Return the sums: days in their order, everything else the dearest first."""
+    """Return the sums: days in order of time, everything else by cost, highest first."""
     names: dict[str, Callable[[Spending], str]] = {
         "job": lambda part: part.job,
         "model": lambda part: part.model,
@@ -77,7 +77,7 @@ def summed(parts: Sequence[Spending], by: str, clock: Wall) -> list[Sum]:
 
 
 def total_of(parts: Sequence[Spending]) -> Sum:
-    """Return all of it as one sum."""
+    """Return the total."""
     total = Sum("total")
     for part in parts:
         total.add(part)

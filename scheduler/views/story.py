@@ -1,4 +1,4 @@
-"""The story of one run: all its rows, and who has it."""
+"""The story of one run: all its rows."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Story:
     """All rows of one run.
 
     Args:
-        orphan: it is said to be running, and its runner is dead.
+        orphan: it is recorded as running, and its runner is dead.
         wakeups: what it waits for now.
-        without_daemon: no daemon lives that would go on with it.
+        without_daemon: no live daemon would continue it.
     """
 
     run: Run
@@ -88,7 +88,7 @@ def nothing_has_run(prefix: str) -> NotFoundError:
 
 
 def doubtful(story: Story) -> list[Call]:
-    """Return the calls whose outcome is unknown, and those that are under way in no living process."""
+    """Return the calls whose outcome is unknown, and those that were under way in a dead process."""
     live = story.run.state is State.RUNNING and not story.orphan
     return [
         call
@@ -98,12 +98,12 @@ def doubtful(story: Story) -> list[Call]:
 
 
 def usage_of(requests: Iterable[Request]) -> Usage:
-    """Return what requests used together."""
+    """Return the tokens of all requests."""
     return sum((request.usage for request in requests), Usage())
 
 
 def story_json(story: Story) -> dict[str, Any]:
-    """Return the story as JSON takes it: instants as UTC with Z, money in dollars."""
+    """Return the story for JSON: instants as UTC with Z, money in dollars."""
     return {
         "run": _plain(story.run) | cause_json(story.run.cause) | {"orphan": story.orphan},
         "messages": [_plain(message) | {"content": list(message.content)} for message in story.messages],
@@ -118,7 +118,7 @@ def story_json(story: Story) -> dict[str, Any]:
 
 
 def cause_json(cause: Cause) -> dict[str, Any]:
-    """Return what fired a run, as JSON takes it."""
+    """Return the cause of a run, for JSON."""
     return {"origin": cause.kind, "cause": {"kind": cause.kind, "key": cause.key}}
 
 

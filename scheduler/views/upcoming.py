@@ -1,4 +1,4 @@
-"""What is upcoming: fires and wake-ups on one line of time."""
+"""Upcoming fires and wake-ups, in order of time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
-    """One thing that will happen."""
+    """One upcoming fire or wake-up."""
 
     at: datetime
     job: str
@@ -42,11 +42,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
-    """What comes next, in order.
+    """The next fires and wake-ups, in order.
 
     Args:
-        notes: which clock changes meet the fires.
-        standings: the jobs that were asked about.
+        notes: the clock changes that affect the fires.
+        standings: the jobs that were selected.
     """
 
     entries: Sequence[Entry]
@@ -90,12 +90,12 @@ def _chosen(facts: Facts, job: str | None) -> Sequence[Standing]:
         return facts.standings
     standing = find_standing(facts, job)
     if standing.state == "invalid":
-        raise RefusedError(f"job {job} cannot run: {standing.problem}", help="mend it with: agentcron edit")
+        raise RefusedError(f"job {job} cannot run: {standing.problem}", help="fix it with: agentcron edit")
     return [standing]
 
 
 class _Timeline:
-    """Merges the next slot of each job; only jobs that are shown have their schedule searched."""
+    """Merge the next slots of all jobs; only jobs that are shown have their schedule searched."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class _Timeline:
             entry = heapq.heappop(self._heap)
             yield entry
             if entry.kind == "fire":
-                # What is overdue fires now, and goes on after now.
+                # An overdue job fires now, and continues after now.
                 self._push(entry.job, max(entry.at, self._facts.now))
 
     def _push(self, name: str, after: datetime) -> None:
@@ -154,7 +154,7 @@ class _Timeline:
             return None
         if run.state is State.QUEUED:
             return Entry(at, run.job, "start", run.id, f"run {run.id} starts")
-        verb = {State.RETRYING: "tries again", State.PARKED: "is looked at again"}.get(run.state, "wakes")
+        verb = {State.RETRYING: "retries", State.PARKED: "is checked again"}.get(run.state, "wakes")
         because = run.waiting_for or run.reason
         return Entry(
             at, run.job, "wake", run.id, f"run {run.id} {verb}" + (f": {because}" if because else "")
@@ -162,7 +162,7 @@ class _Timeline:
 
 
 def _clock_notes(jobs: Sequence[Job | None], start: datetime, until: datetime, only: str | None) -> list[str]:
-    """Say which clock changes meet the shown fires; for a single job also the next one of the year."""
+    """Note the clock changes that affect the shown fires; for a single job also the next one of the year."""
     notes = []
     for job in {job.name: job for job in jobs if job is not None}.values():
         met = job.trigger.clock_changes(start)

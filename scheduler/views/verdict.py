@@ -1,4 +1,4 @@
-"""Why a job did, did not, or will run at an instant: one verdict from the stored rows and the crontab."""
+"""Explain why a job did, did not, or will run at an instant, from the stored rows and the crontab."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _ENDED = {State.SUCCEEDED: "done"}
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """All that a verdict is made of.
+    """The facts that a verdict is made from.
 
     Args:
         job: the job's line, or None when it cannot be read.
-        absence: when daemons were up around the instant, and what happened to the clock.
+        absence: when daemons were up around the instant, and how the clock jumped.
         runs: rows of the job around the instant, in the order of their slots.
         live: its runs that are not over.
         orphans: ids of runs whose runner is dead.
@@ -57,7 +57,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One sentence, what follows from it, and the row or slot it is about."""
+    """A sentence, its consequences, and the row or slot that it is about."""
 
     kind: Kind
     sentence: str
@@ -70,7 +70,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class FieldMatch:
-    """One field of a cron expression against an instant."""
+    """One field of a cron expression compared with an instant."""
 
     name: str
     value: int
@@ -83,7 +83,7 @@ def judge(case: Case, when: datetime | None) -> Verdict:
     name = case.standing.name
     if case.job is None:
         problem = case.standing.problem or "its line cannot be read"
-        return Verdict("invalid", f"{name} cannot run: {problem}", ("Mend it: agentcron edit",), when)
+        return Verdict("invalid", f"{name} cannot run: {problem}", ("Fix it: agentcron edit",), when)
     if when is None:
         return _at_present(case, case.job)
     slot = slot_at(case.job, when)
@@ -95,7 +95,7 @@ def judge(case: Case, when: datetime | None) -> Verdict:
 
 
 def slot_at(job: Job, when: datetime) -> datetime | None:
-    """Return the slot in the minute of an instant: the last one until then, else the first one, or None."""
+    """Return the slot in the minute of an instant: the last one up to it, else the first one, or None."""
     minute = when.replace(second=0, microsecond=0)
     last = job.trigger.before(when)
     if last is not None and last >= minute:
@@ -105,7 +105,7 @@ def slot_at(job: Job, when: datetime) -> datetime | None:
 
 
 def ended_as(run: Run) -> str:
-    """Return how a run ended, or where it is, in one word."""
+    """Return how a run ended, or its state, in one word."""
     return _ENDED.get(run.state, run.state.value)
 
 
@@ -128,7 +128,7 @@ def _at_present(case: Case, job: Job) -> Verdict:
         return _row(case, case.runs[-1], None, None)
     if isinstance(job.trigger, Manual):
         return Verdict(
-            "never_ran", f"{standing.name} has not run yet: it fires only by hand.", (_by_hand(case),)
+            "never_ran", f"{standing.name} has not run yet: it fires only on request.", (_by_hand(case),)
         )
     if isinstance(job.trigger, Reboot):
         return Verdict("never_ran", f"{standing.name} has not run yet: it fires after the next boot.")
@@ -152,7 +152,7 @@ def _past(case: Case, job: Job, when: datetime | None, slot: datetime) -> Verdic
         loaded = f"it was first loaded at {clock.short(standing.first_loaded_at)}"
         why = loaded if case.known else "the crontab was never loaded"
         sentence = f"{standing.name} did not run {at}: {why}."
-        return Verdict("not_loaded", sentence, ("What lies before that is not made up.",), when, slot)
+        return Verdict("not_loaded", sentence, ("Earlier slots are not caught up.",), when, slot)
     due = standing.next_fire
     if standing.state == "active" and due is not None and due <= slot:
         if case.daemon is not None:
@@ -160,15 +160,15 @@ def _past(case: Case, job: Job, when: datetime | None, slot: datetime) -> Verdic
                 "overdue", f"{standing.name} is due {at}; the daemon fires it now.", (), when, slot
             )
         late = span((clock.now - slot).total_seconds())
-        sentence = f"{standing.name} has not run {at}: nobody is running{case.absence.down(slot)}."
+        sentence = f"{standing.name} has not run {at}: no daemon is running{case.absence.down(slot)}."
         return Verdict(
-            "overdue", sentence, (f"Due for {late}.", _policy(job), "Start: agentcron up"), when, slot
+            "overdue", sentence, (f"Overdue by {late}.", _policy(job), "Start: agentcron up"), when, slot
         )
     if standing.state == "paused":
         sentence = f"{standing.name} did not run {at}: it is paused: {standing.paused_reason}."
         return Verdict("paused", sentence, (_unpause(case),), when, slot)
     sentence = f"{standing.name} has no record of a slot {at}."
-    more = "Its line had another schedule then, was switched off, or the record was deleted."
+    more = "Its schedule was different then, it was disabled, or the record was deleted."
     return Verdict("no_record", sentence, (more,), when, slot)
 
 
@@ -177,7 +177,7 @@ def _row_at(case: Case, slot: datetime) -> Run | None:
 
 
 def _stands_for(run: Run, slot: datetime) -> bool:
-    """Whether a later row is there for an earlier slot too."""
+    """Whether a later row covers an earlier slot too."""
     return run.fire_time > slot and run.last_missed is not None and run.last_missed >= slot
 
 
@@ -210,10 +210,10 @@ def _row(case: Case, run: Run, when: datetime | None, slot: datetime | None) -> 
         more.append(f"It started {late} late, at {case.clock.short(run.started_at)}{why}.")
     twice = case.absence.came_twice(run.fire_time)
     if twice and run.cause.kind != PERSON:
-        more.append(as_sentence(f"{twice}: this time came twice, and its slot ran once"))
+        more.append(as_sentence(f"{twice}: this time occurred twice, and its slot ran once"))
     if run.missed:
-        more.append(f"It stands for {run.missed} earlier slots too.")
-    more.append(f"Look: agentcron show {run.id}")
+        more.append(f"It also covers {run.missed} earlier slots.")
+    more.append(f"See: agentcron show {run.id}")
     return Verdict("ran", sentence, tuple(more), when, slot, run)
 
 
@@ -225,18 +225,20 @@ def _live(case: Case, run: Run, when: datetime | None, slot: datetime | None) ->
     if run.state is State.QUEUED and run.not_before is not None and run.not_before > clock.now:
         state = f"queued, starts {clock.away(run.not_before)} (jitter or catch-up)"
     elif run.state is State.QUEUED and case.daemon is None:
-        state = "queued; nobody is running"
+        state = "queued; no daemon is running"
     elif run.state is State.QUEUED and run.attempts >= SUSPECT_CRASHES:
-        state = f"queued; its runner died {run.attempts} times, so it runs beside no other such run"
+        state = (
+            f"queued; its runner died {run.attempts} times, so it does not run together with other such runs"
+        )
     elif run.id in case.orphans:
-        state = "running no more: its runner is dead, and a daemon takes it up where it was"
+        state = "no longer running: its runner is dead, and a daemon will resume it"
     fired = "was started by hand" if run.cause.kind == PERSON else "fired"
     sentence = f"{name} {fired} {_at(case, run.fire_time)}: run {run.id} is {state}"
-    more = [f"Look: agentcron show {run.id}"]
+    more = [f"See: agentcron show {run.id}"]
     if case.daemon is None and (run.state is State.QUEUED or run.id in case.orphans):
         more.append("Start: agentcron up")
     if run.state in RESTING:
-        more.append(f"Go on now: {reasons.of(run).command(run)}")
+        more.append(f"Continue now: {reasons.of(run).command(run)}")
     return Verdict("live", sentence.rstrip(".") + ".", tuple(more), when, slot, run)
 
 
@@ -259,7 +261,7 @@ def _missed(case: Case, job: Job, when: datetime | None, slot: datetime, instead
             f"It {'ran' if instead.started_at else 'fired'} once at {clock.short(started)} instead: "
             f"run {instead.id}, {ended_as(instead)}{money}."
         )
-    more = (_policy(job), after, f"Look: agentcron show {instead.id}")
+    more = (_policy(job), after, f"See: agentcron show {instead.id}")
     return Verdict("missed", f"{sentence}: {why}.", more, when, slot, instead)
 
 
@@ -277,11 +279,11 @@ def _future(case: Case, job: Job, when: datetime, slot: datetime) -> Verdict:
             f"If run {run.id} ({run.state}) is not over then, {what[job.overlap]}: overlap={job.overlap}."
         )
     if job.gate:
-        more.append("Its gate is asked first and may say no.")
+        more.append("Its gate runs first and may skip the run.")
     if job.jitter_seconds:
-        more.append(f"Jitter may put the start off by up to {span(job.jitter_seconds)}.")
+        more.append(f"Jitter may delay the start by up to {span(job.jitter_seconds)}.")
     if case.daemon is None:
-        more += ["Nobody is running now.", "Start: agentcron up"]
+        more += ["No daemon is running now.", "Start: agentcron up"]
     return Verdict("will_run", f"{standing.name} will run {at}.", tuple(more), when, slot)
 
 
@@ -303,7 +305,7 @@ def _no_slot(case: Case, job: Job, when: datetime) -> Verdict:
 
 
 def field_matches(trigger: CronTrigger, when: datetime) -> tuple[FieldMatch, ...]:
-    """Return for each of the five fields what the instant has and whether the field allows it."""
+    """Return for each of the five fields the value of the instant and whether the field allows it."""
     from scheduler.core.time.fields import ALIASES, DAY, FIELDS, WEEKDAY
     from scheduler.core.time.instants import zone
     from scheduler.core.time.slots import expand, month_length, rule_day
@@ -338,16 +340,16 @@ def _policy(job: Job) -> str:
 
 def _unpause(case: Case) -> str:
     if case.standing.paused_reason.startswith("enabled="):
-        return "Switch it on in the crontab: agentcron edit"
+        return "Enable it in the crontab: agentcron edit"
     if is_follow_up(case.standing.name) and "confirm" in case.standing.paused_reason:
-        return f"Look at it, and let it fire or not: agentcron confirm {case.standing.name}"
+        return f"See it, and confirm it or not: agentcron confirm {case.standing.name}"
     return f"Let it fire again: agentcron unpause {case.standing.name}"
 
 
 def _restored(case: Case) -> list[str]:
-    """Nobody knows whether the lost time saw this slot, and only a person can find out."""
+    """It is unknown whether this slot ran in the lost time, and only a person can find out."""
     return [
-        "The slot came due before the restore; nothing is fired twice.",
+        "The slot was due before the restore; it is not fired again.",
         f"If it did not run then: agentcron run {case.standing.name}",
     ]
 

@@ -12,7 +12,7 @@ import pytest
 from llmock.scenarios import Fail, Reply, StreamFault, ToolCall
 from llmock.testing import LLMockServer
 
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.run import FINAL, State
 from scheduler.core.time.instants import from_iso
 from tests.kit.processes import Installation, Process, until
@@ -55,7 +55,7 @@ def wait_for(place: Installation, daemon: Process, *states: State) -> Any:
         assert daemon.poll() is None, daemon.stderr
         if not (place.home / "agentcron.db").exists() or "crontab loaded" not in daemon.stderr:
             return None
-        with Reader.open(place.database) as reader:
+        with SqliteDatabase(place.database).history() as reader:
             runs = reader.runs(job="job", limit=2)
         assert len(runs) <= 1
         return runs[0] if runs and runs[0].state in states else None
@@ -90,7 +90,7 @@ def test_an_agent_reads_sleeps_is_killed_and_goes_on_where_it_was(
     assert len(sent) == 4, "the API saw each request once"
     for earlier, later in pairwise(sent):
         assert later[: len(earlier)] == earlier
-    with Reader.open(place.database) as reader:
+    with SqliteDatabase(place.database).history() as reader:
         requests = reader.requests(done.id)
     assert [request.state for request in requests] == ["answered"] * 4
     assert requests[2].started_at >= asleep.wake_at, "no request while asleep"
@@ -117,7 +117,7 @@ def test_f45_a_long_retry_after_becomes_a_wake_up_that_no_process_waits_for(
     place.do("resume", run.id)
     llmock.state.scenarios.add(call("finish", summary="At last.", outcome="done"))
     place.do("tick")
-    with Reader.open(place.database) as reader:
+    with SqliteDatabase(place.database).history() as reader:
         assert reader.run(run.id).summary == "At last."
 
 
@@ -129,7 +129,7 @@ def test_f46_overload_backs_off_and_is_over_when_it_is_over(
     due_now(place)
     daemon = place.start("up")
     run = wait_for(place, daemon, State.RETRYING)
-    with Reader.open(place.database) as reader:
+    with SqliteDatabase(place.database).history() as reader:
         requests = reader.requests(run.id)
     assert [request.state for request in requests] == ["failed"] * 3
     gaps = [(b.started_at - a.started_at).total_seconds() for a, b in pairwise(requests)]
@@ -150,7 +150,7 @@ def test_f47_a_stream_cut_in_a_tool_use_runs_no_tool(place: Installation, llmock
     until(lambda: len(bodies(llmock)) >= 1, 30, "the first request")
     llmock.state.scenarios.add(call("finish", summary="Second try.", outcome="done"))
     done = wait_for(place, daemon, *FINAL)
-    with Reader.open(place.database) as reader:
+    with SqliteDatabase(place.database).history() as reader:
         requests, calls = reader.requests(done.id), reader.calls(done.id)
     assert requests[0].state == "failed"
     assert requests[-1].state == "answered"

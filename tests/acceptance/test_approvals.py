@@ -115,7 +115,7 @@ def test_always_is_shown_and_revoked(office: Installation) -> None:
     assert stamps(office) == ["one", "one"]
     told = office.json("trust", "explain", "clerk")
     [grant] = told["always"]
-    ask(office, "trust", "explain", "clerk").is_fine("Granted by approvals given always", grant["id"])
+    ask(office, "trust", "explain", "clerk").is_fine("Granted by `approve --always`", grant["id"])
     ask(office, "trust", "revoke", grant["id"]).is_fine("is revoked")
     asked(office)
 

@@ -122,7 +122,7 @@ def test_a_lost_database_comes_back(used: Installation, tmp_path: Path, spoil: o
     assert json.loads(ask(used, "db", "status", "--json").out)["state"] == "current"
     aside = list(used.home.glob("agentcron.db.before-restore-*"))
     assert [path.read_bytes() for path in aside] == ([] if lost is None else [lost])
-    assert ("that was there is now" in said.out) is (lost is not None)
+    assert ("the previous database is now" in said.out) is (lost is not None)
 
 
 def test_a_copy_by_other_means_is_taken_too(used: Installation, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_copy_by_other_means_is_taken_too(used: Installation, tmp_path: Path) 
     source.backup(target)
     source.close()
     target.close()
-    ask(used, "restore", str(copy)).is_fine("bears no mark", "1 run, sound")
+    ask(used, "restore", str(copy)).is_fine("was not made by agentcron backup", "1 run, sound")
     assert json.loads(ask(used, "list", "--json").out)["source"] == "database"
 
 
@@ -140,7 +140,7 @@ def test_a_copy_of_a_copy_is_as_old_as_the_first(used: Installation, tmp_path: P
     ask(used, "backup", str(first)).is_fine()
     shutil.copy(first, used.database)
     said = ask(used, "list").is_fine()
-    assert "this database is a backup that was put in place" in said.err
+    assert "this database is a restored backup" in said.err
     ask(used, "backup", str(second)).is_fine()
 
     def age(path: Path) -> str:

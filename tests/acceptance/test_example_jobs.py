@@ -73,7 +73,7 @@ def test_morning_notes(place: Installation) -> None:
 def test_disk_watch_is_woken_by_its_gate_only(place: Installation) -> None:
     line = '*/15 * * * *  disk-watch  @jobs/disk-watch.md  gate="jobs/disk_is_full.sh {limit} /"'
     rehearse(place, line.format(limit=101), "disk-watch")
-    ask(place, "run", "disk-watch", "--wait").is_fine("is skipped", "the gate said no: below 101 %")
+    ask(place, "run", "disk-watch", "--wait").is_fine("was skipped", "the gate said no: below 101 %")
     workdir = place.home / "work" / "disk-watch"
     assert not (workdir / "alarm.md").exists()
     rehearse(place, line.format(limit=0), "disk-watch")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.anthropic.model import AnthropicModel
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import Run, State
 from scheduler.testing.world import open_world
@@ -88,7 +88,7 @@ class Played:
         case = CASES[name]
         (run,) = self.place.runs(name)
         assert (run.state, run.reason_code) == (case.state, case.code), run
-        with Reader.open(self.place.database) as reader:
+        with SqliteDatabase(self.place.database).history() as reader:
             assert_valid(reader.messages(run.id))
             assert len(reader.requests(run.id)) == self.api.asked[prompt(name)] == case.requests
             assert not [call for call in reader.calls(run.id) if call.state is CallState.DONE]

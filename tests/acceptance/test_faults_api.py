@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.wakeup import Waking
@@ -116,7 +116,7 @@ class Played:
 
     def requests(self, name: str) -> list[Request]:
         """What is on record about them."""
-        with Reader.open(self.place.database) as reader:
+        with SqliteDatabase(self.place.database).history() as reader:
             return reader.requests(self.run(name).id)
 
     def stamped(self, name: str) -> bool:
@@ -128,7 +128,7 @@ class Played:
         case, run = CASES[name], self.run(name)
         assert (run.state, run.reason_code) == (case.state, case.code), run
         assert len(self.seen(name)) == len(self.requests(name)) == case.requests
-        with Reader.open(self.place.database) as reader:
+        with SqliteDatabase(self.place.database).history() as reader:
             assert_valid(reader.messages(run.id))
         assert not self.stamped(name)
         assert reports(self.place)[name] == (run.state is not State.RETRYING)
@@ -195,7 +195,7 @@ def test_f50_a_full_context_neither_loops_nor_runs_tools(played: Played) -> None
 @of("f51")
 def test_f51_a_conversation_that_is_refused_is_parked_after_one_try(played: Played, name: str) -> None:
     run = played.check(name)
-    with Reader.open(played.place.database) as reader:
+    with SqliteDatabase(played.place.database).history() as reader:
         assert [wakeup.kind for wakeup in reader.wakeups(run.id)] == [Waking.DEADLINE]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.run import State
 from tests.fake_messages_api import FakeMessagesAPI, answer, verify_pairing
 from tests.kit.cases import play, prompt
@@ -49,7 +49,7 @@ class Noise:
         """What the agent got to read, after everything that must hold of such a run was checked."""
         (run,) = self.place.runs(name)
         assert run.state is State.SUCCEEDED, run
-        with Reader.open(self.place.database) as reader:
+        with SqliteDatabase(self.place.database).history() as reader:
             messages = reader.messages(run.id)
             (call,) = [call for call in reader.calls(run.id) if call.name != "finish"]
         assert_valid(messages)

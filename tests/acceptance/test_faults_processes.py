@@ -77,7 +77,7 @@ def test_f58_a_job_that_kills_its_daemon_is_buried_and_harms_no_other(
 
     (buried,) = place.runs("poison")
     assert (buried.reason_code, buried.reason) == ("crashed", "its runner died 5 times")
-    assert "buried" in daemon.stderr
+    assert "abandoned" in daemon.stderr
     for verb in (("show", buried.id), ("why", "poison"), ("list",)):
         assert "its runner died 5 times" in place.do(*verb).stdout, verb
 
@@ -91,7 +91,7 @@ def test_f21_what_a_dead_daemon_left_behind_holds_nobody_up(scene: Scene) -> Non
         database.execute("UPDATE runners SET pid = ?", (os.getpid(),))
     said = place.do("doctor", status=1).stdout
     assert "running with a dead runner" in said
-    assert "nobody is running" in said
+    assert "no daemon is running" in said
 
     began = time.monotonic()
     daemon = ready(place.start("up"))

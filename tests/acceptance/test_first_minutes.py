@@ -72,11 +72,11 @@ def test_a_person_gets_to_an_agent_that_slept_by_reading_what_the_commands_print
     assert "export ANTHROPIC_API_KEY=" in forgot.err
     fresh.environment["ANTHROPIC_API_KEY"] = "his-key"
     daemon = fresh.start(*advice(edited)[1])
-    until(lambda: "Look: agentcron list" in daemon.stdout, 20, lambda: daemon.stderr)
+    until(lambda: "See: agentcron list" in daemon.stdout, 20, lambda: daemon.stderr)
     until(lambda: "is sleeping" in daemon.stderr, 20, lambda: daemon.stderr)
     ask(fresh, "list").is_fine("napper", "a nap", "daemon up since")
     # "... and resumed": the rest of its only run, or of the first of several.
-    until(lambda: "is succeeded" in daemon.stderr, 20, lambda: daemon.stderr)
+    until(lambda: "succeeded" in daemon.stderr, 20, lambda: daemon.stderr)
     daemon.send(signal.SIGTERM)
     assert daemon.wait() == 0, daemon.stderr
     done = next(run for run in fresh.json("list", "--all")["runs"] if run["state"] == "succeeded")
@@ -90,7 +90,7 @@ def test_a_person_gets_to_an_agent_that_slept_by_reading_what_the_commands_print
 def test_init_twice_keeps_what_is_there(fresh: Installation) -> None:
     ask(fresh, "init").is_fine("no job in it fires by itself")
     fresh.crontab(GOOD)
-    ask(fresh, "init").is_error(4, "there is a crontab already", "agentcron edit")
+    ask(fresh, "init").is_error(4, "a crontab already exists", "agentcron edit")
     assert (fresh.home / "crontab").read_text() == GOOD
 
 
@@ -158,7 +158,7 @@ def test_a_broken_text_in_a_pipe_is_kept_aside_and_the_old_one_stays(
     assert "crontab:2:24: error E10" in said.err, said
     assert "did you mean" in said.err
     kept = fresh.home / "crontab.rejected"
-    assert f"the old crontab stays; your text is in {kept}" in said.err
+    assert f"the old crontab is unchanged; your text is in {kept}" in said.err
     assert kept.read_text() == BROKEN
     assert (fresh.home / "crontab").read_text() == GOOD
     # The next one that is refused does not overwrite the first.
@@ -195,7 +195,7 @@ def test_a_text_that_is_not_utf_8(fresh: Installation, tmp_path: Path) -> None:
     ("command", "words"),
     [
         ("/no/such/editor", ("cannot start the editor", "set EDITOR to one that is installed")),
-        ("false", ("ended with status 1", "the crontab stays as it was")),
+        ("false", ("ended with status 1", "the crontab is unchanged")),
         ("'unclosed", ("EDITOR is not a command",)),
     ],
 )
@@ -220,7 +220,7 @@ def test_two_edits_at_once_lose_nothing(fresh: Installation, tmp_path: Path) -> 
     go.touch()
     status = waiting.wait()
     said = Said(("edit",), status, waiting.stdout, waiting.stderr, 0)
-    said.is_error(4, "somebody else has changed", "crontab.rejected", "agentcron edit")
+    said.is_error(4, "was changed by another process", "crontab.rejected", "agentcron edit")
     assert (fresh.home / "crontab").read_text() == his
     assert (fresh.home / "crontab.rejected").read_text() == mine
 
@@ -247,7 +247,7 @@ def test_on_a_terminal_no_keeps_the_old_one(fresh: Installation, tmp_path: Path)
     terminal.shows("Edit it again? [Y/n]")
     terminal.type("n\n")
     assert terminal.wait() == 1
-    assert "the old crontab stays" in terminal.text
+    assert "the old crontab is unchanged" in terminal.text
     assert (fresh.home / "crontab").read_text() == GOOD
     assert (fresh.home / "crontab.rejected").read_text() == BROKEN
     terminal.close()
@@ -316,4 +316,4 @@ def test_the_rewritten_line_runs(fresh: Installation, api: FakeMessagesAPI) -> N
     found = re.search(r"help: write `(.*)`$", ask(fresh, "check").out, re.MULTILINE)
     assert found is not None
     fresh.crontab(found[1] + "\n")
-    ask(fresh, "run", "claude", "--wait").is_fine("Two letters.", "is succeeded")
+    ask(fresh, "run", "claude", "--wait").is_fine("Two letters.", "succeeded")

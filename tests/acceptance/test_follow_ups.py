@@ -60,7 +60,7 @@ def test_a_tainted_one_waits_until_it_is_confirmed_as_it_was_shown(office: Insta
         "is confirmed; it fires"
     )
     assert (jobs(office)["ci/check"]["state"], jobs(office)["ci/check"]["pending"]) == ("active", False)
-    ask(office, "confirm", "ci/check").is_error(4, "was confirmed already")
+    ask(office, "confirm", "ci/check").is_error(4, "is already confirmed")
     ask(office, "next", "ci/check").is_fine("ci/check  fires")
 
 
@@ -89,7 +89,7 @@ def test_a_person_pauses_and_cancels_it(office: Installation) -> None:
     office.json("run", "clean", "--wait")
     ask(office, "pause", "clean/check").is_fine("is paused")
     ask(office, "unpause", "clean/check").is_fine("fires again")
-    ask(office, "cancel", "clean/check").is_fine("it fires no more")
+    ask(office, "cancel", "clean/check").is_fine("it will not fire again")
     assert "clean/check" not in jobs(office)
     ask(office, "cancel", "clean/check").is_error(3, "agentcron list")
     ask(office, "confirm", "clean/check").is_error(3, "agentcron list")

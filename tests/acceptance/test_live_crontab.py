@@ -32,7 +32,7 @@ def test_a_changed_crontab_is_noticed_within_two_seconds(town: Installation, cla
     until(lambda: state_of(town, run) == "running", 10, lambda: daemon.stderr)
     town.crontab('@manual  other  "Second"\n@manual  fresh  "More"\n')
     soon(lambda: "removed: more, slow" in daemon.stderr, daemon)
-    assert f"job slow is removed; its live runs go on to their end: {run}" in daemon.stderr
+    assert f"job slow was removed; its live runs continue to their end: {run}" in daemon.stderr
     # A renamed one is a new one.
     assert "added: fresh" in daemon.stderr
     until(lambda: state_of(town, run) == "succeeded", 15, lambda: daemon.stderr)

@@ -23,7 +23,7 @@ def test_unpausing_never_backfills(town: Installation) -> None:
     ask(town, "pause", "beat").is_fine("is paused", "agentcron unpause beat")
     paused = datetime.now(UTC)
     assert jobs(town)["beat"]["state"] == "paused"
-    ask(town, "pause", "beat").is_fine("was paused already")
+    ask(town, "pause", "beat").is_fine("is already paused")
     time.sleep(2.5)
     unpaused = datetime.now(UTC)
     ask(town, "unpause", "beat").is_fine("fires again", "agentcron next beat")
@@ -40,14 +40,14 @@ def test_unpausing_never_backfills(town: Installation) -> None:
 
 def test_a_job_that_is_switched_off_is_not_unpaused(town: Installation) -> None:
     town.crontab('0 9 * * *  off  "x"  enabled=no\n')
-    ask(town, "unpause", "off").is_error(4, "switched off in the crontab", "agentcron edit")
+    ask(town, "unpause", "off").is_error(4, "disabled in the crontab", "agentcron edit")
 
 
 def test_cancel_queued_and_sleeping(town: Installation) -> None:
     queued = town.json("run", "brief")["run"]
     asleep = town.json("run", "nap", "--wait")["run"]
     for run in (queued, asleep):
-        ask(town, "cancel", run).is_fine("is cancelled", f"agentcron resume {run}")
+        ask(town, "cancel", run).is_fine("was cancelled", f"agentcron resume {run}")
         assert state_of(town, run) == "cancelled"
         ask(town, "cancel", run).is_error(4, "help: ")
 
@@ -58,7 +58,7 @@ def test_cancel_a_running_one(town: Installation, claude: FakeMessagesAPI) -> No
     daemon = start(town)
     run = town.json("run", "work")["run"]
     until(lambda: claude.requests, 10, lambda: daemon.stderr)
-    ask(town, "cancel", run).is_fine("is asked to stop")
+    ask(town, "cancel", run).is_fine("was asked to stop")
     until(lambda: state_of(town, run) == "cancelled", 10, lambda: daemon.stderr)
     stop(daemon)
 
@@ -72,7 +72,7 @@ def test_the_agent_hears_what_the_person_says(town: Installation, claude: FakeMe
     town.crontab('@manual  work  "Work"\n')
     run = town.json("run", "work", "--wait")["run"]
     said = ask(town, "resume", run, "--message", "The letters are here.").is_fine("was sleeping", "queued")
-    assert "nobody is running" in said.err
+    assert "no daemon is running" in said.err
     ask(town, "resume", run).is_error(4, "help: ")
     ask(town, "tick").is_fine("next due: nothing")
     assert state_of(town, run) == "succeeded"

@@ -75,7 +75,7 @@ def test_a_stream_that_is_closed_is_no_fault_and_no_file_takes_its_place(
             env=clean_environment(),
         )
         assert done.returncode == 0, done.stderr
-        assert "fault in agentcron" not in done.stderr
+        assert "internal error in agentcron" not in done.stderr
     with closing(sqlite3.connect(place.home / "agentcron.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert database.execute("SELECT state FROM runs").fetchall() == [("succeeded",)]

@@ -135,7 +135,7 @@ def test_tick_shows_progress_on_a_terminal(
     began = time.monotonic()
     assert terminal.wait() == 0, terminal.text
     assert terminal.longest_silence(began) < 1.2
-    assert "1 run at work" in terminal.text
+    assert "1 run working" in terminal.text
     assert "1 run at work" not in lasting(terminal.text)
 
 
@@ -201,8 +201,8 @@ def test_ctrl_c_on_run_wait_leaves_the_run_to_its_daemon(
     until(lambda: claude.requests, 20)
     terminal.type("\x03")
     assert terminal.wait(5) == 130, terminal.text
-    assert "it goes on without this terminal" in terminal.text
-    until(lambda: "is succeeded" in daemon.stderr, 20, lambda: daemon.stderr)
+    assert "it continues without this terminal" in terminal.text
+    until(lambda: "succeeded" in daemon.stderr, 20, lambda: daemon.stderr)
     daemon.send(signal.SIGTERM)
     assert daemon.wait() == 0
 
@@ -266,7 +266,7 @@ def test_nothing_of_a_prompt_a_tool_or_a_model_reaches_the_terminal_raw(
     ]
     for one in said:
         assert not RAW.search(one.out + one.err), one
-        assert "fault in agentcron" not in one.err, one
+        assert "internal error in agentcron" not in one.err, one
         assert "owned" not in one.out or "\\x1b" in one.out, one
     assert any("\\x1b" in one.out for one in said)
     for argv in (("show", run), ("list",), ("why", "work")):
@@ -330,7 +330,7 @@ def test_a_daemon_outlives_its_terminal(place: Installation) -> None:
     place.crontab('@manual  a  "b"  model=rehearsal:r.jsonl\n61 * * * *  broken  "x"\n')
     until(lambda: len(place.json("list")["jobs"]) == 2, 5)
     time.sleep(1.5)
-    ask(place, "run", "a", "--wait").is_fine("is succeeded")
+    ask(place, "run", "a", "--wait").is_fine("succeeded")
     assert place.json("list")["daemon"]["pid"] == pid
     os.kill(pid, signal.SIGTERM)
 

@@ -7,21 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.ports.store import Store
-from tests.contract.store_kit import Bench, open_sqlite
+from scheduler.ports.store.database import Database
+from scheduler.testing.conformance.store.bench import Bench, open_bench
+from tests.contract.databases import DATABASES
 
 
-@pytest.fixture(params=["sqlite"])
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    """Return a bench on a fresh database, for every adapter that there is."""
-    path = tmp_path / "agentcron.db"
-    opened: list[Store] = []
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    """Return an empty database, of every kind that there is."""
+    return DATABASES[request.param](tmp_path)
 
-    async def open_more(prefix: str) -> Store:
-        store = await open_sqlite(path, prefix)
-        opened.append(store)
-        return store
 
-    yield Bench(await open_more("a"), path, open_more)
-    for store in opened:
-        await store.close()
+@pytest.fixture
+async def bench(database: Database) -> AsyncIterator[Bench]:
+    """Return a bench on a database."""
+    async with open_bench(database) as opened:
+        yield opened

@@ -12,10 +12,11 @@ import pytest
 
 from scheduler.engine.attempt.turns import Turns
 from scheduler.ports.backend import Allowed, Answered, Attempt, Backend, Desk, ForeignCall, Rested
-from scheduler.ports.tool import AnyTool, Args, FunctionTool, ToolContext, tool
+from scheduler.ports.tool import AnyTool, Args, ToolContext
 from scheduler.testing.conformance.backend import BackendConformance, check_backend
 from scheduler.testing.conformance.backend_case import Hook, Move
 from scheduler.testing.rehearsal import script
+from scheduler.toolkit import FunctionTool, tool
 from tests.plugin.scripted_backend import ScriptedBackend
 
 
@@ -282,7 +283,7 @@ class Spends(HookedBackend):
         (SwallowsACancel, "swallowed the cancellation"),
         (LeavesItRunning, "has left the call running"),
         (IsDeaf, "never told 'Be quick.'"),
-        (Spends, "it is succeeded"),
+        (Spends, "its state is succeeded"),
     ],
 )
 def test_a_backend_that_is_wrong_is_caught(

@@ -16,6 +16,7 @@ from scheduler.core.run.run import State
 from scheduler.testing.conformance.tool import ToolCase, check_tool
 from scheduler.testing.world import open_world
 from tests.kit.models import FakeModel, call, finish
+from tests.kit.plug_ins import Distributions
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto"
 GRANTED = 'default = "p"\n[profile.p]\nbase = "act"\n[[profile.p.grant]]\ntool = "post"\n'
@@ -34,31 +35,25 @@ def blocks(page: str, kind: str) -> list[str]:
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of installed packages, with an empty ``my_package``."""
-    site = tmp_path / "site"
-    (site / "my_package-1.0.dist-info").mkdir(parents=True)
-    (site / "my_package-1.0.dist-info" / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n"
-    )
-    (site / "my_package").mkdir()
-    (site / "my_package" / "__init__.py").touch()
-    monkeypatch.syspath_prepend(str(site))
-    yield site
+def package(distributions: Distributions) -> Iterator[Distributions]:
+    """An empty ``my_package`` beside agentcron."""
+    (distributions.folder / "my_package").mkdir()
+    (distributions.folder / "my_package" / "__init__.py").touch()
+    yield distributions
     for name in [name for name in sys.modules if name.partition(".")[0] == "my_package"]:
         del sys.modules[name]
 
 
-def install(site: Path, module: str, code: str, entry_points: str) -> ModuleType:
+def install(package: Distributions, module: str, code: str, entry_points: str) -> ModuleType:
     from importlib import import_module
 
+    (package.folder / "my_package" / f"{module}.py").write_text(code)
     text = entry_points.replace('project.entry-points."', "").replace('"]', "]").replace('"', "")
-    (site / "my_package-1.0.dist-info" / "entry_points.txt").write_text(text)
-    (site / "my_package" / f"{module}.py").write_text(code)
+    package.install("my-package", text)
     return import_module(f"my_package.{module}")
 
 
-async def test_the_staged_tool_of_the_page(tmp_path: Path, package: Path) -> None:
+async def test_the_staged_tool_of_the_page(tmp_path: Path, package: Distributions) -> None:
     code, entry_points = (
         block_with("tools.md", "python", "StagedTool"),
         block_with("tools.md", "toml", "agentcron.changes"),
@@ -76,7 +71,7 @@ async def test_the_staged_tool_of_the_page(tmp_path: Path, package: Path) -> Non
             assert database.execute("SELECT text FROM diary").fetchall() == [("one",), ("two",)]
 
 
-def test_the_staged_tool_of_the_page_holds_to_the_suite(tmp_path: Path, package: Path) -> None:
+def test_the_staged_tool_of_the_page_holds_to_the_suite(tmp_path: Path, package: Distributions) -> None:
     code, entry_points = (
         block_with("tools.md", "python", "StagedTool"),
         block_with("tools.md", "toml", "agentcron.changes"),
@@ -87,7 +82,7 @@ def test_the_staged_tool_of_the_page_holds_to_the_suite(tmp_path: Path, package:
     )
 
 
-async def test_the_backend_of_the_page(tmp_path: Path, package: Path) -> None:
+async def test_the_backend_of_the_page(tmp_path: Path, package: Distributions) -> None:
     [code], [entry_points] = blocks("backends.md", "python"), blocks("backends.md", "toml")
     install(package, "poster", code, entry_points)
     async with open_world(tmp_path / "home") as world:

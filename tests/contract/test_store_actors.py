@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -18,16 +16,15 @@ from scheduler.core.run.step import Step
 from scheduler.core.time.trigger import Every
 from scheduler.core.trust.approval import Approval
 from scheduler.core.trust.marks import NO_MARKS
-from tests.contract.store_kit import Bench, at, make_job
+from scheduler.testing.conformance.store.bench import Bench, at, make_job
 
 ANNA = Actor.door("web", "anna")
 
 
 def authors(bench: Bench) -> dict[str, str | None]:
     """Return who is named in the newest record of each kind."""
-    with closing(sqlite3.connect(bench.path)) as connection:
-        rows = connection.execute("SELECT kind, body FROM records ORDER BY seq").fetchall()
-    return {kind: json.loads(body).get("by") for kind, body in rows}
+    with bench.database.records() as records:
+        return {record.kind: json.loads(record.body).get("by") for record in records.after(0)}
 
 
 def follow_up(run_id: str, name: str) -> FollowUp:
@@ -51,9 +48,9 @@ async def test_every_record_of_what_was_asked_for_names_the_actor(bench: Bench, 
     await store.commit(lease, Step(at=at(2), move=Move.PARK, reason_code="approval", changes=put))
     await store.answer("q1", at(3), approve=True, always=True, actor=actor)
     await store.answer("q2", at(3), approve=False, actor=actor)
-    with closing(sqlite3.connect(bench.path)) as connection:
-        [grant] = connection.execute("SELECT id FROM grants").fetchone()
-    await store.revoke(grant, at(4), actor=actor)
+    with bench.history() as history:
+        [grant] = history.always_grants("brief")
+    await store.revoke(grant.id, at(4), actor=actor)
     assert await store.clean("/w", at(4), actor=actor)
     await store.confirm("brief/check", made[0].code, at(4), actor=actor)
     await store.cancel_follow_up("brief/other", at(4), actor=actor)
@@ -67,12 +64,3 @@ async def test_every_record_of_what_was_asked_for_names_the_actor(bench: Bench, 
     assert {kind: who for kind, who in authors(bench).items() if kind in asked_for} == dict.fromkeys(
         asked_for, str(actor)
     )
-
-
-async def test_a_follow_up_says_who_ended_it(bench: Bench) -> None:
-    await bench.load(make_job("brief"))
-    lease = await bench.running(make_job("brief"))
-    await bench.store.commit(lease, Step(at=at(1), changes=(MakeFollowUp(follow_up(lease.run_id, "check")),)))
-    await bench.store.cancel_follow_up("brief/check", at(2), actor=ANNA)
-    with closing(sqlite3.connect(bench.path)) as connection:
-        assert connection.execute("SELECT reason FROM follow_ups").fetchone() == ("cancelled by anna (web)",)

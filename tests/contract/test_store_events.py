@@ -14,8 +14,8 @@ from scheduler.core.run.event import RUN_ENDED, Event, is_wanted
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.core.time.triggers.event import Event as OnEvent
-from scheduler.ports.intake import Taken
-from tests.contract.store_kit import Bench, at, make_job, parked
+from scheduler.ports.store.intake import Taken
+from scheduler.testing.conformance.store.bench import Bench, at, make_job, parked
 from tests.contract.test_store_wakeups import PUSH, waiting
 
 DAY = 86_400
@@ -43,7 +43,7 @@ async def test_an_event_wakes_who_waits_for_its_key_its_subject_or_any(bench: Be
     run_id = await asleep(bench, WakeUp(PUSH, key, deadline=at(900)), WakeUp(Waking.TIME, due=at(800)))
     [woke] = (await bench.store.take_event(push(60, "d1", payload="words"))).roused
     assert (woke.run_id, woke.state, woke.kind, woke.due) == (run_id, State.QUEUED, PUSH, at(60))
-    with bench.reader() as reader:
+    with bench.history() as reader:
         assert reader.wakeups(run_id) == [], "the others are dropped with it"
     [lease] = await bench.claim(61)
     woken = (await bench.checkpoint(lease)).woken
@@ -107,7 +107,7 @@ async def test_an_event_between_the_claim_and_the_wait_is_not_lost(bench: Bench,
     await bench.store.commit(lease, waiting(12, WakeUp(Waking.TIME, due=at(900)), WakeUp(PUSH, key)))
     run = await bench.run(lease.run_id)
     assert (run.state, run.wake_at) == (State.QUEUED, None)
-    with bench.reader() as reader:
+    with bench.history() as reader:
         assert reader.wakeups(run.id) == []
     [lease] = await bench.claim(13)
     woken = (await bench.checkpoint(lease)).woken

@@ -9,7 +9,7 @@ from scheduler.core.job.standing import RunnerInfo
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.clocks import Jump
-from tests.contract.store_kit import Bench, at, make_job, orders, sleep
+from scheduler.testing.conformance.store.bench import Bench, at, make_job, orders, sleep
 
 DAY = 86_400.0
 

@@ -17,9 +17,18 @@ from scheduler.core.run.cause import BY_SCHEDULE, REBOOT, Cause
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
-from scheduler.core.time.trigger import At, CronTrigger
+from scheduler.core.time.trigger import At, CronTrigger, Manual
 from scheduler.errors import NotFoundError, RefusedError
-from tests.contract.store_kit import MANUAL, NOON, Bench, answered, at, make_job, message, sent, sleep
+from scheduler.testing.conformance.store.bench import (
+    NOON,
+    Bench,
+    answered,
+    at,
+    make_job,
+    message,
+    sent,
+    sleep,
+)
 
 HOUR = timedelta(hours=1)
 
@@ -239,7 +248,7 @@ async def test_a_fire_that_replaces_cancels_what_rests_and_flags_what_runs(bench
 
 
 async def test_a_key_fires_once(bench: Bench) -> None:
-    job, boot = make_job(trigger=MANUAL), Cause(REBOOT, "boot-1")
+    job, boot = make_job(trigger=Manual()), Cause(REBOOT, "boot-1")
     first = await bench.store.fire_by(job, at(1), boot, actor=DAEMON)
     assert first is not None
     assert first.cause == boot
@@ -250,7 +259,7 @@ async def test_a_key_fires_once(bench: Bench) -> None:
 
 
 async def test_a_key_of_a_decided_fire_is_used_once(bench: Bench) -> None:
-    job = make_job(trigger=MANUAL)
+    job = make_job(trigger=Manual())
     await bench.load(job)
     made = [
         await bench.store.fire(job, partial(_at_once, at(seconds)), at(seconds), Cause(REBOOT, "boot"))

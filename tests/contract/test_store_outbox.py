@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+import json
 
 import pytest
 
@@ -11,8 +10,8 @@ from scheduler.core.changes.notify import Notify
 from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
-from scheduler.ports.outbox import Pending
-from tests.contract.store_kit import NOON, Bench, at
+from scheduler.ports.store.outbox import Pending
+from scheduler.testing.conformance.store.bench import NOON, Bench, at
 
 DAY = 86_400.0
 
@@ -31,11 +30,6 @@ async def send(bench: Bench, seconds: float, error: str = "") -> None:
     """Take the one notice that is due, and record what became of it for good."""
     [pending] = await take(bench, seconds)
     await bench.store.settle_notice(pending.id, at(seconds), error, None, receipt="m1")
-
-
-def rows(bench: Bench, columns: str = "state") -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(bench.path)) as database:
-        return database.execute(f"SELECT {columns} FROM outbox ORDER BY id").fetchall()
 
 
 async def test_a_notice_comes_out_as_it_was_put_in(bench: Bench) -> None:
@@ -66,13 +60,6 @@ async def test_a_notice_about_the_daemon_has_neither_run_nor_job(bench: Bench) -
     await bench.store.queue_notice(Notice("push", "topic", "x"), NOON)
     [pending] = await take(bench, 1)
     assert (pending.run_id, pending.job) == ("", "")
-    assert rows(bench, "run_id, job") == [(None, "")]
-
-
-async def test_what_is_sent_keeps_its_receipt(bench: Bench) -> None:
-    await bench.store.queue_notice(Notice("push", "topic", "x"), NOON)
-    await send(bench, 1)
-    assert rows(bench, "state, receipt") == [("sent", "m1")]
 
 
 async def test_a_notice_that_goes_back_untried_has_used_up_no_try(bench: Bench) -> None:
@@ -115,7 +102,8 @@ async def test_one_that_was_given_up_keeps_nobody_from_trying_again(bench: Bench
     await bench.store.queue_notice(keyed(until=DAY), NOON)
     await send(bench, 1, "no such topic")
     assert await bench.store.queue_notice(keyed(until=DAY), at(2))
-    assert rows(bench) == [("given_up",), ("waiting",)]
+    with bench.history() as history:
+        assert history.backlog(at(2)).outbox == {"waiting": 1, "taken": 0}
 
 
 async def test_a_key_is_one_of_its_kind_and_none_is_none(bench: Bench) -> None:
@@ -130,7 +118,8 @@ async def test_a_step_writes_a_key_once(bench: Bench) -> None:
     told = (keyed(), keyed(), Notice("push", "topic", "x"))
     step = Step(at=at(1), move=Move.FINISH, changes=tuple(map(Notify, told)))
     await bench.store.commit(lease, step)
-    assert rows(bench, "run_id, dedupe_key") == [(lease.run_id, "disk"), (lease.run_id, "")]
+    written = [(each.run_id, each.notice.dedupe_key) for each in await take(bench, 2)]
+    assert written == [(lease.run_id, "disk"), (lease.run_id, "")]
 
 
 async def test_two_stores_that_write_a_key_write_it_once(bench: Bench) -> None:
@@ -149,12 +138,10 @@ async def test_a_notice_that_has_expired_is_given_up_and_not_handed_out(bench: B
     [pending] = await take(bench, 60)
     assert pending.notice.body == "Later."
     error = "no route, and it expired" if failed else "it expired"
-    assert rows(bench, "state, tries, error")[0] == ("given_up", 1 if failed else 0, error)
-    with closing(sqlite3.connect(bench.path)) as database:
-        recorded = database.execute(
-            "SELECT body ->> 'notice' FROM records WHERE kind = 'report' ORDER BY seq"
-        )
-        tried = [number for (number,) in recorded]
+    with bench.database.audit() as audit:
+        assert [each.error for each in audit.unsent(NOON)] == [error]
+    with bench.database.records() as records:
+        tried = [json.loads(each.body)["notice"] for each in records.after(0) if each.kind == "report"]
     assert tried == ([1, 2] if failed else [2]), "what is not tried is not recorded as a try"
 
 
@@ -167,14 +154,6 @@ async def test_notices_about_no_run_are_forgotten_a_month_after_they_were_sent(b
     assert (await bench.store.prune(at(31 * DAY))).rows == 0
     assert (await bench.store.prunable(at(31 * DAY + 1))).rows == 1
     assert (await bench.store.prune(at(31 * DAY + 1))).rows == 1
-    assert rows(bench, "body") == [("held",), ("waits",)]
+    [pending] = await take(bench, 31 * DAY + 2)
+    assert pending.notice.body == "waits"
     assert (await bench.store.prune(at(72 * DAY))).rows == 1
-
-
-async def test_a_restored_backup_holds_notices_about_no_run_too(bench: Bench) -> None:
-    from tests.contract.test_store_restore import RESTORE, restore
-
-    await bench.store.queue_notice(Notice("push", "topic", "x"), NOON)
-    assert (await restore(bench)).held == ()
-    assert await bench.store.take_notices("r1", RESTORE, 9) == []
-    assert rows(bench) == [("given_up",)]

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from scheduler.adapters.sql.tables import work as tables
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.notify import Notify
 from scheduler.core.changes.question import PutQuestion
@@ -26,9 +21,8 @@ from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.clocks import Jump
 from scheduler.core.time.trigger import At, CronTrigger, Manual, Reboot
 from scheduler.core.trust.approval import Approval
-from scheduler.ports.store import Pruned
-from tests.contract.store_kit import (
-    FRAME,
+from scheduler.ports.store.upkeep import Pruned
+from scheduler.testing.conformance.store.bench import (
     NOON,
     Bench,
     answer,
@@ -46,7 +40,6 @@ pytestmark = pytest.mark.anyio
 
 DAY = 86_400
 KEPT = make_job("kept", Manual(), keep_seconds=10 * DAY)
-OF_RUNS = {"runs", "pins", "messages", "calls", "requests", "attempts", "wakeups", "outbox", "approvals"}
 
 
 async def ended(bench: Bench, days: float, job: Job = KEPT, **more: Any) -> str:
@@ -81,48 +74,27 @@ async def everything(bench: Bench, days: float) -> str:
     return lease.run_id
 
 
-def tables_with(bench: Bench, run_id: str) -> set[str]:
-    """The tables that have rows of a run."""
-    found = set()
-    with sqlite3.connect(bench.path) as connection:
-        for name in OF_RUNS:
-            column = "id" if name == "runs" else "run_id"
-            if connection.execute(f"SELECT 1 FROM {name} WHERE {column} = ?", (run_id,)).fetchone():
-                found.add(name)
-    connection.close()
-    return found
-
-
 async def left(bench: Bench) -> set[str]:
-    with bench.reader() as reader:
+    with bench.history() as reader:
         return {run.id for run in reader.runs(limit=1000)}
-
-
-def test_every_table_that_knows_of_runs_is_named_here() -> None:
-    known = {
-        table.name
-        for table in tables.metadata.sorted_tables
-        if any(key.column is tables.runs.c.id for key in table.foreign_keys)
-    }
-    assert known | {"runs"} == OF_RUNS, "add the new table to `everything`"
 
 
 async def test_an_old_run_goes_with_all_its_rows(bench: Bench) -> None:
     await bench.load(KEPT)
     old, last = await everything(bench, 0), await ended(bench, 1)
-    assert tables_with(bench, old) == OF_RUNS
+    with bench.history() as history:
+        assert len(history.messages(old)) == 2
     now = at(30 * DAY)
     expected = await bench.store.prunable(now)
     gone = await bench.store.prune(now)
     assert gone == expected
-    assert (gone.runs, gone.rows) == (1, 11)
+    assert gone.runs == 1
     assert gone.bytes > 500
-    assert tables_with(bench, old) == set()
+    with bench.history() as history:
+        found = (history.messages(old), history.calls(old), history.requests(old), history.attempts(old))
+    assert found == ([], [], [], [])
     assert await left(bench) == {last}, "the last run of a job stays, however old it is"
     assert await bench.store.prune(now) == Pruned()
-    with sqlite3.connect(bench.path) as connection:
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    connection.close()
 
 
 async def test_what_is_young_enough_stays(bench: Bench) -> None:
@@ -186,7 +158,7 @@ async def test_todays_spending_stays_on_a_day_of_25_hours(bench: Bench) -> None:
     evening = datetime(2026, 10, 25, 22, 30, tzinfo=UTC)
     assert evening - morning > timedelta(days=1)
     assert await bench.store.prune(evening) == Pruned()
-    with bench.reader() as reader:
+    with bench.history() as reader:
         assert reader.spent_today("berlin", evening, "Europe/Berlin")[0] == 250
     assert (await bench.store.prune(evening + timedelta(hours=1))).runs == 1
 
@@ -214,7 +186,7 @@ async def test_a_slot_within_the_window_is_remembered_beyond_keep(bench: Bench) 
         for lease in [*await _fired(bench, daily, day)]:
             await bench.end(lease, Move.FINISH, day * DAY + 1)
     assert (await bench.store.prune(at(20 * DAY))).runs == 10
-    with bench.reader() as reader:
+    with bench.history() as reader:
         assert min(run.fire_time for run in reader.runs(limit=100)) == at(11 * DAY)
 
 
@@ -326,32 +298,3 @@ async def test_processes_of_long_ago_are_forgotten(bench: Bench) -> None:
         await bench.store.enter(RunnerInfo(name, "tick", "host", 1, at(day * DAY), at(day * DAY)))
     assert await bench.store.prune(at(41 * DAY)) == Pruned(rows=1)
     assert [info.id for info in await bench.store.runners()] == ["new"]
-
-
-def kept_frames(bench: Bench) -> list[str]:
-    """Return the systems of the frames that are stored."""
-    with closing(sqlite3.connect(bench.path)) as database:
-        found = [json.loads(frame)["system"] for (frame,) in database.execute("SELECT frame FROM frames")]
-    return sorted(found)
-
-
-async def framed(bench: Bench, days: float, system: str) -> str:
-    """Let a run begin with a frame, and end; return its id."""
-    lease = await bench.running(KEPT, days * DAY)
-    frame = replace(FRAME, system=system)
-    await bench.store.commit(lease, Step(at=at(days * DAY), frame=frame))
-    assert (await bench.checkpoint(lease, days * DAY)).frame == frame
-    await bench.end(lease, Move.FINISH, days * DAY)
-    return lease.run_id
-
-
-async def test_a_frame_is_stored_once_and_goes_with_the_last_run_that_has_it(bench: Bench) -> None:
-    await bench.load(KEPT)
-    for days, system in ((0, "old"), (1, "shared"), (2, "shared"), (25, "shared"), (26, "new")):
-        await framed(bench, days, system)
-    assert kept_frames(bench) == ["new", "old", "shared"]
-    assert (await bench.store.prune(at(20 * DAY))).runs == 3
-    assert kept_frames(bench) == ["new", "shared"], "a run still has it"
-    await framed(bench, 50, "new")
-    assert (await bench.store.prune(at(51 * DAY))).runs == 2
-    assert kept_frames(bench) == ["new"]

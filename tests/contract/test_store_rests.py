@@ -13,8 +13,8 @@ from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
 from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.errors import NotFoundError, RefusedError
-from scheduler.ports.store import Rescued
-from tests.contract.store_kit import NOON, Bench, at, make_job, parked, sent, sleep
+from scheduler.ports.store.queue import Rescued
+from scheduler.testing.conformance.store.bench import NOON, Bench, at, make_job, parked, sent, sleep
 
 ALL_BUT_ALLOW: tuple[Overlap, ...] = ("skip", "queue", "replace")
 
@@ -96,7 +96,7 @@ async def test_the_first_wake_up_wins_and_drops_the_others(bench: Bench) -> None
     # After a long downtime both are due; the earlier one decides.
     assert await wake(bench, 5000) == [lease.run_id]
     assert (await bench.run(lease.run_id)).state is State.QUEUED
-    with bench.reader() as reader:
+    with bench.history() as reader:
         assert reader.wakeups(lease.run_id) == []
 
 

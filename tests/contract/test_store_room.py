@@ -14,7 +14,7 @@ from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
 from scheduler.errors import OverBudgetError
-from tests.contract.store_kit import NOON, Bench, answered, at, make_job, orders, sent
+from scheduler.testing.conformance.store.bench import NOON, Bench, answered, at, make_job, orders, sent
 
 PLENTY = 10**12
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scheduler.core.actor import PERSON
 from scheduler.core.changes.notify import Notify
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import CallState, Message, Request, RequestState
@@ -22,7 +20,8 @@ from scheduler.core.run.step import CallResult, Step
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError
-from tests.contract.store_kit import (
+from scheduler.ports.store.database import Database
+from scheduler.testing.conformance.store.bench import (
     FRAME,
     NOON,
     Bench,
@@ -33,10 +32,11 @@ from tests.contract.store_kit import (
     done,
     make_job,
     message,
-    open_sqlite,
+    open_bench,
     sent,
     sleep,
 )
+from tests.contract.databases import DATABASES
 
 # One agent's life in steps, each on top of the one before.
 LIFE: tuple[Step, ...] = (
@@ -103,29 +103,26 @@ BLOCKS = st.lists(
 )
 
 
+@pytest.mark.parametrize("kind", DATABASES)
 @given(contents=st.lists(BLOCKS, min_size=1, max_size=4))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_raw_messages_come_back_verbatim_and_in_order(
-    tmp_path_factory: pytest.TempPathFactory, contents: list[list[dict[str, Any]]]
+    tmp_path_factory: pytest.TempPathFactory, contents: list[list[dict[str, Any]]], kind: str
 ) -> None:
-    asyncio.run(_round_trip(tmp_path_factory.mktemp("db"), contents))
+    asyncio.run(_round_trip(DATABASES[kind](tmp_path_factory.mktemp("db")), contents))
 
 
-async def _round_trip(folder: Path, contents: list[list[dict[str, Any]]]) -> None:
-    store = await open_sqlite(folder / "a.db", "a")
-    try:
-        await store.fire_by(make_job(), NOON, actor=PERSON)
-        [lease] = await store.claim("r1", NOON, limit=1, lease_seconds=30)
+async def _round_trip(database: Database, contents: list[list[dict[str, Any]]]) -> None:
+    async with open_bench(database) as bench:
+        lease = await bench.running()
         messages = tuple(
             Message(seq, "user", tuple(blocks), "owner", NOON) for seq, blocks in enumerate(contents, 1)
         )
-        await store.commit(lease, Step(at=NOON, messages=messages))
-        stored = (await store.checkpoint(lease, NOON)).messages
+        await bench.store.commit(lease, Step(at=NOON, messages=messages))
+        stored = (await bench.checkpoint(lease)).messages
         assert stored == messages
         for left, right in zip(stored, messages, strict=True):
             assert [list(block) for block in left.content] == [list(block) for block in right.content]
-    finally:
-        await store.close()
 
 
 async def test_odd_text_in_words_for_people_is_stored_all_the_same(bench: Bench) -> None:
@@ -236,7 +233,7 @@ async def test_a_move_sets_the_state_and_gives_the_lease_back(bench: Bench, move
     assert (run.summary, run.outcome) == ("sum", "done")
     assert run.ended_at == (None if state in LIVE else at(5))
     assert await bench.store.rescue(at(900), ["r1"], 1) == []
-    with bench.reader() as reader:
+    with bench.history() as reader:
         [attempt] = reader.attempts(lease.run_id)
     assert (attempt.released_at, attempt.ended_as) == (at(5), move.value)
 
@@ -245,7 +242,7 @@ async def test_sleeping_is_one_transaction_with_its_messages_and_wake_up(bench: 
     lease = await bench.running()
     step = sleep(5, until=60, messages=(message(1, "Good night."),), new_step=True)
     await bench.store.commit(lease, step)
-    with bench.reader() as reader:
+    with bench.history() as reader:
         assert reader.wakeups(lease.run_id) == [WakeUp(Waking.TIME, due=at(60))]
         assert reader.messages(lease.run_id) == [message(1, "Good night.")]
     assert (await bench.run(lease.run_id)).steps == 1
@@ -293,7 +290,7 @@ async def test_a_day_is_the_local_day_of_the_job_and_counts_all_its_runs(bench: 
     await spend(bench, midnight + 120, 1000, job="other")
     lease = await bench.running(make_job(tz="Asia/Tokyo"), midnight + 200)
     assert (await bench.checkpoint(lease, midnight + 200)).spent_day_microusd == 110
-    with bench.reader() as reader:
+    with bench.history() as reader:
         now = at(midnight + 200)
         assert reader.spent_today("brief", now, "Asia/Tokyo")[0] == 110
         assert reader.spent_today("other", now, "Asia/Tokyo")[0] == 1000

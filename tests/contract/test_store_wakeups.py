@@ -8,7 +8,7 @@ from scheduler.core.actor import PERSON
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
 from scheduler.core.run.wakeup import WakeUp, Waking, Woken, earliest
-from tests.contract.store_kit import Bench, at, parked
+from scheduler.testing.conformance.store.bench import Bench, at, parked
 
 PUSH = "repo:push"
 
@@ -27,7 +27,7 @@ async def test_what_is_waited_for_is_stored_as_it_is(bench: Bench) -> None:
     )
     lease = await bench.running()
     await bench.store.commit(lease, waiting(1, *wakeups))
-    with bench.reader() as reader:
+    with bench.history() as reader:
         found = reader.wakeups(lease.run_id)
     assert found == sorted(wakeups, key=lambda each: each.until or at(999))
     assert (await bench.run(lease.run_id)).wake_at == at(60) == earliest(wakeups)

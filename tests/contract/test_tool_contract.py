@@ -14,8 +14,9 @@ import pytest
 from scheduler.core.changes.follow_up import Family
 from scheduler.core.text.redact import OURS
 from scheduler.core.trust.effect import Effect
-from scheduler.ports.tool import Args, FunctionTool, StageContext, Staged, ToolAnswer, ToolContext
+from scheduler.ports.tool import Args, StageContext, Staged, ToolAnswer, ToolContext
 from scheduler.testing.conformance.tool import ToolCase, ToolConformance, check_tool
+from scheduler.toolkit import FunctionTool
 from scheduler.tools.files import READ, WRITE
 from scheduler.tools.finish import FINISH
 from scheduler.tools.grep import GREP

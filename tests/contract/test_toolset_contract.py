@@ -17,7 +17,7 @@ from scheduler.core.job.job import Job
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import State
 from scheduler.errors import AgentcronError
-from scheduler.ports.tool import Args, FunctionTool, ToolAnswer, ToolContext
+from scheduler.ports.tool import Args, ToolAnswer, ToolContext
 from scheduler.ports.toolset import Toolbox
 from scheduler.testing.conformance.toolset import (
     Service,
@@ -27,6 +27,7 @@ from scheduler.testing.conformance.toolset import (
 )
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import open_world
+from scheduler.toolkit import FunctionTool
 from tests.plugin.counter_source import CounterSource, Session
 
 
@@ -223,7 +224,7 @@ class Eager(CounterSource):
         (Unsteady, "declare something else at the second opening"),
         (Shared, "failed in the call"),
         (Deaf, "does not come back although its service has ended"),
-        (Eager, "it was down, and the run is succeeded"),
+        (Eager, "it was down, and the state of the run is succeeded"),
     ],
 )
 def test_a_source_that_is_wrong_is_caught(

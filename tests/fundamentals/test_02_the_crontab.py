@@ -125,7 +125,7 @@ def test_an_ordinary_cron_line_is_refused_and_rewritten() -> None:
 
 @pytest.mark.parametrize("later", ['@heartbeat  x  "Hi"', '@daily  x  "Hi"  notify=me'])
 def test_what_is_not_built_yet_is_refused_never_ignored(later: str) -> None:
-    assert "is not built yet" in read(later).errors[0].message
+    assert "is not supported yet" in read(later).errors[0].message
 
 
 def test_lint_says_what_is_legal_and_probably_not_meant() -> None:

@@ -118,7 +118,7 @@ async def test_a_person_may_wake_it_early_and_say_why(tmp_path: Path) -> None:
 
         assert run.state is State.SUCCEEDED
         answer = world.messages(run.id)[2].content[0]["content"]
-        assert "A person woke you before your time." in answer
+        assert "A person woke you early." in answer
         assert "They say: The review came early." in answer
 
 
@@ -144,4 +144,4 @@ async def test_a_machine_that_was_off_wakes_it_late_and_says_so(tmp_path: Path) 
         await world.settle()
 
         answer = world.messages(run.id)[2].content[0]["content"]
-        assert "That was 4h ago; nothing ran in between." in answer
+        assert "That was 4h ago; no daemon ran in between." in answer

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from scheduler import tool
 from scheduler.core.run.run import State
-from scheduler.ports.tool import Args, FunctionTool, ToolContext
+from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World, open_world
+from scheduler.toolkit import FunctionTool
 
 JOB = '@manual  work  "Do it."  model=rehearsal:work.jsonl'
 

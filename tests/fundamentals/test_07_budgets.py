@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from scheduler import tool
-from scheduler.adapters.sql.history.history import SqlHistory
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.actor import PERSON
 from scheduler.core.run.run import State
 from scheduler.ports.tool import Args, ToolContext
@@ -145,7 +145,7 @@ async def test_what_was_spent_can_be_summed_up(tmp_path: Path) -> None:
         began = world.clock.now()
         await world.play("work")
 
-        with SqlHistory.open(world.config.database) as history:
+        with SqliteDatabase(world.config.database).history() as history:
             spent = history.spending(began)
 
         assert [(part.job, part.requests, part.microusd) for part in spent] == [("work", 2, 200_000)]

@@ -92,7 +92,7 @@ async def test_and_its_agent_is_told(tmp_path: Path) -> None:
 
         assert "It was planned for 2026-11-23T13:00:00+00:00 (UTC)." in facts
         assert "It starts 30m late." in facts
-        assert "It also stands for 3 earlier fires that were missed." in facts
+        assert "It also covers 3 earlier missed fires." in facts
 
 
 async def test_or_each_missed_slot_is_made_up_for(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ async def test_what_two_calls_of_one_message_bring_together_asks_too(tmp_path: P
         await world.load(JOB.format(""))
         _, question = await parked(world)
         assert (question.tool, posted) == ("post", [])
-        assert "a run that nobody watches may have two of the three" in question.reason
+        assert "an unattended run may have two of the three" in question.reason
 
 
 async def test_a_note_in_the_workdir_carries_nothing_past_the_rule(tmp_path: Path) -> None:

@@ -171,9 +171,9 @@ async def test_who_reads_names_that_could_be_a_secret_has_met_private_data(tmp_p
 @pytest.mark.parametrize(
     ("wish", "told"),
     [
-        ({"when": "in 1m"}, "is too short; the least is 5m"),
-        ({"when": "* * * * *"}, "is too short; the least is 5m"),
-        ({"when": "@every 1m"}, "is too short; the least is 5m"),
+        ({"when": "in 1m"}, "is too short; the minimum is 5m"),
+        ({"when": "* * * * *"}, "is too short; the minimum is 5m"),
+        ({"when": "@every 1m"}, "is too short; the minimum is 5m"),
         ({"when": "in 8 days"}, "does not fire within 7d"),
         ({"when": "@reboot"}, "@reboot"),
         ({"when": "someday"}, "unknown_word"),

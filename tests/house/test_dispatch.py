@@ -15,6 +15,8 @@ from tests.house.tree import parsed, python_files
 
 PACKAGE = [name for name in python_files("scheduler") if not name.startswith("scheduler/testing/")]
 
+ATTEMPT = "scheduler/engine/attempt"
+
 STARTERS = {
     "run_child",
     "run_sandboxed",
@@ -76,36 +78,50 @@ def test_tools_are_called_at_one_place() -> None:
 @pytest.mark.parametrize(
     ("name", "where"),
     [
-        ("run_calls", {"scheduler/engine/attempt/calls.py", "scheduler/engine/attempt/turns.py"}),
-        ("_outcome", {"scheduler/engine/attempt/calls.py"}),
-        (
-            "decide_calls",
-            {f"scheduler/engine/attempt/{name}.py" for name in ("decisions", "calls", "controls", "desk")},
-        ),
-        ("prober", {"scheduler/ports/tool.py"}),
-        ("function", {"scheduler/ports/tool.py"}),
+        ("run_calls", {f"{ATTEMPT}/calls.py", f"{ATTEMPT}/turns.py"}),
+        ("_outcome", {f"{ATTEMPT}/calls.py"}),
+        ("decide_calls", {f"{ATTEMPT}/{name}.py" for name in ("decisions", "begin", "controls")}),
+        ("begin_calls", {f"{ATTEMPT}/{name}.py" for name in ("begin", "calls", "desk")}),
+        # Only a desk says to a foreign loop that a call may begin.
+        ("Allowed", {"scheduler/ports/backend.py", f"{ATTEMPT}/desk.py"}),
+        ("prober", {"scheduler/toolkit.py"}),
+        ("function", {"scheduler/toolkit.py"}),
     ],
 )
 def test_the_way_to_a_tool_has_no_second_door(name: str, where: set[str]) -> None:
     assert users(name) <= where
 
 
-def order_in(function: str) -> list[str]:
-    """Return in their order the steps of dispatch that a function of ``toolcalls.py`` takes."""
+STEPS = (
+    *("facts", "decide_calls", "sync", "commit"),
+    *("begin_calls", "begin_again", "is_stopped", "_do", "_settle_doubt", "_outcome", "record", "Allowed"),
+)
+
+
+def order_in(file: str, function: str) -> list[str]:
+    """Return in their order the steps of dispatch that a function takes."""
     [found] = [
         node
-        for node in ast.walk(parsed("scheduler/engine/attempt/calls.py"))
+        for node in ast.walk(parsed(f"{ATTEMPT}/{file}.py"))
         if isinstance(node, ast.AsyncFunctionDef) and node.name == function
     ]
     calls = sorted((n for n in ast.walk(found) if isinstance(n, ast.Call)), key=lambda n: n.lineno)
     names = (n.func.attr if isinstance(n.func, ast.Attribute) else getattr(n.func, "id", "") for n in calls)
-    return [n for n in names if n in ("_begun", "decide_calls", "sync", "commit", "_do", "_settle_doubt")]
+    return [n for n in names if n in STEPS]
 
 
-def test_calls_are_judged_before_any_of_them_begins() -> None:
-    assert order_in("_begun") == ["decide_calls", "sync", "commit"]
-    # Those of which nobody knows are judged once more: what held then may hold no longer.
-    assert order_in("run_calls") == ["decide_calls", "_begun", "_do", "_settle_doubt"]
+def test_calls_are_judged_and_logged_before_they_are_started() -> None:
+    # Those in doubt are judged once more: what held then may hold no longer.
+    assert order_in("begin", "begin_calls") == ["facts", "decide_calls", "decide_calls", "sync", "commit"]
+
+
+def test_our_own_loop_acts_after_the_beginning_and_records_after_it_has_acted() -> None:
+    assert order_in("calls", "run_calls") == ["begin_calls", "_do", "_settle_doubt"]
+    assert order_in("calls", "_do") == ["is_stopped", "_outcome", "record"]
+
+
+def test_the_desk_allows_a_call_after_the_same_beginning() -> None:
+    assert order_in("desk", "_begin") == ["begin_calls", "begin_again", "is_stopped", "Allowed"]
 
 
 def test_few_things_start_a_process() -> None:

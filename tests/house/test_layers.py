@@ -84,6 +84,11 @@ def test_the_import_contract_names_every_floor() -> None:
 @pytest.mark.parametrize(
     "wrong, contract",
     [
+        ("adapters/daylog.py: scheduler.adapters.system", "Adapters do not know each other"),
+        ("adapters/metrics/stored.py: scheduler.adapters.sql.selects", "Adapters do not know each other"),
+        ("adapters/postgres.py: scheduler.adapters.sql.store", "Adapters do not know each other"),
+        ("core/changes/follow_up.py: scheduler.core.changes.limits", "Changes do not know each other"),
+        ("core/changes/memory.py: scheduler.core.changes.note", "Changes do not know each other"),
         ("tools/schedule.py: scheduler.tools.sleep", "Tools do not know each other"),
         ("tools/one_more.py: scheduler.tools.note", "Tools do not know each other"),
         ("doors/cli/verbs/look/list.py: scheduler.adapters.system", "Doors import no adapters"),
@@ -91,6 +96,9 @@ def test_the_import_contract_names_every_floor() -> None:
         ("views/jobs.py: scheduler.adapters.halt_file", "Views import no adapters"),
         ("core/job/job.py: scheduler.ports.clock", "Imports point down"),
         ("core/time/cron.py: scheduler.core.job.job", "Imports point down in the core"),
+        ("engine/settings.py: scheduler.config", "Imports point down"),
+        ("toolkit.py: scheduler.host.child", "Imports point down"),
+        ("toolkit.py: sqlalchemy", "SQLModel stays in the adapters"),
         ("core/job/job.py: os", "The core is pure"),
         ("core/run/run.py: scheduler.core.run.turn", "No circles of files or folders"),
         ("engine/services.py: sqlalchemy", "SQLModel stays in the adapters"),
@@ -109,6 +117,23 @@ def test_each_import_contract_breaks_at_a_wrong_import(wrong: str, contract: str
     assert done.returncode == 1, done.stdout + done.stderr
     assert f"{contract} BROKEN" in broken
     assert set(broken) <= {f"{contract} BROKEN", "No circles of files or folders BROKEN"}
+
+
+def test_authors_of_plug_ins_import_no_adapter() -> None:
+    pages = sorted((ROOT / "docs" / "howto").glob("*.md"))
+    plug_ins = sorted((ROOT / "tests" / "plugin").glob("*.py"))
+    assert len(plug_ins) > 5
+    for path in (*pages, *plug_ins):
+        assert "scheduler.adapters" not in path.read_text(encoding="utf-8"), path
+
+
+@pytest.mark.process
+def test_the_toolkit_imports_no_library() -> None:
+    code = "import sys, scheduler.toolkit; print(sorted(name.split('.')[0] for name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    loaded = set(ast.literal_eval(done.stdout))
+    assert "scheduler" in loaded
+    assert not loaded & {"sqlalchemy", "sqlmodel", "sqlite3", "alembic", "jsonschema", "asyncio", "anthropic"}
 
 
 @pytest.mark.parametrize("floor", ["core", "ports"])
@@ -136,3 +161,53 @@ def test_there_is_one_async_loop_and_no_thread_beside_the_committers_and_the_met
         )
     ]
     assert all(name.startswith(MAY_HAVE_THREADS) for name in threads)
+
+
+SQLITE = "scheduler/adapters/sql/sqlite/"
+"""All that is SQLite's own; a server of databases would get a folder next to it."""
+
+
+def test_nothing_but_its_own_folder_speaks_sqlite() -> None:
+    speakers = {
+        name
+        for name in python_files("scheduler")
+        for node in ast.walk(parsed(name))
+        if (isinstance(node, ast.Import) and any(alias.name == "sqlite3" for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and node.module == "sqlite3")
+        or (isinstance(node, ast.Constant) and str(node.value).startswith("PRAGMA "))
+    }
+    assert speakers, "the search itself works"
+    assert {name for name in speakers if not name.startswith(SQLITE)} == set()
+
+
+RELIES_ON_SERIALISED_WRITERS = (
+    *("budget_guard", "claims", "fires", "changes/follow_ups", "changes/limits", "orders", "records"),
+    *("events", "outbox", "steps"),
+)
+
+
+@pytest.mark.parametrize("unit", RELIES_ON_SERIALISED_WRITERS)
+def test_who_checks_and_then_writes_says_what_that_relies_on(unit: str) -> None:
+    text = (ROOT / f"scheduler/adapters/sql/units/{unit}.py").read_text(encoding="utf-8")
+    assert "writing units are serialised" in " ".join(text.replace("#", " ").split()).lower()
+
+
+CONFORMANCE = "scheduler/testing/conformance/store/"
+
+
+def test_the_contract_of_the_store_is_checked_through_its_ports() -> None:
+    checks = [
+        name
+        for name in (*python_files("tests"), *python_files("scheduler"))
+        if name.startswith(("tests/contract/test_store_", "tests/contract/test_reader_", CONFORMANCE))
+    ]
+    assert len(checks) > 10, "the search itself works"
+    for name in checks:
+        for node in ast.walk(parsed(name)):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                modules = [node.module or ""]
+            bound = [
+                each for each in modules if each.startswith(("sqlite3", "sqlalchemy", "scheduler.adapters"))
+            ]
+            assert not bound, f"{name} imports {bound}: another database must be able to pass"

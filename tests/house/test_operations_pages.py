@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from scheduler.adapters.metrics.figures import Figures
 from scheduler.adapters.metrics.server import SILENT_SECONDS
 from scheduler.adapters.metrics.stored import StoredFigures
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.adapters.system import SystemClock
 from scheduler.core.run.run import Move
 from scheduler.doors.cli.text.logs import _FIELDS
@@ -81,7 +82,7 @@ async def test_the_page_of_metrics_has_every_metric_with_its_labels(tmp_path: Pa
     registry = CollectorRegistry()
     figures = Figures(registry, datetime(2026, 1, 1, tzinfo=UTC))
     async with open_world(tmp_path) as world:
-        registry.register(StoredFigures(world.config.database, SystemClock()))
+        registry.register(StoredFigures(SqliteDatabase(world.config.database), SystemClock()))
         await world.load('@manual  one  "x"  model=rehearsal:x\n')
         found = {family.name: family for family in registry.collect()}
     labelled = {
@@ -97,9 +98,7 @@ async def test_the_page_of_metrics_has_every_metric_with_its_labels(tmp_path: Pa
 
 
 def test_the_page_of_metrics_says_when_a_loop_counts_as_hung() -> None:
-    assert f"not moved for {SILENT_SECONDS:.0f} seconds" in " ".join(
-        (HOWTO / "metrics.md").read_text().split()
-    )
+    assert f"not run for {SILENT_SECONDS:.0f} seconds" in " ".join((HOWTO / "metrics.md").read_text().split())
 
 
 # -- services -------------------------------------------------------------------------------------------

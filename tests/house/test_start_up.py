@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.crontab_file import CrontabFile
-from scheduler.adapters.sql.store import SqlStore
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
+from scheduler.app.crontab import crontab_file
 from scheduler.config import load
 from tests.house.tree import ROOT
 from tests.kit.processes import clean_environment
@@ -93,8 +93,8 @@ def test_a_reader_of_a_database_looks_for_no_plug_ins(tmp_path: Path, argv: tupl
     config.crontab.write_text('0 9 * * *  one  "x"\n')
 
     async def fill() -> None:
-        store = SqlStore.open(config.database, new_id=lambda: "run00001")
-        await store.load_orders(CrontabFile(config).read(NOON), NOON)
+        store = SqliteDatabase(config.database).open_store(lambda: "run00001")
+        await store.load_orders(crontab_file(config).read(NOON), NOON)
         await store.close()
 
     asyncio.run(fill())

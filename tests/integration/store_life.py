@@ -20,7 +20,7 @@ from typing import Any
 
 from scheduler.adapters.sql.backup_mark import MARK, mark_text
 from scheduler.adapters.sql.crash_points import CRASH_POINTS
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.follow_up import FollowUp, MakeFollowUp
@@ -51,7 +51,7 @@ def _at(seconds: float) -> datetime:
 
 def _open(path: Path) -> SqlStore:
     ids = itertools.count(1)
-    return SqlStore.open(path, new_id=lambda: f"a{next(ids):03}")
+    return SqliteDatabase(path).open_store(lambda: f"a{next(ids):03}")
 
 
 def _message(seq: int, kind: str) -> Message:
@@ -158,7 +158,7 @@ def look(path: Path, point: str) -> dict[str, Any]:
     before = [state for (state,) in connection.execute("SELECT state FROM runs")]
     connection.close()
     asyncio.run(recover(path))
-    with Reader.open(path) as reader:
+    with SqliteDatabase(path).history() as reader:
         runs = reader.runs(limit=100)
         calls = [call.state.value for run in runs for call in reader.calls(run.id)]
         return {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.history.history import SqlHistory
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.run import Run, State
 from scheduler.core.time.clocks import Jump
 from tests.kit.needs import library
@@ -56,12 +56,12 @@ class Faked:
 
     def runs(self, job: str) -> list[Run]:
         """Return the rows of a job, the newest first."""
-        with SqlHistory.open(self.place.database) as history:
+        with SqliteDatabase(self.place.database).history() as history:
             return history.runs(job, limit=1000)
 
     def jumps(self) -> list[Jump]:
         """Return what is on record about the clock."""
-        history = SqlHistory.open(self.place.database)
+        history = SqliteDatabase(self.place.database).history()
         with history:
             return history.jumps(datetime(1990, 1, 1, tzinfo=UTC))
 
@@ -212,7 +212,7 @@ def test_f41_a_fixed_time_runs_once_on_the_day_when_clocks_change(
     assert "night ran at" in said
     assert run.id in said
     faked.down(daemon)
-    with SqlHistory.open(faked.place.database) as history:
+    with SqliteDatabase(faked.place.database).history() as history:
         [standing] = history.standings()
     assert standing.next_fire is not None
     assert standing.next_fire > second + timedelta(hours=12)

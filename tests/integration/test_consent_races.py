@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.sql.crash_points import PERSON as PERSON_POINTS
-from scheduler.adapters.sql.rooms import StepContext
 from scheduler.adapters.sql.units.changes import stains
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.stain import Stain
 from scheduler.core.run.run import State
+from scheduler.ports.room import StepContext
 from tests.kit.models import call, finish
+from tests.kit.sql import sql_store
 from tests.kit.stage import JOB, Recorder, stage
 
 pytestmark = pytest.mark.anyio
@@ -96,7 +97,7 @@ async def test_private_data_that_another_run_leaves_in_the_workdir_meanwhile_cou
         async def leave(_: object) -> str:
             context = StepContext("mail", "another", s.world.clock.now(), None)
             mark = Stain(str(s.world.workdir / JOB))
-            await s.world.store._write(PERSON_POINTS, lambda c: stains.write(c, context, mark))
+            await sql_store(s.world.store)._write(PERSON_POINTS, lambda c: stains.write(c, context, mark))
             return "a stranger's page"
 
         page.then = leave

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 import pytest
 
 from scheduler.adapters.sql.crash_points import CRASH_POINTS
-from scheduler.adapters.sql.history.history import SqlHistory
 from scheduler.adapters.sql.schema import HEAD
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.conversation import CallState
 from tests.fake_messages_api import answer, fail, verify_pairing
 from tests.kit.old_homes import load_home, version_and_rest
@@ -143,7 +143,7 @@ def test_a_jump_of_the_clock_survives_a_kill_while_it_is_written_down(scene: Sce
     kill_at(scene, point)
     finish(scene)
     scene.check()
-    history = SqlHistory.open(scene.place.database)
+    history = SqliteDatabase(scene.place.database).history()
     with history:
         [jump] = history.jumps(datetime(2026, 1, 1, tzinfo=UTC))
     assert (jump.kind, round(jump.seconds / 60)) == ("set_back", 120)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.run import FINAL, State
 from tests.fake_messages_api import FakeMessagesAPI, answer, verify_pairing
 from tests.kit.processes import Installation, Process, until
@@ -115,7 +115,7 @@ def test_f19_a_daemon_that_was_stopped_past_its_lease_writes_nothing_more(scene:
     assert run.summary == "Over."
     until(lambda: "lease is lost" in first.stderr, 20, lambda: f"the first daemon to notice\n{first.stderr}")
     assert scene.stamps() == {"once": 1}
-    with Reader.open(scene.place.database) as reader:
+    with SqliteDatabase(scene.place.database).history() as reader:
         after = reader.run(run.id)
     assert after == run
     stop(first, 20)
@@ -140,14 +140,14 @@ def test_f20_four_daemons_run_nothing_twice(place: Installation, api: FakeMessag
         ready(daemon)
 
     def all_over() -> bool:
-        with Reader.open(place.database) as reader:
+        with SqliteDatabase(place.database).history() as reader:
             runs = reader.runs(limit=1000)
         return len(runs) >= jobs and all(run.state in FINAL for run in runs)
 
     until(all_over, 90, lambda: "all runs\n" + "\n".join(d.stderr[-300:] for d in daemons))
     for daemon in daemons:
         stop(daemon, 30)
-    with Reader.open(place.database) as reader:
+    with SqliteDatabase(place.database).history() as reader:
         runs = reader.runs(limit=1000)
         workers = {attempt.runner for run in runs for attempt in reader.attempts(run.id)}
     assert sorted(run.job for run in runs) == [f"job-{number:02}" for number in range(jobs)]

@@ -9,19 +9,19 @@ import os
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from scheduler.adapters import daylog
-from scheduler.adapters.daylog import FileDayLog, files, hashes_in
-from scheduler.adapters.sql.read_connection import connect_to
-from scheduler.adapters.sql.sqlite.audit import SqliteAudit
+from scheduler.adapters.daylog import FileDayLog, files
 from scheduler.adapters.sql.sqlite.backup import back_up
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
+from scheduler.adapters.system import pause
+from scheduler.app.day_log import stored_hashes
 from scheduler.core.actor import PERSON
 from scheduler.core.record import Head, Record, flaw, from_line
 from scheduler.core.run.run import State
-from scheduler.engine.daemon.restored import take_note
 from scheduler.errors import DayLogError
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World, open_world
@@ -169,10 +169,10 @@ async def test_each_day_has_its_file_and_a_clock_set_back_goes_on_in_the_newest(
 COPY = """
 import asyncio, sys
 from pathlib import Path
-from scheduler.adapters.daylog import FileDayLog
-from scheduler.adapters.sql.read_connection import connect_to
+from scheduler.app.day_log import open_log
+from scheduler.config import Config
 async def main():
-    log = FileDayLog(Path(sys.argv[1]) / "log", connect_to(Path(sys.argv[1]) / "agentcron.db"))
+    log = open_log(Config.of_home(sys.argv[1]))
     for _ in range(300):
         await log.sync()
 asyncio.run(main())
@@ -189,18 +189,17 @@ async def test_two_processes_that_copy_at_once_do_not_fork_the_log(tmp_path: Pat
         await world.services.daylog.sync()
         assert [other.returncode for other in others] == [0, 0]
         records = written(world)
-        assert {record.seq: record.hash for record in records} == hashes_in(connect_to(world.config.database))
+        assert {record.seq: record.hash for record in records} == stored_hashes(world.config)
         assert len({record.seq for record in records}) == len(records)
 
 
-async def test_who_keeps_the_log_locked_stalls_nothing_for_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_who_keeps_the_log_locked_stalls_nothing_for_long(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         await prepare(world)
         world.config.log.mkdir()
         looks: list[float] = []
-        monkeypatch.setattr(daylog, "pause", looks.append)
+        records = SqliteDatabase(world.config.database).records
+        world.services = replace(world.services, daylog=FileDayLog(world.config.log, records, looks.append))
         with open(world.config.log / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             run = await world.play("work")
@@ -220,7 +219,7 @@ async def test_a_database_that_is_behind_its_log_is_refused(tmp_path: Path) -> N
         await prepare(other)
         await other.store.pause("work", "", other.clock.now(), actor=PERSON)
         with pytest.raises(DayLogError, match="disagree"):
-            await FileDayLog(world.config.log, connect_to(other.config.database)).sync()
+            await FileDayLog(world.config.log, SqliteDatabase(other.config.database).records, pause).sync()
 
 
 async def test_a_restored_database_goes_on_from_the_end_of_the_log(tmp_path: Path) -> None:
@@ -235,12 +234,11 @@ async def test_a_restored_database_goes_on_from_the_end_of_the_log(tmp_path: Pat
         leftover.unlink()
     (tmp_path / "copy").rename(tmp_path / "agentcron.db")
     async with open_world(tmp_path) as world:
-        await take_note(world.services)
         await world.services.daylog.sync()
         restored = next(record for record in written(world) if record.kind == "restore")
         assert (restored.seq, restored.prev_hash) == (end.seq + 1, end.hash)
         assert json.loads(restored.body)["log_was_ahead"]["seq"] == end.seq
-        with SqliteAudit.open(world.config.database) as audit:
+        with SqliteDatabase(world.config.database).audit() as audit:
             assert audit.unchained() == ""
 
 
@@ -256,7 +254,7 @@ async def test_what_was_pruned_stays_on_record(tmp_path: Path) -> None:
         assert pruned.runs == 1
         await world.services.daylog.sync()
         assert first.id in {record.run_id for record in written(world)}
-        assert len(hashes_in(connect_to(world.config.database))) == len(written(world))
+        assert len(stored_hashes(world.config)) == len(written(world))
 
 
 async def test_the_command_reads_the_files_and_finds_what_was_changed(tmp_path: Path) -> None:
@@ -296,7 +294,7 @@ async def test_the_command_reads_the_files_and_finds_what_was_changed(tmp_path: 
     with sqlite3.connect(tmp_path / "agentcron.db") as connection:
         connection.execute("UPDATE records SET kind = 'nothing' WHERE seq = 2")
     connection.close()
-    with SqliteAudit.open(tmp_path / "agentcron.db") as audit:
+    with SqliteDatabase(tmp_path / "agentcron.db").audit() as audit:
         assert "record 2" in audit.unchained()
 
 

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.history.reader import Reader
-from scheduler.adapters.sql.migrate import upgrade
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.adapters.sql.sqlite.opening import open_engine
+from scheduler.adapters.sql.sqlite.upgrade import upgrade
 from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.actor import PERSON
 from scheduler.core.job.job import Job
@@ -24,6 +25,7 @@ from scheduler.core.run.run import Move, State
 from scheduler.core.run.step import Step
 from scheduler.core.time.trigger import Manual
 from scheduler.errors import StoreError
+from tests.kit.sql import committer_of
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 JOB = Job("brief", Manual(), "Say hello.")
@@ -31,12 +33,12 @@ JOB = Job("brief", Manual(), "Say hello.")
 
 def open_store(path: Path, *, busy_seconds: float = 10) -> SqlStore:
     ids = itertools.count(1)
-    return SqlStore.open(path, new_id=lambda: f"a{next(ids):03}", busy_seconds=busy_seconds)
+    return SqliteDatabase(path).open_store(lambda: f"a{next(ids):03}", busy_seconds=busy_seconds)
 
 
 def in_store(store: SqlStore, work: Callable[[Connection], object]) -> object:
     """Run something on the store's own connection."""
-    return store._committer.submit(work, writes=False).result()
+    return committer_of(store).submit(work, writes=False).result()
 
 
 def big_step() -> Step:
@@ -83,7 +85,7 @@ def test_a_file_that_cannot_be_used_is_refused(
     assert str(path.parent) in caught.value.message
     assert mend in caught.value.help
     with pytest.raises(StoreError):
-        Reader.open(path)
+        SqliteDatabase(path).history()
 
 
 def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
@@ -94,13 +96,13 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
         open_store(path)
     assert path.read_bytes() == before
     with pytest.raises(StoreError, match="is not an agentcron database"):
-        Reader.open(path)
+        SqliteDatabase(path).history()
 
 
 def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
     (tmp_path / "a.db").touch()
     asyncio.run(open_store(tmp_path / "a.db").close())
-    Reader.open(tmp_path / "a.db").close()
+    SqliteDatabase(tmp_path / "a.db").history().close()
 
 
 async def test_a_database_that_another_process_holds_is_waited_for_and_then_named(tmp_path: Path) -> None:
@@ -133,11 +135,11 @@ async def test_a_full_disk_stops_a_step_and_lets_it_through_later(tmp_path: Path
     run = await store.fire_by(JOB, NOON, actor=PERSON)
     [lease] = await store.claim("r1", NOON, limit=1, lease_seconds=30)
     before = await store.checkpoint(lease, NOON)
-    in_store(store, lambda c: c.exec_driver_sql("PRAGMA max_page_count=60").all())
+    in_store(store, lambda c: c.execute(text("PRAGMA max_page_count=60")).all())
     with pytest.raises(StoreError, match=r"the disk that holds the database .*a\.db is full"):
         await store.commit(lease, big_step())
     assert await store.checkpoint(lease, NOON) == before
-    in_store(store, lambda c: c.exec_driver_sql("PRAGMA max_page_count=100000").all())
+    in_store(store, lambda c: c.execute(text("PRAGMA max_page_count=100000")).all())
     await store.commit(lease, big_step())
     assert await store.checkpoint(lease, NOON) == before.apply(big_step())
     assert run is not None
@@ -150,7 +152,7 @@ async def test_a_full_disk_fails_everybody_in_the_batch_and_keeps_nothing(tmp_pa
     for job in jobs:
         await store.fire_by(job, NOON, actor=PERSON)
     leases = await store.claim("r1", NOON, limit=8, lease_seconds=30)
-    in_store(store, lambda c: c.exec_driver_sql("PRAGMA max_page_count=60").all())
+    in_store(store, lambda c: c.execute(text("PRAGMA max_page_count=60")).all())
     outcomes = await asyncio.gather(
         *(store.commit(lease, Step(at=NOON, new_step=True)) for lease in leases[:4]),
         store.commit(leases[4], big_step()),
@@ -169,10 +171,10 @@ async def test_a_full_disk_fails_everybody_in_the_batch_and_keeps_nothing(tmp_pa
 
 async def test_a_connection_that_may_not_write_says_read_only(tmp_path: Path) -> None:
     store = open_store(tmp_path / "a.db")
-    in_store(store, lambda c: c.exec_driver_sql("PRAGMA query_only=1"))
+    in_store(store, lambda c: c.execute(text("PRAGMA query_only=1")))
     with pytest.raises(StoreError, match="read-only"):
         await store.fire_by(JOB, NOON, actor=PERSON)
-    in_store(store, lambda c: c.exec_driver_sql("PRAGMA query_only=0"))
+    in_store(store, lambda c: c.execute(text("PRAGMA query_only=0")))
     assert await store.fire_by(JOB, NOON, actor=PERSON) is not None
     await store.close()
 
@@ -209,7 +211,7 @@ def test_the_reader_names_damage_too(tmp_path: Path) -> None:
     upgrade(path)
     _overwrite(path, 4096)
     with pytest.raises(StoreError, match="damaged"):
-        with Reader.open(path) as reader:
+        with SqliteDatabase(path).history() as reader:
             reader.standings()
 
 

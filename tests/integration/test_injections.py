@@ -178,7 +178,7 @@ def assert_shown(place: House, run: Run, ask: Ask) -> None:
         assert lines, "it stands in the daily log"
         if call.rule:
             assert call.rule in {line["body"].get("rule") for line in lines}
-            what = "waits until a person" if call.rule == "pending" else f"stopped by the rule {call.rule}"
+            what = "waits for confirmation" if call.rule == "pending" else f"stopped by the rule {call.rule}"
             assert call.started_at is not None or what in shown
     for verb in VERBS:
         ask(*verb)
@@ -190,7 +190,7 @@ def assert_a_person_may_look(ask: Ask, leaves: Sequence[str]) -> None:
     """Who is asked to confirm sees where it comes from, and its words behind a bar; looking is no consent."""
     for name in leaves:
         _, _, shown = ask("confirm", name, expect=1).partition("which had read: ")
-        _, _, words = shown.partition("in the words of the agent:\n")
+        _, _, words = shown.partition("written by the agent:\n")
         prompt = words.partition("let it fire: ")[0]
         assert prompt, shown
         assert all(line.startswith("    | ") for line in prompt.splitlines())

@@ -170,12 +170,12 @@ async def test_a_hundred_are_ten_and_fifty_a_day_and_all_of_them_wait(tmp_path: 
         run = await misled(place, "\n".join(order(name=f"n{number}") for number in range(100)))
         told = [str(call.result) for call in place.obeyed(run)]
         assert ["a person must confirm it" in each for each in told] == [True] * 10 + [False] * 90
-        assert all("this run has 10 open follow-ups, the most it may have" in each for each in told[10:])
+        assert all("this run has 10 open follow-ups, the maximum" in each for each in told[10:])
         for batch in "abcd":
             await misled(place, "\n".join(order(name=f"{batch}{number}") for number in range(10)))
         late = await misled(place, order(name="late"))
         [call] = place.obeyed(late)
-        assert "work has made 50 follow-ups today, the most it may make" in str(call.result)
+        assert "work has made 50 follow-ups today, the maximum" in str(call.result)
         made = await follow_ups(place)
         assert (len(made), {each.state for each in made.values()}) == (50, {"pending"})
         await place.wait_a_fortnight()

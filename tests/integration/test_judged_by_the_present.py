@@ -15,6 +15,7 @@ from scheduler.core.run.run import State
 from scheduler.core.trust.approval import Approval
 from scheduler.testing.world import with_tools
 from tests.kit.models import call, finish, sleep
+from tests.kit.sql import sql_store
 from tests.kit.stage import JOB, Recorder, Stage, hang, stage
 
 pytestmark = pytest.mark.anyio
@@ -158,7 +159,7 @@ async def test_a_call_that_acts_once_more_is_on_record_once_more(tmp_path: Path)
 
 async def test_after_a_restore_private_data_may_lie_in_every_workdir(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
-        store, workdir = s.world.store, str(s.world.workdir / JOB)
+        store, workdir = sql_store(s.world.store), str(s.world.workdir / JOB)
         assert not await store._read(lambda c: stains.is_stained(c, workdir))
         await store._write(PERSON_POINTS, lambda c: stains.doubt(c, s.world.clock.now()))
         assert await store._read(lambda c: stains.is_stained(c, workdir))

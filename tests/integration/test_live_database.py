@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.run import Run, State
 from scheduler.errors import StoreError
 from tests.fake_messages_api import FakeMessagesAPI, answer, verify_pairing
@@ -41,7 +41,7 @@ def beating(place: Installation, text: str = BEAT) -> Process:
 
 def runs(place: Installation, job: str = "beat") -> list[Run]:
     """Return the rows of a job, the newest first."""
-    with Reader.open(place.database) as reader:
+    with SqliteDatabase(place.database).history() as reader:
         return reader.runs(job, limit=1000)
 
 
@@ -116,7 +116,7 @@ def test_f26_a_full_disk_starts_nothing_spends_nothing_and_loses_nothing(
     said(daemon, "the database works again, after")
     goes_on(cramped, daemon)
     sound(cramped)
-    with Reader.open(cramped.database) as reader:
+    with SqliteDatabase(cramped.database).history() as reader:
         known = {request.request_id for run in runs(cramped) for request in reader.requests(run.id)}
         lost = sum(r.state == "lost" for run in runs(cramped) for r in reader.requests(run.id))
     assert len(api.requests) == len(known - {None}) + lost, "every request is on record"
@@ -262,7 +262,7 @@ def test_f28_a_disk_that_fails_now_and_then_doubles_nothing(tmp_path: Path, api:
 def over(place: Installation, jobs: int) -> bool:
     """Whether so many runs are final."""
     try:
-        with Reader.open(place.database) as reader:
+        with SqliteDatabase(place.database).history() as reader:
             found = reader.runs(limit=100)
     except StoreError:
         return False  # not made yet

@@ -9,9 +9,10 @@ from typing import Any
 from scheduler.adapters.daylog import files
 from scheduler.core.record import from_line
 from scheduler.core.run.run import State
-from scheduler.ports.tool import ToolContext, tool
+from scheduler.ports.tool import ToolContext
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World, open_world
+from scheduler.toolkit import tool
 
 
 def kinds(world: World) -> list[str]:

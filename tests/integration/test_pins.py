@@ -17,8 +17,9 @@ from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import State
 from scheduler.core.trust.effect import Effect
 from scheduler.ports.backend import Answered, Attempt, Desk, DeskAnswer, ForeignCall
-from scheduler.ports.tool import ControlTool, FunctionTool, ToolSpec
+from scheduler.ports.tool import ControlTool, ToolSpec
 from scheduler.testing.world import open_world, with_tools
+from scheduler.toolkit import FunctionTool
 from scheduler.tools.registry import tool as installed
 from tests.kit.models import Answer, call, finish, sleep
 from tests.kit.stage import Recorder, Stage, hang, stage

@@ -66,8 +66,8 @@ def test_what_is_old_goes_and_the_last_run_stays(old: Installation) -> None:
 
 def test_shrinking_gives_room_back_and_needs_quiet(old: Installation) -> None:
     old.do("prune", "--older-than", "1d")
-    said = ask(old, "prune", "--shrink").is_fine("given back to the disk: ")
-    assert "given back to the disk: 0 bytes" not in said.out
+    said = ask(old, "prune", "--shrink").is_fine("returned to the disk: ")
+    assert "returned to the disk: 0 bytes" not in said.out
     daemon = old.start("up")
     from tests.kit.processes import until
 
@@ -91,7 +91,7 @@ def test_a_killed_prune_deleted_whole_runs_or_none(old: Installation, point: str
 def test_a_changed_crontab_counts_at_once(old: Installation) -> None:
     old.crontab(CRONTAB.replace("keep=30d", "keep=forever"))
     said = ask(old, "prune", "--dry-run").is_fine("2 runs would be deleted")
-    assert "the crontab was changed since it was loaded" in said.err
+    assert "the crontab has changed since it was loaded" in said.err
     ask(old, "prune").is_fine("nothing is old enough")
     assert naps(old) == 3
 
@@ -100,4 +100,4 @@ def test_what_cannot_be(place: Installation) -> None:
     place.crontab(CRONTAB)
     ask(place, "prune").is_error(3, "there is no database")
     ask(place, "prune", "--older-than", "1h").is_error(2, "--older-than", "90d")
-    ask(place, "prune", "--shrink", "--dry-run").is_error(2, "do not go together")
+    ask(place, "prune", "--shrink", "--dry-run").is_error(2, "cannot be combined")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import Run, State
 from tests.fake_messages_api import answer
@@ -72,11 +72,11 @@ def check_nothing_repeated(scene: Scene, before: tuple[object, ...]) -> Run | No
     assert world(scene) == before
     run = scene.run()
     if run is not None:
-        with Reader.open(scene.place.database) as reader:
+        with SqliteDatabase(scene.place.database).history() as reader:
             for call in reader.calls(run.id):
                 assert call.is_closed or (call.state is CallState.WAITING and call.name == "sleep"), call
         assert run.state in (State.PARKED, State.SUCCEEDED)
-    with Reader.open(scene.place.database) as reader:
+    with SqliteDatabase(scene.place.database).history() as reader:
         rows = reader.runs(job=JOB)
     assert len(rows) == 1, "the slot has one row: fired, or skipped with a reason"
     scene.place.home.chmod(0o700)
@@ -193,12 +193,12 @@ def test_F64_a_sleeper_goes_on_and_is_told(scene: Scene, tmp_path: Path) -> None
     place.do("backup", str(copy))
     daemon.kill()
     said = ask(place, "restore", str(copy)).is_fine()
-    assert "sleeps on" in said.out
+    assert "keeps sleeping" in said.out
     run = scene.wait_final(place.start("up"))
     assert run.summary == "Woken."
     told = str(scene.api.requests[-1].messages)
     assert "The scheduler was restored from a backup of" in told
-    assert "look before you repeat anything" in told
+    assert "Check before you repeat anything" in told
 
 
 def test_F64_a_person_resumes_what_waits_and_the_agent_is_told(scene: Scene, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.host.sandbox import MAX_FILE_BYTES, MAX_MEMORY_BYTES
+from scheduler.host.sandbox import Limits
 from tests.kit.needs import lacking
 from tests.kit.processes import ROOT, until
 
@@ -37,9 +38,10 @@ class Keeper:
     work: Path
     mark: str
 
-    def start(self, command: list[str], timeout_seconds: float = 20) -> subprocess.Popen[str]:
+    def start(self, command: list[str], timeout_seconds: float = 20, **more: Any) -> subprocess.Popen[str]:
         """Start a command; it goes on while the test does something."""
         given = {"command": command, "workdir": str(self.work), "timeout_seconds": timeout_seconds}
+        given = {**given, "readable": [], "sockets": [], "env": {}, **more}
         return subprocess.Popen(
             [*self.prefix, self.python, "-m", "tests.kit.in_sandbox", json.dumps(given)],
             cwd=self.code,
@@ -49,18 +51,18 @@ class Keeper:
             text=True,
         )
 
-    def run(self, command: str | list[str], timeout_seconds: float = 20) -> dict[str, Any]:
+    def run(self, command: str | list[str], timeout_seconds: float = 20, **more: Any) -> dict[str, Any]:
         """Run a command (a text is for the shell) to its end."""
         words = ["/bin/bash", "-c", command] if isinstance(command, str) else command
-        with self.start(words, timeout_seconds) as process:
+        with self.start(words, timeout_seconds, **more) as process:
             out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         answer: dict[str, Any] = json.loads(out)
         return answer
 
-    def run_python(self, code: str, *argv: str) -> dict[str, Any]:
+    def run_python(self, code: str, *argv: str, **more: Any) -> dict[str, Any]:
         """Run a program in Python."""
-        return self.run([self.python, "-I", "-S", "-c", code, *argv])
+        return self.run([self.python, "-I", "-S", "-c", code, *argv], **more)
 
     def captives(self) -> list[int]:
         """Return the living processes, of this whole machine, that carry our mark."""
@@ -215,6 +217,59 @@ def test_nothing_forbidden_happens(keeper: Keeper) -> None:
     assert keeper.run("ls -A /tmp")["out"].split() == sorted([home.name, "home"])
 
 
+GUEST = """
+import os, socket
+with socket.socket(socket.AF_UNIX) as gate:
+    gate.connect(os.environ["GATE"])
+    gate.sendall(open("/lent/note").read().encode())
+    print(gate.recv(100).decode())
+for name, act in {
+    "write to what is lent": lambda: open("/lent/note", "a"),
+    "add to what is lent": lambda: open("/lent/other", "x"),
+    "remove the socket": lambda: os.unlink(os.environ["GATE"]),
+    "see what is next to the socket": lambda: open(os.path.dirname(os.environ["GATE"]) + "/key"),
+}.items():
+    try:
+        act()
+        print("DONE", name)
+    except OSError:
+        pass
+"""
+
+
+def test_what_is_lent_can_be_read_and_a_bound_socket_reached_and_no_more(keeper: Keeper) -> None:
+    outside = keeper.work.parent / "outside"
+    (outside / "lent").mkdir(parents=True)
+    (outside / "lent/note").write_text("hello")
+    (outside / "key").write_text("secret")
+    with socket.socket(socket.AF_UNIX) as gate:
+        gate.bind(str(outside / "gate"))
+        for path in (outside, outside / "lent", outside / "lent/note", outside / "key", outside / "gate"):
+            path.chmod(0o777)
+        gate.listen()
+        gate.settimeout(20)
+        heard: list[bytes] = []
+
+        def serve() -> None:
+            guest, _ = gate.accept()
+            with guest:
+                heard.append(guest.recv(100))
+                guest.sendall(b"welcome")
+
+        server = threading.Thread(target=serve)
+        server.start()
+        answer = keeper.run_python(
+            GUEST,
+            readable=[[str(outside / "lent"), "/lent"]],
+            sockets=[[str(outside / "gate"), "/run/gate"]],
+            env={"GATE": "/run/gate"},
+        )
+        server.join(20)
+    assert (answer["exit_code"], answer["out"]) == (0, "welcome\n"), answer
+    assert heard == [b"hello"]
+    assert (outside / "gate").is_socket()
+
+
 def test_a_fork_bomb_is_contained_and_leaves_nothing(keeper: Keeper) -> None:
     bomb = f"b() {{ sleep {keeper.mark} & b | b & }}; b; sleep {keeper.mark}"
     began = time.monotonic()
@@ -253,9 +308,9 @@ def test_two_gigabytes_of_output_cost_no_memory(keeper: Keeper) -> None:
 
 
 def test_memory_files_and_shared_memory_are_bounded(keeper: Keeper) -> None:
-    hungry = keeper.run_python(f"bytearray({MAX_MEMORY_BYTES} + 1)")
+    hungry = keeper.run_python(f"bytearray({Limits().memory_bytes} + 1)")
     assert "MemoryError" in hungry["err"]
-    big = keeper.run(f"trap '' XFSZ; truncate -s {MAX_FILE_BYTES + 512} big")
+    big = keeper.run(f"trap '' XFSZ; truncate -s {Limits().file_bytes + 512} big")
     assert "File too large" in big["err"]
     sizes = keeper.run("df --output=size -k /tmp /dev/shm | tail -n +2")
     assert [int(line) for line in sizes["out"].split()] == [256 * 1024, 64 * 1024]

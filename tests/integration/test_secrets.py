@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keyring
 import keyring.backends.fail
@@ -25,9 +26,10 @@ from scheduler.doors.cli.text.logs import JsonLines, TextLines
 from scheduler.errors import ToolFault
 from scheduler.ports.model import Ask, Reply
 from scheduler.ports.secrets import NoSecrets, Secrets
-from scheduler.ports.tool import Args, FunctionTool, ToolContext, tool
+from scheduler.ports.tool import Args, ToolContext
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import ListeningModel, World, open_world
+from scheduler.toolkit import FunctionTool, tool
 from tests.kit.secrets import forms
 
 CANARY = 'cana/ry+47-11?"ü~'
@@ -199,11 +201,12 @@ async def test_a_secret_that_cannot_be_had_is_told_to_the_agent(
     assert answer["content"] == "the secret TOKEN is missing: the daemon's environment has no CANARY_VARIABLE"
 
 
+@pytest.mark.parametrize("opened", [lambda folder: open_app(load(str(folder))), open_world])
 async def test_every_process_that_takes_runs_on_hides_them_in_its_log(
-    tmp_path: Path, log: pytest.LogCaptureFixture
+    tmp_path: Path, log: pytest.LogCaptureFixture, opened: Any
 ) -> None:
     agentcron = logging.getLogger("agentcron")
-    async with open_app(load(str(tmp_path))) as app:
+    async with opened(tmp_path) as app:
         assert app.services.secrets.value(job(("TOKEN", "env:CANARY_VARIABLE")), "TOKEN") == CANARY
         try:
             raise ValueError(CANARY)

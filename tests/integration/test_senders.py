@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.store import SqlStore
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.notice import Notice
 from tests.kit.processes import Installation
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.process
 
 async def queue(database: Path, notice: Notice) -> None:
     """Write a notice as a door or a duty does."""
-    store = SqlStore.open(database, new_id=lambda: "unused")
+    store = SqliteDatabase(database).open_store(lambda: "unused")
     try:
         assert await store.queue_notice(notice, datetime.now(UTC), "brief")
     finally:

@@ -61,7 +61,7 @@ def home(place: Installation) -> Installation:
 
 def test_spans_reach_a_collector_before_the_daemon_ends(home: Installation, collector: Collector) -> None:
     daemon = home.start("up", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
-    until(lambda: "is succeeded" in daemon.stderr, 30, lambda: daemon.stderr)
+    until(lambda: "succeeded" in daemon.stderr, 30, lambda: daemon.stderr)
     daemon.send(signal.SIGTERM)
     assert daemon.wait() == 0, daemon.stderr
     assert {path for path, _ in collector.bodies} == {"/v1/traces"}
@@ -74,7 +74,7 @@ def test_spans_reach_a_collector_before_the_daemon_ends(home: Installation, coll
 
 def test_a_collector_that_is_not_there_keeps_nobody_from_ending(home: Installation) -> None:
     daemon = home.start("up", "--otel", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
-    until(lambda: "is succeeded" in daemon.stderr, 30, lambda: daemon.stderr)
+    until(lambda: "succeeded" in daemon.stderr, 30, lambda: daemon.stderr)
     began = time.monotonic()
     daemon.send(signal.SIGTERM)
     assert daemon.wait() == 0, daemon.stderr
@@ -84,7 +84,7 @@ def test_a_collector_that_is_not_there_keeps_nobody_from_ending(home: Installati
 
 def test_no_otel_beats_the_environment(home: Installation, collector: Collector) -> None:
     daemon = home.start("up", "--no-otel", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
-    until(lambda: "is succeeded" in daemon.stderr, 30, lambda: daemon.stderr)
+    until(lambda: "succeeded" in daemon.stderr, 30, lambda: daemon.stderr)
     daemon.send(signal.SIGTERM)
     assert daemon.wait() == 0, daemon.stderr
     assert collector.bodies == []

@@ -16,18 +16,19 @@ from typing import Any, cast
 
 import pytest
 
-from scheduler.adapters.sql.migrate import prepare, prepare_rooms
-from scheduler.adapters.sql.rooms import Room, Rooms
+from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.sqlite.opening import open_engine
+from scheduler.adapters.sql.sqlite.upgrade import prepare, prepare_rooms
 from scheduler.core.actor import PERSON
 from scheduler.core.run.run import Run, State
 from scheduler.core.run.step import Change
 from scheduler.errors import ConfigError
+from scheduler.ports.room import Room
 from scheduler.ports.tool import Staged
 from scheduler.testing.world import World, open_world
-from scheduler.tools import registry
 from tests.kit.models import Answer, FakeModel, call, finish
 from tests.kit.person import ask
+from tests.kit.plug_ins import forget
 from tests.kit.processes import PLUGIN, Installation
 from tests.plugin.memo_tools import FIRST, REMEMBER, ROOM, SECOND, Memo, memos
 
@@ -37,9 +38,9 @@ CANARY = "canary-4711-and-more"
 @pytest.fixture(autouse=True)
 def _plug_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(PLUGIN))
-    registry.tool.cache_clear()
+    forget()
     yield
-    registry.tool.cache_clear()
+    forget()
 
 
 def remember(*texts: str, tool: str = "remember") -> Answer:
@@ -228,6 +229,62 @@ def test_a_version_that_cannot_be_made_leaves_the_one_before_and_names_the_chang
     assert memos(path, "job") == []
 
 
+async def test_rows_of_a_run_are_deleted_with_it(tmp_path: Path) -> None:
+    async with open_world(tmp_path, model=FakeModel()) as world:
+        await load(world, remember("one"), finish(), remember("two"), finish())
+        await world.play("job")
+        world.clock.advance(10 * 86_400)
+        await world.play("job")
+        assert memos(world.config.database, "job") == ["one", "two"]
+        due = await world.store.prunable(world.clock.now(), 86_400)
+        assert await world.store.prune(world.clock.now(), 86_400) == due
+        assert due.runs == 1
+        assert memos(world.config.database, "job") == ["two"]
+
+
+@pytest.mark.parametrize("table", [{"memo": "run_id"}, {"memos": "run"}])
+def test_rows_of_runs_that_are_nowhere_are_found_before_the_first_run(
+    tmp_path: Path, table: dict[str, str]
+) -> None:
+    path = str(tmp_path / "agentcron.db")
+    engine = open_engine(path)
+    prepare(engine, path)
+    with pytest.raises(ConfigError, match="the change memo has no table memo"):
+        prepare_rooms(engine, path, Rooms({"memo": Room(schema=(FIRST,), rows_of_runs=table)}))
+
+
+def rename(world: World, old: str, new: str) -> None:
+    with closing(sqlite3.connect(world.config.database)) as database, database:
+        database.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+
+async def test_what_cannot_be_read_parks_the_run_that_needs_it_and_no_other(tmp_path: Path) -> None:
+    async with open_world(tmp_path, model=FakeModel()) as world:
+        await load(world, remember("one"))
+        rename(world, "memos", "gone")
+        run = await world.play("job")
+        assert (run.state, run.reason_code) == (State.PARKED, "tool")
+        assert run.reason == (
+            "what the change memo keeps cannot be read: OperationalError: no such table: memos;"
+            " install or repair what provides it, or cancel the run"
+        )
+        await load(world, finish())
+        assert (await world.play("other")).state is State.SUCCEEDED, "it has the tool, and does not call it"
+
+        rename(world, "gone", "memos")
+        await load(world, finish())
+        await world.jump()
+        assert (await world.run(run.id)).state is State.SUCCEEDED
+        assert memos(world.config.database, "job") == ["one"]
+
+
+async def test_texts_that_a_database_cannot_hold_are_cleaned_for_a_plug_in(tmp_path: Path) -> None:
+    async with open_world(tmp_path, model=FakeModel()) as world:
+        await load(world, remember("a\0b\ud800"), finish())
+        assert (await world.play("job")).state is State.SUCCEEDED
+        assert memos(world.config.database, "job") == ["a?b?"]
+
+
 def test_two_rooms_cannot_look_at_one_guard() -> None:
     rooms = {name: Room(guards={"full": lambda *_: None}) for name in ("memo", "other")}
     with pytest.raises(ConfigError, match="the guard full is provided twice, by memo and other"):
@@ -281,9 +338,34 @@ def test_tables_that_were_half_made_when_the_process_died_are_made_again(place: 
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(("point", "left"), [("prune.inside", ["one", "two"]), ("prune", ["two"])])
+def test_a_kill_while_pruning_leaves_a_run_and_its_rows_or_neither(
+    place: Installation, point: str, left: list[str]
+) -> None:
+    for text in ("one", "two"):
+        write(place)
+        (place.home / "job.jsonl").write_text(SCRIPT.replace("one", text))
+        place.do("run", "job", "--wait")
+    with closing(sqlite3.connect(place.database)) as database, database:
+        # The last run of a job is always kept.
+        database.execute(
+            "UPDATE runs SET fire_time = 1, ended_at = 1"
+            " WHERE id = (SELECT run_id FROM memos WHERE text = 'one')"
+        )
+    prune = ("prune", "--older-than", "30d")
+    assert place.start(*prune, crash=point).wait() == -signal.SIGKILL
+    assert (sorted(text for _, text in rows(place)), memos(place.database, "job")) == (left, left)
+    place.do(*prune)
+    assert memos(place.database, "job") == ["two"]
+
+
+@pytest.mark.process
 def test_a_tool_whose_change_is_not_installed_is_refused_by_check(place: Installation) -> None:
     write(place, tool="forgotten")
     said = ask(place, "check")
     assert said.status == 1
-    assert "E11 tools: the tool forgotten needs changes that are not installed: oblivion" in said.out
+    assert (
+        "E11 tools: the tool forgotten (memo_tools:FORGOTTEN) needs changes that are not installed: oblivion"
+        in said.out
+    )
     assert "install what provides them as entry points agentcron.changes" in said.out

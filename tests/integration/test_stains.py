@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from scheduler.adapters.sql.crash_points import PERSON as PERSON_POINTS
-from scheduler.adapters.sql.rooms import StepContext
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
 from scheduler.adapters.sql.units.changes import stains
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.stain import Stain
 from scheduler.errors import RefusedError
+from scheduler.ports.room import StepContext
 from scheduler.testing.world import open_world
+from tests.kit.sql import sql_store
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -48,7 +49,7 @@ async def test_a_person_cleans_a_folder_with_all_in_it_but_not_what_lies_in_a_ma
 ) -> None:
     async with open_world(tmp_path) as world:
         now = world.clock.now()
-        await world.store._write(
+        await sql_store(world.store)._write(
             PERSON_POINTS, lambda c: stains.write(c, StepContext("a", "r", now, None), Stain("/w/a"))
         )
         with pytest.raises(RefusedError, match="/w/a/b lies in /w/a, which is not clean"):

@@ -77,7 +77,7 @@ async def never() -> None:
 
 
 async def refused() -> None:
-    raise ConnectionRefusedError("nobody listens")
+    raise ConnectionRefusedError("no server listens")
 
 
 @asynccontextmanager

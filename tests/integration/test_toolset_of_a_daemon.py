@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import State
 from tests.kit.processes import Installation, until
@@ -53,7 +53,7 @@ def test_a_killed_daemon_leaves_no_session_and_the_call_is_not_repeated(place: I
         runs = place.runs("count")
         if not runs:
             return None
-        with Reader.open(place.database) as reader:
+        with SqliteDatabase(place.database).history() as reader:
             calls = reader.calls(runs[0].id)
         return next((call.state for call in calls if call.name == name), None)
 
@@ -64,7 +64,7 @@ def test_a_killed_daemon_leaves_no_session_and_the_call_is_not_repeated(place: I
     place.start("up")
     [run] = until(lambda: [r for r in place.runs("count") if r.is_final], 60, "the end of the run")
     assert run.state is State.SUCCEEDED
-    with Reader.open(place.database) as reader:
+    with SqliteDatabase(place.database).history() as reader:
         calls = [call for call in reader.calls(run.id) if call.name.startswith("counter__")]
     assert [(call.name, call.state) for call in calls] == [
         ("counter__add", CallState.DONE),

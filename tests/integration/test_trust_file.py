@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.trust_file import TrustFile, read_policy
+from scheduler.app.crontab import crontab_file
 from scheduler.config import Config, load
 from scheduler.core.job.job import Job
 from scheduler.core.time.trigger import Every
@@ -87,7 +87,7 @@ def test_a_link_into_a_named_workdir_refuses_that_job(config: Config, tmp_path: 
     (tmp_path / "w" / "t.toml").touch()
     config.trust.symlink_to(tmp_path / "w" / "t.toml")
     config.crontab.write_text(f'@daily brief "x" workdir={tmp_path}/w\n', encoding="utf-8")
-    [broken] = CrontabFile(config).read(datetime(2026, 11, 22, tzinfo=UTC)).broken
+    [broken] = crontab_file(config).read(datetime(2026, 11, 22, tzinfo=UTC)).broken
     assert "it contains the trust file" in broken.problem
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.trust_file import read_policy
+from scheduler.app.crontab import crontab_file
 from scheduler.config import load
 from scheduler.core.job.standing import StandingOrders
 from scheduler.core.run.run import State
@@ -32,7 +32,7 @@ def home(tmp_path: Path) -> Path:
 
 def read(home: Path, *lines: str) -> StandingOrders:
     (home / "crontab").write_text("\n".join(lines), encoding="utf-8")
-    return CrontabFile(load(str(home))).read(NOON)
+    return crontab_file(load(str(home))).read(NOON)
 
 
 def refused(orders: StandingOrders) -> Mapping[str, str]:
@@ -132,7 +132,7 @@ def test_what_is_pinned_is_the_real_path(home: Path, tmp_path: Path) -> None:
     (tmp_path / "alias").symlink_to(home)
     (home / "crontab").write_text('@daily brief "x"\n', encoding="utf-8")
     config = load(str(tmp_path / "alias"))
-    [job] = CrontabFile(config).read(NOON).jobs
+    [job] = crontab_file(config).read(NOON).jobs
     assert job.workdir == f"{home}/work/brief"
 
 
@@ -141,7 +141,7 @@ def test_a_crontab_in_a_default_folder_is_refused(home: Path) -> None:
     crontab = home / "work" / "brief" / "crontab"
     crontab.write_text('@daily brief "x"\n', encoding="utf-8")
     config = load(str(home), str(crontab))
-    assert "it contains the crontab" in refused(CrontabFile(config).read(NOON))["brief"]
+    assert "it contains the crontab" in refused(crontab_file(config).read(NOON))["brief"]
     assert "where agents work" in read_policy(config).fault, "and every job of such a file waits"
 
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.system import SystemClock
+from scheduler.app.crontab import crontab_file
 from scheduler.core.actor import PERSON
 from scheduler.core.job.standing import LoadReport, RunnerInfo
 from scheduler.core.run.run import Run, State
@@ -49,7 +49,7 @@ class House:
             services=self.world.services,
             info=RunnerInfo(name, "daemon", "here", 1, now, now),
             presence=self.world.presence,
-            orders=CrontabFile(self.world.config),
+            orders=crontab_file(self.world.config),
             on_load=lambda _, report: self.loads.append(report),
             **more,
         )
@@ -72,7 +72,7 @@ class House:
     async def fire(self, job: str) -> str:
         """Fire a job as another process would."""
         now = datetime.now(UTC)
-        orders = CrontabFile(self.world.config).read(now)
+        orders = crontab_file(self.world.config).read(now)
         (found,) = (each for each in orders.jobs if each.name == job)
         async with open_world(self.world.config.home) as other:
             run = await other.store.fire_by(found, now, actor=PERSON)

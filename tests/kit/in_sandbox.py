@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scheduler.host.sandbox import find_program, run_sandboxed, sandbox_env, sandboxed
+from scheduler.host.sandbox import Bind, Sandbox, find_program, run_sandboxed
 
 
 def _peak_kib() -> int:
@@ -19,14 +20,32 @@ def _peak_kib() -> int:
     raise AssertionError("the kernel tells no VmHWM")
 
 
-async def run(command: list[str], workdir: str, timeout_seconds: float) -> dict[str, Any]:
-    """Return how the command ended, what it said, and how much memory we ourselves had needed."""
+async def run(
+    command: list[str],
+    workdir: str,
+    timeout_seconds: float,
+    readable: list[list[str]],
+    sockets: list[list[str]],
+    env: dict[str, str],
+) -> dict[str, Any]:
+    """Return how the command ended, what it said, and how much memory we ourselves had needed.
+
+    Args:
+        readable: pairs of a path outside and one inside.
+        sockets: the same.
+    """
     program = find_program()
     assert program is not None
     # The probes are written in Python, which may lie outside /usr.
-    readable = () if sys.base_prefix.startswith("/usr") else (sys.base_prefix,)
-    words = sandboxed(program, command, workdir=workdir, readable=readable)
-    result = await run_sandboxed(words, env=sandbox_env({}), cwd=workdir, timeout_seconds=timeout_seconds)
+    prefix = Bind(sys.base_prefix, sys.base_prefix)
+    own = () if sys.base_prefix.startswith("/usr") else (prefix,)
+    sandbox = Sandbox.of_workdir(workdir, env=env)
+    sandbox = replace(
+        sandbox,
+        readable=(*own, *(Bind(*pair) for pair in readable)),
+        sockets=tuple(Bind(*pair) for pair in sockets),
+    )
+    result = await run_sandboxed(program, sandbox, command, timeout_seconds=timeout_seconds)
     return {
         "exit_code": result.exit_code,
         "out": result.stdout,

@@ -25,10 +25,11 @@ from scheduler.core.run.run import Run, State
 from scheduler.core.trust.addresses import IPAddress, may_reach
 from scheduler.core.trust.approval import Approval
 from scheduler.ports.model import Model
-from scheduler.ports.tool import AnyTool, Args, FunctionTool, ToolContext, tool
+from scheduler.ports.tool import AnyTool, Args, ToolContext
 from scheduler.testing.obedient import OBEYED, ObedientModel
 from scheduler.testing.rehearsal import ScriptBuilder, script
 from scheduler.testing.world import World, open_world
+from scheduler.toolkit import FunctionTool, tool
 from scheduler.tools.fetch import FETCH, Fetcher
 from tests.kit.secrets import forms
 from tests.kit.site import Site, answer, redirect, site

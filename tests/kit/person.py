@@ -40,7 +40,7 @@ class Said:
         """Assert that nothing of our insides shows, and nothing that could steer a terminal."""
         text = self.out + self.err
         assert "Traceback" not in text, self
-        assert "fault in agentcron itself" not in text, self
+        assert "internal error in agentcron" not in text, self
         assert not LIBRARIES.search(text), self
         assert not RAW.search(text), self
         return self

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from scheduler.adapters.sql.errors import NoTablesError
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.run import Run
 
 T = TypeVar("T")
@@ -209,7 +209,7 @@ class Installation:
         if not self.database.exists():
             return []
         try:
-            with Reader.open(self.database) as reader:
+            with SqliteDatabase(self.database).history() as reader:
                 return reader.live_runs() if live else reader.runs(job, limit=1_000_000)
         except NoTablesError:
             return []

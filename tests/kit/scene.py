@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import FINAL, Run, State
 from scheduler.core.trust.effect import Effect
@@ -89,7 +89,7 @@ class Scene:
         """The one run that is not a skipped one, as it is stored."""
         if not self.place.database.exists():
             return None
-        with Reader.open(self.place.database) as reader:
+        with SqliteDatabase(self.place.database).history() as reader:
             runs = [run for run in reader.runs(job=JOB, limit=100) if run.state is not State.SKIPPED]
         assert len(runs) <= 1, f"fired more than once: {runs}"
         return runs[0] if runs else None
@@ -126,7 +126,7 @@ class Scene:
         assert run is not None
         assert run.state is State.SUCCEEDED, f"{run.state}: {run.reason}"
         assert run.summary == "All stamped."
-        with Reader.open(self.place.database) as reader:
+        with SqliteDatabase(self.place.database).history() as reader:
             calls = {call.id: call for call in reader.calls(run.id)}
             messages = reader.messages(run.id)
             requests = reader.requests(run.id)
@@ -185,7 +185,7 @@ class Scene:
     def _sleeps(self) -> Any:
         run = self.run()
         assert run is not None
-        with Reader.open(self.place.database) as reader:
+        with SqliteDatabase(self.place.database).history() as reader:
             return [call for call in reader.calls(run.id) if call.name == "sleep"]
 
     def check_reports(self, most: int = 1) -> None:

@@ -17,8 +17,9 @@ from scheduler.core.run.wakeup import WakeUp
 from scheduler.core.trust.effect import Effect
 from scheduler.core.trust.targets import Targets, no_targets
 from scheduler.engine.settings import Settings
-from scheduler.ports.tool import AnyTool, Args, FunctionTool, Probe, ToolAnswer, ToolContext, tool
+from scheduler.ports.tool import AnyTool, Args, Probe, ToolAnswer, ToolContext
 from scheduler.testing.world import World, open_world
+from scheduler.toolkit import FunctionTool, tool
 from tests.kit.models import Answer, FakeModel
 from tests.kit.validity import assert_prefixes, assert_sendable, assert_valid
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from scheduler.adapters.sql.history.reader import Reader
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import FINAL, Run, State
 from tests.fake_messages_api import FakeMessagesAPI, Turn, answer, fail, verify_pairing
@@ -228,7 +228,7 @@ class Storm:
         assert by_hand == self.fired_by_hand, f"{self.fired_by_hand} were fired by hand, {by_hand} are there"
         stamps = self._stamps()
         requests = 0
-        with Reader.open(self.place.database) as reader:
+        with SqliteDatabase(self.place.database).history() as reader:
             for run in runs:
                 assert run.state in RESTS, run
                 assert run.state is not State.SKIPPED or (run.reason and run.reason_code), run

@@ -1,28 +1,35 @@
 """A plug-in for tests: tools that remember, with a change, a table, a writer and a view of their own.
 
-``remember`` keeps a text for later runs of its job.  ``share_memo`` does the same for everybody, so it counts
-as an effect outside.  ``forgotten`` makes a change that nobody has installed.
+``remember`` keeps a text for later runs of its job, for as long as the run that wrote it is kept.
+``share_memo`` does the same for everybody, so it counts as an effect outside.  ``forgotten`` makes a change
+that is not installed.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 
-from sqlalchemy import text
-
-from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.read_connection import connect_as_reader
-from scheduler.adapters.sql.rooms import Room, StepContext
-from scheduler.adapters.sql.rows.work import plain, to_us
-from scheduler.core.job.job import Job
-from scheduler.core.run.run import Run
-from scheduler.core.text.redact import OURS
-from scheduler.core.trust.effect import Effect
-from scheduler.errors import FactsChangedError, RefusedError
-from scheduler.ports.tool import Args, StageContext, Staged, StagedTool, ToolSpec
+from scheduler import Job
+from scheduler.toolkit import (
+    OURS,
+    Args,
+    Connection,
+    Effect,
+    FactsChangedError,
+    RefusedError,
+    Room,
+    Run,
+    StageContext,
+    Staged,
+    StagedTool,
+    StepContext,
+    ToolSpec,
+)
 
 KIND = "memo"
 MOST = 3
@@ -72,23 +79,22 @@ SHARE = replace(REMEMBER, spec=replace(_SPEC, name="share_memo", external=True))
 FORGOTTEN = StagedTool(replace(_SPEC, name="forgotten"), _stage, changes=frozenset({"oblivion"}))
 
 # -- the table ----------------------------------------------------------------------------------------
-_WRITE = text(
+_WRITE = (
     "INSERT INTO memos (job, run_id, call_id, text, at) SELECT :job, :run_id, :call_id, :text, :at"
     " WHERE (SELECT count(*) FROM memos WHERE job = :job) < :most RETURNING call_id"
 )
 _MEMOS = "SELECT text FROM memos WHERE job = :job ORDER BY at, call_id"
-_LOAD = text(_MEMOS)
 
 
 def _write(connection: Connection, context: StepContext, change: Memo) -> None:
     values = {"job": context.job, "run_id": context.run_id, "call_id": change.call_id, "most": MOST}
-    values |= {"text": plain(change.text), "at": to_us(context.at)}
+    values |= {"text": change.text, "at": round(context.at.timestamp() * 1_000_000)}
     if connection.execute(_WRITE, values).first() is None:
         raise FactsChangedError(f"another run of {context.job} was faster")
 
 
 def _load(connection: Connection, run: Run, _job: Job, _now: datetime) -> tuple[str, ...]:
-    return tuple(connection.execute(_LOAD, {"job": run.job}).scalars())
+    return tuple(connection.execute(_MEMOS, {"job": run.job}).scalars())
 
 
 FIRST = (
@@ -99,14 +105,11 @@ SECOND = (
     "ALTER TABLE memos ADD COLUMN at INTEGER NOT NULL DEFAULT 0",
     "CREATE INDEX memos_job ON memos (job, at)",
 )
-ROOM = Room(_write, _load, schema=(FIRST, SECOND))
+ROOM = Room(_write, _load, schema=(FIRST, SECOND), rows_of_runs={"memos": "run_id"})
 
 
 # -- the view -----------------------------------------------------------------------------------------
 def memos(database: str | os.PathLike[str], job: str) -> list[str]:
     """Return what a job remembers, as a door would show it."""
-    connection = connect_as_reader(database)()
-    try:
-        return connection.fetch(_MEMOS, {"job": job}, lambda row: str(row[0]))
-    finally:
-        connection.close()
+    with closing(sqlite3.connect(f"file:{os.fspath(database)}?mode=ro", uri=True)) as connection:
+        return [text for (text,) in connection.execute(_MEMOS, {"job": job})]

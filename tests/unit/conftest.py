@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.kit.plug_ins import MoonPlugIn
+from tests.kit.plug_ins import Distributions, MoonPlugIn
 
 
 @pytest.fixture
-def moon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MoonPlugIn]:
+def moon(distributions: Distributions) -> Iterator[MoonPlugIn]:
     """The plug-in ``moon_crontab``, installed."""
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(str(site))
-    plug_in = MoonPlugIn(site)
+    plug_in = MoonPlugIn(distributions.folder)
     plug_in.forget()
     yield plug_in
     plug_in.forget()

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.sql.errors import has_foreign_log
-from scheduler.adapters.sql.migrate import upgrade
 from scheduler.adapters.sql.sqlite.backup import back_up
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
+from scheduler.adapters.sql.sqlite.errors import has_foreign_log
 from scheduler.adapters.sql.sqlite.restore import inspect, put_in_place, set_foreign_log_aside
 from scheduler.adapters.sql.sqlite.shrink import free_bytes, shrink
-from scheduler.adapters.sql.store import SqlStore
+from scheduler.adapters.sql.sqlite.upgrade import upgrade
 from scheduler.errors import CannotWorkError, StoreError
 
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
@@ -89,7 +89,7 @@ def test_a_log_of_another_database_is_never_read_into_a_restored_one(database: P
     database.write_bytes(copy.read_bytes())
     assert has_foreign_log(database)
     ids = itertools.count()
-    store = SqlStore.open(database, new_id=lambda: f"a{next(ids)}")
+    store = SqliteDatabase(database).open_store(lambda: f"a{next(ids)}")
     store._committer.close()
     connection = sqlite3.connect(database)
     assert connection.execute("SELECT count(*) FROM meta WHERE key = 'x'").fetchone() == (0,)

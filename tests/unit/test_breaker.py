@@ -18,7 +18,7 @@ async def test_the_same_call_with_the_same_result_three_times_parks_the_run(tmp_
     async with stage(tmp_path, *[LOOK] * 9, recorders=(look := Recorder(),)) as s:
         run = await s.play()
         assert (run.state, run.reason_code) == (State.PARKED, "no-progress")
-        assert run.reason == "3 times in a row it called look alike, with the same result"
+        assert run.reason == "3 times in a row it called look with the same arguments and result"
         assert len(look.calls) == 3
 
         run = await s.resume(run.id, "Try something else.")

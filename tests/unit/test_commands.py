@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.crontab_file import CrontabFile, FileLook
+from scheduler.adapters.crontab_file import FileLook
+from scheduler.app.crontab import crontab_file
 from scheduler.config import load
 from scheduler.host.commands import files_run
 from scheduler.host.workdirs import is_within
@@ -153,7 +154,7 @@ def test_a_job_is_refused_that_obeys_what_an_agent_could_edit(tmp_path: Path, jo
     (home / "work" / "wd" / "check.sh").touch(mode=0o700)
     config = load(str(home))
     config.crontab.write_text(here(BESIDE + job), encoding="utf-8")
-    orders = CrontabFile(config).read(NOON)
+    orders = crontab_file(config).read(NOON)
     assert ([each.name for each in orders.jobs], [each.name for each in orders.broken]) == (
         ["beside"],
         ["brief"],
@@ -170,5 +171,5 @@ def test_a_job_may_obey_what_lies_beside_the_workdirs(tmp_path: Path) -> None:
     (tmp_path / "work2" / "check.sh").touch(mode=0o700)
     line = f'@daily brief @work2/prompt.md gate="work2/check.sh" report="{tmp_path}/work2/check.sh < a"'
     config.crontab.write_text(line, encoding="utf-8")
-    orders = CrontabFile(config).read(NOON)
+    orders = crontab_file(config).read(NOON)
     assert ([each.name for each in orders.jobs], orders.problems) == (["brief"], ())

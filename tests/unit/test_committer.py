@@ -38,7 +38,7 @@ def add(value: str, committer: Committer) -> None:
 
 def values(committer: Committer) -> list[str]:
     return committer.submit(
-        lambda c: list(c.exec_driver_sql("SELECT v FROM t ORDER BY v").scalars()), writes=False
+        lambda c: list(c.execute(text("SELECT v FROM t ORDER BY v")).scalars()), writes=False
     ).result()
 
 
@@ -62,7 +62,7 @@ class Held:
 
 
 def test_a_unit_is_answered_with_what_it_returned(committer: Committer) -> None:
-    assert committer.submit(lambda c: c.exec_driver_sql("SELECT 7").scalar()).result() == 7
+    assert committer.submit(lambda c: c.execute(text("SELECT 7")).scalar()).result() == 7
 
 
 def test_units_that_wait_together_share_one_commit(committer: Committer) -> None:
@@ -143,9 +143,7 @@ def fill(c: Connection) -> None:
 
 
 def limit_pages(committer: Committer, pages: int) -> None:
-    committer.submit(
-        lambda c: c.exec_driver_sql(f"PRAGMA max_page_count={pages}").all(), writes=False
-    ).result()
+    committer.submit(lambda c: c.execute(text(f"PRAGMA max_page_count={pages}")).all(), writes=False).result()
 
 
 def test_a_full_disk_fails_the_whole_batch_and_keeps_nothing_of_it(committer: Committer) -> None:

@@ -104,7 +104,7 @@ class TestMissed:
         assert rows(decision) == [("fire", "", NINE + 3 * HOUR, 3)]
         fire = decision.fires[0]
         assert fire.last_missed == NINE + 2 * HOUR
-        assert fire.detail == "planned for 2026-11-23T12:00:00Z, 30m late, and stands for 3 earlier slots too"
+        assert fire.detail == "planned for 2026-11-23T12:00:00Z, 30m late, and also covers 3 earlier slots"
         assert decision.next_fire == NINE + 4 * HOUR
 
     def test_skip_records_the_missed_ones_in_one_row(self) -> None:
@@ -247,7 +247,7 @@ class TestOverlap:
         return decision.fires[0]
 
     def test_skip_names_the_run(self) -> None:
-        assert self.fire("skip") == Fire(NINE, "skip", ReasonCode.OVERLAP, "run r_1 is not finished")
+        assert self.fire("skip") == Fire(NINE, "skip", ReasonCode.OVERLAP, "run r_1 is not over")
 
     def test_skip_names_the_parked_run_first(self) -> None:
         assert self.fire("skip", parked=("r_2",)).detail == "run r_2 is parked and waits for a person"

@@ -18,6 +18,8 @@ from prometheus_client.registry import Collector
 from scheduler.adapters.metrics.figures import UNKNOWN_TOOL, Figures
 from scheduler.adapters.metrics.server import MAX_AT_A_TIME, Health, MetricsServer, parse_address
 from scheduler.adapters.metrics.stored import StoredFigures
+from scheduler.adapters.sql.history.history import SqlHistory
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.errors import CannotWorkError, UsageError
 from scheduler.ports.observer import Observer
 from scheduler.testing.clock import FakeClock
@@ -61,7 +63,7 @@ async def test_what_agents_did_and_what_waits(tmp_path: Path) -> None:
     async with open_world(tmp_path, model=model, tools={"look": look.made()}, price_usd=0.25) as world:
         registry = CollectorRegistry()
         listen(world, Figures(registry, world.clock.now()))
-        registry.register(StoredFigures(world.config.database, world.clock))
+        registry.register(StoredFigures(SqliteDatabase(world.config.database), world.clock))
         await world.load('0 10 * * *  work  "Work."  tz=UTC\n0 12 * * *  other  "x"  tz=UTC\n')
         world.clock.advance(3600 + 7)
         await world.settle()
@@ -115,7 +117,7 @@ async def test_requests_tokens_money_and_calls(tmp_path: Path) -> None:
 async def test_a_database_that_cannot_be_read_is_one_figure_and_no_fault(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     (tmp_path / "agentcron.db").write_text("this is no database")
-    registry.register(StoredFigures(tmp_path / "agentcron.db", FakeClock()))
+    registry.register(StoredFigures(SqliteDatabase(tmp_path / "agentcron.db"), FakeClock()))
     found = scrape(registry)
     assert found("database_up") == 0
     assert not found.has("runs")
@@ -126,6 +128,7 @@ async def test_the_stored_figures_are_read_from_indexes_alone(tmp_path: Path) ->
 
     async with open_world(tmp_path) as world:
         with world.history() as history:
+            assert isinstance(history, SqlHistory)
             for sql in (backlog._RUNS, *backlog._DUE.values(), backlog._OUTBOX):
                 rows = history._connection.stream(f"EXPLAIN QUERY PLAN {sql}", {"now": 1})
                 plan = " | ".join(row[3] for row in rows)

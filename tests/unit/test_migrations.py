@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.history.reader import Reader
-from scheduler.adapters.sql.migrate import run_migrations, upgrade
+from scheduler.adapters.sql.migrate import run_migrations
 from scheduler.adapters.sql.schema import HEAD, judge
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.adapters.sql.sqlite.opening import open_engine
+from scheduler.adapters.sql.sqlite.upgrade import upgrade
 from scheduler.adapters.sql.tables import work as tables
 from scheduler.core.record import digest
 from scheduler.errors import StoreError
@@ -146,7 +147,7 @@ def test_a_killed_migration_leaves_nothing(tmp_path: Path) -> None:
     connection.close()
     assert shape(path) == {}
     with pytest.raises(StoreError, match="no agentcron database"):
-        Reader.open(path)
+        SqliteDatabase(path).history()
 
 
 def test_all_tables_of_the_metadata_are_made(tmp_path: Path) -> None:
@@ -169,7 +170,7 @@ def test_f35_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     with pytest.raises(StoreError, match="newer agentcron"):
-        Reader.open(path)
+        SqliteDatabase(path).history()
     with pytest.raises(StoreError, match="newer agentcron") as caught:
         upgrade(path)
     assert str(path) in caught.value.message
@@ -196,7 +197,7 @@ def test_judging_a_revision(revision: str | None, state: str) -> None:
 
 def test_a_file_that_is_not_there_is_missing_and_not_made(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no agentcron database"):
-        Reader.open(tmp_path / "a.db")
+        SqliteDatabase(tmp_path / "a.db").history()
     assert not (tmp_path / "a.db").exists()
 
 
@@ -207,7 +208,7 @@ def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
 
 def test_a_start_on_a_current_database_does_not_import_alembic(tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom scheduler.adapters.sql.migrate import upgrade\n"
+        "import sys\nfrom scheduler.adapters.sql.sqlite.upgrade import upgrade\n"
         "upgrade(sys.argv[1])\nassert 'alembic' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.db")], check=True)
@@ -215,7 +216,7 @@ def test_a_start_on_a_current_database_does_not_import_alembic(tmp_path: Path) -
 
 @pytest.mark.process
 def test_processes_that_create_one_database_at_once_agree(tmp_path: Path) -> None:
-    code = "import sys\nfrom scheduler.adapters.sql.migrate import upgrade\nupgrade(sys.argv[1])"
+    code = "import sys\nfrom scheduler.adapters.sql.sqlite.upgrade import upgrade\nupgrade(sys.argv[1])"
     path = tmp_path / "a.db"
     together = [subprocess.Popen([sys.executable, "-c", code, str(path)]) for _ in range(4)]
     assert [process.wait() for process in together] == [0, 0, 0, 0]

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.history.reader import Reader
-from scheduler.adapters.sql.migrate import MIGRATIONS, upgrade
-from scheduler.adapters.sql.schema import BEFORE_GRANTS, HEAD, REVISIONS, STAMPED, judge, stored_revision
+from scheduler.adapters.sql.migrate import MIGRATIONS
+from scheduler.adapters.sql.schema import BEFORE_GRANTS, HEAD, REVISIONS, STAMPED, judge
 from scheduler.adapters.sql.sqlite.backup import back_up
+from scheduler.adapters.sql.sqlite.database import SqliteDatabase
 from scheduler.adapters.sql.sqlite.restore import inspect, put_in_place
+from scheduler.adapters.sql.sqlite.revision import stored_revision
+from scheduler.adapters.sql.sqlite.upgrade import upgrade
 from scheduler.core.run.run import State
 from scheduler.errors import StoreError
 from scheduler.testing.world import open_world
@@ -63,14 +65,14 @@ def test_a_home_at_0002_is_backed_up_and_restored_as_it_is(tmp_path: Path) -> No
     put_in_place(inspect(tmp_path / "copy", NOW), path, NOW)
     assert version_and_rest(path)[0] == "0002"
     upgrade(path)
-    with Reader.open(path) as reader:
+    with SqliteDatabase(path).history() as reader:
         assert [run.state for run in reader.runs()] == [State.SLEEPING]
 
 
 def test_who_only_looks_at_a_home_at_0002_is_told_to_start_it(tmp_path: Path) -> None:
     path = load_home(tmp_path / "home", "0002")
     with pytest.raises(StoreError, match="from an older agentcron") as caught:
-        Reader.open(path)
+        SqliteDatabase(path).history()
     assert "agentcron up" in caught.value.help
 
 
@@ -81,7 +83,12 @@ def test_a_home_of_before_grants_is_refused_and_left_alone(tmp_path: Path) -> No
     def copy() -> None:
         back_up(path, tmp_path / "copy", NOW)
 
-    for use in (lambda: upgrade(path), lambda: Reader.open(path), copy, lambda: inspect(path, NOW)):
+    for use in (
+        lambda: upgrade(path),
+        lambda: SqliteDatabase(path).history(),
+        copy,
+        lambda: inspect(path, NOW),
+    ):
         with pytest.raises(StoreError, match="before agentcron had grants") as caught:
             use()
         assert str(path) in caught.value.message

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters.sql.migrate import upgrade
 from scheduler.adapters.sql.sqlite.opening import PAGE_BYTES, open_engine
+from scheduler.adapters.sql.sqlite.upgrade import upgrade
 
 
 def pragma(path: Path, name: str) -> int:

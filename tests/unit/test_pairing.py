@@ -50,8 +50,8 @@ def test_what_is_right(contents: list[list[dict[str, Any]]]) -> None:
     [
         ([TEXT, use("a"), TEXT], "message 3 does not answer the call a"),
         ([TEXT, use("a", "b"), result("a")], "message 3 does not answer the call b"),
-        ([TEXT, use("a"), result("a", "z")], "message 3 answers the call z, which nobody made"),
-        ([TEXT, TEXT, result("a")], "message 3 answers the call a, which nobody made"),
+        ([TEXT, use("a"), result("a", "z")], "message 3 answers the call z, which was not made"),
+        ([TEXT, TEXT, result("a")], "message 3 answers the call a, which was not made"),
         ([TEXT, use("a"), result("a", "a")], "message 3 answers a call twice"),
     ],
 )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from scheduler.adapters.sql.rows.work import job_from, job_text
 from scheduler.core.crontab.load import Table, all_problems, parse
 from scheduler.core.time.trigger import Event
-from scheduler.host.plug_ins import vocabulary
-from tests.kit.plug_ins import MoonPlugIn
+from scheduler.host.vocabulary import vocabulary
+from tests.kit.plug_ins import Distributions, MoonPlugIn
 from tests.unit.crontab.conftest import FakeLook
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -183,11 +182,8 @@ def test_a_plug_in_that_fails_costs_its_own_jobs_only(moon: MoonPlugIn, line: st
     assert (good.name, good.model, good.trigger.describe()) == ("good", "claude-x", "@every 1d")
 
 
-def test_a_name_that_two_provide_is_refused(moon: MoonPlugIn, tmp_path: Path) -> None:
-    other = tmp_path / "site" / "other_moon-1.0.dist-info"
-    other.mkdir()
-    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: other-moon\nVersion: 1.0\n")
-    (other / "entry_points.txt").write_text("[agentcron.triggers]\nfullmoon = moon_crontab:FullMoon\n")
+def test_a_name_that_two_provide_is_refused(moon: MoonPlugIn, distributions: Distributions) -> None:
+    distributions.provide("agentcron.triggers", "fullmoon", "moon_crontab:FullMoon", "other-moon")
     (found,) = problems('@fullmoon  x  "Hi"')
     assert "E07 1: the schedule fullmoon is provided twice, by " in found
     assert "moon-crontab" in found

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 
 import pytest
@@ -17,8 +15,8 @@ from scheduler.app import providers
 from scheduler.core.run.conversation import Usage
 from scheduler.errors import CannotWorkError, ConfigError
 from scheduler.ports.model import Model
+from tests.kit.plug_ins import Distributions
 from tests.plugin.parrot_models import ParrotProvider
-from tests.unit.test_tools_registry import FakeDistribution
 
 PARROT = ParrotProvider()
 
@@ -35,42 +33,24 @@ class Greedy(ParrotProvider):
 
 GREEDY = Greedy()
 
-PlugIn = Callable[..., None]
 
-
-@pytest.fixture
-def plug_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlugIn]:
-    added: list[EntryPoint] = []
-
-    def add(name: str, value: str, distribution: str = "strangers") -> None:
-        point = EntryPoint(name, value, providers.GROUP)
-        added.append(point._for(FakeDistribution(distribution)))  # type: ignore[attr-defined]
-
-    def find(group: str, name: str = "") -> EntryPoints:
-        points = (*entry_points(group=group), *added)
-        return EntryPoints(point for point in points if name in ("", point.name))
-
-    monkeypatch.setattr(f"{providers.__name__}.entry_points", find)
+@pytest.fixture(autouse=True)
+def _no_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_BASE_URL", raising=False)
-    providers._load.cache_clear()
-    yield add
-    providers._load.cache_clear()
 
 
-@pytest.mark.usefixtures("plug_in")
 def test_the_built_in_providers_own_what_they_always_owned() -> None:
     assert providers.find_provider("claude-haiku-5-5") is ANTHROPIC
     assert providers.find_provider("rehearsal:nap.jsonl") is REHEARSAL
 
 
-def test_a_provider_of_a_plug_in_is_found_even_when_it_came_later(plug_in: PlugIn) -> None:
+def test_a_provider_of_a_plug_in_is_found_even_when_it_came_later(distributions: Distributions) -> None:
     with pytest.raises(ConfigError):
         providers.find_provider("parrot:grey")
-    plug_in("parrot", f"{__name__}:PARROT")
+    distributions.provide(providers.GROUP, "parrot", f"{__name__}:PARROT")
     assert providers.find_provider("parrot:grey") is PARROT
 
 
-@pytest.mark.usefixtures("plug_in")
 def test_a_model_that_no_provider_owns_is_an_error_that_names_the_known_ones() -> None:
     for model in ("gpt-17", "rehearsals:x", "claude:x"):
         with pytest.raises(ConfigError, match=f"no provider has a model called {model}") as caught:
@@ -78,21 +58,20 @@ def test_a_model_that_no_provider_owns_is_an_error_that_names_the_known_ones() -
         assert caught.value.help == "there are: claude-... (anthropic); rehearsal:SCRIPT.jsonl (rehearsal)"
 
 
-@pytest.mark.usefixtures("plug_in")
 def test_a_gateway_may_serve_models_of_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:1")
     assert providers.find_provider("gpt-17") is ANTHROPIC
     assert providers.find_provider("rehearsal:x") is REHEARSAL
 
 
-def test_two_owners_of_one_model_are_told_apart_by_a_person(plug_in: PlugIn) -> None:
-    plug_in("greedy", f"{__name__}:GREEDY")
+def test_two_owners_of_one_model_are_told_apart_by_a_person(distributions: Distributions) -> None:
+    distributions.provide(providers.GROUP, "greedy", f"{__name__}:GREEDY")
     with pytest.raises(ConfigError, match="belongs to several providers: anthropic and greedy"):
         providers.find_provider("claude-haiku-5-5")
 
 
-def test_a_broken_plug_in_stops_no_model_of_another_one(plug_in: PlugIn) -> None:
-    plug_in("broken", "no.such.module:X")
+def test_a_broken_plug_in_stops_no_model_of_another_one(distributions: Distributions) -> None:
+    distributions.provide(providers.GROUP, "broken", "no.such.module:X")
     assert providers.find_provider("claude-haiku-5-5") is ANTHROPIC
     with pytest.raises(ConfigError, match=r"^the provider broken \(no.such.module:X\) cannot be loaded"):
         providers.find_provider("broken:x")
@@ -107,19 +86,19 @@ def test_a_broken_plug_in_stops_no_model_of_another_one(plug_in: PlugIn) -> None
         ("parrot", f"{__name__}:Path", "is not a provider but <class"),
         ("parrot", f"{__name__}:PRICED", "is not a provider but frozenset"),
         ("parrot", f"{__name__}:GREEDY", "calls itself greedy"),
-        ("rehearsal", f"{__name__}:PARROT", "rehearsal is provided by agentcron and by strangers"),
+        ("rehearsal", f"{__name__}:PARROT", "rehearsal is provided twice, by agentcron and strangers"),
     ],
 )
 def test_what_is_no_provider_is_told_by_its_place(
-    plug_in: PlugIn, name: str, value: str, problem: str
+    distributions: Distributions, name: str, value: str, problem: str
 ) -> None:
-    plug_in(name, value)
+    distributions.provide(providers.GROUP, name, value)
     with pytest.raises(ConfigError, match=problem):
         providers.find_provider(f"{name}:x")
 
 
-async def test_a_model_is_opened_once_and_closed_at_the_end(plug_in: PlugIn) -> None:
-    plug_in("parrot", f"{__name__}:PARROT")
+async def test_a_model_is_opened_once_and_closed_at_the_end(distributions: Distributions) -> None:
+    distributions.provide(providers.GROUP, "parrot", f"{__name__}:PARROT")
     closed: list[Model] = []
     models = providers.Models()
     grey = models("parrot:grey")
@@ -135,8 +114,8 @@ async def test_a_model_is_opened_once_and_closed_at_the_end(plug_in: PlugIn) -> 
     assert closed == [grey]
 
 
-def test_prices(plug_in: PlugIn) -> None:
-    plug_in("parrot", f"{__name__}:PARROT")
+def test_prices(distributions: Distributions) -> None:
+    distributions.provide(providers.GROUP, "parrot", f"{__name__}:PARROT")
     models, usage = providers.Models(), Usage(input_tokens=1000)
     assert models.price("rehearsal:x", usage) == 0
     assert models.price("claude-haiku-5-5", usage) == price_microusd("claude-haiku-5-5", usage)

@@ -10,7 +10,7 @@ import pytest
 
 from scheduler.duties.pruner import AGAIN_SECONDS, DAY_SECONDS, FIRST_SECONDS, keep_pruned, prune_all
 from scheduler.errors import StoreError
-from scheduler.ports.store import Pruned
+from scheduler.ports.store.upkeep import Pruned
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World, open_world
 

@@ -84,7 +84,9 @@ def test_transient_faults_back_off_until_the_retries_are_used_up() -> None:
 
 def test_what_does_not_pass_by_waiting_is_parked() -> None:
     assert after_fault(fault("auth"), 1, 3) == Park(ReasonCode.AUTH, "the API refuses the key: no answer")
-    assert after_fault(fault("billing"), 9, 0) == Park(ReasonCode.BILLING, "the API wants payment: no answer")
+    assert after_fault(fault("billing"), 9, 0) == Park(
+        ReasonCode.BILLING, "the API requires payment: no answer"
+    )
     assert after_fault(fault("invalid"), 1, 3) == Park(
         ReasonCode.INVALID, "the API refuses this conversation: no answer"
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ from scheduler.app import senders
 from scheduler.core.run.notice import Notice
 from scheduler.errors import ConfigError, SendFault
 from scheduler.ports.sender import Receipt, SendContext
-from tests.unit.test_tools_registry import FakeDistribution
+from tests.kit.plug_ins import Distributions
 
 CONTEXT = SendContext(id="7", run_id="xsf44h2c", job="brief", state="succeeded")
 
@@ -32,26 +30,6 @@ class Push:
 
 PUSH = Push()
 
-PlugIn = Callable[..., None]
-
-
-@pytest.fixture
-def plug_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlugIn]:
-    added: list[EntryPoint] = []
-
-    def add(kind: str, value: str, distribution: str = "strangers") -> None:
-        point = EntryPoint(kind, value, senders.GROUP)
-        added.append(point._for(FakeDistribution(distribution)))  # type: ignore[attr-defined]
-
-    def find(group: str, name: str = "") -> EntryPoints:
-        points = (*entry_points(group=group), *added)
-        return EntryPoints(point for point in points if name in ("", point.name))
-
-    monkeypatch.setattr(f"{senders.__name__}.entry_points", find)
-    senders._load.cache_clear()
-    yield add
-    senders._load.cache_clear()
-
 
 def test_the_report_command_is_the_built_in_sender() -> None:
     assert senders.find_sender("report") is REPORT
@@ -61,9 +39,9 @@ def test_a_kind_without_a_sender_has_none() -> None:
     assert senders.find_sender("pigeon") is None
 
 
-def test_a_plug_in_is_found_by_its_kind_even_when_it_came_later(plug_in: PlugIn) -> None:
+def test_a_plug_in_is_found_by_its_kind_even_when_it_came_later(distributions: Distributions) -> None:
     assert senders.find_sender("push") is None
-    plug_in("push", f"{__name__}:PUSH")
+    distributions.provide(senders.GROUP, "push", f"{__name__}:PUSH")
     assert senders.find_sender("push") is PUSH
 
 
@@ -75,21 +53,23 @@ def test_a_plug_in_is_found_by_its_kind_even_when_it_came_later(plug_in: PlugIn)
         (f"{__name__}:Push", "is not a sender but <class"),
     ],
 )
-def test_what_is_no_sender_is_told_by_its_place(plug_in: PlugIn, value: str, problem: str) -> None:
-    plug_in("push", value)
+def test_what_is_no_sender_is_told_by_its_place(
+    distributions: Distributions, value: str, problem: str
+) -> None:
+    distributions.provide(senders.GROUP, "push", value)
     with pytest.raises(ConfigError, match=problem):
         senders.find_sender("push")
 
 
-def test_a_sender_has_the_kind_that_it_is_registered_for(plug_in: PlugIn) -> None:
-    plug_in("mail", f"{__name__}:PUSH")
-    with pytest.raises(ConfigError, match="says that it is for 'push' notices"):
+def test_a_sender_has_the_kind_that_it_is_registered_for(distributions: Distributions) -> None:
+    distributions.provide(senders.GROUP, "mail", f"{__name__}:PUSH")
+    with pytest.raises(ConfigError, match="calls itself push"):
         senders.find_sender("mail")
 
 
-def test_two_distributions_cannot_provide_one_kind(plug_in: PlugIn) -> None:
-    plug_in("report", f"{__name__}:PUSH")
-    with pytest.raises(ConfigError, match="'report' notices is provided by agentcron and by strangers"):
+def test_two_distributions_cannot_provide_one_kind(distributions: Distributions) -> None:
+    distributions.provide(senders.GROUP, "report", f"{__name__}:PUSH")
+    with pytest.raises(ConfigError, match="report is provided twice, by agentcron and strangers"):
         senders.find_sender("report")
 
 

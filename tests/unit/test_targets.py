@@ -90,7 +90,7 @@ def test_a_grant_with_hosts_or_paths_covers_no_call_of_a_tool_that_does_not_say_
 def test_the_check_names_a_grant_with_hosts_for_a_tool_that_does_not_say_what_it_reaches() -> None:
     grants = (Grant(tool="shell", hosts=("example.org",)), Grant(tool="fetch", hosts=("example.org",)))
     [fault] = _idle_grants(granting(*grants), NOW, {})
-    assert "matches nothing: shell does not say which hosts and paths its calls reach" in fault
+    assert "matches nothing: shell does not declare the hosts and paths of its calls" in fault
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from scheduler.core.time.trigger import Manual
 from scheduler.errors import ConfigError
 from scheduler.testing.world import open_world
 from scheduler.tools import sources
-from tests.unit.test_tools_registry import FakeDistribution
+from tests.kit.plug_ins import Distributions
 
 JOB = Job(name="brief", trigger=Manual(), prompt="p")
 
@@ -42,25 +41,6 @@ def _fails(job: Job) -> bool:
 
 
 LAMP, DARK, BROKEN = Lamp(), Lamp(lambda _: False), Lamp(_fails)
-
-PlugIn = Callable[..., None]
-
-
-@pytest.fixture
-def plug_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlugIn]:
-    added: list[EntryPoint] = []
-
-    def add(name: str, value: str, distribution: str = "strangers") -> None:
-        point = EntryPoint(name, value, sources.GROUP)
-        added.append(point._for(FakeDistribution(distribution)))  # type: ignore[attr-defined]
-
-    def find(group: str) -> EntryPoints:
-        return EntryPoints((*entry_points(group=group), *added))
-
-    monkeypatch.setattr(f"{sources.__name__}.entry_points", find)
-    sources.find_source.cache_clear()
-    yield add
-    sources.find_source.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -91,9 +71,9 @@ def test_what_a_job_names_of_a_source() -> None:
     assert tool_names.missing(names, "web", ["web__get"]) == ()
 
 
-def test_only_named_sources_are_found_and_nothing_else_is_imported(plug_in: PlugIn) -> None:
-    plug_in("lamp", f"{__name__}:LAMP")
-    plug_in("broken", "no.such.module:X")
+def test_only_named_sources_are_found_and_nothing_else_is_imported(distributions: Distributions) -> None:
+    distributions.provide(sources.GROUP, "lamp", f"{__name__}:LAMP")
+    distributions.provide(sources.GROUP, "broken", "no.such.module:X")
     assert sources.named_sources(JOB) == ()
     assert sources.named_sources(replace(JOB, tools=("read", "lamp:*"))) == (LAMP,)
     assert sources.is_source("broken")
@@ -110,35 +90,36 @@ def test_only_named_sources_are_found_and_nothing_else_is_imported(plug_in: Plug
         (f"{__name__}:BROKEN", "the tool source lamp cannot be asked: KeyError: 'brief'"),
     ],
 )
-def test_what_is_wrong_with_a_source_is_told_by_its_place(plug_in: PlugIn, value: str, problem: str) -> None:
-    plug_in("lamp", value)
+def test_what_is_wrong_with_a_source_is_told_by_its_place(
+    distributions: Distributions, value: str, problem: str
+) -> None:
+    distributions.provide(sources.GROUP, "lamp", value)
     job = replace(JOB, tools=("lamp:*",))
     with pytest.raises(ConfigError, match=problem):
         sources.named_sources(job)
     assert sources.source_problem(job, "lamp") is not None
 
 
-def test_a_source_under_another_name_or_from_two_places_is_refused(plug_in: PlugIn) -> None:
-    plug_in("lump", f"{__name__}:LAMP")
-    with pytest.raises(ConfigError, match="calls itself 'lamp'"):
+def test_a_source_under_another_name_or_from_two_places_is_refused(distributions: Distributions) -> None:
+    distributions.provide(sources.GROUP, "lump", f"{__name__}:LAMP")
+    with pytest.raises(ConfigError, match="calls itself lamp"):
         sources.find_source("lump")
     with pytest.raises(ConfigError, match="no tool source is called lamp") as caught:
         sources.find_source("lamp")
     assert caught.value.help == "did you mean lump?"
-    plug_in("lump", f"{__name__}:DARK", "others")
-    sources.find_source.cache_clear()
-    with pytest.raises(ConfigError, match="provided by others and by strangers"):
+    distributions.provide(sources.GROUP, "lump", f"{__name__}:DARK", "others")
+    with pytest.raises(ConfigError, match="provided twice, by others and strangers"):
         sources.find_source("lump")
 
 
 def test_the_check_names_sources_that_are_missing_and_takes_their_grants(
-    plug_in: PlugIn, tmp_path: Path
+    distributions: Distributions, tmp_path: Path
 ) -> None:
     from scheduler.app.home import FileHome
     from scheduler.core.time.instants import from_iso
     from scheduler.views.lint.linting import lint_text
 
-    plug_in("lamp", f"{__name__}:LAMP")
+    distributions.provide(sources.GROUP, "lamp", f"{__name__}:LAMP")
     config = load(str(tmp_path))
     config.make_home()
     config.trust.write_text('[[profile.mine.grant]]\ntool = "lamp__turn"\nhosts = ["example.org"]\n')
@@ -152,8 +133,8 @@ def test_the_check_names_sources_that_are_missing_and_takes_their_grants(
 
 
 @pytest.mark.anyio
-async def test_an_installed_source_is_opened_for_a_run(plug_in: PlugIn, tmp_path: Path) -> None:
-    plug_in("lamp", f"{__name__}:LAMP")
+async def test_an_installed_source_is_opened_for_a_run(distributions: Distributions, tmp_path: Path) -> None:
+    distributions.provide(sources.GROUP, "lamp", f"{__name__}:LAMP")
     async with open_world(tmp_path) as world:
         await world.load('@manual  job  "Turn it."  tools=lamp:turn  model=rehearsal:job.jsonl')
         run = await world.play("job")

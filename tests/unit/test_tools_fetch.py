@@ -246,7 +246,7 @@ async def test_a_redirect_is_followed_within_the_grant(context: ToolContext) -> 
         ("//127.0.0.1:{port}/b", "127.0.0.1 may not be reached"),
         ("//169.254.169.254/latest/meta-data/", "169.254.169.254 may not be reached"),
         ("http://[::1]:{port}/b", "::1 may not be reached"),
-        ("//2130706433/", "odd way"),
+        ("//2130706433/", "unusual way"),
         ("//other.test:{port}/b", "other.test may not be reached"),
         ("//metadata.page.test/", "not a public address"),
         ("//me:pw@page.test:{port}/b", "user name"),

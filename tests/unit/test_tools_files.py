@@ -11,7 +11,8 @@ import pytest
 from scheduler.core.trust.effect import Effect
 from scheduler.engine.schema import wrong_arguments
 from scheduler.errors import ToolFault
-from scheduler.ports.tool import FunctionTool, Probe, ToolContext
+from scheduler.ports.tool import Probe, ToolContext
+from scheduler.toolkit import FunctionTool
 from scheduler.tools.files import EDIT, GLOB, READ, WRITE
 
 

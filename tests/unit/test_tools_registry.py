@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any
 
 import pytest
 
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import ConfigError
-from scheduler.ports.tool import ToolSpec, tool
+from scheduler.ports.tool import ToolSpec
+from scheduler.toolkit import tool
 from scheduler.tools import registry
+from tests.kit.plug_ins import Distributions
 
 
 @tool(name="weather", description="d", schema={"type": "object"}, effect="pure")
@@ -32,39 +32,6 @@ async def REMOTE(args: Any, context: Any) -> str:
 
 
 NOT_A_TOOL = "a text"
-
-
-class FakeDistribution(Distribution):
-    """A distribution that exists only by name."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    def read_text(self, filename: str) -> str | None:  # noqa: ARG002
-        return None
-
-    def locate_file(self, path: Any) -> Any:
-        raise NotImplementedError
-
-
-@pytest.fixture
-def plug_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    added: list[EntryPoint] = []
-
-    def add(name: str, value: str, distribution: str = "strangers") -> None:
-        point = EntryPoint(name, value, registry.GROUP)
-        added.append(point._for(FakeDistribution(distribution)))  # type: ignore[attr-defined]
-
-    monkeypatch.setattr(
-        f"{registry.__name__}.entry_points", lambda group: [*entry_points(group=group), *added]
-    )
-    registry.tool.cache_clear()
-    yield add
-    registry.tool.cache_clear()
 
 
 def test_a_job_that_names_no_tools_gets_the_built_in_ones() -> None:
@@ -113,8 +80,8 @@ def test_an_unknown_name_gets_a_suggestion() -> None:
     assert "known tools: sleep, note, finish, read" in caught.value.help
 
 
-def test_a_plug_in_is_found_after_the_built_in_ones(plug_in: Any) -> None:
-    plug_in("weather", f"{__name__}:WEATHER")
+def test_a_plug_in_is_found_after_the_built_in_ones(distributions: Distributions) -> None:
+    distributions.provide(registry.GROUP, "weather", f"{__name__}:WEATHER")
     assert registry.known_names() == (*registry.BUILT_IN, "fetch", "schedule", "shell", "weather")
     assert list(registry.tools_for(("weather",)))[-1] == "weather"
 
@@ -125,8 +92,8 @@ def test_a_shell_is_there_for_those_who_ask() -> None:
     assert list(registry.tools_for(("shell", "read"))) == ["sleep", "note", "finish", "read", "shell"]
 
 
-def test_two_distributions_cannot_provide_one_name(plug_in: Any) -> None:
-    plug_in("read", f"{__name__}:WEATHER")
+def test_two_distributions_cannot_provide_one_name(distributions: Distributions) -> None:
+    distributions.provide(registry.GROUP, "read", f"{__name__}:WEATHER")
     with pytest.raises(ConfigError, match="read is provided twice, by agentcron and strangers"):
         registry.tool("read")
 
@@ -139,8 +106,8 @@ def test_two_distributions_cannot_provide_one_name(plug_in: Any) -> None:
         ("WEATHER", "calls itself weather"),
     ],
 )
-def test_a_plug_in_that_is_no_tool_is_refused(plug_in: Any, value: str, problem: str) -> None:
-    plug_in("odd", f"{__name__}:{value}")
+def test_a_plug_in_that_is_no_tool_is_refused(distributions: Distributions, value: str, problem: str) -> None:
+    distributions.provide(registry.GROUP, "odd", f"{__name__}:{value}")
     with pytest.raises(ConfigError, match=problem):
         registry.tool("odd")
 
@@ -152,8 +119,10 @@ def test_a_plug_in_that_is_no_tool_is_refused(plug_in: Any, value: str, problem:
         ("remote", r"REMOTE\) cannot be used: its schema refers to 'https://example.org/s'"),
     ],
 )
-def test_a_tool_whose_schema_cannot_check_arguments_is_refused(plug_in: Any, name: str, problem: str) -> None:
-    plug_in(name, f"{__name__}:{name.upper()}")
+def test_a_tool_whose_schema_cannot_check_arguments_is_refused(
+    distributions: Distributions, name: str, problem: str
+) -> None:
+    distributions.provide(registry.GROUP, name, f"{__name__}:{name.upper()}")
     with pytest.raises(ConfigError, match=problem):
         registry.tools_for((name,))
 

@@ -42,9 +42,9 @@ DAY = Park(ReasonCode.BUDGET_DAY, "the job has spent $5.00 of today's $5.00")
 TOKENS = Park(ReasonCode.BUDGET_TOKENS, "the run has spent 200,100 of its 200,000 tokens")
 DAY_TOKENS = Park(ReasonCode.BUDGET_DAY_TOKENS, "the job has spent 2,000,000 of today's 2,000,000 tokens")
 CONTEXT = Park(ReasonCode.CONTEXT, "the conversation no longer fits into the model's context window")
-REFUSED = Fail(ReasonCode.REFUSAL, "the model refused to go on")
+REFUSED = Fail(ReasonCode.REFUSAL, "the model refused to continue")
 UNKNOWN_STOP = Park(ReasonCode.UNKNOWN_ANSWER, "the model stopped for an unknown reason: soon")
-NO_TOOL = Park(ReasonCode.UNKNOWN_ANSWER, "the model stopped for a tool and named none")
+NO_TOOL = Park(ReasonCode.UNKNOWN_ANSWER, "the model stopped for a tool call and made none")
 
 LONG = (user(), *(replace(m, seq=n) for n, m in enumerate((ASKED, RESULTS) * 2, start=2)))
 """A prompt and two exchanges: the first of them can be summed up."""

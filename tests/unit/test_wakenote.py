@@ -23,7 +23,7 @@ MEANS = (
     "Budget left: $0.50 for this run, $5.00 for this job today. "
     "No user is present: nobody reads your questions."
 )
-SIGNED = "This note was written by the scheduler that runs you. Go on with your job."
+SIGNED = "This note was written by the scheduler that runs you. Continue with your job."
 
 
 def test_an_instant_is_shown_as_the_owner_reads_it() -> None:
@@ -46,7 +46,7 @@ def test_a_late_run_is_told_how_late_and_a_punctual_one_is_not() -> None:
 def test_a_run_is_told_what_else_it_stands_for() -> None:
     checkpoint = at()
     checkpoint = replace(checkpoint, run=replace(checkpoint.run, missed=4))
-    assert "It also stands for 4 earlier fires that were missed." in begin_note(checkpoint, LIMITS, START)
+    assert "It also covers 4 earlier missed fires." in begin_note(checkpoint, LIMITS, START)
 
 
 def test_who_started_it_is_said() -> None:
@@ -55,27 +55,27 @@ def test_who_started_it_is_said() -> None:
     at_boot = replace(checkpoint, run=replace(checkpoint.run, cause=Cause(REBOOT)))
     assert "A person started it by hand" in begin_note(by_hand, LIMITS, START + HOUR)
     assert "planned" not in begin_note(by_hand, LIMITS, START + HOUR)
-    assert "because the machine came up" in begin_note(at_boot, LIMITS, START)
+    assert "because the machine booted" in begin_note(at_boot, LIMITS, START)
 
 
 def test_a_wake_note_says_why_when_and_what_is_left() -> None:
     woken = Woken(Waking.TIME, START, planned=START, slept_since=START - 2 * HOUR)
     assert wake_note(at(), woken, LIMITS, START) == (
         "You are awake. It is 2026-11-23T10:00:00+01:00 (Europe/Berlin). You slept 2h. "
-        "The time you had asked for has come: 2026-11-23T10:00:00+01:00 (Europe/Berlin). "
+        "The time you asked for has come: 2026-11-23T10:00:00+01:00 (Europe/Berlin). "
         f"{MEANS} {SIGNED}"
     )
 
 
 def test_a_late_wake_is_confessed() -> None:
     woken = Woken(Waking.TIME, START, planned=START - 3 * HOUR, slept_since=START - 4 * HOUR)
-    assert "That was 3h ago; nothing ran in between." in wake_note(at(), woken, LIMITS, START)
+    assert "That was 3h ago; no daemon ran in between." in wake_note(at(), woken, LIMITS, START)
 
 
 def test_a_person_who_wakes_is_named_and_quoted() -> None:
     woken = Woken(Waking.PERSON, START, START + HOUR, START - HOUR, "Go.")
     note = wake_note(at(), woken, LIMITS, START)
-    assert "A person woke you before your time." in note
+    assert "A person woke you early." in note
     assert "You had planned to wake at 2026-11-23T11:00:00+01:00 (Europe/Berlin)." in note
     assert "They say: Go." in note
     assert "has come" not in note

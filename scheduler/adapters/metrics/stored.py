@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from scheduler.adapters.sql.history.history import SqlHistory
 from scheduler.errors import StoreError
 from scheduler.ports.clock import Clock
+from scheduler.ports.store.database import Database
 
 
 class StoredFigures(Collector):
@@ -20,7 +18,7 @@ class StoredFigures(Collector):
     A database that cannot be read leaves only ``agentcron_database_up 0``.
     """
 
-    def __init__(self, database: Path, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
@@ -32,7 +30,7 @@ class StoredFigures(Collector):
         """Give the figures of this moment."""
         now = self._clock.now()
         try:
-            with SqlHistory.open(self._database) as history:
+            with self._database.history() as history:
                 found = history.backlog(now)
         except StoreError:
             yield _gauge("database_up", "Whether the database can be read.", 0)
@@ -47,14 +45,8 @@ class StoredFigures(Collector):
         yield _gauge("oldest_due_seconds", "How long the oldest of these is due.", ages, "kind")
         yield _gauge("outbox", "Reports that are to be sent.", found.outbox, "state")
         yield _gauge("runners", "Processes that say they are at work.", found.runners, "kind")
-        yield _gauge("database_bytes", "Sizes of the database's files.", self._sizes(), "file")
-
-    def _sizes(self) -> dict[str, float]:
-        found = {}
-        for name, suffix in (("main", ""), ("wal", "-wal")):
-            path = f"{self._database}{suffix}"
-            found[name] = float(os.path.getsize(path)) if os.path.exists(path) else 0.0
-        return found
+        sizes = {part: float(size) for part, size in self._database.sizes().items()}
+        yield _gauge("database_bytes", "Sizes of the database's files.", sizes, "file")
 
 
 def _gauge(

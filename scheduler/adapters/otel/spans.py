@@ -34,7 +34,7 @@ from scheduler.core.run.step import Step
 from scheduler.core.run.wakeup import earliest
 from scheduler.core.time.instants import to_iso
 from scheduler.ports.observer import Observer
-from scheduler.ports.store import Rescued
+from scheduler.ports.store.queue import Rescued
 
 _ERRORS = frozenset({Move.FAIL, Move.BACK_OFF})
 _FLUSH_MILLIS = 2_000
@@ -73,7 +73,7 @@ class Spans(Observer):
         span = self._attempt(
             attempt.run_id, attempt.job, attempt.created_at, attempt.epoch, attempt.claimed_at, {}
         )
-        _fail(span, ReasonCode.CRASHED, f"runner {attempt.runner} died or fell silent")
+        _fail(span, ReasonCode.CRASHED, f"runner {attempt.runner} died or stopped responding")
         span.end(_nanoseconds(max(when, attempt.claimed_at)))
 
     def stepped(self, before: Checkpoint, step: Step, now: Checkpoint) -> None:

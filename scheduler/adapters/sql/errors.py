@@ -1,207 +1,57 @@
-"""What went wrong with the database, said once and with a way out.  No SQLAlchemy here."""
+"""What can be wrong with a database of any kind, with a way out.  No SQLAlchemy here."""
 
 from __future__ import annotations
 
-import errno
-import os
-import sqlite3
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from scheduler.errors import BadRowError, StoreError
+from scheduler.errors import StoreError
 
 if TYPE_CHECKING:
-    from scheduler.ports.audit import SchemaState
+    from scheduler.ports.store.audit import SchemaState
 
 BUSY_SECONDS = 5.0
 """How long a statement waits for another process before it gives up."""
 
 LOOK_SECONDS = 3.0
-"""The same for somebody who only looks, and sits at a terminal meanwhile."""
+"""The same for a person who only looks, and sits at a terminal meanwhile."""
 
 THROUGH_0002 = "run agentcron db upgrade once with commit 73f3c62, then use this version"
 """The way out for a database that is ``abandoned``: that commit is the last with both steps to the tables."""
 
-_MAGIC, _WITHOUT_LOG = b"SQLite format 3\0", b"\1\1"
 
-# Primary result codes of SQLite (the low byte of sqlite_errorcode).
-_BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
-_TOO_BIG, _CONSTRAINT, _MISMATCH = 18, 19, 20
+class NoTablesError(StoreError):
+    """There is a database, and none of ours in it, or not yet: a first start may be at it just now."""
 
 
-def read_only(path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
-    """Open a database file that exists for reading only.
-
-    Raises:
-        sqlite3.Error: it cannot be opened.
-    """
-    address = f"file:{quote(os.path.abspath(os.fspath(path)))}?mode=ro"
-    return sqlite3.connect(
-        address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
-    )
+class StatementError(Exception):
+    """A statement is wrong, as it stands or for this database: trying it again would not help."""
 
 
-def is_of_the_surroundings(error: BaseException) -> bool:
-    """Whether the file, the disk or another process is to blame for an error, and not the statement."""
-    return _code(error) in (_BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB)
+def no_tables(name: str) -> StoreError:
+    """Return the error for a database that has none of our tables (or not yet)."""
+    return NoTablesError(f"there is no agentcron database at {name}", help="start it with: agentcron up")
 
 
-def explain(error: BaseException, path: str) -> StoreError:
-    """Return the StoreError that tells a person what a driver's error means.
+def wrong_schema(name: str, state: SchemaState, revision: str | None) -> StoreError:
+    """Return the error for a database whose schema is not the present one.
 
     Args:
-        error: an error of the driver (``sqlite3.Error``) or of the system (``OSError``).
-        path: the database file.
-    """
-    if isinstance(error, OSError):
-        return _of_system(error, path)
-    code = _code(error)
-    if code in (_BUSY, _LOCKED):
-        return StoreError(
-            f"the database {path} is locked by another process",
-            help="a backup, a migration or a stopped process may hold it; try again when it has ended",
-        )
-    if code == _FULL:
-        return StoreError(
-            f"the disk that holds the database {path} is full",
-            help="free some space; no work was begun that could not be recorded",
-        )
-    if code == _READONLY:
-        return StoreError(
-            f"the database {path} cannot be written: the file, its directory or its disk is read-only",
-            help="make them writable for this user, or give another place with --home",
-        )
-    if code == _NOTADB:
-        return StoreError(
-            f"{path} is not an agentcron database",
-            help="give another place with --home; the file is left as it is",
-        )
-    if code == _CORRUPT:
-        return StoreError(
-            f"the database {path} is damaged",
-            help="stop all agentcron processes, then put a backup in its place: agentcron restore FILE",
-        )
-    if code in (_TOO_BIG, _CONSTRAINT, _MISMATCH):
-        return BadRowError(f"the database {path} cannot hold what was to be written: {error}")
-    if code == _CANTOPEN:
-        return _cannot_open(path)
-    if code == _IOERR and os.path.isdir(path):
-        return _cannot_open(path)
-    if code == _IOERR:
-        return StoreError(
-            f"the disk failed while the database {path} was read or written",
-            help="look at the system's log and at the free space; nothing is lost that was acknowledged",
-        )
-    return StoreError(f"the database {path} failed: {error}", help="run agentcron doctor")
-
-
-def is_busy(error: BaseException) -> bool:
-    """Whether another process was in the way."""
-    return _code(error) in (_BUSY, _LOCKED)
-
-
-def is_corrupt(error: BaseException) -> bool:
-    """Whether the file is damaged."""
-    return _code(error) == _CORRUPT
-
-
-def is_no_database(error: BaseException) -> bool:
-    """Whether the file is something else."""
-    return _code(error) == _NOTADB
-
-
-def is_full(error: BaseException) -> bool:
-    """Whether there was no room left."""
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return _code(error) == _FULL
-
-
-def _code(error: BaseException) -> int:
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-
-
-def wrong_schema(path: str, state: SchemaState, revision: str | None) -> StoreError:
-    """Return the error for a file whose schema is not the present one.
-
-    Args:
-        path: the database file.
+        name: where the database is.
         state: what ``schema.judge`` said of its revision; not "current".
-        revision: what the file says, to be named.
+        revision: what the database says, to be named.
     """
     if state == "missing":
-        return no_tables(path)
+        return no_tables(name)
     if state == "older":
         return StoreError(
-            f"the database {path} is from an older agentcron", help="upgrade it by starting: agentcron up"
+            f"the database {name} is from an older agentcron", help="upgrade it by starting: agentcron up"
         )
     if state == "abandoned":
         return StoreError(
-            f"the database {path} was made before agentcron had grants, and this version cannot upgrade it",
-            help=f"{THROUGH_0002}; or give another place with --home",
+            f"the database {name} was made before agentcron had grants, and this version cannot upgrade it",
+            help=f"{THROUGH_0002}; or give another place with --home or --database",
         )
     return StoreError(
-        f"the database {path} was written by a newer agentcron (schema {revision})",
-        help="upgrade agentcron, or give another place with --home",
-    )
-
-
-class NoTablesError(StoreError):
-    """A file is a database, and not one of ours, or not yet: a first start may be at it just now."""
-
-
-def no_tables(path: str) -> StoreError:
-    """Return the error for a file that is a database, and not one of ours (or not yet)."""
-    return NoTablesError(f"there is no agentcron database at {path}", help="start it with: agentcron up")
-
-
-def has_foreign_log(database: str | os.PathLike[str]) -> bool:
-    """Whether the log beside a database is that of another one, which had its name before.
-
-    A backup says in its header that it has no log; a database that was worked with says the opposite before
-    its log comes to be.  SQLite would read the log into whatever lies beside it.
-    """
-    try:
-        # In this order: what another process does meanwhile can only make the header say "mine".
-        if os.stat(f"{os.fspath(database)}-wal").st_size == 0:
-            return False
-        with open(database, "rb") as file:
-            head = file.read(20)
-    except OSError:
-        return False
-    return head.startswith(_MAGIC) and head[18:20] == _WITHOUT_LOG
-
-
-def foreign_log(path: str | os.PathLike[str]) -> StoreError:
-    """Return the error for somebody who only looks, and so cannot set the log aside."""
-    return StoreError(
-        f"beside the restored database {os.fspath(path)} lies the log of another one",
-        help="it is set aside at the next start: agentcron up",
-    )
-
-
-def _cannot_open(path: str) -> StoreError:
-    directory = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(directory):
-        return StoreError(
-            f"the directory {directory} of the database does not exist",
-            help=f"create it: mkdir -p {directory}",
-        )
-    if os.path.isdir(path):
-        return StoreError(
-            f"{path} is a directory, and the database should be a file there",
-            help="move it away, or give another place with --home",
-        )
-    if not os.path.exists(path):
-        return no_tables(path)
-    return StoreError(f"the database {path} cannot be opened", help="look at its permissions")
-
-
-def _of_system(error: OSError, path: str) -> StoreError:
-    if isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError)):
-        return _cannot_open(path)
-    reason = (error.strerror or type(error).__name__).lower()
-    return StoreError(
-        f"the database {path} cannot be opened: {reason}",
-        help="look at the permissions of the file and of its directory",
+        f"the database {name} was written by a newer agentcron (schema {revision})",
+        help="upgrade agentcron, or give another place with --home or --database",
     )

@@ -7,65 +7,43 @@ kind without one is noticed at start-up.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import entry_points
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.errors import is_of_the_surroundings
+from scheduler.adapters.sql.errors import StatementError
 from scheduler.core.job.job import Job
-from scheduler.core.run.run import Move, Run
+from scheduler.core.run.run import Run
 from scheduler.core.run.step import Change, Guard
-from scheduler.errors import ConfigError
+from scheduler.errors import ConfigError, PartError
+from scheduler.host.plug_ins import Group
+from scheduler.ports.room import Check, Room, StepContext
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "agentcron.changes"
 
 
-@dataclass(frozen=True, slots=True)
-class StepContext:
-    """The step that a change belongs to: whose it is, when it is made, and whether its run moves."""
-
-    job: str
-    run_id: str
-    at: datetime
-    move: Move | None
-
-
-Writer: TypeAlias = Callable[[Connection, StepContext, Any], None]
-"""Writes one change.  It raises FactsChangedError when it was decided on facts that are over."""
-
-Check: TypeAlias = Callable[[Connection, StepContext, Sequence[Any]], None]
-"""Looks at all guards of one kind in a step; raises FactsChangedError or OverBudgetError."""
-
-Loader: TypeAlias = Callable[[Connection, Run, Job, datetime], Any]
-"""Reads the part of a checkpoint that belongs to a kind."""
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """How one kind of change is stored.
+class EagerRoom(Room):
+    """A room whose part is read at each claim, because the engine itself needs it.
+
+    Only agentcron has such rooms: one that raised would stop every run.
 
     Args:
-        write: writes one change, in the transaction of its step.
-        load: reads its part of the checkpoint, if it has one.
-        eager: read the part at each claim; otherwise only when a call asks for it.
         at_first: the part of a run that has no message yet, which need not be read; None: it is always read.
-        guards: by kind of guard, what looks at it.
-        schema: for tables of a plug-in, its own migrations in order, each a sequence of SQL statements; how
-            many were run is kept in ``meta``.
     """
 
-    write: Writer | None = None
-    load: Loader | None = None
-    eager: bool = False
     at_first: Any = None
-    guards: Mapping[str, Check] = field(default_factory=dict)
-    schema: tuple[tuple[str, ...], ...] = ()
 
 
 class Rooms:
@@ -93,20 +71,7 @@ class Rooms:
         Raises:
             ConfigError: one cannot be loaded, or two have the same kind.
         """
-        rooms: dict[str, Room] = {}
-        for point in entry_points(group=GROUP):
-            try:
-                room = point.load()
-            except Exception as error:  # whatever a stranger's module does at import
-                problem = f"{type(error).__name__}: {error}"
-                raise ConfigError(
-                    f"the change {point.name} ({point.value}) cannot be loaded: {problem}"
-                ) from error
-            if not isinstance(room, Room):
-                raise ConfigError(f"the change {point.name} ({point.value}) is no Room")
-            if rooms.setdefault(point.name, room) is not room:
-                raise ConfigError(f"the change {point.name} is provided twice", help="uninstall one of them")
-        return cls(rooms)
+        return cls(Group(GROUP, "change", _checked).all())
 
     def check(self, connection: Connection, context: StepContext, guards: Sequence[Guard]) -> None:
         """Look whether all guards hold.
@@ -150,18 +115,35 @@ class Rooms:
             if is_new and room.at_first is not None
             else room.load(connection, run, job, now)
             for kind, room in self._rooms.items()
-            if room.eager and room.load is not None
+            if isinstance(room, EagerRoom) and room.load is not None
         }
 
     def part(self, connection: Connection, kind: str, run: Run, job: Job, now: datetime) -> Any:
-        """Return one part of a checkpoint; None when its kind keeps none."""
+        """Return one part of a checkpoint; None when its kind keeps none.
+
+        Raises:
+            PartError: its room failed; another version of its package may read it.
+        """
         room = self._rooms.get(kind)
-        return None if room is None or room.load is None else room.load(connection, run, job, now)
+        if room is None or room.load is None:
+            return None
+        try:
+            return room.load(connection, run, job, now)
+        except Exception as error:  # a plug-in may raise anything
+            if connection.is_outage(error):
+                raise
+            problem = f"{type(error).__name__}: {error}"
+            raise PartError(f"what the change {kind} keeps cannot be read: {problem}") from error
+
+    def rows_of_runs(self) -> Iterator[tuple[str, str]]:
+        """Yield the tables of plug-ins with rows of runs, each with the column that holds the run's id."""
+        for room in self._rooms.values():
+            yield from room.rows_of_runs.items()
 
     @property
     def has_tables(self) -> bool:
         """Whether any room brings tables of its own."""
-        return any(room.schema for room in self._rooms.values())
+        return any(room.schema or room.rows_of_runs for room in self._rooms.values())
 
     def prepare(self, connection: Connection) -> bool:
         """Make the tables of plug-ins, or bring them up to date; return whether anything was done.
@@ -171,33 +153,45 @@ class Rooms:
         """
         done = False
         for kind, room in self._rooms.items():
-            if not room.schema:
-                continue
-            key = f"schema.{kind}"
-            applied = int(connection.execute(_APPLIED, {"key": key}).scalar() or 0)
-            if applied > len(room.schema):
-                raise ConfigError(
-                    f"the database knows a newer version of the change {kind}", help="update its package"
-                )
-            for version, statements in enumerate(room.schema[applied:], applied + 1):
-                _bring(
-                    connection,
-                    f"the tables of the change {kind} cannot be made version {version}",
-                    statements,
-                )
-            if applied < len(room.schema):
-                connection.execute(_APPLY, {"key": key, "value": str(len(room.schema))})
-                done = True
+            done |= self._bring_to_date(connection, kind, room)
+            for table, column in room.rows_of_runs.items():
+                # Found now: pruning would fail for all jobs.
+                problem = f"the change {kind} has no table {table} with a column {column}"
+                _execute(connection, problem, [f"SELECT {column} FROM {table} LIMIT 0"])
         return done
 
+    def _bring_to_date(self, connection: Connection, kind: str, room: Room) -> bool:
+        if not room.schema:
+            return False
+        key = f"schema.{kind}"
+        applied = int(connection.execute(_APPLIED, {"key": key}).scalar() or 0)
+        if applied > len(room.schema):
+            raise ConfigError(
+                f"the database knows a newer version of the change {kind}", help="update its package"
+            )
+        for version, statements in enumerate(room.schema[applied:], applied + 1):
+            problem = f"the tables of the change {kind} cannot be made version {version}"
+            _execute(connection, problem, statements)
+        if applied == len(room.schema):
+            return False
+        connection.execute(_APPLY, {"key": key, "value": str(len(room.schema))})
+        return True
 
-def _bring(connection: Connection, problem: str, statements: Sequence[str]) -> None:
+
+def _checked(_point: EntryPoint, found: object) -> Room:
+    if not isinstance(found, Room):
+        raise ConfigError(f"is not a Room but {found!r}", help="name a scheduler.toolkit.Room")
+    for table, column in found.rows_of_runs.items():
+        if not (_NAME.fullmatch(table) and _NAME.fullmatch(column)):
+            raise ConfigError(f"has rows_of_runs with a name that SQL would not take: {table}.{column}")
+    return found
+
+
+def _execute(connection: Connection, problem: str, statements: Sequence[str]) -> None:
     for statement in statements:
         try:
-            connection.exec_driver_sql(statement)
-        except sqlite3.Error as error:
-            if is_of_the_surroundings(error):
-                raise
+            connection.define(statement)
+        except StatementError as error:
             raise ConfigError(
                 f"{problem}: {error}", help="update or uninstall the package that provides it"
             ) from error

@@ -67,4 +67,3 @@ FLEET_SPENT = (
     f"SELECT {_SPENT_SUMS} FROM jobs j CROSS JOIN requests q WHERE q.job = j.name AND q.ended_at >= :since"
 )
 FLEET_OUT = f"SELECT {_OUT_SUMS} FROM requests q WHERE q.state = 'sent'"
-DATA_VERSION = "PRAGMA data_version"

@@ -1,21 +1,16 @@
-"""The store on SQLite: every method is one unit of work for the committer, and answered after its commit."""
+"""The store on SQL: every method is one unit of work for the committer, and answered after its commit."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 from scheduler.adapters.sql import crash_points
-from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.connection import Committer, Connection
 from scheduler.adapters.sql.crash_points import UnitPoints
-from scheduler.adapters.sql.errors import BUSY_SECONDS
-from scheduler.adapters.sql.migrate import prepare, prepare_rooms
 from scheduler.adapters.sql.rooms import Rooms
-from scheduler.adapters.sql.sqlite.committer import Committer
-from scheduler.adapters.sql.sqlite.opening import open_engine
 from scheduler.adapters.sql.units import (
     approvals,
     checkpoints,
@@ -28,7 +23,6 @@ from scheduler.adapters.sql.units import (
     people,
     prune,
     queries,
-    records,
     restore,
     steps,
     wakes,
@@ -49,15 +43,18 @@ from scheduler.core.run.step import Step
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval, Used
 from scheduler.crash import crashpoint
-from scheduler.ports.intake import Roused, Taken
-from scheduler.ports.outbox import Pending
-from scheduler.ports.store import Decide, NewCaps, Pruned, Rescued, Restoration
+from scheduler.ports.store.calendar import Decide
+from scheduler.ports.store.intake import Taken
+from scheduler.ports.store.outbox import Pending
+from scheduler.ports.store.people import NewCaps
+from scheduler.ports.store.queue import Rescued, Roused
+from scheduler.ports.store.upkeep import Pruned, Restoration
 
 T = TypeVar("T")
 
 
 class SqlStore:
-    """Implements `scheduler.ports.store.Store` on a SQLite file; see there for what each method promises.
+    """Implements all roles of `scheduler.ports.store` on SQL; see there for what each method promises.
 
     A method whose task is cancelled may still have written: its unit is taken back only if it had not begun.
     Units run in the order of the calls, so whatever is called next sees either outcome.
@@ -73,36 +70,6 @@ class SqlStore:
         self._start = start
         self._committer = start()
         self._new_id = new_id
-
-    @classmethod
-    def open(
-        cls,
-        path: str | os.PathLike[str],
-        *,
-        new_id: Callable[[], str],
-        busy_seconds: float = BUSY_SECONDS,
-    ) -> SqlStore:
-        """Open a database file; make it, or bring it to this version's schema, where that is needed.
-
-        Args:
-            path: the database file.
-            new_id: makes fresh run ids.
-            busy_seconds: how long to wait for another process that writes.
-
-        Raises:
-            StoreError: the file cannot be opened, or is newer than this version.
-            ConfigError: an installed room for changes cannot be used.
-        """
-        name = os.path.abspath(os.fspath(path))
-        rooms = Rooms.installed()
-
-        def start() -> Committer:
-            engine = open_engine(name, busy_seconds=busy_seconds)
-            prepare(engine, name)
-            prepare_rooms(engine, name, rooms)
-            return Committer(engine, name, write_records=records.write)
-
-        return cls(start, new_id, rooms)
 
     async def _write(self, points: UnitPoints, work: Callable[[Connection], T]) -> T:
         def unit(connection: Connection) -> T:
@@ -282,10 +249,6 @@ class SqlStore:
         """Return the earliest instant at which something will be due."""
         return await self._read(queries.next_due)
 
-    async def unsettled(self) -> int:
-        """Count the runs that are queued or running."""
-        return await self._read(queries.unsettled)
-
     # -- the outbox -------------------------------------------------------------------------------
     async def take_notices(self, runner: str, now: datetime, limit: int) -> list[Pending]:
         """Take notices that are due to be sent."""
@@ -368,7 +331,7 @@ class SqlStore:
 
     async def prunable(self, now: datetime, older_than_seconds: int | None = None) -> Pruned:
         """Return what ``prune`` would delete in all."""
-        return await self._read(lambda c: prune.prunable(c, now, older_than_seconds))
+        return await self._read(lambda c: prune.prunable(c, now, older_than_seconds, self._rooms))
 
     async def prune(
         self, now: datetime, older_than_seconds: int | None = None, limit: int = 50, start: str = ""
@@ -378,7 +341,7 @@ class SqlStore:
         if first is None:
             return Pruned()
         return await self._write(
-            crash_points.PRUNE, lambda c: prune.prune(c, now, older_than_seconds, limit, first)
+            crash_points.PRUNE, lambda c: prune.prune(c, now, older_than_seconds, limit, first, self._rooms)
         )
 
     async def close(self) -> None:

@@ -1,1 +1,1 @@
-"""Changes: what capabilities write in the commit of a step; one file each, none knows another."""
+"""Changes: what capabilities write in the commit of a step; one file each, independent of each other."""

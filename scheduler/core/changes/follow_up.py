@@ -1,8 +1,8 @@
-"""Follow-ups: jobs that an agent makes for later, with at most the authority of the run that makes them.
+"""Follow-ups: jobs that an agent makes for later, with at most the authority of its run.
 
-A follow-up is called ``JOB/NAME``, where JOB is the line of the crontab that it all began with: no line can
-have such a name, so a follow-up never stands in the way of one, nor takes over what one was granted.
-It is narrower than its maker in every respect, for good: tools, trust profile, budget, folder, end.
+A follow-up is called ``JOB/NAME``, where JOB is the line of the crontab that it descends from.  No line can
+have such a name, so a follow-up never collides with one, nor inherits its grants.  It is never wider than its
+maker: in tools, trust profile, budget, folder and end.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ from scheduler.core.trust.marks import UNTRUSTED, Marks
 from scheduler.errors import ConfigError, RefusedError, WhenError
 
 KIND = "follow_up"
-"""The part of the checkpoint of this kind is a Family, loaded when a call wants to know."""
+"""The part of the checkpoint of this kind is a Family, loaded when a call needs it."""
 
 SEPARATOR = "/"
 
 MIN_INTERVAL_SECONDS = 5 * 60
-"""Between two fires, and before the first one of an instant: a follow-up is no way to spin."""
+"""The minimum between two fires, and before the first one at an instant: a follow-up must not spin."""
 
 TTL = timedelta(days=7)
-"""How long a follow-up may fire; one of a follow-up ends when that ends, at the latest."""
+"""How long a follow-up may fire; a follow-up of a follow-up ends with it at the latest."""
 
 MAX_FIRES = 20
 MAX_OPEN = 10
-"""Of one run."""
+"""The maximum of one run."""
 
 MAX_A_DAY = 50
-"""Of one job and all that it has led to, on a day of its clock."""
+"""The maximum per day of one job with all its descendants, by its own clock."""
 
 MAX_DEPTH = 3
-"""A follow-up of a follow-up of a follow-up makes none."""
+"""A follow-up of this depth cannot make follow-ups."""
 
 MAX_PROMPT_CHARS = 20_000
 
 CODE_CHARS = 12
-"""How much of the digest a person types."""
+"""How many characters of the digest a person types."""
 
 State = Literal["pending", "open", "over"]
 
@@ -60,23 +60,23 @@ _CRON_FIELDS = 5
 
 
 def root_of(name: str) -> str:
-    """Return the job of the crontab that a job belongs to: itself, or what its maker goes back to."""
+    """Return the job of the crontab that a job descends from, or itself."""
     return name.partition(SEPARATOR)[0]
 
 
 def is_follow_up(name: str) -> bool:
-    """Whether a job of this name was made by an agent."""
+    """Whether the name is that of a follow-up."""
     return SEPARATOR in name
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """One job that an agent made.
+    """One follow-up.
 
     Args:
-        run_id: the run that made it; with ``call_id`` it makes it unique, whatever crashes.
-        state: ``pending`` waits for a person; ``open`` fires; ``over`` never will again.
-        marks: what its maker had met and done; each of its runs begins with these.
+        run_id: the run that made it; with ``call_id`` it is unique, also after a crash.
+        state: ``pending`` waits for a person; ``open`` fires; ``over`` does not fire again.
+        marks: the marks of its maker; each of its runs begins with these.
         fires_left: how often it may still fire.
         next_fire: its next slot, when it is open.
     """
@@ -98,14 +98,14 @@ class FollowUp:
 
     @property
     def code(self) -> str:
-        """What a person's consent is bound to: when it fires, what it is told, and all that it may do."""
+        """The values that a person's consent is bound to: schedule, prompt, and all rights."""
         told = [job_to_json(self.job), self.run_id, self.call_id, str(self.marks)]
         return digest(canonical(told))[:CODE_CHARS]
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What there is already of one job's follow-ups: those that are not over, and how many today has seen."""
+    """The follow-ups of one job that are not over, and how many were made today."""
 
     members: tuple[FollowUp, ...] = ()
     made_today: int = 0
@@ -117,7 +117,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class MakeFollowUp:
-    """Make a job for later; when another run of the job was quicker, nothing is written."""
+    """Make a follow-up; if another run of the job did so meanwhile, nothing is written."""
 
     follow_up: FollowUp
     kind: ClassVar[str] = KIND
@@ -131,7 +131,7 @@ class MakeFollowUp:
 
 @dataclass(frozen=True, slots=True)
 class CancelFollowUp:
-    """Let a job for later fire no more."""
+    """End a follow-up."""
 
     name: str
     kind: ClassVar[str] = KIND
@@ -145,7 +145,7 @@ class CancelFollowUp:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What an agent asks for: a name of its own, a schedule in words, and what the run will be told."""
+    """A follow-up as an agent requests it: its own name, a schedule in words, and the prompt."""
 
     name: str
     when: str
@@ -156,20 +156,23 @@ def draft(maker: Job, run: Run, call_id: str, wish: Wish, family: Family, now: d
     """Return the follow-up that a run may make.
 
     Raises:
-        RefusedError: it may not; the agent is told why.
+        RefusedError: it is not allowed; the message is for the agent.
     """
     _require_room(maker, run, family)
     if not _NAME.match(wish.name):
         raise RefusedError(
-            f'"{wish.name}" cannot be its name', help="small letters, digits and -, at most 40; e.g. check-ci"
+            f'"{wish.name}" cannot be its name',
+            help="lower-case letters, digits and -, at most 40; e.g. check-ci",
         )
     name = f"{root_of(maker.name)}{SEPARATOR}{wish.name}"
     if family.find(name) is not None:
         raise RefusedError(
-            f"there is a follow-up {wish.name} already", help="cancel it first, or choose another"
+            f"a follow-up {wish.name} already exists", help="cancel it first, or choose another"
         )
     if not wish.prompt.strip():
-        raise RefusedError("the prompt is empty", help="say what the run should do; it knows nothing else")
+        raise RefusedError(
+            "the prompt is empty", help="say what the run should do; it has no other information"
+        )
     if len(wish.prompt) > MAX_PROMPT_CHARS:
         raise RefusedError(f"the prompt has more than {MAX_PROMPT_CHARS} characters")
     expires_at = now + TTL
@@ -180,7 +183,7 @@ def draft(maker: Job, run: Run, call_id: str, wish: Wish, family: Family, now: d
     left = maker.budget.run_usd - run.cost_microusd / 1_000_000
     tokens = None if maker.budget.run_tokens is None else maker.budget.run_tokens - run.tokens
     if left <= 0 or (tokens is not None and tokens <= 0):
-        raise RefusedError("nothing is left of this run's budget to give on")
+        raise RefusedError("nothing is left of this run's budget for a follow-up")
     fires = 1 if isinstance(trigger, At) else MAX_FIRES
     job = replace(
         maker,
@@ -202,7 +205,7 @@ def draft(maker: Job, run: Run, call_id: str, wish: Wish, family: Family, now: d
 
 
 def within(job: Job, root: Job) -> Job:
-    """Return a follow-up as its job allows it now: what the owner has taken away since is gone here too."""
+    """Return a follow-up with the rights that its job still allows."""
     own = DEFAULT_TOOLS if job.tools is None else job.tools
     allowed = DEFAULT_TOOLS if root.tools is None else root.tools
     return replace(
@@ -221,7 +224,7 @@ def within(job: Job, root: Job) -> Job:
 
 
 def read_schedule(text: str, name: str, maker: Job, now: datetime) -> Trigger:
-    """Return the trigger that a text means: a schedule of the crontab, or an instant as ``sleep`` takes it.
+    """Return the trigger of a text: a schedule of the crontab, or an instant as for ``sleep``.
 
     Raises:
         RefusedError: it is neither.
@@ -241,13 +244,13 @@ def read_schedule(text: str, name: str, maker: Job, now: datetime) -> Trigger:
     except WhenError as error:
         hint = f'try "{error.suggestion}"' if error.suggestion else ""
         raise RefusedError(f"{error.message} ({error.code})", help=hint) from None
-    if when.microsecond:  # a slot is a whole second, and never sooner than was asked for
+    if when.microsecond:  # a slot is a whole second, and never earlier than requested
         when = when.replace(microsecond=0) + timedelta(seconds=1)
     return At(when, when.astimezone(zone(maker.tz)).isoformat(timespec="seconds"))
 
 
 def slot_within(next_fire: datetime | None, expires_at: datetime, fires_left: int) -> datetime | None:
-    """Return the next slot of a follow-up, or None when it may fire no more."""
+    """Return the next slot of a follow-up, or None if it may not fire again."""
     if next_fire is None or fires_left <= 0 or next_fire > expires_at:
         return None
     return next_fire
@@ -255,27 +258,25 @@ def slot_within(next_fire: datetime | None, expires_at: datetime, fires_left: in
 
 def _require_room(maker: Job, run: Run, family: Family) -> None:
     if maker.depth >= MAX_DEPTH:
-        raise RefusedError(f"a follow-up in the {MAX_DEPTH}rd generation makes no more of them")
+        raise RefusedError(f"a follow-up in the {MAX_DEPTH}rd generation cannot make follow-ups")
     if sum(each.run_id == run.id for each in family.members) >= MAX_OPEN:
-        raise RefusedError(f"this run has {MAX_OPEN} open follow-ups, the most it may have")
+        raise RefusedError(f"this run has {MAX_OPEN} open follow-ups, the maximum")
     if family.made_today >= MAX_A_DAY:
-        raise RefusedError(
-            f"{root_of(maker.name)} has made {MAX_A_DAY} follow-ups today, the most it may make"
-        )
+        raise RefusedError(f"{root_of(maker.name)} has made {MAX_A_DAY} follow-ups today, the maximum")
 
 
 def _check_slots(trigger: Trigger, now: datetime, expires_at: datetime) -> datetime:
-    """Return the first slot, if there is one in time and no two of them are too close."""
+    """Return the first slot, if there is one in time and slots are not too close."""
     slots: Sequence[datetime] = _slots(trigger, now, expires_at)
     if not slots:
         left = describe_seconds((expires_at - now).total_seconds())
-        raise RefusedError(f"that does not fire within {left}, when the follow-up would end")
+        raise RefusedError(f"it does not fire within {left}, before the follow-up ends")
     gaps = [(after - before).total_seconds() for before, after in pairwise(slots)]
     if isinstance(trigger, At):
         gaps.append((slots[0] - now).total_seconds())
     if gaps and min(gaps) < MIN_INTERVAL_SECONDS:
         least = describe_seconds(MIN_INTERVAL_SECONDS)
-        raise RefusedError(f"{describe_seconds(min(gaps))} is too short; the least is {least}")
+        raise RefusedError(f"{describe_seconds(min(gaps))} is too short; the minimum is {least}")
     return slots[0]
 
 

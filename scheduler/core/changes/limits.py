@@ -1,7 +1,7 @@
-"""Guards of what is limited: grants and their shares of a day, and what a day may cost.
+"""Guards of limits: grants and their daily counts, and the daily budget.
 
-Runs side by side use up the same limits, and a person may take a grant back, so they are looked at in the
-commit: see ``why`` #58.
+Concurrent runs use up the same limits, and a person may revoke a grant, so they are checked in the commit:
+see ``why`` #58.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scheduler.core.trust.approval import Share
 
 @dataclass(frozen=True, slots=True)
 class GrantStands:
-    """The grant by which a call begins was not revoked meanwhile."""
+    """The grant of a call that begins was not revoked meanwhile."""
 
     grant_id: str
     kind: ClassVar[str] = "grant-stands"
@@ -23,7 +23,7 @@ class GrantStands:
 
 @dataclass(frozen=True, slots=True)
 class ShareFree:
-    """One more use of what is counted by the day is free.  Several are taken in their order."""
+    """One more use is free of a daily limit.  Several are taken in order."""
 
     share: Share
     kind: ClassVar[str] = "share-free"

@@ -1,4 +1,4 @@
-"""Note: a record of the daily log that a step writes, and nothing else."""
+"""Note: a record of the daily log that a step writes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from scheduler.core.text.redact import OURS
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Write a record: of this kind, about this run.
+    """Write a record of this kind about this run.
 
-    A gate is noted before it is asked: it is a command, whatever it does.
+    A gate is noted before it runs: it is a command with unknown effects.
     """
 
     record: str = field(metadata=OURS)
@@ -21,5 +21,5 @@ class Note:
     kind: ClassVar[str] = "note"
 
     def fold(self, part: Any) -> Any:
-        """Return the part as it is: records are written, and not read by their run."""
+        """Return the part unchanged: a run does not read its records."""
         return part

@@ -1,4 +1,4 @@
-"""Notify: something to send to the owner, put into the outbox by the step that is its cause."""
+"""Notify: a notice to the owner, put into the outbox by the step that causes it."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ class Notify:
     kind: ClassVar[str] = "notify"
 
     def fold(self, part: Any) -> Any:
-        """Return the part as it is: a run does not read its own outbox."""
+        """Return the part unchanged: a run does not read its outbox."""
         return part

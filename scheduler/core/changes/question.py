@@ -1,4 +1,4 @@
-"""Questions to a person: put by a run that rests for the answer, and settled when their calls begin.
+"""Questions to a person: asked by a run that waits for the answer, and settled when their calls begin.
 
 The part of the checkpoint is the tuple of the run's questions about open calls, with their answers.
 """
@@ -30,9 +30,9 @@ class PutQuestion:
 
 @dataclass(frozen=True, slots=True)
 class SettleQuestion:
-    """End a question: it is used by the call that begins, or has expired.
+    """Settle a question: the call that begins uses it, or it has expired.
 
-    When somebody answered it meanwhile, nothing is written.
+    If a person answered it meanwhile, nothing is written.
     """
 
     approval_id: str = field(metadata=OURS)

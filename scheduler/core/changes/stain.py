@@ -1,6 +1,6 @@
-"""Stains: workdirs in which private data may lie, because a run that had met some could write there.
+"""Stains: workdirs that may contain private data, because a run with that mark could write there.
 
-The part of the checkpoint is a bool: whether private data may lie in the run's own workdir.
+The part of the checkpoint is a bool: whether the run's own workdir is marked.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ class Stain:
     kind: ClassVar[str] = KIND
 
     def fold(self, part: bool | None) -> bool:
-        """Return that the workdir is marked: a run marks its own alone."""
+        """Return that the workdir is marked: a run marks only its own."""
         del part
         return True
 
 
 @dataclass(frozen=True, slots=True)
 class FolderClean:
-    """A guard: the calls that begin were judged as if no private data lay in the workdir."""
+    """A guard: the calls that begin were judged with an unmarked workdir."""
 
     workdir: str
     kind: ClassVar[str] = "folder-clean"

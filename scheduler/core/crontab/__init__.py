@@ -1,1 +1,1 @@
-"""The crontab: its grammar, its lint and its meaning in words."""
+"""The crontab: its grammar, lint and description in words."""

@@ -1,4 +1,4 @@
-"""From the parts of a job's line to a Job: the prompt, the settings of three places, the checks of files."""
+"""Build a Job from the parts of its line: the prompt, the settings of three places, the checks of files."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ MAX_PROMPT_CHARS = 200_000
 _FIRST_WORD = re.compile(r"""(?:"([^"]*)"|'([^']*)'|([^\s"']+))(\s.*)?\Z""", re.DOTALL)
 _NEEDS_QUOTES = re.compile(r"[^\w@%+=:,./-]", re.ASCII)
 
-# Read on the way, and not simply copied into the Job.
+# Evaluated, and not simply copied into the Job.
 _SPECIAL = frozenset({"budget", "tz", "dst", "fields", "gate", "workdir"})
 
 _FIELDS = {option.name: option.field for option in OPTIONS if option.field and option.name not in _SPECIAL}
-"""The fields of a Job that an option is copied into."""
+"""The fields of a Job that options are copied into."""
 
 _DEFAULT_BUDGET = Budget()
 
 _HAVE_FIELDS = frozenset(option.name for option in OPTIONS if option.field)
-"""The options that stand in fields of a Job; the others stand in its ``extra``."""
+"""The options with a field in Job; the others are stored in its ``extra``."""
 
 
 class CannotBuildError(Exception):
-    """A job cannot be built for a reason outside its own lines, which has been reported there."""
+    """A job cannot be built because of an error elsewhere, which has been reported there."""
 
 
 @dataclass(slots=True)
 class _Sources:
-    """Where an option may be said: on the line, else in the prompt file, else in a default above.
+    """The places of an option: on the line, else in the prompt file, else in a default above.
 
-    ``broken`` says which default could not be read, if one was needed: the other errors of the job are
+    ``broken`` is set if a needed default has an error: the other errors of the job are still reported.
     still found.
     """
 
@@ -73,17 +73,17 @@ class _Sources:
             return otherwise
 
     def mentioned(self) -> Sequence[str]:
-        """Return the options that any of the three says: most jobs have few, of the many that there are."""
+        """Return the options that are set in any of the three places: few of the many that exist."""
         said = {*self.line.values, *self.prompt.values, *self.defaults.options()}
         return [option.name for option in OPTIONS if option.name in said] if said else ()
 
     def span(self, option: str, otherwise: Span) -> Span:
-        """Return where the job's own line says it, else the place of the job's name or prompt file."""
+        """Return where the job's own line sets it, else the place of the job's name or prompt file."""
         return self.line.spans.get(option, otherwise)
 
 
 class Builder:
-    """Builds the jobs of one crontab; keeps the prompt files that several jobs share."""
+    """Build the jobs of one crontab; cache prompt files that several jobs share."""
 
     def __init__(
         self, look: Look, report: Report, now: datetime, default_tz: str, vocabulary: Vocabulary
@@ -101,7 +101,7 @@ class Builder:
     def build(
         self, line: JobLine, lines: JobLines, line_settings: Settings, defaults: Defaults
     ) -> tuple[Job, frozenset[str]] | None:
-        """Return the job and the options that somebody gave it, or None when it has an error.
+        """Return the job and its explicit options, or None if it has an error.
 
         Raises:
             CannotBuildError: its prompt file, or a default that it needs, has an error.
@@ -148,14 +148,14 @@ class Builder:
         return job, frozenset(said)
 
     def _further(self, sources: _Sources) -> dict[str, Any]:
-        """Return the values of the options that have no field, which a plug-in provides."""
+        """Return the values of plug-in options, which have no field."""
         options = {each.name: each for each in (*sources.line.further, *sources.prompt.further)}
         options |= sources.defaults.further
         self.further |= options
         return {name: value for name in sorted(options) if (value := sources.get(name)) is not None}
 
     def _prompt(self, line: JobLine, lines: JobLines) -> tuple[Prompt | None, str]:
-        """Return the prompt, and what is wrong in its file; errors E12 and E14 go to the report."""
+        """Return the prompt, and the error in its file; errors E12 and E14 are reported."""
         report, target = self._report, line.target
         written = [text for text in lines.block if not text.is_blank]
         if target is not None and written and not all(text.is_comment for text in written):
@@ -165,7 +165,7 @@ class Builder:
                 "keep one of them",
             )  # fmt: skip
         if target is None and not written:
-            if line.sound:  # else the prompt may well be what could not be read
+            if line.sound:  # otherwise the unreadable part may be the prompt
                 report.error(
                     "E14", line.name_span, f"job {line.name} has no prompt",
                     "add a \"quoted prompt\", an @file.md, or indented lines below",
@@ -180,7 +180,7 @@ class Builder:
 
     def _checked(self, text: str, span: Span) -> Prompt | None:
         if not text.strip():
-            self._report.error("E14", span, "the prompt is empty", "say what the agent should do")
+            self._report.error("E14", span, "the prompt is empty", "write what the agent should do")
         elif len(text) > MAX_PROMPT_CHARS:
             self._report.error("E14", span, f"the prompt has more than {MAX_PROMPT_CHARS} characters")
         else:
@@ -217,7 +217,7 @@ class Builder:
         return budget
 
     def _paths(self, line: JobLine, sources: _Sources, said: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the absolute paths; E11 for a workdir and E13 for a gate that will not do."""
+        """Return the absolute paths; report E11 for an unsuitable workdir and E13 for an unsuitable gate."""
         look, found = self._look, dict[str, Any]()
         if line.target is not None and line.target.kind == "file":
             found["prompt_file"] = look.absolute(line.target.value)
@@ -235,13 +235,13 @@ class Builder:
 
 
 def absolute_command(command: str, look: Look) -> str:
-    """Return a command line with its program as an absolute path, quoted as a shell would need it.
+    """Return a command line with its program as an absolute path, quoted for a shell.
 
-    A bare word stays: it is a program on PATH, as in a shell.  With a slash it is a file, and a relative
-    one starts at the crontab's folder, wherever the daemon was started.
+    A bare word is not changed: it is a program on PATH, as in a shell.  With a slash it is a file, and a
+    relative path starts at the crontab's folder, wherever the daemon was started.
     """
     match = _FIRST_WORD.match(command.strip())
-    if match is None:  # an unclosed quote: whoever looks at the gate will say so
+    if match is None:  # an unclosed quote: the check of the gate reports it
         return command
     program, rest = match[1] or match[2] or match[3] or "", match[4] or ""
     if "/" in program:

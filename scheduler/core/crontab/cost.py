@@ -1,4 +1,4 @@
-"""What jobs may cost: how often they run in a day, times what their budgets allow."""
+"""Estimate the cost of jobs: how often they run in a day, times what their budgets allow."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from scheduler.core.text.english import counted
 
 @dataclass(frozen=True, slots=True)
 class WorstCase:
-    """The most that a day can bring, summed over jobs; manual runs come on top.
+    """The maximum of a day, summed over jobs; manual runs are extra.
 
     Args:
         jobs: how many are enabled.
         runs_per_day: if all of them have their busiest day at once.
         usd_per_day: the same in US dollars, by the budgets.
         tokens_per_day: the same in tokens; None when any of them has no cap on those.
-        default_budget_jobs: how many of them run on the budget that nobody wrote.
+        default_budget_jobs: how many of them have no budget of their own.
     """
 
     jobs: int
@@ -45,7 +45,7 @@ def worst_day_usd(job: Job, now: datetime) -> float:
 
 
 def worst_day_tokens(job: Job, now: datetime) -> int | None:
-    """Return the same in tokens; None when nothing caps them."""
+    """Return the same in tokens; None without a cap on them."""
     budget, runs = job.budget, ceil(job.trigger.fires_per_day(now))
     if not runs:
         return 0
@@ -69,7 +69,7 @@ def worst_case(jobs: Iterable[Job], now: datetime) -> WorstCase:
 
 
 def over_budget(job: Job, now: datetime) -> Iterator[Doubt]:
-    """Yield W04 when the day's cap does not pay for all runs of a day at the run's cap."""
+    """Yield W04 if the day's cap does not cover all runs of a day at the run's cap."""
     runs, budget = ceil(job.trigger.fires_per_day(now)), job.budget
     if not job.enabled:
         return
@@ -81,20 +81,20 @@ def over_budget(job: Job, now: datetime) -> Iterator[Doubt]:
     hint = f', or write budget="{cents / 100:.2f}/run {budget.day_usd:g}/day"' if cents else ""
     yield Doubt(
         f"{runs} runs/day at ${budget.run_usd:.2f}/run may cost ${total:.2f}/day; "
-        f"the cap of ${budget.day_usd:.2f}/day pays for {paid}",
+        f"the cap of ${budget.day_usd:.2f}/day covers {paid}",
         f"run it less often{hint}",
         "W04",
     )
 
 
 def _over_tokens(runs: int, budget: Budget) -> Iterator[Doubt]:
-    """Yield W04 for tokens, where both the run and the day have a cap on them."""
+    """Yield W04 for tokens, if both the run and the day have a cap on them."""
     run, day = budget.run_tokens, budget.day_tokens
     if run is None or day is None or runs * run <= day:
         return
     yield Doubt(
         f"{runs} runs/day at {run:,} tokens/run may use {runs * run:,} tokens/day; "
-        f"the cap of {day:,} tokens/day pays for {day // run}",
+        f"the cap of {day:,} tokens/day covers {day // run}",
         "run it less often, or change one of the two caps",
         "W04",
     )

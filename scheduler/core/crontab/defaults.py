@@ -1,4 +1,4 @@
-"""Defaults: ``NAME = value`` lines and the jobs below them that fall back on them."""
+"""Defaults: ``NAME = value`` lines, used by the jobs below them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from scheduler.core.registry import Registry
 from scheduler.errors import ConfigError
 
 FLEET = "FLEET_BUDGET"
-"""No default for the jobs below it: one cap for the whole file."""
+"""Not a default for the jobs below it: one cap for the whole file."""
 
 
 class BrokenDefaultError(Exception):
-    """A job would fall back on a default whose line has an error.
+    """A job needs a default whose line has an error.
 
-    To go on with the value from before would run the job in another zone, or on another budget, than the
-    file says; so it does not run until the line is mended.
+    With the previous value the job would run in another zone, or with another budget, than the file says; so
+    it does not run until the line is fixed.
     """
 
     def __init__(self, key: str, line: int) -> None:
@@ -42,7 +42,7 @@ class _Default:
 
 
 class Defaults:
-    """What holds for the next job, while the file is read from top to bottom."""
+    """The defaults for the next job, while the file is read from top to bottom."""
 
     def __init__(self, report: Report, options: Registry[Option]) -> None:
         self.env: dict[str, str] = {}
@@ -56,7 +56,7 @@ class Defaults:
         self._current: dict[str, _Default] = {}
 
     def read(self, statement: DefaultLine) -> None:
-        """Take a default line; errors E09 to E11 and W07 go to the report."""
+        """Process a default line; errors E09 to E11 and W07 are reported."""
         line = statement.line
         before = self._report.errors
         text, span = read_value_text(line, statement.value_start, self._report)
@@ -78,7 +78,7 @@ class Defaults:
         self._replace(option, _Default(item.key, item.key_span, value, self._report.errors > before))
 
     def _read_fleet(self, item: Written, before: int) -> None:
-        """Read the caps of all jobs together; the last line holds, None when it cannot be read."""
+        """Read the caps of all jobs together; the last line wins, None if it has an error."""
         self.fleet_usd = None
         if self._report.errors > before:
             return
@@ -89,10 +89,10 @@ class Defaults:
             self._report.error("E11", item.value_span, f"{FLEET}: {error.message}", error.help)
 
     def get(self, option: str, otherwise: Any) -> Any:
-        """Return what holds for an option, and note that it was needed.
+        """Return the default of an option, and record that it was used.
 
         Raises:
-            BrokenDefaultError: the line that says it has an error.
+            BrokenDefaultError: its line has an error.
         """
         default = self._current.get(option)
         if default is None:
@@ -107,7 +107,7 @@ class Defaults:
         return self._current
 
     def used_by_all(self) -> None:
-        """Count every default as used: a job that cannot be read may have meant any of them."""
+        """Count every default as used: a job with an error may have meant any of them."""
         for default in self._current.values():
             default.used = True
 
@@ -132,5 +132,5 @@ class Defaults:
         if not default.used and not default.broken:
             self._report.warning(
                 "W07", default.span, f"no job uses this {default.key}",
-                "a default holds for the jobs below it, up to the next one of its name",
+                "a default applies to the jobs below it, up to the next one of the same name",
             )  # fmt: skip

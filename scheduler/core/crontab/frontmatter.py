@@ -1,4 +1,4 @@
-"""Front matter: options at the top of a prompt file, so that a prompt can travel with its settings.
+"""Front matter: options at the top of a prompt file, so that a prompt contains its own settings.
 
 ::
 
@@ -9,7 +9,7 @@
     ---
     Triage the new issues.
 
-It looks like YAML and is far less: one ``key: value`` a line, the value plain or in double quotes.
+It looks like YAML but is much simpler: one ``key: value`` a line, the value plain or in double quotes.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _COMMENT = re.compile(r"(?:\A|[ \t])#.*\Z")
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt file, read: its settings and its text."""
+    """A parsed prompt file: its settings and its text."""
 
     settings: Settings
     text: str
 
 
 def read_prompt(text: str, file: str, options: Registry[Option]) -> tuple[Prompt, Report]:
-    """Split a prompt file into settings and text; the problems are placed in that file."""
+    """Split a prompt file into settings and text; problems have places in that file."""
     lines = split_lines(text)
     report = Report(file, tuple(line.text for line in lines))
     if not lines or lines[0].text.rstrip(BLANKS) != _FENCE:
@@ -48,8 +48,8 @@ def read_prompt(text: str, file: str, options: Registry[Option]) -> tuple[Prompt
         report.error(
             "E09",
             lines[0].span(),
-            "this front matter is never closed",
-            "end it with a line that is --- alone",
+            "this front matter is not closed",
+            "end it with the line ---",
         )
         return Prompt(Settings(), ""), report
     written = [item for line in lines[1:end] if (item := _pair(line, report)) is not None]
@@ -57,16 +57,16 @@ def read_prompt(text: str, file: str, options: Registry[Option]) -> tuple[Prompt
 
 
 def read_value_text(line: Line, start: int, report: Report) -> tuple[str, Span]:
-    """Return the value that begins at or after ``start``: plain to the end of the line, or quoted.
+    """Return the value at or after ``start``: plain up to the end of the line, or quoted.
 
-    A ``#`` behind a blank begins a comment.
+    A ``#`` after a blank begins a comment.
     """
     text = line.text
     start = len(text) - len(text[start:].lstrip(BLANKS))
     if text[start : start + 1] != '"':
         end = len(_COMMENT.sub("", text[start:]).rstrip(BLANKS)) + start
         return text[start:end], line.span(start, end)
-    # One blank in front for each character before it keeps the scanner's offsets those of the line.
+    # A blank for each preceding character keeps the scanner's offsets equal to those of the line.
     tokens, flaws = scan(" " * start + text[start:])
     for flaw in flaws:
         report.error(flaw.code, line.span(flaw.start, flaw.end), flaw.message, flaw.help)
@@ -82,7 +82,7 @@ def _pair(line: Line, report: Report) -> Written | None:
     if not match:
         report.error(
             "E10", line.span(), "front matter is one `key: value` a line",
-            "lists and indented values are not read here",
+            "lists and indented values are not supported",
         )  # fmt: skip
         return None
     text, span = read_value_text(line, match.end(), report)

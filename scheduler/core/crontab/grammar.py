@@ -1,4 +1,4 @@
-"""The grammar: from the text of a crontab to a Table, in one pass that never stops at an error.
+"""Parse the text of a crontab into a Table, in one pass that does not stop at errors.
 
 ::
 
@@ -43,14 +43,14 @@ def parse(
     default_tz: str = "UTC",
     vocabulary: Vocabulary = BUILT_IN,
 ) -> Table:
-    """Read a crontab; never raises on any text.
+    """Parse a crontab; never raises for any text.
 
     Args:
-        file: the name that problems carry, as the user knows it.
-        look: answers about prompt files, gates and folders.
+        file: the file name for problems, as the user knows it.
+        look: gives access to prompt files, gates and folders.
         now: an aware instant; a schedule that never fires after it is an error.
-        default_tz: the zone of jobs that nobody gave one.
-        vocabulary: the triggers and options that there are.
+        default_tz: the zone of jobs without one.
+        vocabulary: the available triggers and options.
     """
     lines = split_lines(text)
     report = Report(file, tuple(line.text for line in lines))
@@ -97,7 +97,7 @@ class _Reader:
         self._taken: dict[str, int] = {}
 
     def read_job(self, lines: JobLines) -> None:
-        """Read one job: into ``jobs`` and ``places``, or into ``invalid``."""
+        """Read one job, into ``jobs`` and ``places`` or into ``invalid``."""
         before = len(self._report.problems)
         triggers, options = self._vocabulary.triggers, self._vocabulary.options
         line = read_job_line(lines.head, triggers, self._report, has_block=bool(lines.block))
@@ -105,7 +105,7 @@ class _Reader:
         if line.written:
             settings = read_settings(line.written, self._report, options, "line", self._own_options(line))
         unique = self._claim(line)
-        built, reason = None, "its lines cannot be read"
+        built, reason = None, "its lines cannot be parsed"
         if line.schedule:
             try:
                 built = self.builder.build(line, lines, settings, self.defaults)
@@ -131,32 +131,32 @@ class _Reader:
         return tuple((each.name, settings.spans[each.name]) for each in linted if each.name in settings.spans)
 
     def _own_options(self, line: JobLine) -> Mapping[str, Callable[[str], Any]]:
-        """Return the options that the trigger of a line brings; none when it cannot be made out."""
+        """Return the options that the trigger of a line adds; none if it cannot be determined."""
         if not line.schedule or not line.schedule[0].startswith("@"):
             return {}
         try:
             return own_options(line.schedule, self._vocabulary)
         except ConfigError:
-            return {}  # which is reported where the schedule is read
+            return {}  # reported where the schedule is read
 
     def take_out_editable(self) -> None:
-        """Refuse jobs that obey what an agent can edit, now that the workdirs of all are known."""
+        """Refuse jobs that use files which an agent can edit, now that all workdirs are known."""
         for index, code, problem, mend in reversed(list(self._look.editable(self.jobs))):
             job, place = self.jobs.pop(index), self.places.pop(index)
             self._report.error(code, place.name, problem, mend)
             self.invalid.append(InvalidJob(job.name, job.line, f"{code} {problem}"))
 
     def keep_seconds(self) -> int:
-        """Return what KEEP says at the end, for jobs that are in the file no more; 0 if it is broken."""
+        """Return the KEEP at the end, for jobs that are no longer in the file; 0 if it is broken."""
         try:
             return int(self.defaults.get("keep", 0))
         except BrokenDefaultError:
             return 0
 
     def _claim(self, line: JobLine) -> bool:
-        """Take the job's name, or report E08.
+        """Register the job's name, or report E08.
 
-        Case does not tell names apart: on some disks two such jobs would share one work folder.
+        Names that differ only in case are refused: on some disks such jobs would share one work folder.
         """
         if line.name is None:
             return False

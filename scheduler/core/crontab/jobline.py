@@ -1,7 +1,7 @@
-"""A job's line, cut into its parts: schedule, name, target, options.  Nothing is interpreted yet.
+"""Split a job's line into schedule, name, target and options, without interpreting them.
 
-The parts are told apart by counting bare words (five fields, then the name), because a weekday, ``H`` or
-a month could as well be somebody's job name.
+The parts are found by counting bare words (five fields, then the name), because a weekday, ``H`` or
+a month could also be the name of a job.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class JobLine:
     """The parts of a job's line.
 
     Args:
-        schedule: its words; empty when they could not be made out.
+        schedule: its words; empty if they could not be determined.
         fields: the place of each of them.
-        name: or None when it is missing or malformed.
+        name: None if it is missing or malformed.
         target: a ``string`` or ``file`` token, or None.
-        sound: false when an error was reported.
+        sound: false if an error was reported.
     """
 
     schedule: tuple[str, ...]
@@ -50,7 +50,7 @@ class JobLine:
 
 
 def read_job_line(head: Joined, kinds: Kinds, report: Report, *, has_block: bool) -> JobLine:
-    """Cut a line; errors E01, E08, E09, E14 and E16 go to ``report``."""
+    """Split a line; errors E01, E08, E09, E14 and E16 go to ``report``."""
     before = report.errors
     tokens, flaws = scan(head.text)
     count = _schedule_length(tokens, kinds)
@@ -61,19 +61,21 @@ def read_job_line(head: Joined, kinds: Kinds, report: Report, *, has_block: bool
     if not count:
         return JobLine((), (), None, head.span(0, 1), None, (), False)
     if is_command(rest, has_prompt=has_block):
-        # What follows is the shell's grammar, not ours: one error says it all.
+        # The rest is the shell's grammar, not ours: report one error only.
         _report_command(head, schedule, rest, report)
         return JobLine((), (), None, head.span(0, 1), None, (), False)
     for flaw in flaws:
         report.error(flaw.code, head.span(flaw.start, flaw.end), flaw.message, flaw.help)
-    # When the schedule cannot be made out, nobody knows where the name should stand.
+    # If the schedule is unclear, the place of the name is unknown.
     hopeless = count != FIELD_COUNT if cron else not _AT_WORD.match(tokens[0].text)
     name, name_span, rest = _name(head, schedule, rest, report, quiet=hopeless)
     targets = [token for token in rest if token.kind in ("string", "file")]
     if words := [token for token in rest if token.kind == "word"]:
         _report_strays(head, name, words, bool(targets) or has_block, report)
     for token in targets[1:]:
-        report.error("E14", head.span(token.start, token.end), "a second prompt", "a job has one: join them")
+        report.error(
+            "E14", head.span(token.start, token.end), "a second prompt", "a job has one prompt: join them"
+        )
     for token in tokens:
         if not token.straight:
             at = token.value_start if token.kind == "option" else token.start
@@ -102,7 +104,7 @@ def _schedule_length(tokens: tuple[Token, ...], kinds: Kinds) -> int:
         takes = takes_argument(tokens[0].text.lower(), kinds)
         if takes is False:
             return 1
-        # One word at least, and further ones that begin with a digit, since a job's name never does
+        # At least one word, and further ones that begin with a digit, since a job's name never does
         # (`@every 1h 30m`, `@at 2026-12-01 09:00`).
         count = min(2, words) if takes else 1
         while count < words and tokens[count].text[0].isdigit():
@@ -112,7 +114,7 @@ def _schedule_length(tokens: tuple[Token, ...], kinds: Kinds) -> int:
     while fields < words and _FIELD.fullmatch(tokens[fields].text):
         fields += 1
     if words > FIELD_COUNT:
-        # The sixth word is the name, unless it can only be a field, or is one with a name behind it.
+        # The sixth word is the name, unless it can only be a field, or is followed by a name.
         sixth = tokens[FIELD_COUNT].text
         surely = _SURELY_FIELD.match(sixth) is not None
         if not surely and not (fields > FIELD_COUNT and words > FIELD_COUNT + 1):
@@ -132,12 +134,12 @@ def _report_field_count(head: Joined, tokens: tuple[Token, ...], count: int, rep
     fields = " ".join(token.text for token in tokens[:count])
     if count > FIELD_COUNT:
         shorter = " ".join(token.text for token in tokens[count - FIELD_COUNT : count])
-        hint = f"there are no seconds and no years here; without the first: `{shorter}`"
+        hint = f"seconds and years are not supported; without the first field: `{shorter}`"
     else:
         stars = " *" * (FIELD_COUNT - count)
         hint = f"minute hour day-of-month month weekday, for example `{fields}{stars}`"
     noun = "field" if count == 1 else "fields"
-    report.error("E01", span, f"{count} schedule {noun} where there must be {FIELD_COUNT}", hint)
+    report.error("E01", span, f"{count} schedule {noun} instead of {FIELD_COUNT}", hint)
 
 
 def _report_command(
@@ -148,7 +150,7 @@ def _report_command(
     first = rest[0]
     report.error(
         "E16", head.span(first.start, first.end),
-        "a shell command where a job's name should be: this is an agent crontab",
+        "a shell command in place of the job's name: this is a crontab of agents",
         f"write `{rewritten(text, command, rest)}`",
     )  # fmt: skip
 
@@ -156,7 +158,7 @@ def _report_command(
 def _name(
     head: Joined, schedule: tuple[Token, ...], rest: tuple[Token, ...], report: Report, *, quiet: bool
 ) -> tuple[str | None, Span, tuple[Token, ...]]:
-    """Return the name, its place, and the tokens behind it; E08 unless the schedule is at fault anyway."""
+    """Return the name, its place, and the tokens after it; E08 unless the schedule has an error anyway."""
     if not rest or rest[0].kind != "word":
         end = schedule[-1].end if schedule else 0
         span = head.span(rest[0].start, rest[0].end) if rest else head.span(max(end - 1, 0), end)
@@ -181,7 +183,7 @@ def _name(
 def _report_strays(
     head: Joined, name: str | None, words: list[Token], has_prompt: bool, report: Report
 ) -> None:
-    """Report bare words behind the name, by what they most probably were meant to be."""
+    """Report bare words after the name, by their most probable meaning."""
     if name is None:
         return
     first, last = words[0], words[-1]
@@ -194,7 +196,7 @@ def _report_strays(
             "E08", span, f'"{text}" is neither an option nor part of a name', f"a name is one word{example}"
         )  # fmt: skip
     elif _TEXT_FILE.match(text):
-        report.error("E14", span, "a prompt file is written with an @ in front", f"write @{text}")
+        report.error("E14", span, "a prompt file is written with a leading @", f"write @{text}")
     else:
         report.error("E14", span, "the prompt is not quoted", f"write {quoted(text)}")
 

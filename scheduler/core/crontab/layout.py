@@ -1,4 +1,4 @@
-r"""The layout of a file: which lines are defaults, which are jobs, and which belong to the job above.
+r"""Split a file into statements: defaults, jobs, and the indented lines that belong to a job.
 
 ::
 
@@ -34,7 +34,7 @@ class DefaultLine:
     """``NAME = value``.
 
     Args:
-        value_start: the offset in ``line.text`` just behind the ``=``.
+        value_start: the offset in ``line.text`` just after the ``=``.
     """
 
     line: Line
@@ -47,8 +47,8 @@ class JobLines:
     """A job's own line or lines, and the dedented block below, or None.
 
     Args:
-        sound: false when the layout alone has an error, so that the job cannot be good.
-        block: the indented lines, for the place of a problem with them.
+        sound: false if the layout has an error, so that the job is invalid.
+        block: the indented lines, for the places of problems.
     """
 
     head: Joined
@@ -85,7 +85,7 @@ def _job(lines: tuple[Line, ...], at: int, report: Report) -> tuple[JobLines, in
     at += 1
     while _is_joined(head[-1]):
         following = lines[at] if at < len(lines) else None
-        # A line at column 1 that could be a job or a default is never swallowed: the `\` is the mistake.
+        # A line at column 1 that could be a job or a default is never joined: the `\` is the mistake.
         if following is None or following.is_blank or not _CONTINUES.match(following.text):
             end = len(head[-1].text)
             report.error(
@@ -104,7 +104,7 @@ def _job(lines: tuple[Line, ...], at: int, report: Report) -> tuple[JobLines, in
 
 
 def _is_joined(line: Line) -> bool:
-    r"""Whether the line ends in ``\``; an even number of them is so many real backslashes."""
+    r"""Whether the line ends in ``\``; an even number of them are literal backslashes."""
     if not line.text.endswith("\\"):
         return False
     match = _LAST_BACKSLASHES.search(line.text)
@@ -112,7 +112,7 @@ def _is_joined(line: Line) -> bool:
 
 
 def _end_of_block(lines: tuple[Line, ...], at: int) -> int:
-    """Return the index behind the last indented line; blank lines at the end are not part of it."""
+    """Return the index after the last indented line; blank lines at the end are not part of it."""
     end = at
     while at < len(lines) and (not lines[at].text or lines[at].text[0] in BLANKS):
         at += 1
@@ -122,7 +122,7 @@ def _end_of_block(lines: tuple[Line, ...], at: int) -> int:
 
 
 def _dedented(block: tuple[Line, ...], report: Report) -> str:
-    """Return the block without its common indent; E15 when tabs and spaces are mixed in it."""
+    """Return the block without its common indent; E15 if it mixes tabs and spaces."""
     written = [line for line in block if not line.is_blank]
     first = written[0].indent
     margin = len(first)
@@ -145,7 +145,7 @@ def _dedented(block: tuple[Line, ...], report: Report) -> str:
 
 
 def _orphans(lines: tuple[Line, ...], at: int, report: Report) -> int:
-    """Report indented lines that stand below no job, once for the whole stretch."""
+    """Report indented lines without a job, once for the whole block."""
     end = max(_end_of_block(lines, at), at + 1)
     line = lines[at]
     report.error(

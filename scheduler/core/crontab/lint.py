@@ -1,7 +1,7 @@
-"""Lint: what is legal in a crontab and probably not meant.
+"""Lint: what is legal in a crontab and probably a mistake.
 
-The grammar warns of what the text alone shows (W06, W07).  The rest needs a calendar, or the other jobs,
-and is found here, apart from reading, so that a daemon need not pay for it at each load.
+The grammar reports warnings that need only the text (W06, W07).  The others need a calendar, or the other
+jobs.  They are computed here, separately, so that a load by the daemon does not pay for them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scheduler.core.job.option import Option
 from scheduler.core.text.english import listed
 
 CROWD_JOBS = 5
-"""From how many jobs in one minute on W05 speaks."""
+"""The number of jobs in one minute from which W05 is reported."""
 
 _MAX_NAMES = 4
 
@@ -28,10 +28,10 @@ Found = tuple[str, Span, str, str]
 
 
 def lint(table: Table, now: datetime) -> tuple[Problem, ...]:
-    """Return the warnings that the text alone does not show, sorted by place; the others are in the table.
+    """Return the warnings that need more than the text, sorted by place; the others are in the table.
 
     Args:
-        now: an aware instant; W03 looks 12 months ahead of it.
+        now: an aware instant; W03 checks the 12 months after it.
     """
     problems: list[Problem] = []
     pairs = list(zip(table.jobs, table.places, strict=True))
@@ -47,7 +47,7 @@ def lint(table: Table, now: datetime) -> tuple[Problem, ...]:
 
 
 def all_problems(table: Table, now: datetime) -> tuple[Problem, ...]:
-    """Return everything that is wrong or doubtful, sorted by place: what ``check`` prints."""
+    """Return all errors and warnings, sorted by place: the output of ``check``."""
     return tuple(sorted((*table.problems, *lint(table, now))))
 
 
@@ -69,7 +69,7 @@ def _of_one(job: Job, place: Place, options: Sequence[Option], now: datetime) ->
 
 
 def _crowd(pairs: list[tuple[Job, Place]]) -> tuple[Place, str] | None:
-    """Return the first job of the fullest hour that jobs share at :00 without jitter, and the message."""
+    """Return the first job of the hour with the most jobs at :00 without jitter, and the message."""
     hours: dict[tuple[str, int, int], list[int]] = defaultdict(list)
     for index, (job, _) in enumerate(pairs):
         if job.enabled and not job.jitter_seconds:

@@ -1,4 +1,4 @@
-"""The crontab's front door: everything that the floors above use, in one place.
+"""The interface of the crontab package, for all higher layers.
 
 ``parse`` reads a text, ``lint`` adds the warnings that need a calendar, ``worst_case`` sums up what the
 jobs may cost.

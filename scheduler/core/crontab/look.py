@@ -1,4 +1,4 @@
-"""What the crontab's reader must ask about the world, as a protocol: this floor opens no files."""
+"""The protocol through which the parser accesses files; the core opens none."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from scheduler.core.job.job import Job
 
 
 class Look(Protocol):
-    """Looks at the files that a crontab names; relative paths start at the crontab's own folder."""
+    """Access to the files that a crontab names; relative paths start at the crontab's own folder."""
 
     def absolute(self, path: str, /) -> str:
-        """Return ``path`` as an absolute path, normalised, without asking whether it exists."""
+        """Return ``path`` as a normalised absolute path, without checking whether it exists."""
 
     def read_prompt(self, path: str, /) -> str:
         """Return the text of a prompt file.
 
         Raises:
             AgentcronError: it is missing, unreadable, not UTF-8, or outside the crontab's folder; the
-                message says which, the help how to mend it.
+                message says which, the help how to fix it.
         """
 
     def gate_problem(self, command: str, /) -> str | None:
-        """Return why the gate cannot be executed, in one sentence, or None when it can.
+        """Return why the gate cannot be executed, in one sentence, or None.
 
         Args:
             command: the command as ``Job.gate`` keeps it: its first word absolute if it has a ``/``,
@@ -31,19 +31,19 @@ class Look(Protocol):
         """
 
     def workdir_problem(self, workdir: str, /) -> str | None:
-        """Return why an agent must not work in this folder, in one sentence, or None when it may.
+        """Return why an agent must not work in this folder, in one sentence, or None.
 
-        A folder that contains, or lies beside, the database, the crontab or the trust file would let the
-        agent edit what the daemon obeys.
+        In a folder that contains, or is next to, the database, the crontab or the trust file the agent could
+        edit what the daemon obeys.
 
         Args:
             workdir: an absolute path.
         """
 
     def editable(self, jobs: Sequence[Job], /) -> Iterator[tuple[int, str, str, str]]:
-        """Yield by position the jobs that must not run beside the others: a code, why, and the way out.
+        """Yield by position the jobs that must not run with the others: a code, the reason, and the fix.
 
-        A gate or a report that runs a file of a workdir, its own or another job's, lets an agent run what it
-        wants, outside of any sandbox; a prompt file there lets it choose the job's orders and options; a
-        secret there is no secret; and a workdir inside another one can be exchanged for any folder.
+        A gate or a report that executes a file of a workdir, its own or another job's, lets an agent execute
+        anything outside of any sandbox; a prompt file there lets it set the job's prompt and options; a
+        secret there is exposed; and a workdir inside another one can be replaced by any folder.
         """

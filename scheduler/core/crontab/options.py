@@ -1,4 +1,4 @@
-"""The options that are built in, in one table: the reader, the manual and "did you mean" all use this one.
+"""The built-in options in one table, used by the reader, the manual and "did you mean".
 
 A new option is a line of ``OPTIONS``, or a plug-in with an entry point of the group ``agentcron.options``.
 """
@@ -25,7 +25,7 @@ from scheduler.core.time.instants import DAY_SECONDS
 from scheduler.core.time.trigger import KINDS
 
 NO_DEFAULT: tuple[OptionPlace, ...] = ("line", "prompt")
-"""Where an option may stand whose value jobs do not share."""
+"""The places of an option whose value jobs do not share."""
 
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -35,7 +35,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "backend", values.backend,
-        "what takes its runs forward: our own loop over the model, or what a plug-in provides",
+        "what executes its runs: the built-in loop over a model, or a backend of a plug-in",
         "turns",
     ),
     Option(
@@ -60,12 +60,12 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "overlap", values.one_of("skip", "queue", "replace", "allow"),
-        "a fire while a run of the job lives",
+        "a fire while a run of the job is not over",
         "skip", field="overlap",
     ),
     Option(
         "catchup", values.one_of("skip", "latest", "all"),
-        "fires that were missed: none, one for all, or each (at most 10)",
+        "missed fires to catch up: none, one for all, or each (at most 10)",
         "latest", field="catchup",
     ),
     Option(
@@ -75,7 +75,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "jitter", values.duration(0, DAY_SECONDS),
-        "a fixed delay up to this long, from the job's name",
+        "the maximum of a fixed delay derived from the job's name",
         "0", field="jitter_seconds",
     ),
     Option(
@@ -100,22 +100,22 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "compact", values.tokens(10_000, 10_000_000),
-        "the size of a request, in tokens, from which on the past is summed up",
+        "the size of a request, in tokens, above which earlier messages are summarised",
         "150k", field="compact_tokens",
     ),
     Option(
         "enabled", values.yes_or_no,
-        "`no` keeps the job in the file and off",
+        "`no` disables the job",
         "yes", field="enabled", places=NO_DEFAULT,
     ),
     Option(
         "gate", values.some_text("gate"),
-        "a command asked first, before any cost: exit 0 wakes the agent and hands over its output, 1 skips",
+        "a command that runs first: exit 0 starts the agent and passes its output on, 1 skips the run",
         "none", field="gate", places=NO_DEFAULT,
     ),
     Option(
         "tools", values.tool_names,
-        "what the agent may use beside sleep, note and finish; of a tool source `SOURCE:NAME`",
+        "the agent's tools besides sleep, note and finish; of a tool source `SOURCE:NAME`",
         "the built-in ones", field="tools",
     ),
     Option(
@@ -130,7 +130,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "keep", values.keep,
-        "how long runs that are over are kept, at least 1d; older ones are deleted",
+        "how long ended runs are kept, at least 1d; older ones are deleted",
         values.FOREVER, field="keep_seconds",
     ),
     Option(
@@ -141,14 +141,14 @@ OPTIONS: tuple[Option, ...] = (
 )  # fmt: skip
 
 BUILT_IN = Vocabulary(KINDS, Registry({option.name: option for option in OPTIONS}))
-"""What a crontab may consist of where no plug-in is installed."""
+"""The vocabulary without any plug-ins."""
 
-# TZ is what many people write, and what some crons read.
+# TZ is common, and supported by some crons.
 _BY_UPPER: dict[str, Option] = {upper: option for option in OPTIONS for upper in option.uppers}
 
 
 def of_default(upper: str, options: Registry[Option]) -> Option | None:
-    """Return the option that a default line of this name sets; for a plug-in it is its name in capitals.
+    """Return the option of a default line; for a plug-in its name in capitals.
 
     Raises:
         ConfigError: a plug-in that provides it cannot be used.
@@ -161,7 +161,7 @@ def of_default(upper: str, options: Registry[Option]) -> Option | None:
 
 
 def default_names(options: Registry[Option]) -> list[str]:
-    """Return the names of all default lines; those of plug-ins as they would be, for none is imported."""
+    """Return the names of all default lines; plug-ins by their entry points, without importing them."""
     further = [upper_form(name) for name in options.names() if name not in options.built_in]
     return [*_BY_UPPER, *further]
 
@@ -171,17 +171,17 @@ ENV_PREFIX = "env."
 SECRET_PREFIX = "SECRET."
 
 NOT_BUILT_OPTIONS = frozenset({"notify", "deliver", "sandbox", "memory", "priority", "after"})
-"""Options of later versions: refused by name, never accepted and ignored."""
+"""Options of later versions: refused by name, never ignored silently."""
 
 NOT_BUILT_DEFAULTS = frozenset({"NOTIFY", "DELIVER", "SANDBOX", "MEMORY", "HEARTBEAT", "DREAM"})
 
 CRON_DEFAULTS: dict[str, str] = {
-    "MAILTO": 'a job can say what became of a run: REPORT = "command"',
-    "MAILFROM": 'a job can say what became of a run: REPORT = "command"',
-    "SHELL": "no shell reads this file; to hand it to the jobs write env.SHELL = ...",
-    "PATH": "no shell reads this file; to hand it to the jobs write env.PATH = ...",
-    "HOME": "to hand it to the jobs write env.HOME = ...",
+    "MAILTO": 'a job can report how a run ended: REPORT = "command"',
+    "MAILFROM": 'a job can report how a run ended: REPORT = "command"',
+    "SHELL": "no shell reads this file; to pass it to the jobs write env.SHELL = ...",
+    "PATH": "no shell reads this file; to pass it to the jobs write env.PATH = ...",
+    "HOME": "to pass it to the jobs write env.HOME = ...",
     "LOGNAME": "jobs run as the daemon's user",
-    "RANDOM_DELAY": "the nearest thing is JITTER, a fixed delay from the job's name",
+    "RANDOM_DELAY": "the closest option is JITTER, a fixed delay derived from the job's name",
 }
-"""Names that every cron user knows and that mean nothing here, with what to write in their place."""
+"""Names from other crons that have no meaning here, with their replacement."""

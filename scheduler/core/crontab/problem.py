@@ -1,4 +1,4 @@
-"""A problem in a crontab: what is wrong, where, and how to mend it."""
+"""A problem in a crontab: what is wrong, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from scheduler.core.text.safe import cells, safe_text
 
 Severity = Literal["error", "warning"]
 
-# A prompt can be one line of thousands of characters; the reader needs only what stands around the caret.
+# A prompt can be one line of thousands of characters; only the part around the caret is shown.
 _WIDEST_SOURCE_CELLS = 110
 _CELLS_BEFORE_CARET = 50
 
 ERRORS: dict[str, str] = {
     "E01": "not five schedule fields",
     "E02": "a number out of range",
-    "E03": "something in a schedule field that cannot be read",
+    "E03": "a schedule field that cannot be parsed",
     "E04": "a range written backwards (minute, hour, day of month)",
     "E05": "a step of 0, or wider than its field",
-    "E06": "a date that never comes",
-    "E07": "an `@` schedule that is unknown, not built yet, or of a plug-in that fails",
+    "E06": "a date that never occurs",
+    "E07": "an `@` schedule that is unknown, not supported yet, or of a plug-in that fails",
     "E08": "a job's name is missing, malformed or used twice",
     "E09": "a quote that is not closed, or not a straight double quote",
-    "E10": "an unknown option or default, one given twice, or one not built yet",
-    "E11": "a value that cannot be right: duration, zone, money, model, event, NUL, or an agent's folder",
+    "E10": "an unknown option or default, one given twice, or one not supported yet",
+    "E11": "an invalid value: duration, zone, money, model, event, NUL, or an agent's folder",
     "E12": "the prompt file is missing, unreadable, outside the crontab's folder, or an agent can edit it",
     "E13": "the gate cannot be executed, or a command would run what the agent can edit",
     "E14": "a job without a prompt, or with two",
     "E15": "indented text that belongs to no job, or indented with tabs and spaces mixed",
-    "E16": "a shell command where a job's name should be",
+    "E16": "a shell command in place of the job's name",
     "E17": "a trust profile that is missing or broken",
 }
 
@@ -38,14 +38,14 @@ WARNINGS: dict[str, str] = {
     "W01": "day of month and weekday are both restricted: either matches",
     "W02": "`*/n` in one day field and the other restricted: cron programs disagree",
     "W03": "a fire time that a clock change within 12 months skips or repeats",
-    "W04": "more runs a day than the day's budget pays for",
+    "W04": "more runs a day than the day's budget covers",
     "W05": "many jobs start in the same minute",
-    "W06": "a spelling that cron programs read in different ways",
+    "W06": "a spelling that cron programs interpret differently",
     "W07": "a default that no job uses",
     "W08": "a day that some months do not have",
-    "W09": "a grant that grants nothing",
+    "W09": "a grant that allows nothing",
     "W10": "a tool that would stop and wait for a person",
-    "W16": "a plug-in doubts its own schedule or option",
+    "W16": "a plug-in warns about its own schedule or option",
 }
 
 
@@ -54,9 +54,9 @@ class Problem:
     """One error or warning; ordered by its place.
 
     Args:
-        line, col: where it begins, from 1, columns in code points.
-        end_col: the column just behind it.
-        help: how to mend it, or an empty text.
+        line, col: its start, counted from 1, columns in code points.
+        end_col: the column just after it.
+        help: how to fix it, or an empty text.
         source: the text of the line, for the caret.
     """
 
@@ -76,7 +76,7 @@ class Problem:
         return safe_text(f"{self.code} {self.message}")
 
     def render(self) -> str:
-        """Return the problem as a person reads it: the place, the line with a caret, the help.
+        """Return the problem as text: the place, the line with a caret, the help.
 
         ::
 
@@ -98,7 +98,7 @@ class Problem:
         return "\n".join(shown)
 
     def to_json(self) -> dict[str, str | int]:
-        """Return the problem as ``--format json`` prints it."""
+        """Return the problem for ``--format json``."""
         return {
             "file": self.file,
             "line": self.line,
@@ -112,9 +112,9 @@ class Problem:
 
 
 def _window(source: str, col: int, end_col: int) -> tuple[str, int, int]:
-    """Return what to show of a line, the cells before the caret, and the caret's width in cells."""
+    """Return the visible part of a line, the cells before the caret, and the caret's width in cells."""
     before, marked, after = source[: col - 1], source[col - 1 : end_col - 1], source[end_col - 1 :]
-    # Tabs become one blank: the caret below cannot know where the terminal's tab stops are.
+    # Tabs become one blank: the tab stops of the terminal are unknown.
     before, marked, after = (safe_text(part.replace("\t", " ")) for part in (before, marked, after))
     if cells(before) + cells(marked) + cells(after) > _WIDEST_SOURCE_CELLS:
         if cells(before) > _CELLS_BEFORE_CARET:
@@ -128,7 +128,7 @@ def _window(source: str, col: int, end_col: int) -> tuple[str, int, int]:
 
 
 def _fitting(text: str, width: int) -> str:
-    """Return the longest start of ``text`` that takes at most ``width`` cells."""
+    """Return the longest prefix of ``text`` of at most ``width`` cells."""
     if text.isascii():
         return text[:width]
     used = 0
@@ -140,13 +140,13 @@ def _fitting(text: str, width: int) -> str:
 
 
 class Report:
-    """Collects the problems of one file while it is read.
+    """Collect the problems of one file while it is read.
 
     Args:
-        file: the name that problems carry.
+        file: the file name for problems.
         lines: the text of each line, for the caret.
 
-    ``errors`` counts the errors so far, so that a reader of one job can tell whether it added any.
+    ``errors`` counts the errors so far, so that the reader of one job can tell whether it added any.
     """
 
     def __init__(self, file: str, lines: tuple[str, ...]) -> None:

@@ -1,6 +1,6 @@
 r"""The scanner: a job line as words, strings and ``key=value`` options.
 
-Quoting is the crontab's own and small: ``"..."`` with ``\"``, ``\\`` and ``\n``.  Nothing is expanded.
+Quoting is specific to the crontab: ``"..."`` with ``\"``, ``\\`` and ``\n``.  Nothing is expanded.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n"}
 
-# What nearly all pieces of nearly all lines are, blanks in front included: a word, a string without escapes,
+# What nearly all pieces of nearly all lines are, including leading blanks: a word, a string without escapes,
 # a file, or an option with a bare value.  `_Scanner._token` reads the others, and would read these the same.
 _PLAIN = re.compile(
     r"""[ \t]*+(?:([A-Za-z][^ \t=]*+|[^ \tA-Za-z"'‘“„«@#][^ \t]*+)|"([^"\\]*+)"|@([^ \t"][^ \t]*+)"""
     r"""|([A-Za-z][A-Za-z0-9_.-]*+)=([^ \t"'‘“„«][^ \t]*+))(?=[ \t]|\Z)"""
 )
 
-# Quotes that people type, or that an editor or a shell habit puts there, and what would close them.
+# Quotes that people type, or that an editor or a shell habit inserts, with their closing quotes.
 _FOREIGN_QUOTES = {"'": "'", "‘": "’", "“": "”", "„": "“”", "«": "»"}
 
 
@@ -40,7 +40,7 @@ class Token(NamedTuple):
         value: the word, the text within the quotes, the path, or the option's value, escapes resolved.
         key: of an option.
         value_start: the offset of an option's value.
-        straight: false when other quotes than ``"`` were used.
+        straight: false if other quotes than ``"`` were used.
     """
 
     kind: Kind
@@ -55,7 +55,7 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What the scanner could not read: a code, the offsets, what is wrong and how to mend it."""
+    """An error of the scanner: a code, the offsets, what is wrong and how to fix it."""
 
     code: str
     start: int
@@ -65,14 +65,14 @@ class Flaw:
 
 
 def scan(text: str) -> tuple[tuple[Token, ...], tuple[Flaw, ...]]:
-    """Cut a line into tokens; a ``#`` after a blank begins a comment.  Never raises."""
+    """Split a line into tokens; a ``#`` after a blank begins a comment.  Never raises."""
     scanner = _Scanner(text)
     scanner.run()
     return tuple(scanner.tokens), tuple(scanner.flaws)
 
 
 def quoted(text: str) -> str:
-    """Return ``text`` as a string of the crontab, quotes included."""
+    """Return ``text`` as a string of the crontab, including quotes."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
@@ -130,7 +130,7 @@ class _Scanner:
             self.at = start + 1
             return self._made("file", start, self._string())
         value = self._word()
-        if value.startswith("@") and self.tokens:  # position decides: `@daily` first, `@file` later
+        if value.startswith("@") and self.tokens:  # the position decides: `@daily` first, `@file` later
             return self._made("file", start, value[1:])
         return self._made("word", start, value)
 
@@ -149,7 +149,7 @@ class _Scanner:
 
     def _word(self) -> str:
         match = _WORD.match(self.text, self.at)
-        if not match:  # `key=` with nothing behind it
+        if not match:  # `key=` without a value
             return ""
         self.at = match.end()
         return match[0]
@@ -160,7 +160,7 @@ class _Scanner:
         if not match:
             self.at = len(self.text)
             self._flaw(
-                "E09", start, len(self.text), "this quote is never closed",
+                "E09", start, len(self.text), "this quote is not closed",
                 'close it with ", or put the prompt on indented lines below the job',
             )  # fmt: skip
             return self.text[start + 1 :]
@@ -172,7 +172,7 @@ class _Scanner:
                 "E09", self.at, rest.end() if rest else self.at + 1, "text right behind a closing quote",
                 'a " inside a prompt is written \\"; on indented lines it needs no escape',
             )  # fmt: skip
-            # What follows is most probably the rest of the prompt: more errors would only hide this one.
+            # The rest is probably still the prompt: more errors would only hide this one.
             self.at = len(self.text)
         return _ESCAPE.sub(lambda escape: self._unescaped(escape, start + 1), match[1])
 
@@ -186,7 +186,7 @@ class _Scanner:
         return _ESCAPES.get(escape[1], escape[0])
 
     def _foreign_string(self, closing: str) -> str:
-        """Read to the closing quote or the end, so that the message can show the text rightly quoted."""
+        """Read to the closing quote or the end, so that the message can show the text quoted correctly."""
         start = self.at
         ends = [end for quote in closing if (end := self.text.find(quote, start + 1)) > 0]
         end = min(ends, default=len(self.text))

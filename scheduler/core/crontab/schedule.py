@@ -1,4 +1,4 @@
-"""From the words of a schedule to a trigger, with every problem at its place in the file."""
+"""Parse the words of a schedule into a trigger, with the place of every problem."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_trigger(schedule: Schedule, spans: tuple[Span, ...], kinds: Kinds, repo
     except ConfigError as error:
         report.error("E11", _argument(spans), f"{word}: {error.message}", error.help)
         return None
-    except Exception as error:  # whatever the code of a plug-in does must not stop the other jobs
+    except Exception as error:  # an error of a plug-in must not affect other jobs
         if kind.kind in kinds.built_in:
             raise
         report.error("E07", spans[0], f"{word}: its plug-in failed: {type(error).__name__}: {error}")
@@ -64,7 +64,7 @@ def _report(problems: Sequence[FieldProblem], spans: Sequence[Span], report: Rep
 
 
 def _try_out(trigger: Trigger, schedule: Schedule) -> None:
-    """Ask a plug-in's trigger once what the daemon will ask it.
+    """Call a plug-in's trigger once as the daemon will.
 
     Raises:
         ValueError: an answer would mislead the daemon.

@@ -1,4 +1,4 @@
-"""Settings: options as somebody wrote them, checked against the registry of options."""
+"""Settings: options as written, validated against the registry of options."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MAX_ENV_CHARS = 32_000
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One ``key=value`` as it stands in a file."""
+    """One ``key=value`` of a file."""
 
     key: str
     text: str
@@ -40,9 +40,9 @@ class Written:
 
 @dataclass(slots=True)
 class Settings:
-    """Checked values by the name of their option, where each was written, and ``env.X`` values.
+    """Validated values by the name of their option, their places, and ``env.X`` values.
 
-    ``further`` are the options among them that plug-ins provide, ``own`` the values of the trigger's own.
+    ``further`` are the plug-in options among them, ``own`` the values of the trigger's own options.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -63,10 +63,10 @@ def read_settings(
     place: OptionPlace,
     own: Mapping[str, Callable[[str], Any]] | None = None,
 ) -> Settings:
-    """Check options of one job; errors E10 and E11 go to ``report``, and the rest is still read.
+    """Validate the options of one job; errors E10 and E11 go to ``report``, and the rest is still read.
 
     Args:
-        own: readers of the options that the job's trigger brings.
+        own: readers of the options that the job's trigger adds.
     """
     found = Settings()
     seen: set[str] = set()
@@ -92,7 +92,7 @@ def read_settings(
 def read_value(
     name: str, read: Callable[[str], Any], item: Written, into: dict[str, Any], report: Report
 ) -> None:
-    """Read the value of a known option; E11 when it cannot be right."""
+    """Read the value of a known option; E11 if it is invalid."""
     try:
         into[name] = read(item.text)
     except AgentcronError as error:
@@ -102,7 +102,7 @@ def read_value(
 def _further(
     item: Written, options: Registry[Option], place: OptionPlace, own: Iterable[str], report: Report
 ) -> Option | None:
-    """Return the option of a plug-in that may stand here, or report E10."""
+    """Return the plug-in option that is allowed here, or report E10."""
     try:
         option = options.get(item.key)
     except ConfigError as error:
@@ -112,7 +112,7 @@ def _further(
         report.error("E10", item.key_span, *_unknown_option(item.key, options, own))
     elif place not in option.places:
         where = " or ".join(_WHERE[each] for each in option.places)
-        report.error("E10", item.key_span, f"{item.key} may not be said here", f"say it {where}")
+        report.error("E10", item.key_span, f"{item.key} is not allowed here", f"write it {where}")
         return None
     return option
 
@@ -131,7 +131,7 @@ def read_default(
     options: Registry[Option],
     report: Report,
 ) -> Option | None:
-    """Return which option a default line sets; None for ``env.X``, ``SECRET.X``, and what was reported."""
+    """Return the option of a default line; None for ``env.X``, ``SECRET.X`` and reported errors."""
     if item.key.startswith(SECRET_PREFIX):
         _read_secret(item, secrets, report)
         return None
@@ -163,7 +163,7 @@ def _read_env(item: Written, env: dict[str, str], report: Report) -> None:
 
 def _read_secret(item: Written, secrets: dict[str, str], report: Report) -> None:
     name = item.key.removeprefix(SECRET_PREFIX)
-    secrets.pop(name, None)  # a broken line must not leave the one before it in force
+    secrets.pop(name, None)  # after an error the earlier line must not apply
     if not _ENV_NAME.match(name):
         report.error("E11", item.key_span, f'"{name}" cannot be the name of a secret', "SECRET.TOKEN can")
         return
@@ -175,7 +175,7 @@ def _read_secret(item: Written, secrets: dict[str, str], report: Report) -> None
 
 def _unknown_option(key: str, options: Registry[Option], own: Iterable[str]) -> tuple[str, str]:
     if key in NOT_BUILT_OPTIONS:
-        return f"{key}= is not built yet", "remove it: an option that does nothing would mislead"
+        return f"{key}= is not supported yet", "remove it"
     if key.upper().startswith(SECRET_PREFIX):
         return f'no option "{key}"', "a secret has a line of its own above the job: SECRET.NAME = env:NAME"
     known = (*own, *options.names())
@@ -189,7 +189,7 @@ def _unknown_option(key: str, options: Registry[Option], own: Iterable[str]) -> 
 
 def _unknown_default(key: str, options: Registry[Option]) -> tuple[str, str]:
     if key in NOT_BUILT_DEFAULTS:
-        return f"{key} is not built yet", "remove it: a default that does nothing would mislead"
+        return f"{key} is not supported yet", "remove it"
     if key in CRON_DEFAULTS:
         return f'no default "{key}"', CRON_DEFAULTS[key]
     if key.upper().startswith(SECRET_PREFIX):
@@ -199,6 +199,6 @@ def _unknown_default(key: str, options: Registry[Option]) -> tuple[str, str]:
     if upper in known and upper != key:
         return f'no default "{key}"', f"did you mean {upper}?"
     if (lower := key.lower().replace("_", "-")) in options.names():
-        return f'no default "{key}"', f"{lower}= is said by each job on its own line"
+        return f'no default "{key}"', f"{lower}= can be set only on the line of a job"
     near = did_you_mean(key, known)
     return f'no default "{key}"', near or f"the defaults are {', '.join(known)}, env.X and SECRET.X"

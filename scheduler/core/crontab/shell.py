@@ -1,7 +1,7 @@
-"""Shell commands: what an ordinary cron line would look like as a job of ours.
+"""Shell commands: rewrite an ordinary cron line as a job.
 
-Most people's first line is one from their old crontab.  It is refused, and the help is that very line,
-rewritten so that it can be pasted back.
+The first line of most users is one from their old crontab.  It is refused, with the same line rewritten as
+help, so that it can be pasted back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ MAX_NAME_CHARS = 64
 
 NAME_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*\Z")
 
-# Words in front of a command that say nothing about what it does.
+# Words before a command that do not describe what it does.
 _WRAPPERS = frozenset(
     {"sudo", "nice", "ionice", "nohup", "time", "exec", "env", "bash", "sh", "root", "timeout"}
 )
@@ -24,7 +24,7 @@ _NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 _SIGNS = re.compile(r"/|[|&;<>$`~]|\A-|\A\.|\.(?:sh|py|pl|rb|js|php)\Z")
 _PROMPT_FILE = re.compile(r"[\w./-]+\.(?:md|txt|markdown)\Z")
 
-# Names that a job could have; with bare words behind them and no prompt they are commands.
+# Names that a job could have; followed by bare words and without a prompt they are commands.
 _COMMANDS = frozenset({
     "awk", "bash", "cat", "cd", "claude", "cp", "curl", "date", "docker", "echo", "find", "git", "grep",
     "gzip", "ls", "make", "mkdir", "mv", "mysqldump", "node", "npm", "npx", "perl", "pg_dump", "php", "pip",
@@ -34,7 +34,7 @@ _COMMANDS = frozenset({
 
 
 def is_command(tokens: tuple[Token, ...], *, has_prompt: bool) -> bool:
-    """Whether the tokens behind a schedule are a shell command rather than a name, a prompt and options.
+    """Whether the tokens after a schedule are a shell command rather than a name, a prompt and options.
 
     Args:
         has_prompt: an indented block follows.
@@ -42,7 +42,7 @@ def is_command(tokens: tuple[Token, ...], *, has_prompt: bool) -> bool:
     if not tokens:
         return False
     first = tokens[0]
-    if first.kind == "option":  # FOO=bar command; but tz=UTC is an option of ours whose name is missing
+    if first.kind == "option":  # FOO=bar command; but tz=UTC is an option whose job name is missing
         return first.key.isupper()
     if first.kind != "word":
         return False
@@ -56,10 +56,10 @@ def is_command(tokens: tuple[Token, ...], *, has_prompt: bool) -> bool:
 
 
 def rewritten(schedule: str, command: str, tokens: tuple[Token, ...]) -> str:
-    """Return a job line that does for an agent what ``command`` does in cron.
+    """Return a job line that does with an agent what ``command`` does in cron.
 
-    A quoted text of the command becomes the prompt.  Without one, a plain command becomes the gate: it is
-    run first, and the agent is handed what it printed.
+    A quoted text of the command becomes the prompt.  Without one, a plain command becomes the gate: it runs
+    first, and its output is passed to the agent.
 
     Args:
         schedule: as written.
@@ -78,7 +78,7 @@ def rewritten(schedule: str, command: str, tokens: tuple[Token, ...]) -> str:
 
 
 def _model(tokens: tuple[Token, ...]) -> str:
-    """Return the option for the model that an agent's own command line names, unless it is short for one."""
+    """Return the option for the model in an agent's own command line, unless it is an abbreviation."""
     words = [token.text for token in tokens]
     if "--model" not in words[:-1]:
         return ""

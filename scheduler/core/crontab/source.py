@@ -8,9 +8,9 @@ from typing import NamedTuple
 BLANKS = " \t"
 
 
-# Named tuples: a crontab of ten thousand jobs has a hundred thousand of them, and they are made the fastest.
+# Named tuples are the fastest to make, and a crontab of ten thousand jobs has a hundred thousand of them.
 class Span(NamedTuple):
-    """A stretch of one line: 1-based columns in code points, ``end_col`` just behind it."""
+    """A range of one line: 1-based columns in code points, ``end_col`` just after it."""
 
     line: int
     col: int
@@ -18,7 +18,7 @@ class Span(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One physical line, without its line end.
+    """One physical line, without its line break.
 
     Args:
         number: from 1.
@@ -48,10 +48,10 @@ class Line(NamedTuple):
 
 
 def split_lines(text: str) -> tuple[Line, ...]:
-    r"""Split at ``\n`` or ``\r\n``; a byte-order mark at the start is dropped, a last empty line as well.
+    r"""Split at ``\n`` or ``\r\n``; drop a byte-order mark at the start and an empty last line.
 
-    Not ``str.splitlines``: it also splits at form feeds and U+2028, and then our line numbers would differ
-    from those of the reader's editor.
+    Not ``str.splitlines``: it also splits at form feeds and U+2028, so that our line numbers would differ
+    from those of an editor.
     """
     lines = text.removeprefix("\ufeff").split("\n")
     if not lines[-1]:
@@ -60,12 +60,12 @@ def split_lines(text: str) -> tuple[Line, ...]:
 
 
 class Joined(NamedTuple):
-    r"""One or more physical lines, joined where a ``\`` ended them, that are read as one.
+    r"""One or more physical lines, joined where they end in ``\``, that are read as one.
 
     Args:
         text: what the scanner reads.
         starts: for each physical line its first offset in ``text``, ascending.
-        places: for each physical line its number and the column (from 0) that ``starts`` stands for.
+        places: for each physical line its number and the column (from 0) that ``starts`` refers to.
     """
 
     text: str
@@ -78,13 +78,13 @@ class Joined(NamedTuple):
         return self.places[0][0]
 
     def span(self, start: int, end: int) -> Span:
-        """Return where ``text[start:end]`` stands, cut at the end of the physical line it begins on."""
-        if len(self.starts) == 1:  # most lines; a large file asks for many places
+        """Return the place of ``text[start:end]``, cut at the end of the physical line it begins on."""
+        if len(self.starts) == 1:  # most lines; a large file needs many places
             ((number, col),) = self.places
             return Span(number, start + col + 1, max(min(end, len(self.text)), start + 1) + col + 1)
         index = bisect_right(self.starts, start) - 1
         number, col = self.places[index]
-        # One less than the next start: the blank that a join puts in is not in the file.
+        # One less than the next start: the blank added by a join is not in the file.
         limit = self.starts[index + 1] - 1 if index + 1 < len(self.starts) else len(self.text)
         offset = col - self.starts[index] + 1
         return Span(number, start + offset, max(min(end, limit), start + 1) + offset)

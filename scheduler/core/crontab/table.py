@@ -1,4 +1,4 @@
-"""A table: what became of a crontab's text."""
+"""A table: the result of parsing a crontab."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class InvalidJob:
     """A job that cannot be loaded.
 
     Args:
-        name: or None when it could not be made out.
+        name: None if it could not be determined.
         problem: its first error in one line.
     """
 
@@ -26,13 +26,13 @@ class InvalidJob:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a good job stands, so that the lint can point at it.
+    """The place of a valid job, for the lint.
 
     Args:
         source: the text of the line that the spans are on.
         fields: the five schedule fields, or the one span of an ``@`` schedule.
-        said: the options that its line, its prompt file or a default gives the job.
-        spans: the options that its line gives and the lint asks about, with the place of the value.
+        said: the options that its line, its prompt file or a default sets.
+        spans: the options that its line sets and the lint needs, with the place of the value.
     """
 
     source: str
@@ -44,18 +44,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The jobs of a crontab and all that is wrong with it; a bad line never costs another job.
+    """The jobs of a crontab and its problems; a bad line does not affect other jobs.
 
     Args:
-        jobs: the good ones, in the order of the file.
+        jobs: the valid ones, in the order of the file.
         problems: sorted by place.
         invalid: the jobs that have an error.
         places: one for each of ``jobs``.
         file: the name that problems carry.
-        keep_seconds: the ``KEEP`` that holds at the end of the file, for jobs that are in it no more.
-        fleet_usd: the most that all jobs may cost in a day; 0 for no cap, None when it cannot be read.
-        fleet_tokens: the same in tokens; of no meaning when that is None.
-        linted: the options that the lint asks about each job.
+        keep_seconds: the ``KEEP`` at the end of the file, for jobs that are no longer in it.
+        fleet_usd: the most that all jobs may cost in a day; 0 for no cap, None if it has an error.
+        fleet_tokens: the same in tokens; meaningless if that is None.
+        linted: the options that the lint needs of each job.
     """
 
     jobs: tuple[Job, ...]
@@ -70,12 +70,12 @@ class Table:
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        """What must be corrected."""
+        """The errors."""
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What the text alone makes doubtful; ``lint`` finds more, with the calendar in hand."""
+        """The warnings that need only the text; ``lint`` adds those that need a calendar."""
         return tuple(problem for problem in self.problems if problem.severity == "warning")
 
     @property

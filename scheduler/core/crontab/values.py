@@ -1,4 +1,4 @@
-"""The values of options: text in, a checked value out, or a ConfigError that says what would do."""
+"""Readers of option values: text in, a validated value out, or a ConfigError with a valid example."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ MAX_KEEP_DAYS = 3660
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """A budget as written: any cap may be left out, and then it comes from the defaults."""
+    """A budget as written: a cap that is left out comes from the defaults."""
 
     run_usd: float | None = None
     day_usd: float | None = None
@@ -58,10 +58,10 @@ class Caps:
     hour_wakes: int | None = None
 
     def over(self, base: Budget) -> Budget:
-        """Return ``base`` with the written caps put in.
+        """Return ``base`` with the written caps.
 
         Raises:
-            ConfigError: a run may spend more than the day, so its own cap could never be reached.
+            ConfigError: a run may spend more than the day, so that its cap could never be reached.
         """
         run = base.run_usd if self.run_usd is None else self.run_usd
         day = base.day_usd if self.day_usd is None else self.day_usd
@@ -85,7 +85,7 @@ class Caps:
 
 
 def model(text: str) -> str:
-    """Return a model's name; whether a provider has it is not known here."""
+    """Return a model's name; whether a provider has it is checked later."""
     if not _MODEL.match(text):
         raise ConfigError(
             f'"{text}" cannot be the name of a model', help="for example model=claude-sonnet-5-5"
@@ -94,7 +94,7 @@ def model(text: str) -> str:
 
 
 def backend(text: str) -> str:
-    """Return the name of a backend; whether it is installed is seen when the job is checked and run."""
+    """Return the name of a backend; whether it is installed is checked with the job and at its run."""
     if not _BACKEND.fullmatch(text):
         raise ConfigError(f'"{text}" cannot be the name of a backend', help="for example backend=turns")
     return text
@@ -121,7 +121,7 @@ def duration(min_seconds: int, max_seconds: int) -> Callable[[str], int]:
 
 
 def keep(text: str) -> int:
-    """Return how long runs are kept, in seconds; 0 is for ever."""
+    """Return how long runs are kept, in seconds; 0 is forever."""
     if text.lower() == FOREVER:
         return 0
     read = read_duration(text)
@@ -178,7 +178,7 @@ def yes_or_no(text: str) -> bool:
 
 
 def budget(text: str) -> Caps:
-    """Return the caps of ``0.50/run 200ktok/day 40effects/day 6wakes/hour``, parted by blanks or commas."""
+    """Return the caps of ``0.50/run 200ktok/day 40effects/day 6wakes/hour``, split at blanks or commas."""
     caps: dict[str, Any] = {}
     for part in text.replace(",", " ").split():
         match = _CAP.match(part)
@@ -188,7 +188,7 @@ def budget(text: str) -> Caps:
         if name in caps:
             raise ConfigError(f"two caps on {_WHAT[name]}")
         if not cap:
-            raise ConfigError(f"a budget of {part} lets nothing run", help="enabled=no switches a job off")
+            raise ConfigError(f"a budget of {part} allows no run", help="enabled=no disables a job")
         caps[name] = cap
     if not caps:
         raise ConfigError("an empty budget", help=_BUDGET_HELP)
@@ -196,7 +196,7 @@ def budget(text: str) -> Caps:
 
 
 def _cap(match: re.Match[str]) -> tuple[str, float | int]:
-    """Return the field of ``Caps`` that a part of a budget is for, and its value."""
+    """Return the field of ``Caps`` for a part of a budget, and its value."""
     if match["usd"]:
         return f"{match['per']}_usd", float(match["usd"].removeprefix("$"))
     if match["tokens"]:
@@ -218,7 +218,7 @@ def fleet_budget(text: str) -> Caps:
 
 
 def tool_names(text: str) -> tuple[str, ...]:
-    """Return the names of ``read,write,mail:*``; an empty text is no tool beside sleep, note and finish."""
+    """Return the names of ``read,write,mail:*``; empty: only sleep, note and finish."""
     names = tuple(part for part in re.split(r"[\s,]+", text) if part)
     for name in names:
         if not is_tool_name(name):
@@ -230,19 +230,19 @@ def tool_names(text: str) -> tuple[str, ...]:
 
 
 def profile(text: str) -> str:
-    """Return the name of a trust profile; whether there is one of that name is the trust file's business."""
+    """Return the name of a trust profile; whether it exists is checked with the trust file."""
     if not _PROFILE.match(text):
         raise ConfigError(f'"{text}" cannot be the name of a profile', help="for example trust=propose")
     return text
 
 
 def secret_reference(text: str) -> str:
-    """Return where a secret is; what was written is never repeated, it may be the secret itself."""
+    """Return the reference of a secret; errors never repeat the text, which may be the secret itself."""
     kind, colon, where = text.partition(":")
     if not colon or kind not in _SECRET_KINDS or not where.strip() or len(text) > MAX_TEXT_CHARS:
         near = did_you_mean(kind, _SECRET_KINDS) if colon and kind not in _SECRET_KINDS else ""
         raise ConfigError(
-            "this does not say where the secret is", help=near or "env:NAME, file:PATH or keyring:NAME does"
+            "this is not a reference to a secret", help=near or "write env:NAME, file:PATH or keyring:NAME"
         )
     if kind == "env" and not _VARIABLE.match(where):
         raise ConfigError("this cannot be the name of an environment variable", help="for example env:TOKEN")
@@ -252,7 +252,7 @@ def secret_reference(text: str) -> str:
 
 
 def some_text(what: str) -> Callable[[str], str]:
-    """Return a reader of a text that is not empty and not absurdly long."""
+    """Return a reader of a text with a minimum and a maximum length."""
 
     def read(text: str) -> str:
         if not text.strip():

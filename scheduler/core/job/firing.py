@@ -223,7 +223,7 @@ class _Due:
         if self.newest != self.late:
             return [self._on_time(floor)]
         row = self._standing_for(self._late_fire(self.newest, 0), floor)
-        more = f", and stands for {_count(row.missed)} earlier slots too" if row.missed else ""
+        more = f", and also covers {_count(row.missed)} earlier slots" if row.missed else ""
         return [replace(row, detail=row.detail + more)]
 
     def paused(self, reason: str) -> Fire:
@@ -240,7 +240,7 @@ class _Due:
         """Slots closer together than the grace make one fire: the newest speaks for them."""
         start = self.newest + timedelta(seconds=self.jitter) if self.jitter else None
         row = self._standing_for(Fire(self.newest, "fire", not_before=start, serial=_serial(self.job)), floor)
-        more = f"stands for {_count(row.missed)} earlier slots too" if row.missed else ""
+        more = f"also covers {_count(row.missed)} earlier slots" if row.missed else ""
         return replace(row, detail=more)
 
     def _late_fire(self, slot: datetime, index: int) -> Fire:
@@ -292,7 +292,7 @@ def _against_live(fires: list[Fire], job: Job, facts: FireFacts) -> list[Fire]:
     if job.overlap == "skip":
         return [_overlapped(fire, _busy(facts)) for fire in fires]
     room = max(0, MAX_WAITING - len(live))
-    full = f"{len(live)} runs are live already, and at most {MAX_WAITING} may wait"
+    full = f"{len(live)} runs of the job are not over, and at most {MAX_WAITING} may wait"
     return fires[:room] + [_overlapped(fire, full) for fire in fires[room:]]
 
 
@@ -304,7 +304,7 @@ def _busy(facts: FireFacts) -> str:
     """Name the run in the way; a parked one first, because only a person can move it."""
     if facts.parked:
         return f"run {facts.parked[0]} is parked and waits for a person"
-    return f"run {facts.live_runs[0]} is not finished"
+    return f"run {facts.live_runs[0]} is not over"
 
 
 def _count(number: int) -> str:

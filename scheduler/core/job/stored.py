@@ -71,8 +71,8 @@ def unknown_reason(job: Job) -> str:
     if missing:
         reasons.append(f"{', '.join(missing)}: install or repair the plug-in that provides it")
     if names:
-        reasons.append(f"{', '.join(names)}: upgrade agentcron, a newer one has pinned it")
-    return f"its job has what is not known here: {'; '.join(reasons)}"
+        reasons.append(f"{', '.join(names)}: upgrade agentcron, a newer version has pinned it")
+    return f"its job has settings that are unknown here: {'; '.join(reasons)}"
 
 
 def _known(name: str, options: Registry[Option]) -> bool:

@@ -16,7 +16,7 @@ def mispaired(messages: Sequence[Message]) -> str:
             if missing := [each for each in wanted if each not in given]:
                 return f"message {message.seq} does not answer the call {missing[0]}"
             if strange := [each for each in given if each not in wanted]:
-                return f"message {message.seq} answers the call {strange[0]}, which nobody made"
+                return f"message {message.seq} answers the call {strange[0]}, which was not made"
             if len(set(given)) != len(given):
                 return f"message {message.seq} answers a call twice"
         elif wanted:

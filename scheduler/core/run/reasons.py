@@ -21,12 +21,12 @@ class Ends(StrEnum):
     """How a reason ends without a person; the text is for the docs."""
 
     NEVER = "no"
-    SOON = "probed again within a minute or so"
-    SLOW = "probed again within an hour or so"
+    SOON = "checked again within about a minute"
+    SLOW = "checked again within about an hour"
     JOB_DAY = "the next day of the job's zone"
     FLEET_DAY = "the next day of UTC"
-    TIME = "its time"
-    ANSWER = "an answer, or the end of the question's time"
+    TIME = "its wake-up"
+    ANSWER = "an answer, or the expiry of the question"
 
 
 class Way(NamedTuple):
@@ -36,10 +36,10 @@ class Way(NamedTuple):
     command: str
 
 
-RESUME = Way("go on", "agentcron resume {run}")
-GIVE_MORE = Way("give it more", "agentcron resume {run} --budget {more}")
-SEE_QUESTIONS = Way("see what it asks", "agentcron approvals")
-START_AFRESH = Way("start afresh", "agentcron run {job}")
+RESUME = Way("continue", "agentcron resume {run}")
+GIVE_MORE = Way("raise its cap", "agentcron resume {run} --budget {more}")
+SEE_QUESTIONS = Way("see its question", "agentcron approvals")
+START_AFRESH = Way("start a new run", "agentcron run {job}")
 UNPAUSE = Way("let it fire again", "agentcron unpause {job}")
 
 
@@ -83,10 +83,14 @@ class Reason:
 
 _C = ReasonCode
 _LINES = (
-    Reason(_C.MISFIRE, "The slot was missed, and `window` or `catchup` gave it up.", way=START_AFRESH),
+    Reason(
+        _C.MISFIRE,
+        "The slot was missed, and `window` or `catchup` did not allow it to be caught up.",
+        way=START_AFRESH,
+    ),
     Reason(_C.OVERLAP, "An earlier run of the job was not over.", way=START_AFRESH),
     Reason(_C.PAUSED, "The job was paused.", way=UNPAUSE),
-    Reason(_C.RESTORED, "The database was a backup: what was done since then is unknown."),
+    Reason(_C.RESTORED, "The database was restored from a backup: what was done since then is unknown."),
     Reason(_C.GATE, "The gate said no (skipped), or failed itself (failed)."),
     Reason(_C.BUDGET, "The run has spent its cap in dollars.", way=GIVE_MORE, unit="usd"),
     Reason(_C.BUDGET_TOKENS, "The run has spent its cap in tokens.", way=GIVE_MORE, unit="tokens"),
@@ -101,32 +105,32 @@ _LINES = (
     Reason(_C.BUDGET_FLEET, "All jobs together have spent `FLEET_BUDGET` in dollars.", Ends.FLEET_DAY),
     Reason(_C.BUDGET_FLEET_TOKENS, "All jobs together have spent `FLEET_BUDGET` in tokens.", Ends.FLEET_DAY),
     Reason(_C.EFFECTS_DAY, "The job has used up `effects/day`.", Ends.JOB_DAY, GIVE_MORE, unit="effects"),
-    Reason(_C.WAKES_HOUR, "The job was woken more often than `wakes/hour` allows.", Ends.TIME),
-    Reason(_C.MAX_STEPS, "The attempt has made as many steps as `max-steps` allows."),
+    Reason(_C.WAKES_HOUR, "The job has used up `wakes/hour`.", Ends.TIME),
+    Reason(_C.MAX_STEPS, "The attempt has reached `max-steps`."),
     Reason(_C.NO_PROGRESS, "The same calls had the same results several times in a row."),
     Reason(_C.TIMEOUT, "The attempt took longer than `timeout`."),
     Reason(_C.APPROVAL, "A call needs an approval.", Ends.ANSWER, SEE_QUESTIONS),
-    Reason(_C.KEY, "The model cannot be asked: its key or its surroundings are missing.", Ends.SLOW),
+    Reason(_C.KEY, "The model cannot be used: its key or other requirements are missing.", Ends.SLOW),
     Reason(_C.LOG, "The daily log cannot be written.", Ends.SOON),
     Reason(_C.TOOL, "A tool of the job is missing or unusable, or its source cannot be opened.", Ends.SOON),
     Reason(_C.TRUST, "The trust file cannot be read, or the profile is not known.", Ends.SOON),
     Reason(_C.VERSION, "A newer agentcron pinned options that this one does not know.", Ends.SOON),
     Reason(_C.WORKDIR, "The workdir is missing, or not the one that was loaded.", Ends.SOON),
     Reason(_C.AUTH, "The API refuses the key.", Ends.SLOW),
-    Reason(_C.BILLING, "The API wants payment.", Ends.SLOW),
+    Reason(_C.BILLING, "The API requires payment.", Ends.SLOW),
     Reason(_C.CONTEXT, "The conversation no longer fits into the model's context window.", way=START_AFRESH),
     Reason(_C.INVALID, "The API refuses this conversation."),
-    Reason(_C.REFUSAL, "The model refused to go on."),
+    Reason(_C.REFUSAL, "The model refused to continue."),
     Reason(_C.UNKNOWN_ANSWER, "The API or the model gave an answer of an unknown kind."),
     Reason(_C.CUT, "The connection to the API broke.", Ends.TIME),
     Reason(_C.OVERLOADED, "The API is overloaded or has an error of its own.", Ends.TIME),
-    Reason(_C.RATE_LIMITED, "The API wants fewer requests.", Ends.TIME),
-    Reason(_C.MODEL, "The API failed more often in a row than `retries` allows."),
-    Reason(_C.AGENT, "The agent said that it failed."),
+    Reason(_C.RATE_LIMITED, "The API limits the rate of requests.", Ends.TIME),
+    Reason(_C.MODEL, "The API failed more times in a row than `retries` allows."),
+    Reason(_C.AGENT, "The agent reported failure."),
     Reason(_C.CANCELLED, "A person cancelled the run, or a newer run replaced it."),
     Reason(_C.CRASHED, "Its runners died too often."),
-    Reason(_C.DEADLINE, "It was parked, and no person came before the deadline."),
-    Reason(_C.ANSWER, "What the model or a tool gave is nested too deeply to be kept."),
+    Reason(_C.DEADLINE, "It was parked, and nobody resumed it before the deadline."),
+    Reason(_C.ANSWER, "An answer of the model or a tool is nested too deeply to be stored."),
     Reason(_C.CONFIG, "The configuration is wrong."),
     Reason(_C.SYSTEM, "The operating system reported an error."),
     Reason(_C.INTERNAL, "An internal error: please report it."),
@@ -137,7 +141,7 @@ REASONS: dict[str, Reason] = {reason.code: reason for reason in _LINES}
 
 def find(code: str) -> Reason:
     """Return the reason of a stored code; one that this version does not know is left to a person."""
-    return REASONS.get(code) or Reason(code, "This version does not know it.")
+    return REASONS.get(code) or Reason(code, "A code that this version does not know.")
 
 
 def of(run: Run) -> Reason:

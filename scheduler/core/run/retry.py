@@ -31,6 +31,7 @@ class BackOff:
     code: ReasonCode
     seconds: float
     reason: str
+    waiting_for: str = "the next attempt"
 
 
 AfterFault: TypeAlias = BackOff | Park | Fail
@@ -75,7 +76,7 @@ def after_fault(fault: ModelFault, failures: int, retries: int) -> AfterFault:
     if fault.kind == "auth":
         return Park(ReasonCode.AUTH, f"the API refuses the key: {what}")
     if fault.kind == "billing":
-        return Park(ReasonCode.BILLING, f"the API wants payment: {what}")
+        return Park(ReasonCode.BILLING, f"the API requires payment: {what}")
     if fault.kind == "too_long":
         return Park(ReasonCode.CONTEXT, f"{NO_ROOM}: {what}")
     if fault.kind == "invalid":

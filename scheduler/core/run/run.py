@@ -90,7 +90,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "tick, person",
         "one row per job and fire time, or key of its cause; unique",
     ),
-    _t(Move.SKIP, set(), State.SKIPPED, "tick", "keeps its reason: misfire, overlap, paused"),
+    _t(Move.SKIP, set(), State.SKIPPED, "tick", "stores its reason: misfire, overlap, paused"),
     _t(Move.QUIET, {State.RUNNING}, State.SKIPPED, "executor", "the gate said no; no model call was made"),
     _t(Move.CLAIM, {State.QUEUED}, State.RUNNING, "runner", "lease, epoch + 1; a wake from sleep is free"),
     _t(
@@ -100,7 +100,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "executor",
         "messages, wake-up and the lease's release in one transaction",
     ),
-    _t(Move.FINISH, {State.RUNNING}, State.SUCCEEDED, "executor", "the agent said done or nothing to do"),
+    _t(Move.FINISH, {State.RUNNING}, State.SUCCEEDED, "executor", "the agent reported done or nothing to do"),
     _t(Move.FAIL, {State.RUNNING}, State.FAILED, "executor", "permanent error, or out of retries; resumable"),
     _t(
         Move.BACK_OFF,
@@ -120,20 +120,20 @@ TRANSITIONS: tuple[Transition, ...] = (
         "tick, person",
         "the first wake-up wins, the others are dropped",
     ),
-    _t(Move.EXPIRE, {State.PARKED}, State.FAILED, "tick", "nobody came before the deadline; resumable"),
+    _t(Move.EXPIRE, {State.PARKED}, State.FAILED, "tick", "not resumed before the deadline; resumable"),
     _t(
         Move.RESTORE,
         LIVE,
         State.PARKED,
         "store",
-        "the database was a backup: what the run did since is unknown; a sleep still ahead goes on",
+        "restored from a backup: what the run did since is unknown; a sleep that is not over continues",
     ),
     _t(
         Move.CANCEL,
         LIVE,
         State.CANCELLED,
         "person, executor",
-        "a running run has a flag, honoured at its next step",
+        "a running run gets a flag, which its next step obeys",
     ),
     _t(Move.RETRY, RESUMABLE, State.QUEUED, "person", "from the last checkpoint"),
 )

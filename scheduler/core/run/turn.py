@@ -34,7 +34,7 @@ LAST_WORD_STOPS = frozenset({"end_turn", "stop_sequence"})
 ORDINARY_STOPS = RESENDABLE_STOPS | LAST_WORD_STOPS | CUT_STOPS | {"tool_use"}
 """There is a way on from here."""
 
-CUT_SHORT = "This call was cut off at the token limit and was not run. Send it again, in smaller parts."
+CUT_SHORT = "This call was cut off at the token limit and was not run. Send it again in smaller parts."
 
 NO_ROOM = "the conversation no longer fits into the model's context window"
 
@@ -203,13 +203,13 @@ def _without_calls(checkpoint: Checkpoint, limits: Limits) -> NextStep:
         return Continue("max_tokens")
     if stop in LAST_WORD_STOPS:
         return Finish(checkpoint.last.text.strip(), "done")
-    return Park(ReasonCode.UNKNOWN_ANSWER, "the model stopped for a tool and named none")
+    return Park(ReasonCode.UNKNOWN_ANSWER, "the model stopped for a tool call and made none")
 
 
 def _dead_end(checkpoint: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
     assert checkpoint.last is not None
     if checkpoint.last.stop_reason == "refusal":
-        return Fail(ReasonCode.REFUSAL, "the model refused to go on")
+        return Fail(ReasonCode.REFUSAL, "the model refused to continue")
     if checkpoint.last.stop_reason == NO_ROOM_STOP:
         return _make_room(checkpoint, limits)
     if checkpoint.last.stop_reason not in ORDINARY_STOPS:
@@ -267,7 +267,7 @@ def _stuck(checkpoint: Checkpoint) -> Park | None:
     if calls is None:
         return None
     return Park(
-        ReasonCode.NO_PROGRESS, f"{SAME} times in a row it called {calls} alike, with the same result"
+        ReasonCode.NO_PROGRESS, f"{SAME} times in a row it called {calls} with the same arguments and result"
     )
 
 

@@ -27,13 +27,13 @@ def begin_note(checkpoint: Checkpoint, limits: Limits, now: datetime) -> str:
     lines = [f"Run {run.id} of job {run.job}. It is {local(now, tz)}."]
     if checkpoint.job.made_by:
         lines.append(
-            f"This prompt was not written by the owner but by the agent of run {checkpoint.job.made_by},"
+            f"This prompt was written not by the owner but by the agent of run {checkpoint.job.made_by},"
             " for later."
         )
     if run.cause.kind == PERSON:
         lines.append("A person started it by hand, outside its schedule.")
     elif run.cause.kind == REBOOT:
-        lines.append("It was started because the machine came up.")
+        lines.append("It was started because the machine booted.")
     elif run.cause.kind == EVENT:
         which = (
             f" {_name(checkpoint.woken)}"
@@ -49,7 +49,7 @@ def begin_note(checkpoint: Checkpoint, limits: Limits, now: datetime) -> str:
         if late > 60:
             lines.append(f"It starts {describe_seconds(late)} late.")
         if run.missed:
-            lines.append(f"It also stands for {run.missed} earlier fires that were missed.")
+            lines.append(f"It also covers {run.missed} earlier missed fires.")
     lines.append(_means(checkpoint, limits))
     return " ".join(lines)
 
@@ -63,7 +63,7 @@ def wake_note(checkpoint: Checkpoint, woken: Woken, limits: Limits, now: datetim
         lines.append(f"You slept {describe_seconds(slept)}.")
     if woken.kind == Waking.PERSON:
         early = woken.planned is None or woken.planned > now
-        lines.append("A person woke you before your time." if early else "A person woke you.")
+        lines.append("A person woke you early." if early else "A person woke you.")
         if woken.planned is not None:
             lines.append(f"You had planned to wake at {local(woken.planned, tz)}.")
         if woken.payload:
@@ -72,15 +72,15 @@ def wake_note(checkpoint: Checkpoint, woken: Woken, limits: Limits, now: datetim
         lines.append(_event(woken, tz))
     else:
         planned = woken.planned or woken.at
-        lines.append(f"The time you had asked for has come: {local(planned, tz)}.")
+        lines.append(f"The time you asked for has come: {local(planned, tz)}.")
         late = (now - planned).total_seconds()
         if late > 60:
-            lines.append(f"That was {describe_seconds(late)} ago; nothing ran in between.")
+            lines.append(f"That was {describe_seconds(late)} ago; no daemon ran in between.")
     if woken.earlier is not None:
         lines.append(_event(woken.earlier, tz))
     lines += _forgotten(woken, tz)
     lines.append(_means(checkpoint, limits))
-    lines.append("This note was written by the scheduler that runs you. Go on with your job.")
+    lines.append("This note was written by the scheduler that runs you. Continue with your job.")
     return "\n\n".join([" ".join(lines), *brought(woken)])
 
 
@@ -127,20 +127,20 @@ def resume_note(checkpoint: Checkpoint, woken: Woken, limits: Limits, now: datet
         lines.append(f"They say: {woken.payload}")
     lines += _forgotten(woken, checkpoint.job.tz)
     lines.append(_means(checkpoint, limits))
-    lines.append("This note was written by the scheduler that runs you. Go on with your job.")
+    lines.append("This note was written by the scheduler that runs you. Continue with your job.")
     return " ".join(lines)
 
 
 def order_note(checkpoint: Checkpoint) -> str:
     """Return the owner's order once more: a summary of a summary must not be all that is left of it."""
     prompt = checkpoint.job.prompt
-    return f"The beginning of this conversation is summed up by now. Your job, word for word:\n{prompt}"
+    return f"The beginning of this conversation has been summarised. Your job, word for word:\n{prompt}"
 
 
 MAX_PAYLOAD_BYTES = 20_000
 """How much of what an event brought the agent is told at once."""
 
-CONTINUE_NOTE = "Your last message was cut off at the token limit. Go on from where it ends."
+CONTINUE_NOTE = "Your last message was cut off at the token limit. Continue from where it ends."
 
 
 def _forgotten(woken: Woken, tz: str) -> list[str]:
@@ -149,7 +149,7 @@ def _forgotten(woken: Woken, tz: str) -> list[str]:
         return []
     return [
         f"The scheduler was restored from a backup of {local(woken.restored_from, tz)}. "
-        "What was done after that, by you too, is not in this conversation: look before you repeat anything."
+        "What was done after that, also by you, is missing here. Check before you repeat anything."
     ]
 
 

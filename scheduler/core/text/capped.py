@@ -36,11 +36,11 @@ def sendable_json(value: Any, depth: int = MAX_DEPTH) -> Any:
     if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, int | float):
-        raise ValueError("it holds a number that cannot be written")
+        raise ValueError("it contains a number that JSON cannot represent")
     if not isinstance(value, list | tuple | Mapping):
-        raise TypeError(f"it holds {type(value).__name__}, which JSON does not have")
+        raise TypeError(f"it contains {type(value).__name__}, which JSON cannot represent")
     if depth <= 0:
-        raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
+        raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, Mapping):
         return {sendable(str(name)): sendable_json(each, depth - 1) for name, each in value.items()}
     return [sendable_json(each, depth - 1) for each in value]

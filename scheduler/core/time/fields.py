@@ -269,7 +269,7 @@ class _FieldReader:
             self._problem("E05", what, hint, min(start, end - 1), end)
         elif not 1 <= int(text) <= field.high:
             wide = f"step {text} is wider than the {field.label} field"
-            why = wide if int(text) else "a step of 0 never moves"
+            why = wide if int(text) else "a step of 0 never advances"
             hint = f"use a step from 1 to {field.high}" + self._interval_help(int(text))
             self._problem("E05", why, hint, start, end)
         else:

@@ -24,7 +24,7 @@ def as_utc(instant: datetime) -> datetime:
     """
     if instant.utcoffset() is None:
         raise ConfigError(
-            f"{instant.isoformat()} has no time zone, so it is no instant",
+            f"{instant.isoformat()} has no time zone, so it is not an instant",
             code="E11",
             help="give it a zone, e.g. datetime(2026, 12, 1, 9, tzinfo=UTC)",
         )

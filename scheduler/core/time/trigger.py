@@ -48,7 +48,7 @@ def kind_of(words: Sequence[str], kinds: Kinds = KINDS) -> type[Trigger]:
         return kind
     known = (*ALIASES, *(f"@{name}" for name in kinds.names() if name != CronTrigger.kind))
     if word in NOT_BUILT:
-        raise ConfigError(f"{word} is not built yet", code="E07", help=f"there are {', '.join(known)}")
+        raise ConfigError(f"{word} is not supported yet", code="E07", help=f"there are {', '.join(known)}")
     hint = did_you_mean(word, known) or f"there are {', '.join(known)}"
     raise ConfigError(f"there is no schedule {word}", code="E07", help=hint)
 

@@ -159,7 +159,9 @@ def _read_clock(text: str) -> OnClock:
         sign = -1 if found[4] == "-" else 1
         hours, minutes = int(found[5] or 0), int(found[6] or 0)
         if hours > 14 or minutes > 59:
-            raise Refusal("unknown_word", f"no place has the offset of {rest!r}", f"{found[1]} {found[2]}")
+            raise Refusal(
+                "unknown_word", f"no time zone has the offset of {rest!r}", f"{found[1]} {found[2]}"
+            )
         offset = timezone(sign * timedelta(hours=hours, minutes=minutes))
         clock = _clock(found[2])
         return OnClock(_date(found[1]), clock, offset, zone, _written(clock, zone))

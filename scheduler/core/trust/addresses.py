@@ -86,7 +86,7 @@ class Address:
         try:
             found = parse(urljoin(self.url, location))
         except ValueError as error:  # half an IPv6 address
-            raise ToolFault(f"the redirect of {self.host} leads to no URL") from error
+            raise ToolFault(f"the redirect of {self.host} leads to an invalid URL") from error
         if self.scheme == "https" and found.scheme == "http":
             raise ToolFault(f"{self.host} redirects from https to http")
         return found
@@ -107,15 +107,15 @@ def parse(url: str) -> Address:
         raise ToolFault("this is not a URL", help="for example https://example.org/path")
     scheme = parts["scheme"].lower()
     if scheme not in _PORTS:
-        raise ToolFault(f"the scheme {scheme}: is not fetched", help="only http and https are")
+        raise ToolFault(f"the scheme {scheme}: is not supported", help="use http or https")
     if "@" in parts["authority"]:
-        raise ToolFault("the URL holds a user name or a password", help="leave out what stands before @")
+        raise ToolFault("the URL holds a user name or a password", help="remove the part before @")
     authority = _AUTHORITY.fullmatch(parts["authority"])
     if authority is None:
-        raise ToolFault(f"{parts['authority']!r} is no host")
+        raise ToolFault(f"{parts['authority']!r} is not a host")
     port = int(authority["port"]) if authority["port"] else _PORTS[scheme]
     if not (port in _PORTS.values() or 1024 <= port <= 65535):
-        raise ToolFault(f"the port {port} belongs to another protocol", help="80, 443 and 1024 to 65535 do")
+        raise ToolFault(f"the port {port} belongs to another protocol", help="use 80, 443 or 1024 to 65535")
     path, query = parts["path"] or "/", parts["query"] or ""
     return Address(scheme, canonical_host(authority["host"]), port, _ascii(path + query))
 
@@ -135,7 +135,7 @@ def canonical_host(host: str) -> str:
         try:
             return str(ipaddress.IPv4Address(name))
         except ValueError:
-            raise ToolFault(f"the host {host!r} is an odd way to write an address") from None
+            raise ToolFault(f"the host {host!r} is an unusual way to write an address") from None
     labels = name.split(".")
     if len(name) > 253 or len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels):
         raise ToolFault(

@@ -99,7 +99,7 @@ def _judge(
     tool: Declared, args: Mapping[str, Any], targets: Targets, facts: Facts, profile: Profile
 ) -> Verdict:
     if profile.base == "observe" and acts(tool):
-        return Refuse("observe", f"{tool.name} is no pure tool, and this job may only observe")
+        return Refuse("observe", f"{tool.name} is not a pure tool, and this job may only observe")
     grants = (*profile.grants, *facts.always)
     covering = [g for g in grants if g.covers(tool.name, args, facts.now, targets)]
     used = facts.used_today.get(tool.name, 0)
@@ -152,7 +152,7 @@ def _rule_of_two(tool: Declared, marks: Marks, *, external: bool) -> str:
     sources |= {tool.name} if tool.reads_untrusted else set()
     return (
         f"{tool.name} would bring together untrusted input ({', '.join(sorted(sources))}), private data and "
-        "an effect outside; a run that nobody watches may have two of the three"
+        "an effect outside; an unattended run may have two of the three"
     )
 
 

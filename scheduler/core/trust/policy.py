@@ -22,7 +22,7 @@ BASES: tuple[Base, ...] = ("observe", "propose", "act")
 DEFAULT_PROFILE = "propose"
 
 IN_WORDS: dict[Base, str] = {
-    "observe": "pure tools only: it looks and changes nothing",
+    "observe": "pure tools only: it reads and changes nothing",
     "propose": "free in its own workdir; an effect outside it waits for an approval",
     "act": "free in its own workdir; an effect outside it needs a grant, and is refused without one",
 }
@@ -74,10 +74,10 @@ class Policy:
             ConfigError: the file is broken, the profile is, or there is none of that name.
         """
         if self.fault:
-            raise ConfigError(self.fault, help="mend the trust file; see it with: agentcron check")
+            raise ConfigError(self.fault, help="fix the trust file; check it with: agentcron check")
         chosen = name or self.default
         if chosen in self.broken:
-            raise ConfigError(self.broken[chosen], help="mend the trust file; see it with: agentcron check")
+            raise ConfigError(self.broken[chosen], help="fix the trust file; check it with: agentcron check")
         if chosen not in self.profiles:
             near = did_you_mean(chosen, self.profiles)
             known = ", ".join(self.profiles)
@@ -119,7 +119,7 @@ def _profile(name: str, values: object) -> Profile:
     if not _NAME.match(name):
         raise ConfigError(f'"{name}" cannot be the name of a profile')
     if name in BUILT_IN:
-        raise ConfigError(f"{where}: {name} is built in; give yours another name, with base = {name!r}")
+        raise ConfigError(f"{where}: {name} is built in; choose another name, with base = {name!r}")
     table = _a(dict, values, where, "a table")
     _known(table, _PROFILE_KEYS, where)
     base = table.get("base", DEFAULT_PROFILE)
@@ -141,15 +141,15 @@ def _grant(values: object, where: str, expires: datetime | None) -> Grant:
     args = _a(dict, table.get("args", {}), f"{where}.args", "a table of patterns")
     per_day = table.get("per_day")
     if per_day is not None and (not isinstance(per_day, int) or isinstance(per_day, bool) or per_day < 1):
-        raise ConfigError(f"{where}.per_day is a whole number from 1 on")
+        raise ConfigError(f"{where}.per_day is a whole number of at least 1")
     hosts = tuple(host.lower() for host in _texts(table, "hosts", where))
     for host in hosts:
         if not _HOST.match(host):
-            raise ConfigError(f"{where}.hosts: {host!r} is no host name, nor *. and a host name")
+            raise ConfigError(f"{where}.hosts: {host!r} is not a host name, optionally with a leading *.")
     paths = _texts(table, "paths", where)
     if "url" in args and not hosts:
         # A star fits `.`, `/` and `@`, so such a pattern would name hosts that nobody meant.
-        raise ConfigError(f"{where}.args.url is no limit by itself; name the hosts too: hosts = [...]")
+        raise ConfigError(f"{where}.args.url is not a limit by itself; list the hosts too: hosts = [...]")
     for path in paths:
         if not path.startswith("/") or "*" in path or ".." in path.split("/"):
             raise ConfigError(f"{where}.paths: {path!r} is not an absolute folder")
@@ -170,7 +170,7 @@ def _texts(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
     found = _a(list, table.get(key, []), f"{where}.{key}", "a list of texts")
     if key in table and not found:
         # An empty list reads as "none", and no pattern means "any": refuse what can be taken both ways.
-        raise ConfigError(f"{where}.{key} is empty; leave it out, or name some")
+        raise ConfigError(f"{where}.{key} is empty; leave it out, or list some")
     return tuple(_a(str, each, f"{where}.{key}", "a list of texts") for each in found)
 
 

@@ -1,4 +1,4 @@
-"""The command: one group whose verbs are imported when they are called."""
+"""The command ``agentcron``: one group that imports a verb when it is called."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from typing import Any, TextIO
 import click
 from click.shell_completion import CompletionItem
 
-from scheduler.config import CRONTAB_VARIABLE, HOME_VARIABLE, load
+from scheduler.config import CRONTAB_VARIABLE, DATABASE_VARIABLE, HOME_VARIABLE, load
 from scheduler.doors.cli.text.out import complain
 from scheduler.errors import AgentcronError, UsageError
 
 # verb -> (module, section of --help and folder, short help).
-# The short help stands here so that --help imports no verb.
+# The short help is kept here so that --help imports no verb.
 VERBS: dict[str, tuple[str, str, str]] = {
-    "demo": ("demo", "Start", "Watch an agent sleep, be killed, and go on. Needs no key."),
+    "demo": ("demo", "Start", "Watch an agent sleep, get killed, and resume. Needs no key."),
     "init": ("init", "Start", "Write a starter crontab."),
-    "edit": ("edit", "Start", "Open the crontab in $EDITOR; a broken one is not kept."),
+    "edit": ("edit", "Start", "Edit the crontab in $EDITOR; a broken one is not installed."),
     "up": ("up", "Run", "Run the daemon in the foreground."),
-    "tick": ("tick", "Run", "Do one pass and exit, as a system crontab line would call it."),
+    "tick": ("tick", "Run", "Do one pass and exit, for a line of a system crontab."),
     "run": ("run", "Run", "Fire a job now; its schedule stays as it is."),
     "list": ("list", "Look", "Show jobs, and the runs that are not over."),
     "next": ("next", "Look", "Show upcoming fires and wake-ups."),
-    "show": ("show", "Look", "Show a run: what was said, done and spent."),
+    "show": ("show", "Look", "Show a run: messages, tool calls and cost."),
     "spend": ("spend", "Look", "Show what was spent, by job, day or model."),
-    "why": ("why", "Look", "Say why a job did or did not run."),
-    "check": ("check", "Look", "Lint the crontab and say what it may cost."),
-    "explain": ("explain", "Look", "Say in words what a schedule means."),
-    "log": ("log", "Look", "Read the daily log: what was done, in a chain."),
-    "doctor": ("doctor", "Look", "Check everything that can be checked."),
-    "resume": ("steer", "Steer", "Wake a sleeping run now, or go on with an ended one."),
+    "why": ("why", "Look", "Explain why a job did or did not run."),
+    "check": ("check", "Look", "Lint the crontab and estimate its cost."),
+    "explain": ("explain", "Look", "Explain a schedule in plain words."),
+    "log": ("log", "Look", "Read the daily log, a chain of records."),
+    "doctor": ("doctor", "Look", "Check the installation, the database and the jobs."),
+    "resume": ("steer", "Steer", "Wake a sleeping run now, or continue an ended one."),
     "cancel": ("steer", "Steer", "Cancel a run, or a job that an agent made."),
-    "pause": ("steer", "Steer", "Let a job fire no more."),
+    "pause": ("steer", "Steer", "Stop a job from firing."),
     "unpause": ("steer", "Steer", "Let a paused job fire again."),
-    "halt": ("halt", "Steer", "Start nothing any more: the kill switch."),
-    "unhalt": ("halt", "Steer", "Go on where everything was halted."),
-    "approvals": ("consent", "Trust", "Show what runs ask before they may act."),
-    "approve": ("consent", "Trust", "Let one call happen, as it was shown."),
-    "deny": ("consent", "Trust", "Refuse one call; its run goes on."),
-    "confirm": ("confirm", "Trust", "Let a job fire that an agent made."),
-    "trust": ("trust", "Trust", "Say what a job may do; take a grant back."),
-    "backup": ("backup", "Keep", "Copy the database to a file, while daemons work."),
-    "restore": ("restore", "Keep", "Put a backup in its place; nothing is repeated."),
-    "prune": ("prune", "Keep", "Delete runs that their jobs keep no longer."),
-    "db": ("db", "Keep", "Look after the database."),
+    "halt": ("halt", "Steer", "Stop all effects and model calls: the kill switch."),
+    "unhalt": ("halt", "Steer", "Resume everything that halt stopped."),
+    "approvals": ("consent", "Trust", "Show the calls that wait for approval."),
+    "approve": ("consent", "Trust", "Allow one call, exactly as shown."),
+    "deny": ("consent", "Trust", "Refuse one call; its run continues."),
+    "confirm": ("confirm", "Trust", "Allow a job that an agent made to fire."),
+    "trust": ("trust", "Trust", "Show what a job may do; revoke a grant."),
+    "backup": ("backup", "Keep", "Copy the database to a file; daemons keep running."),
+    "restore": ("restore", "Keep", "Restore a backup; no effect is repeated."),
+    "prune": ("prune", "Keep", "Delete runs older than their job keeps them."),
+    "db": ("db", "Keep", "Inspect or upgrade the database."),
     "completion": ("completion", "Keep", "Print the shell completion script."),
     "help": ("topics", "Keep", "Explain a topic: sleep, misfire, dst, budget, effects."),
 }
@@ -60,7 +60,7 @@ SECTIONS = ("Start", "Run", "Look", "Steer", "Trust", "Keep")
 
 
 class Verbs(click.Group):
-    """A group that knows its verbs by name and imports only the one that is called."""
+    """A group that lists its verbs by name and imports only the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         """Return the verbs in the order of the help page."""
@@ -78,15 +78,13 @@ class Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb, or say which one was probably meant."""
+        """Find the verb, or suggest the nearest one."""
         known = ctx.resilient_parsing or not args or args[0] in VERBS or args[0].startswith("-")
         if not known:
             from scheduler.core.text.suggest import did_you_mean
 
             near = did_you_mean(args[0], VERBS)
-            raise UsageError(
-                f"there is no verb {args[0]!r}", help=near or "`agentcron --help` shows all of them"
-            )
+            raise UsageError(f"no verb {args[0]!r}", help=near or "`agentcron --help` lists all of them")
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's
@@ -113,19 +111,22 @@ class Verbs(click.Group):
 )
 @click.option("--home", metavar="DIR", help=f"Where state is kept [{HOME_VARIABLE}, else ~/.agentcron].")
 @click.option("--crontab", metavar="FILE", help=f"The crontab [{CRONTAB_VARIABLE}, else HOME/crontab].")
+@click.option(
+    "--database", metavar="PATH|URL", help=f"The database [{DATABASE_VARIABLE}, else HOME/agentcron.db]."
+)
 @click.version_option(None, "--version", package_name="agentcron", message="agentcron %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, home: str | None, crontab: str | None) -> None:
+def cli(ctx: click.Context, home: str | None, crontab: str | None, database: str | None) -> None:
     """A cron for LLM agents that can sleep."""
-    for option, given in (("--home", home), ("--crontab", crontab)):
+    for option, given in (("--home", home), ("--crontab", crontab), ("--database", database)):
         if given == "":
-            # A variable of a script that is not set must not lead to another home.
-            raise UsageError(f"{option} is empty", help="name a place, or leave the option out")
-    ctx.obj = load(home, crontab)
+            # An unset variable in a script must not select another home.
+            raise UsageError(f"{option} is empty", help="give a path, or leave the option out")
+    ctx.obj = load(home, crontab, database)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command and exit with its status; no error of ours ever shows a traceback."""
+    """Run the command and exit with its status; an expected error never shows a traceback."""
     if sys.platform == "win32":
         complain("agentcron runs on Linux and macOS, not on Windows", "use it inside WSL")
         sys.exit(5)
@@ -134,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _hold_streams() -> None:
-    """Let a closed standard stream be /dev/null: else the next file, the database, takes its place."""
+    """Open /dev/null for a closed standard stream, else the next file, the database, takes its number."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -149,7 +150,7 @@ def _hold_streams() -> None:
 def _status(argv: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # A terminal that knows no `…` gets an escape, not a fault.
+            # A terminal that cannot show `…` gets an escape instead of an error.
             with suppress(OSError):
                 stream.reconfigure(errors="backslashreplace")
     try:
@@ -162,20 +163,20 @@ def _status(argv: Sequence[str] | None) -> int:
         try:
             return _failed(first_of(error))
         except OSError:
-            _close(sys.stderr)  # nobody is there to be told
+            _close(sys.stderr)  # there is no stream left for a message
             return 5
     return int(answer or 0)
 
 
 def first_of(error: BaseException) -> BaseException:
-    """Return the first error of a group, or the error itself: a person is told one thing."""
+    """Return the first error of a group, or the error itself: one message is enough for a person."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
 def _failed(error: BaseException) -> int:
-    """Tell a person what went wrong and return the exit status."""
+    """Print what went wrong and return the exit status."""
     match error:
         case AgentcronError():
             complain(error.message, error.help)
@@ -183,7 +184,7 @@ def _failed(error: BaseException) -> int:
         case click.exceptions.Exit():
             return int(error.exit_code)
         case SystemExit() if not isinstance(sys.stdout, TextIOWrapper):
-            # click's own ending after a BrokenPipeError, with a wrapper in place of stdout: see below.
+            # click ends like this after a BrokenPipeError, with a wrapper in place of stdout: see below.
             _close(sys.stdout)
             return 0
         case SystemExit() if isinstance(error.code, int):
@@ -199,18 +200,18 @@ def _failed(error: BaseException) -> int:
             complain("interrupted", "")
             return 130
         case BrokenPipeError():
-            # The reader of our output went away (`agentcron list | head`): not a fault of anybody.
+            # The reader of our output is gone (`agentcron list | head`): this is not an error.
             _close(sys.stdout)
             return 0
         case OSError():
-            # What could not be written is given up, or Python's own end would try, and complain, again.
+            # Drop the rest of the output: at exit Python would try to write it, and complain again.
             _close(sys.stdout)
             place = f" {error.filename}" if error.filename else ""
             complain(f"the system refused:{place} {error.strerror or error}", "")
             return 5
         case Exception() if not os.environ.get(DEBUG_VARIABLE):
             complain(
-                f"a fault in agentcron itself: {type(error).__name__}: {error}",
+                f"internal error in agentcron: {type(error).__name__}: {error}",
                 f"please report it; {DEBUG_VARIABLE}=1 shows where it happened",
             )
             return 5
@@ -219,7 +220,7 @@ def _failed(error: BaseException) -> int:
 
 
 def _close(stream: TextIO | None) -> None:
-    """Let a stream that cannot be written any more swallow what is left in it."""
+    """Discard what is left in a stream that can no longer be written."""
     if stream is None:
         return
     null = os.open(os.devnull, os.O_WRONLY)

@@ -10,14 +10,13 @@ from datetime import datetime
 
 from scheduler.core.changes.limits import DayAffords
 from scheduler.core.job.job import Job
-from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run import reasons, turn
 from scheduler.core.run.budget import DayCap, assumed_microusd, day_start
 from scheduler.core.run.conversation import Request, Usage
-from scheduler.core.run.reasons import Ends
 from scheduler.core.run.step import Step
-from scheduler.core.run.turn import Fail, Limits, Park, part
+from scheduler.core.run.turn import Fail, Limits, Park
 from scheduler.engine.attempt import rests
+from scheduler.engine.attempt.failures import Doing, verdict_of
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Services
 from scheduler.errors import OverBudgetError
@@ -50,16 +49,6 @@ def day_affords(job: Job, now: datetime) -> DayAffords:
     """Return the guard that the day of a job, and that of all jobs, has room for a request."""
     budget = job.budget
     return DayAffords(DayCap(round(budget.day_usd * 1_000_000), day_start(now, job.tz), budget.day_tokens))
-
-
-def day_spent(error: OverBudgetError) -> Park | None:
-    """Return how a run rests whose day is spent; None when only requests that are out hold the room."""
-    if error.spent < error.cap:
-        return None
-    code = ReasonCode(error.code)
-    whose = "all jobs have" if reasons.find(code).ends is Ends.FLEET_DAY else "the job has"
-    spent = part(error.spent, "today's", error.cap, error.unit)
-    return Park(code, f"{whose} spent {spent}")
 
 
 async def close_failed(
@@ -105,7 +94,8 @@ async def rest_when_spent(services: Services, writer: RunWriter, limits: Limits)
         try:
             await writer.commit(Step(at=now, guards=(day_affords(writer.checkpoint.job, now),)))
         except OverBudgetError as error:
-            over = day_spent(error)
+            spent = verdict_of(error, writer.checkpoint, services.settings, Doing.REQUEST)
+            over = spent if isinstance(spent, Park) else None  # requests that are out hold nobody else up
     if isinstance(over, Fail):
         await rests.fail(services, writer, over.code, over.reason)
     elif over is not None:

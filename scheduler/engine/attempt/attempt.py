@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
-from datetime import datetime
+from collections.abc import Callable
 
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.stored import unknown_reason
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.lease import Lease
-from scheduler.core.run.run import Move, State
-from scheduler.core.run.step import Step
+from scheduler.core.run.run import State
 from scheduler.core.run.turn import Park
 from scheduler.engine.attempt import rests
 from scheduler.engine.attempt.desk import RunDesk
-from scheduler.engine.attempt.failures import failure, first_of
+from scheduler.engine.attempt.failures import Doing, Leave, verdict_of
 from scheduler.engine.attempt.pins import pinned_again
 from scheduler.engine.attempt.toolset import open_tools
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Services
-from scheduler.errors import BadRowError, ConfigError, LostLeaseError, StoreError
+from scheduler.errors import ConfigError, LostLeaseError, StoreError
 from scheduler.host.paths import workdir_problem
 from scheduler.ports.backend import Backend, Interruption
 from scheduler.ports.tool import ForeignTool
@@ -57,6 +54,7 @@ class Attempt:
         self._stopping = stopping
         self._work: asyncio.Task[None] | None = None
         self._interrupted: Interruption | None = None
+        self._doing = Doing.OTHER
         self.is_owed = False
         """Whether the attempt ended and the database could not be told."""
 
@@ -95,7 +93,10 @@ class Attempt:
             self._work.cancel()
             await asyncio.wait({self._work})
             raise
-        error = None if self._work.cancelled() else self._work.exception()
+        try:
+            error = self._work.exception()
+        except asyncio.CancelledError as cancelled:
+            error = cancelled
         try:
             await self._let_go(error)
         except LostLeaseError:
@@ -107,10 +108,17 @@ class Attempt:
 
     async def _advance(self) -> None:
         services, writer, job = self.services, self.writer, self.writer.checkpoint.job
-        ready = await self._ready()
-        if isinstance(ready, Park):
-            await rests.park(services, writer, ready)
+        if job.unknown:
+            # One of them may be a limit: to drop it would give the run more than it was given.
+            await rests.park(services, writer, Park(ReasonCode.VERSION, unknown_reason(job)))
             return
+        if job.secrets:  # before anything could print one
+            await asyncio.to_thread(services.secrets.learn, job)
+        self._doing = Doing.OPENING
+        backend = services.backend_for(job)
+        self._doing = Doing.PROFILE
+        services.profile_for(job)
+        self._doing = Doing.OTHER
         if (step := await rests.too_awake(services, writer.checkpoint)) is not None:
             await writer.commit(step)
             return
@@ -118,26 +126,16 @@ class Attempt:
             await rests.park(services, writer, Park(ReasonCode.WORKDIR, problem))
             return
         if self.must_stop is None:
-            await self._with_tools(ready)
-        if writer.checkpoint.run.state is State.RUNNING and self.must_stop is None:
-            # Its lease would run out, and others would count a crash.
-            log.error("run %s: its backend returned while it runs", self.run_id)
-            reason = "its backend left the run neither over nor at rest"
-            await rests.fail(services, writer, ReasonCode.INTERNAL, reason)
+            await self._with_tools(backend)
 
     async def _with_tools(self, backend: Backend) -> None:
         """Let the backend go on with the run while its tools are open."""
         services, writer, job = self.services, self.writer, self.writer.checkpoint.job
-        async with AsyncExitStack() as until_the_end:
-            try:
-                opening = open_tools(services.sources_for(job), job, self.run_id, services.settings)
-                self.tools = _all_tools(await until_the_end.enter_async_context(opening), backend)
-            except ConfigError as error:
-                # They were there when the job was loaded, and may be again: an upgrade takes a plug-in away
-                # for a while, and a service is down for a while.
-                reason = f"{error.message}; install or repair what provides it, or cancel the run"
-                await rests.park(services, writer, Park(ReasonCode.TOOL, reason))
-                return
+        self._doing = Doing.OPENING
+        opening = open_tools(services.sources_for(job), job, self.run_id, services.settings)
+        async with opening as toolbox:
+            self.tools = _all_tools(toolbox, backend)
+            self._doing = Doing.OTHER
             if (step := pinned_again(writer.checkpoint, self.tools, services.clock.now())) is not None:
                 await writer.commit(step)
             writer.declared = {name: tool.spec for name, tool in self.tools.items()}
@@ -145,71 +143,21 @@ class Attempt:
                 self, RunDesk(services, writer, self.tools, lambda: self.must_stop is not None)
             )
 
-    async def _ready(self) -> Backend | Park:
-        """Get the backend ready; return why nothing may begin yet, before any cost."""
-        job = self.writer.checkpoint.job
-        if job.unknown:
-            # One of them may be a limit: to drop it would give the run more than it was given.
-            return Park(ReasonCode.VERSION, unknown_reason(job))
-        if job.secrets:  # before anything could print one
-            await asyncio.to_thread(self.services.secrets.learn, job)
-        try:
-            backend = self.services.backend_for(job)
-        except ConfigError as error:
-            reason = f"{error.message}; install or repair what provides it, or cancel the run"
-            return Park(ReasonCode.TOOL, reason)
-        try:
-            self.services.profile_for(job)
-        except ConfigError as error:
-            return Park(ReasonCode.TRUST, error.message)  # a policy that cannot be read allows nothing
-        except Exception as error:
-            # Our own fault in reading it allows nothing either, and must not end a run that may go on later.
-            log.exception("run %s: its profile cannot be told", self.run_id)
-            return Park(ReasonCode.TRUST, f"its profile cannot be told: {error}")
-        return backend
-
     async def _let_go(self, error: BaseException | None) -> None:
         """Write how the attempt ended, unless its own last step has done so."""
-        error = None if error is None else first_of(error)
-        if isinstance(error, LostLeaseError) or self._interrupted == "lost":
-            self.services.move_log.lease_lost(self.writer.checkpoint.run, self.services.clock.now())
-            return
-        if isinstance(error, StoreError) and not isinstance(error, BadRowError):
-            # Nothing can be recorded, so nothing more may happen; the lease goes back when that is over.
-            self.is_owed = True
-            log.error("run %s: stopped, the database cannot be written: %s", self.run_id, error)
-            return
-        if self.writer.checkpoint.run.state is not State.RUNNING:
-            return
-        endings: dict[Interruption, Callable[[datetime], Awaitable[None]]] = {
-            "stop": self._release,
-            "cancel": self._cancel,
-        }
-        if self._interrupted == "timeout":
-            seconds = self.writer.checkpoint.job.timeout_seconds
-            reason = f"the attempt took longer than {seconds} s, its limit"
-            await rests.fail(self.services, self.writer, ReasonCode.TIMEOUT, reason)
-        elif self._interrupted in endings:
-            await endings[self._interrupted](self.services.clock.now())
-        elif error is not None:
-            failed = failure(self.run_id, error)
-            await rests.fail(self.services, self.writer, failed.code, failed.reason)
-
-    async def _release(self, now: datetime) -> None:
-        lost = self.writer.lost_request(now)
-        await self.writer.commit(Step(at=now, move=Move.RELEASE, keep_attempt=False, closed=lost))
-
-    async def _cancel(self, now: datetime) -> None:
-        asked = await self.services.store.run(self.run_id)
-        await self.writer.commit(
-            Step(
-                at=now,
-                move=Move.CANCEL,
-                reason=(asked.reason if asked else "") or "cancelled by a person",
-                reason_code=ReasonCode.CANCELLED,
-                closed=self.writer.lost_request(now),
-            )
-        )
+        services, writer = self.services, self.writer
+        why = self.must_stop if error is None else self._interrupted
+        match verdict_of(error, writer.checkpoint, services.settings, self._doing, why):
+            case Leave.LOST:
+                services.move_log.lease_lost(writer.checkpoint.run, services.clock.now())
+            case Leave.OWED:
+                # Nothing can be recorded, so nothing more may happen; the lease goes back when that is over.
+                self.is_owed = True
+                log.error("run %s: stopped, the database cannot be written: %s", self.run_id, error)
+            case None:
+                pass
+            case verdict:
+                await rests.carry_out(services, writer, verdict, error)
 
 
 def _all_tools(tools: Toolbox, backend: Backend) -> Toolbox:

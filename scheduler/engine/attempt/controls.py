@@ -63,7 +63,8 @@ async def control_calls(
     A person who resumed the run is heard before it changes anything, rests or ends.
 
     Raises:
-        ConfigError: the trust file or the job's profile is wrong, so nothing may be staged.
+        ConfigError: the trust file or the job's profile is wrong, so nothing may be staged; or (PartError) a
+            part of the checkpoint that a call needs cannot be read.
         LostLeaseError: another runner owns the run.
     """
     checkpoint = writer.checkpoint

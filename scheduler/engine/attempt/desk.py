@@ -15,35 +15,40 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.record import canonical
 from scheduler.core.run.budget import assumed_microusd
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState, Message, Request, Usage
 from scheduler.core.run.run import State
 from scheduler.core.run.step import CallResult, Step
-from scheduler.core.run.turn import Park, limits_of
+from scheduler.core.run.turn import limits_of
 from scheduler.core.run.wake_note import resume_note
 from scheduler.core.run.wakeup import Waking
 from scheduler.core.text.capped import sendable, sendable_json
-from scheduler.core.trust.effect import Effect, call_key
-from scheduler.crash import crashpoint
 from scheduler.engine.attempt import messages, rests
 from scheduler.engine.attempt.accounts import price_of, rest_when_spent
 from scheduler.engine.attempt.arguments import refusal
-from scheduler.engine.attempt.calls import INTERRUPTED, clean
+from scheduler.engine.attempt.begin import (
+    INTERRUPTED,
+    REPEATABLE,
+    acts,
+    begin_again,
+    begin_calls,
+    is_stopped,
+    planned,
+    record,
+)
+from scheduler.engine.attempt.calls import clean
 from scheduler.engine.attempt.controls import control_calls, ended
-from scheduler.engine.attempt.decisions import Decisions, decide_calls, facts, recounted, stains
+from scheduler.engine.attempt.decisions import Decisions
+from scheduler.engine.attempt.failures import Doing
 from scheduler.engine.attempt.opening import open_run
-from scheduler.engine.attempt.requests import acts
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Services
-from scheduler.errors import ConfigError, DayLogError, FactsChangedError
+from scheduler.errors import AgentcronError, ConfigError
 from scheduler.ports.backend import Allowed, Answered, DeskAnswer, ForeignCall, Rested
 from scheduler.ports.tool import End, InsideTool, ToolAnswer, ToolSpec
 from scheduler.ports.toolset import Toolbox
-
-REPEATABLE = (Effect.PURE, Effect.KEYED)
 
 UNDER_WAY = "This call is under way already, and was not begun a second time."
 
@@ -65,6 +70,7 @@ class RunDesk:
         self.services, self.writer, self.toolbox = services, writer, toolbox
         self._must_stop = must_stop
         self._limits = limits_of(writer.checkpoint.job)
+        self.writer.follow = self._with_message
         self._lock = asyncio.Lock()
         self._begun: set[str] = set()
         """Calls of this attempt that are under way."""
@@ -130,12 +136,7 @@ class RunDesk:
                 return early
             if not self._is_known(call.id):
                 await self._plan(call)
-            try:
-                return await self._decide(call.id)
-            except (ConfigError, DayLogError) as error:
-                code = ReasonCode.LOG if isinstance(error, DayLogError) else ReasonCode.TRUST
-                await rests.park(self.services, self.writer, Park(code, error.message))
-                return Rested()
+            return await self._decide(call.id)
 
     async def record(self, call_id: str, result: ToolAnswer, *, is_error: bool = False) -> None:
         """Record what became of a call that had begun."""
@@ -143,14 +144,14 @@ class RunDesk:
             call = self._started(call_id)
             tool = self.toolbox.get(call.name)
             label = tool.spec.provenance if tool is not None else "untrusted:unlabelled"
-            crashpoint("W10")
             try:
                 content = clean(self.writer.secrets.hidden(result))
             except (TypeError, ValueError) as error:
                 # It has happened, whatever it brought.
                 content, is_error = f"The result of {call.name} cannot be kept: {error}", True
             state = CallState.FAILED if is_error else CallState.DONE
-            await self._close(CallResult(call_id, state, content, label))
+            await record(self.services, self.writer, CallResult(call_id, state, content, label))
+            self._begun.discard(call_id)
 
     async def lose(self, call_id: str) -> ToolAnswer:
         """Record that nobody knows whether a call happened; return what the agent is told of it."""
@@ -211,33 +212,23 @@ class RunDesk:
         self._require_no_open_call()
         return None
 
-    async def _plan(self, call: ForeignCall) -> None:
-        tool = self.toolbox.get(call.name)
-        effect = Effect.PURE if tool is None or isinstance(tool, InsideTool) else tool.spec.effect
-        block = {"type": "tool_use", "id": call.id, "name": call.name, "input": dict(call.args)}
+    async def _plan(self, asked: ForeignCall) -> None:
+        block = {"type": "tool_use", "id": asked.id, "name": asked.name, "input": dict(asked.args)}
         message = self._message("assistant", block, "own", "tool_use")
-        planned = Call(
-            id=call.id,
-            message_seq=message.seq,
-            position=0,
-            name=call.name,
-            args=dict(call.args),
-            effect=effect,
-            key=call_key(self.checkpoint.run.id, call.id),
-        )
-        external = (call.id,) if acts(planned, self.toolbox) else ()
-        await self._write(message, planned=(planned,), external=external, new_step=True)
+        calls = planned(self.checkpoint.run.id, message, self.toolbox)
+        external = tuple(call.id for call in calls if acts(call, self.toolbox))
+        await self._write(message, planned=calls, external=external, new_step=True)
 
     async def _decide(self, call_id: str) -> DeskAnswer:
         """Let a known call begin, or answer it; judged once more whenever others were faster."""
         while not self._is_over:
             call = self._call(call_id)
             if call.is_closed:
-                return _answer_of(call)
+                return self._answered(call.id)
             if call.state is CallState.WAITING:
                 now = self.services.clock.now()
                 await self.writer.commit(messages.answer(self.checkpoint, self._limits, (call,), now))
-                return _answer_of(self._call(call_id))
+                return self._answered(call_id)
             if call.id in self._begun:
                 await asyncio.sleep(0)  # whoever asks again and again must not keep others from working
                 return Answered(UNDER_WAY, is_error=True)
@@ -246,61 +237,40 @@ class RunDesk:
             try:
                 if call.state is CallState.PLANNED and isinstance(self.toolbox.get(call.name), InsideTool):
                     return await self._inside(call)
-                return await self._judge(call)
-            except FactsChangedError:
-                await self.writer.look_again(self.services.clock.now())
+                return await self._begin(call)
+            except AgentcronError as error:
+                await rests.settle(self.services, self.writer, error, Doing.CALLS)
         return Rested()
 
-    async def _judge(self, call: Call) -> DeskAnswer:
-        known = await facts(self.services, self.checkpoint)
-        is_doubtful = call.state is CallState.STARTED
-        known = recounted(known, [call]) if is_doubtful else known
-        decisions = decide_calls(self.services, self.checkpoint, self.toolbox, [call], known)
-        if is_doubtful and not (decisions.allowed and call.effect in REPEATABLE):
-            return Answered(await self._lose(call), is_error=True)
-        if decisions.refused:
-            return await self._close(decisions.refused[0], decisions)
-        if not decisions.allowed:
+    async def _begin(self, call: Call) -> DeskAnswer:
+        is_fresh = call.state is CallState.PLANNED
+        fresh, doubtful = ((call,), ()) if is_fresh else ((), (call,))
+        begun = await begin_calls(self.services, self.writer, self.toolbox, fresh, doubtful)
+        decisions = begun.fresh if is_fresh else begun.again
+        if not is_fresh:
+            if not decisions.allowed or call.effect not in REPEATABLE:
+                return Answered(await self._lose(call), is_error=True)
+            await begin_again(self.services, self.writer, self.toolbox, call)
+        elif decisions.refused:
+            return self._answered(call.id)
+        elif not decisions.allowed:
             await rests.wait_for_another(self.services, self.writer, decisions)
             return Rested()
-        may_act = acts(call, self.toolbox)
-        if may_act:
-            await self.services.daylog.sync()
-            crashpoint("log")
-        if is_doubtful:
-            await self.writer.commit(Step(at=self.services.clock.now(), again=(call.id,)))
-        else:
-            await self._start(call, decisions, may_act=may_act)
-        if self.services.halted() is not None:
-            if not is_doubtful:  # it has not acted, which we know for certain: it may act later
-                await self.writer.commit(Step(at=self.services.clock.now(), taken_back=(call.id,)))
+        if await is_stopped(self.services, self.writer, call, is_fresh=is_fresh):
             return Rested()
         self._begun.add(call.id)
         reach = decisions.reach[call.id]
         return Allowed(call.key, reach.hosts, reach.network)
-
-    async def _start(self, call: Call, decisions: Decisions, *, may_act: bool) -> None:
-        checkpoint = self.checkpoint
-        await self.writer.commit(
-            Step(
-                at=self.services.clock.now(),
-                started=(call.id,),
-                rules=decisions.rules,
-                marks=decisions.marks,
-                guards=decisions.guards(checkpoint.job.workdir if may_act else None),
-                changes=(*decisions.changes(), *stains(checkpoint, decisions, self.toolbox)),
-            )
-        )
 
     async def _inside(self, call: Call) -> DeskAnswer:
         decided = await control_calls(self.services, self.writer, self.toolbox, [call])
         if isinstance(decided, Decisions):
             await rests.wait_for_another(self.services, self.writer, decided)
             return Rested()
+        await self.writer.commit(decided)
         if decided.move is not None:
-            await self.writer.commit(decided)
             return Rested()
-        answer = await self._answer(decided)
+        answer = self._answered(call.id)
         if not (news := self.news):
             return answer
         # A person is heard before it changes anything, rests or ends: here they are.
@@ -312,17 +282,23 @@ class RunDesk:
         await self._close(CallResult(call.id, CallState.UNKNOWN, INTERRUPTED))
         return INTERRUPTED
 
-    async def _close(self, result: CallResult, decisions: Decisions | None = None) -> Answered:
-        changes = () if decisions is None else decisions.changes()
-        return await self._answer(Step(at=self.services.clock.now(), results=(result,), changes=changes))
-
-    async def _answer(self, step: Step) -> Answered:
-        """Write the result of a call, and the message that answers it, in one commit."""
-        [result] = step.results
-        answer = messages.answer_message(self.checkpoint, self.checkpoint.apply(step).calls, step.at)
-        await self.writer.commit(replace(step, messages=(answer,), told=not self.news))
+    async def _close(self, result: CallResult) -> Answered:
+        await self.writer.commit(Step(at=self.services.clock.now(), results=(result,)))
         self._begun.discard(result.call_id)
-        return _answer_of(self._call(result.call_id))
+        return self._answered(result.call_id)
+
+    def _answered(self, call_id: str) -> Answered:
+        """Return the answer to a closed call."""
+        call = self._call(call_id)
+        result = call.result if call.result is not None else ""
+        return Answered(result, is_error=call.state in (CallState.FAILED, CallState.UNKNOWN))
+
+    def _with_message(self, checkpoint: Checkpoint, step: Step) -> Step:
+        """Return a step with the message that answers the call to which it gives a result."""
+        if step.move is not None or step.messages or not step.results:
+            return step
+        answer = messages.answer_message(checkpoint, checkpoint.apply(step).calls, step.at)
+        return replace(step, messages=(answer,), told=not self.news)
 
     # -- messages ---------------------------------------------------------------------------------
     def _message(
@@ -369,8 +345,3 @@ class RunDesk:
 
 def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": sendable(text)}
-
-
-def _answer_of(call: Call) -> Answered:
-    result = call.result if call.result is not None else ""
-    return Answered(result, is_error=call.state in (CallState.FAILED, CallState.UNKNOWN))

@@ -10,8 +10,9 @@ from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
-from scheduler.core.run.turn import Fail, Limits, Park
+from scheduler.core.run.turn import Fail, Limits
 from scheduler.engine.attempt import messages, rests
+from scheduler.engine.attempt.failures import Doing
 from scheduler.engine.attempt.gate import ask_gate
 from scheduler.engine.attempt.pins import new_frame
 from scheduler.engine.attempt.writer import RunWriter
@@ -45,7 +46,7 @@ async def open_run(
         try:
             await services.daylog.sync()
         except DayLogError as error:
-            await rests.park(services, writer, Park(ReasonCode.LOG, error.message))
+            await rests.settle(services, writer, error, Doing.CALLS)
             return
         if services.halted() is not None:
             return

@@ -8,19 +8,18 @@ from dataclasses import replace
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from scheduler.core.run.checkpoint import Checkpoint
-from scheduler.core.run.conversation import Call, CallState, Message, Request
+from scheduler.core.run.conversation import Message, Request
 from scheduler.core.run.request_size import worst_usage
 from scheduler.core.run.retry import BLIP_TRIES, blip_seconds, is_blip
 from scheduler.core.run.step import Step
 from scheduler.core.run.window import as_params
-from scheduler.core.trust.effect import Effect, call_key, may_act
 from scheduler.crash import crashpoint
 from scheduler.engine.attempt.accounts import answered, close_failed, open_request
+from scheduler.engine.attempt.begin import acts, planned
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Services
 from scheduler.errors import HaltedError, ModelFault
 from scheduler.ports.model import Ask, Reply
-from scheduler.ports.tool import InsideTool
 from scheduler.ports.toolset import Toolbox
 
 
@@ -48,19 +47,16 @@ async def ask_model(
         created_at=now,
         stop_reason=reply.stop_reason,
     )
-    planned = tuple(
-        _plan(at.run.id, message.seq, position, block, tools)
-        for position, block in enumerate(b for b in reply.content if b.get("type") == "tool_use")
-    )
+    calls = planned(at.run.id, message, tools)
     step = Step(
         at=now,
         messages=(message,),
-        planned=planned,
-        external=tuple(call.id for call in planned if acts(call, tools)),
+        planned=calls,
+        external=tuple(call.id for call in calls if acts(call, tools)),
         closed=answered(opened, reply, now),
         new_step=True,
     )
-    await writer.commit(await begin(step) if planned else step)
+    await writer.commit(await begin(step) if calls else step)
 
 
 async def compact(services: Services, writer: RunWriter, covers: int) -> str:
@@ -150,31 +146,3 @@ def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     assert isinstance(error, ModelFault)
     return blip_seconds(error, state.attempt_number)
-
-
-def acts(call: Call, tools: Toolbox) -> bool:
-    """Whether a call may act by itself; one that happens inside a commit may not."""
-    tool = tools.get(call.name)
-    declared = None if tool is None or isinstance(tool, InsideTool) else tool.spec
-    return may_act(call.effect, declared)
-
-
-def _plan(run_id: str, seq: int, position: int, block: object, tools: Toolbox) -> Call:
-    assert isinstance(block, dict)
-    call_id, name = str(block["id"]), str(block["name"])
-    known = tools.get(name)
-    # A tool that is not there cannot act, so asking it again is harmless.
-    effect = known.spec.effect if known is not None else Effect.PURE
-    if known is not None and isinstance(known, InsideTool):
-        effect = Effect.PURE  # it happens with its record, or not at all
-    args = block.get("input")
-    return Call(
-        id=call_id,
-        message_seq=seq,
-        position=position,
-        name=name,
-        args=args if isinstance(args, dict) else {},
-        effect=effect,
-        key=call_key(run_id, call_id),
-        state=CallState.PLANNED,
-    )

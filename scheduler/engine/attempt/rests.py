@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 from scheduler.core.job.reason_code import ReasonCode
@@ -9,15 +10,20 @@ from scheduler.core.run import reasons
 from scheduler.core.run.budget import FLEET_ZONE, next_local_day
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.reasons import Ends
+from scheduler.core.run.retry import BackOff
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
-from scheduler.core.run.turn import Park
+from scheduler.core.run.turn import Compact, Fail, Park
 from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.engine.attempt.decisions import Decisions
+from scheduler.engine.attempt.failures import Cancel, Doing, Leave, LookAgain, Release, Verdict, verdict_of
 from scheduler.engine.attempt.messages import notify
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Services
 from scheduler.engine.settings import Settings
+from scheduler.errors import AgentcronError
+
+log = logging.getLogger("agentcron")
 
 _HOUR = timedelta(hours=1)
 
@@ -128,3 +134,60 @@ async def wait_for_another(services: Services, writer: RunWriter, decisions: Dec
         await park(services, writer, Park(ReasonCode.EFFECTS_DAY, decisions.over))
     else:
         await writer.commit(awaiting(writer.checkpoint, decisions, services.clock.now()))
+
+
+async def settle(services: Services, writer: RunWriter, error: Exception, doing: Doing) -> Compact | None:
+    """Write what an error means for the run; return the summary that is needed first, if one is.
+
+    Raises:
+        LostLeaseError, StoreError: this very error, when nothing may be written any more.
+    """
+    verdict = verdict_of(error, writer.checkpoint, services.settings, doing)
+    if isinstance(verdict, Leave):
+        raise error
+    if isinstance(verdict, Compact):
+        return verdict
+    if verdict is not None:
+        await carry_out(services, writer, verdict, error)
+    return None
+
+
+async def carry_out(
+    services: Services, writer: RunWriter, verdict: Verdict, error: BaseException | None
+) -> None:
+    """Write what is done about an error; one that nobody expected goes to the log with its trace."""
+    now = services.clock.now()
+    is_ours = isinstance(error, AgentcronError)
+    if isinstance(verdict, Park | Fail) and (verdict.code == ReasonCode.INTERNAL or not is_ours):
+        log.error("run %s: %s", writer.lease.run_id, verdict.reason, exc_info=None if is_ours else error)
+    match verdict:
+        case LookAgain():
+            await writer.look_again(now)
+        case Park():
+            await park(services, writer, verdict)
+        case BackOff(code, seconds, reason, waiting_for):
+            until = now + timedelta(seconds=seconds)
+            await writer.commit(backed_off(reason, code, waiting_for, now, until))
+        case Fail(code, reason):
+            await fail(services, writer, code, reason)
+        case Release():
+            lost = writer.lost_request(now)
+            await writer.commit(Step(at=now, move=Move.RELEASE, keep_attempt=False, closed=lost))
+        case Cancel():
+            await _cancel(services, writer)
+        case Compact():
+            raise AssertionError("only the loop that sends requests is told to sum up")
+
+
+async def _cancel(services: Services, writer: RunWriter) -> None:
+    asked = await services.store.run(writer.lease.run_id)
+    now = services.clock.now()
+    await writer.commit(
+        Step(
+            at=now,
+            move=Move.CANCEL,
+            reason=(asked.reason if asked else "") or "cancelled by a person",
+            reason_code=ReasonCode.CANCELLED,
+            closed=writer.lost_request(now),
+        )
+    )

@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 
-from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run import reasons, turn
 from scheduler.core.run.conversation import Call, CallState
-from scheduler.core.run.retry import BackOff, after_fault
 from scheduler.core.run.run import State
 from scheduler.core.run.step import CallResult, Step
-from scheduler.core.run.turn import CUT_SHORT, Park, limits_of, next_step, part
-from scheduler.core.run.window import latest_cut
+from scheduler.core.run.turn import CUT_SHORT, Park, limits_of, next_step
 from scheduler.engine.attempt import messages, rests
-from scheduler.engine.attempt.accounts import day_spent
 from scheduler.engine.attempt.arguments import refusals
-from scheduler.engine.attempt.calls import begin_pure, run_calls
+from scheduler.engine.attempt.begin import Begun, begin_pure
+from scheduler.engine.attempt.calls import run_calls
 from scheduler.engine.attempt.controls import control_calls
 from scheduler.engine.attempt.decisions import Decisions
 from scheduler.engine.attempt.desk import RunDesk
+from scheduler.engine.attempt.failures import Doing, no_summary
 from scheduler.engine.attempt.opening import open_run, system_prompt
 from scheduler.engine.attempt.requests import ask_model, compact
-from scheduler.errors import (
-    CannotWorkError,
-    ConfigError,
-    DayLogError,
-    FactsChangedError,
-    HaltedError,
-    ModelFault,
-    OverBudgetError,
-    StoreError,
-)
+from scheduler.errors import AgentcronError, ModelFault
 from scheduler.ports.backend import Attempt, Desk
 from scheduler.ports.tool import InsideTool, ToolSpec
 
@@ -61,7 +49,7 @@ class _Loop:
         self._limits = limits_of(self.writer.checkpoint.job)
         inside = frozenset(name for name, tool in self._tools.items() if isinstance(tool, InsideTool))
         self._is_inside = inside.__contains__
-        self._begun: Decisions | None = None
+        self._begun: Begun | None = None
         self.writer.follow = partial(messages.joined, limits=self._limits, is_inside=self._is_inside)
 
     async def one_step(self) -> None:
@@ -106,11 +94,8 @@ class _Loop:
             decisions = await run_calls(self.services, self.writer, self._tools, fresh, doubtful, begun)
             if decisions is not None:
                 await rests.wait_for_another(self.services, self.writer, decisions)
-        except FactsChangedError:
-            await self.writer.look_again(self.services.clock.now())
-        except (ConfigError, DayLogError) as error:
-            code = ReasonCode.LOG if isinstance(error, DayLogError) else ReasonCode.TRUST
-            await rests.park(self.services, self.writer, Park(code, error.message))
+        except AgentcronError as error:
+            await rests.settle(self.services, self.writer, error, Doing.CALLS)
 
     async def _decide(self, calls: Sequence[Call]) -> None:
         try:
@@ -119,10 +104,8 @@ class _Loop:
                 await rests.wait_for_another(self.services, self.writer, decided)
             else:
                 await self.writer.commit(decided)
-        except FactsChangedError:
-            await self.writer.look_again(self.services.clock.now())
-        except ConfigError as error:
-            await rests.park(self.services, self.writer, Park(ReasonCode.TRUST, error.message))
+        except AgentcronError as error:
+            await rests.settle(self.services, self.writer, error, Doing.CALLS)
 
     async def _begin_pure(self, step: Step) -> Step:
         checkpoint = self.writer.checkpoint
@@ -131,66 +114,28 @@ class _Loop:
 
     async def _request(self, compaction: turn.Compact | None = None) -> None:
         """Ask for the next answer or for a summary, and decide what it means when none comes."""
+        must = compaction is not None and compaction.must
         try:
             if compaction is None:
                 await ask_model(self.services, self.writer, self._tools, self._begin_pure)
             else:
                 await self._compact(compaction)
-        except ModelFault as fault:
-            too_long = fault.kind == "too_long" and compaction is None
-            covers = latest_cut(self.writer.checkpoint.messages) if too_long else None
-            if covers is None:
-                await self._after(fault)
-            else:
-                await self._request(turn.Compact(covers, must=True))
-        except OverBudgetError as error:
-            await self._wait_for_room(error)
-        except HaltedError:
-            return  # whoever asks for the next step hands the run back
-        except StoreError:
-            raise
-        except (CannotWorkError, ConfigError) as error:
-            await rests.park(self.services, self.writer, Park(ReasonCode.KEY, error.message))
-
-    async def _wait_for_room(self, error: OverBudgetError) -> None:
-        """Wait for another day, or a while when it is requests that are out which hold the room."""
-        if (spent := day_spent(error)) is not None:
-            await rests.park(self.services, self.writer, spent)
-            return
-        held = part(error.out, "today's", error.cap, error.unit)
-        seconds = self.services.settings.room_seconds
-        code = ReasonCode(error.code)
-        await self._back_off(f"requests that are out hold {held}", code, "other runs", seconds)
+        except AgentcronError as error:
+            doing = Doing.SUMMARY if must else Doing.REQUEST
+            if (first := await rests.settle(self.services, self.writer, error, doing)) is not None:
+                await self._request(first)
 
     async def _compact(self, step: turn.Compact) -> None:
         try:
             why_not = await compact(self.services, self.writer, step.covers)
         except ModelFault as fault:
-            if step.must and fault.kind not in ("too_long", "invalid", "unknown"):
+            if step.must:
                 raise
             why_not = fault.message
         run_id = self.writer.lease.run_id
         if not why_not:
             log.info("run %s: its messages up to %d are summed up", run_id, step.covers)
         elif step.must:
-            await rests.park(
-                self.services, self.writer, Park(ReasonCode.CONTEXT, f"{turn.NO_ROOM}: {why_not}")
-            )
+            await rests.park(self.services, self.writer, no_summary(why_not))
         else:  # it still fits: it goes on as it is, and is summed up later
             log.warning("run %s: its conversation is long, and not summed up: %s", run_id, why_not)
-
-    async def _after(self, fault: ModelFault) -> None:
-        checkpoint = self.writer.checkpoint
-        verdict = after_fault(fault, checkpoint.failures, checkpoint.job.retries)
-        match verdict:
-            case BackOff(code, seconds, reason):
-                await self._back_off(reason, code, "the next attempt", seconds)
-            case Park():
-                await rests.park(self.services, self.writer, verdict)
-            case turn.Fail(code, reason):
-                await rests.fail(self.services, self.writer, code, reason)
-
-    async def _back_off(self, reason: str, code: ReasonCode, waiting_for: str, seconds: float) -> None:
-        now = self.services.clock.now()
-        step = rests.backed_off(reason, code, waiting_for, now, now + timedelta(seconds=seconds))
-        await self.writer.commit(step)

@@ -15,7 +15,7 @@ from scheduler.core.trust.effect import Declared
 from scheduler.engine.move_log import MoveLog
 from scheduler.errors import FactsChangedError
 from scheduler.ports.secrets import Secrets
-from scheduler.ports.store import Store
+from scheduler.ports.store.ledger import Ledger
 
 MAX_LOOKS = 20
 """How often a checkpoint is read again without a step: a change that is refused each time must not spin."""
@@ -37,7 +37,7 @@ class RunWriter:
 
     def __init__(
         self,
-        store: Store,
+        store: Ledger,
         lease: Lease,
         checkpoint: Checkpoint,
         move_log: MoveLog,

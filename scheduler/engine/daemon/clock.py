@@ -7,7 +7,7 @@ import logging
 from scheduler.core.time.clocks import Jump, jump_between, jump_since
 from scheduler.core.time.instants import describe_seconds, to_iso
 from scheduler.ports.clock import Clock
-from scheduler.ports.store import Store
+from scheduler.ports.store.processes import Processes
 
 log = logging.getLogger("agentcron")
 
@@ -27,7 +27,7 @@ class Clockwatch:
         self._last = reading
         return bool(self.found)
 
-    async def look_back(self, store: Store) -> None:
+    async def look_back(self, store: Processes) -> None:
         """Compare the clock with what the database has seen: it may have been set back while nobody ran."""
         self._find(jump_since(await store.newest(), self._clock.now()))
 

@@ -17,9 +17,8 @@ from scheduler.core.run.run import Run, State
 from scheduler.crash import crashpoint
 from scheduler.engine.services import Services
 from scheduler.errors import StoreError
-from scheduler.ports.intake import Roused
 from scheduler.ports.presence import Presence
-from scheduler.ports.store import Rescued
+from scheduler.ports.store.queue import Rescued, Roused
 
 log = logging.getLogger("agentcron")
 

@@ -21,7 +21,7 @@ from scheduler.adapters.halt_file import HaltFile
 from scheduler.core.actor import PERSON
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import State
-from scheduler.ports.store import NewCaps
+from scheduler.ports.store.people import NewCaps
 from scheduler.testing.conformance import backend_case
 from scheduler.testing.conformance.backend_case import BackendCase, Move, Setup, Watched, must
 from scheduler.testing.world import open_world
@@ -51,7 +51,7 @@ class BackendConformance:
 
         async def check(s: Setup) -> None:
             run = await s.play()
-            must(run.state is State.SLEEPING, f"it is {run.state}, and not asleep: {run.reason}")
+            must(run.state is State.SLEEPING, f"its state is {run.state}, not sleeping: {run.reason}")
             must(s.case.acted() == ["one"], f"before its sleep it had acted with {s.case.acted()}")
             run = await s.to_its_end(run)
             must(run.summary == "Done.", f"its summary is {run.summary!r}")
@@ -102,7 +102,7 @@ class BackendConformance:
 
             s.case.set_hook(halt)
             run = await s.play()
-            must(run.state is State.QUEUED, f"halted, the run is {run.state}: {run.reason}")
+            must(run.state is State.QUEUED, f"after a halt its state is {run.state}: {run.reason}")
             must(s.case.acted() == ["one"], f"it acted with {s.case.acted()}")
             s.case.set_hook(_nothing)
             switch.remove()
@@ -121,7 +121,7 @@ class BackendConformance:
 
             s.case.set_hook(cancel)
             run = await s.play()
-            must(run.state is State.CANCELLED, f"cancelled, the run is {run.state}: {run.reason}")
+            must(run.state is State.CANCELLED, f"after a cancel its state is {run.state}: {run.reason}")
             must(s.case.acted() == ["one"], f"it acted with {s.case.acted()}")
 
         self._run(tmp_path, check, ONE, TWO, END)
@@ -137,7 +137,7 @@ class BackendConformance:
             await asyncio.sleep(0.05)
             must(not s.hanging, "it has left the call running")
             [run] = s.world.runs()
-            must((run.state, run.reason_code) == (State.FAILED, "timeout"), f"it is {run.state}")
+            must((run.state, run.reason_code) == (State.FAILED, "timeout"), f"its state is {run.state}")
 
         self._run(tmp_path, check, ONE, END)
 
@@ -162,7 +162,10 @@ class BackendConformance:
 
         async def check(s: Setup) -> None:
             run = await s.play()
-            must((run.state, run.reason_code) == (State.PARKED, "budget"), f"it is {run.state}: {run.reason}")
+            must(
+                (run.state, run.reason_code) == (State.PARKED, "budget"),
+                f"its state is {run.state}: {run.reason}",
+            )
             spent = run.cost_microusd / 1_000_000
             must(spent <= 0.05 + _USD, f"it has spent ${spent} of $0.05")
             now = s.world.clock.now()

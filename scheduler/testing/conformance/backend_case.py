@@ -16,7 +16,7 @@ from scheduler.core.run.pairing import mispaired
 from scheduler.core.run.run import FINAL, Run, State
 from scheduler.core.run.step import Step
 from scheduler.ports.backend import Attempt, Backend, Desk, Rested
-from scheduler.ports.store import Store
+from scheduler.ports.store.store import Store
 from scheduler.ports.tool import AnyTool, ToolSpec
 from scheduler.testing.world import Underway, World
 
@@ -140,7 +140,10 @@ class Setup:
 
     async def asked(self) -> Run:
         run = await self.play()
-        must((run.state, run.reason_code) == (State.PARKED, "approval"), f"it is {run.state}: {run.reason}")
+        must(
+            (run.state, run.reason_code) == (State.PARKED, "approval"),
+            f"its state is {run.state}: {run.reason}",
+        )
         must(self.case.acted() == [], f"it acted with {self.case.acted()} before it was allowed to")
         return run
 
@@ -161,7 +164,7 @@ class Setup:
             else:
                 break
         run = await self.world.run(run.id)
-        must(run.state is State.SUCCEEDED, f"it is {run.state} in the end: {run.reason}")
+        must(run.state is State.SUCCEEDED, f"its state in the end is {run.state}: {run.reason}")
         self._must_be_paired(run)
         return run
 

@@ -255,7 +255,7 @@ def _must_be_answered(run: Run, calls: list[Call]) -> None:
     wrong, *right = calls
     _must(wrong.state is CallState.FAILED, f"a wrong call is recorded as {wrong.state}: {wrong.result}")
     at_rest = run.state in (State.SLEEPING, State.SUCCEEDED, State.FAILED) and len(calls) == 2
-    _must(at_rest, f"the run is {run.state} after {len(calls)} calls: {run.reason}")
+    _must(at_rest, f"the state of the run is {run.state} after {len(calls)} calls: {run.reason}")
     fine = right[0].state in (CallState.DONE, CallState.WAITING)
     _must(fine, f"the right call is recorded as {right[0].state}: {right[0].result}")
 

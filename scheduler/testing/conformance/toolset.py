@@ -136,7 +136,7 @@ class ToolSourceConformance:
         async def check(s: _Setup) -> None:
             tool, args = s.case.works
             run = await s.play(script().call(tool, **args).sleep("1h").call(tool, **args))
-            _must(run.state is State.SLEEPING, f"the run is {run.state}: {run.reason}")
+            _must(run.state is State.SLEEPING, f"the state of the run is {run.state}: {run.reason}")
             _must(s.case.open_sessions() == 0, "something is open while the run sleeps")
             await s.world.jump()
             await s.settle()
@@ -183,13 +183,16 @@ class ToolSourceConformance:
             s.case.set_service("down")
             run = await s.play(script().call(s.case.works.tool, **s.case.works.args))
             is_parked = (run.state, run.reason_code) == (State.PARKED, "tool")
-            _must(is_parked, f"it was down, and the run is {run.state} {run.reason}")
+            _must(is_parked, f"it was down, and the state of the run is {run.state}: {run.reason}")
             _must(s.case.open_sessions() == 0, "an opening that failed has left something open")
             s.case.set_service("up")
             await s.world.jump()
             await s.settle()
             run = await s.world.run(run.id)
-            _must(run.state is State.SUCCEEDED, f"it was up again, and the run is {run.state}: {run.reason}")
+            _must(
+                run.state is State.SUCCEEDED,
+                f"it was up again, and the state of the run is {run.state}: {run.reason}",
+            )
 
         self._run(tmp_path, check)
 

@@ -1,4 +1,4 @@
-"""The checkup: all that the doctor looks at.  No check raises, changes anything, or asks another machine."""
+"""Run all checks of the doctor.  No check raises, changes anything, or uses the network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Check = Callable[[Home, Wall], Findings]
 
 
 def all_findings(home: Home, clock: Wall, *, deep: bool = False) -> list[Finding]:
-    """Do all checks; one that breaks is a problem of its own and stops no other."""
+    """Run all checks; one that raises becomes a problem and does not stop the others."""
     from scheduler.views.doctor.store import check_database, check_deep, check_log
     from scheduler.views.doctor.work import check_crontab, check_work
 
@@ -38,12 +38,12 @@ def all_findings(home: Home, clock: Wall, *, deep: bool = False) -> list[Finding
     for name, check in checks:
         unusable = any(each.level == "problem" and each.name == "database" for each in found)
         if unusable and name in ("log", "work", "deep"):
-            continue  # a database that cannot be used is told once, and what stands in it proves nothing
+            continue  # an unusable database is reported once, and its rows prove nothing
         try:
             found += check(home, clock)
         except AgentcronError as error:
             found.append(Finding("problem", name, error.message, error.help or "agentcron check"))
         except OSError as error:
             text = f"the system refused: {error.strerror or error}"
-            found.append(Finding("problem", name, text, "look at the permissions of the home"))
+            found.append(Finding("problem", name, text, "check the permissions of the home"))
     return found

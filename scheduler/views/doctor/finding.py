@@ -1,4 +1,4 @@
-"""A finding of the doctor: what was looked at, how it is, and how to mend it."""
+"""A finding of the doctor: what was checked, the result, and the fix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found; a problem always comes with its fix."""
+    """The result of one check; a problem always comes with its fix."""
 
     level: Level
     name: str

@@ -1,4 +1,4 @@
-"""What the doctor looks at on this machine: platform, package, zones, home, disk, tools, and the way out."""
+"""Check this machine: platform, package, time zones, home, disk, tools, and the API address."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from scheduler.config import HOME_VARIABLE
+from scheduler.config import FILE_SCHEME, HOME_VARIABLE
 from scheduler.views.clock import Wall
 from scheduler.views.doctor.finding import Finding, Findings
 
@@ -31,12 +31,12 @@ _OLD_ZONES_YEARS = 2
 _CONNECT_SECONDS = 0.5
 
 
-def check_platform(home: Home, clock: Wall) -> Findings:  # noqa: ARG001 - all checks take the same
-    """Whether this system is one of ours."""
+def check_platform(home: Home, clock: Wall) -> Findings:  # noqa: ARG001 - all checks have this signature
+    """Whether this system is supported."""
     if sys.platform.startswith("linux"):
         yield Finding("ok", "platform", f"{sys.platform}, everything is supported")
     elif sys.platform == "darwin":
-        text = "macOS: a suspended machine is noticed by the wall clock only"
+        text = "macOS: a suspend of the machine is detected by the wall clock only"
         yield Finding("note", "platform", text)
     else:
         yield Finding("problem", "platform", f"{sys.platform} is not supported", "use Linux or macOS")
@@ -52,22 +52,22 @@ def check_python(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
 
 
 def check_package(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
-    """Whether `scheduler` is our package alone."""
+    """Whether the package `scheduler` belongs to us alone."""
     from importlib.metadata import packages_distributions
 
     owners = sorted(set(packages_distributions().get("scheduler", ())))
     if owners == ["agentcron"]:
-        yield Finding("ok", "package", "`scheduler` belongs to agentcron alone")
+        yield Finding("ok", "package", "`scheduler` belongs to agentcron only")
     elif not owners:
         yield Finding("problem", "package", "agentcron is not installed here", "pip install agentcron")
     else:
         others = ", ".join(name for name in owners if name != "agentcron")
-        text = f"another distribution installs a package `scheduler` too: {others}"
+        text = f"another distribution also installs a package `scheduler`: {others}"
         yield Finding("problem", "package", text, f"pip uninstall {others}; pip install agentcron")
 
 
 def check_zones(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
-    """Whether time zones are known, and as they are today."""
+    """Whether time zone data is there and up to date."""
     from zoneinfo import ZoneInfo, available_timezones
 
     if "Europe/Berlin" not in available_timezones():
@@ -78,7 +78,7 @@ def check_zones(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
     if summer != timedelta(hours=2):
         yield Finding("problem", "zones", "the time zone data is wrong", "pip install --upgrade tzdata")
     elif release[:4].isdecimal() and int(release[:4]) <= clock.now.year - _OLD_ZONES_YEARS:
-        text = f"the time zone data is of {release}; clock changes that were decided since are not in it"
+        text = f"the time zone data is of {release}; later changes of the rules are missing"
         yield Finding("problem", "zones", text, "upgrade the system's tzdata, or: pip install -U tzdata")
     else:
         about = f" (data of {release})" if release else ""
@@ -88,7 +88,7 @@ def check_zones(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
 
 
 def _zone_release() -> str:
-    """Return the release of the data that is in use, such as ``2026a``; empty where nothing tells."""
+    """Return the release of the data in use, such as ``2026a``; empty if it is not recorded."""
     for folder in zoneinfo.TZPATH:
         for name, mark in (("tzdata.zi", "# version "), ("+VERSION", "")):
             path = Path(folder, name)
@@ -96,7 +96,7 @@ def _zone_release() -> str:
                 with path.open(encoding="utf-8", errors="replace") as file:
                     return file.readline().strip().removeprefix(mark)
         if Path(folder, "Europe", "Berlin").is_file():
-            return ""  # this folder is used, and does not say which release it is
+            return ""  # this folder is used, and does not record its release
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -106,10 +106,10 @@ def _zone_release() -> str:
 
 
 def check_home(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
-    """Whether the home is ours, closed to others, and writable."""
+    """Whether the home belongs to us, is closed to others, and can be written."""
     place = home.config.home
     if not place.exists():
-        yield Finding("note", "home", f"{place} is not there yet; the first start makes it")
+        yield Finding("note", "home", f"{place} does not exist yet; the first start creates it")
         return
     if not place.is_dir():
         yield Finding("problem", "home", f"{place} is not a directory", f"move it, or set {HOME_VARIABLE}")
@@ -129,15 +129,29 @@ def check_home(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
 
 
 def check_disk(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
-    """Whether there is room."""
-    place = home.config.home
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    text = f"{free / 1e9:.1f} GB free where {home.config.home} is"
-    inodes = os.statvfs(place)
+    """Whether there is enough space."""
+    config = home.config
+    places = [config.home]
+    if config.database_scheme == FILE_SCHEME:
+        places.append(config.database.parent)
+    disks: set[int] = set()
+    for place in places:
+        there = place
+        while not there.exists():
+            there = there.parent
+        disk = there.stat().st_dev
+        if disk not in disks:
+            disks.add(disk)
+            yield from _room(place, there)
+
+
+def _room(place: Path, there: Path) -> Findings:
+    """Check the disk of a place that may not exist yet; ``there`` is the nearest folder that does."""
+    free = shutil.disk_usage(there).free
+    text = f"{free / 1e9:.1f} GB free where {place} is"
+    inodes = os.statvfs(there)
     if inodes.f_files and inodes.f_favail < _MIN_FREE_FILES:
-        few = f"room for {inodes.f_favail} more files where {home.config.home} is"
+        few = f"room for {inodes.f_favail} more files where {place} is"
         yield Finding("problem", "disk", few, "remove some files; without any left every run stops")
     if free < _MIN_FREE_BYTES:
         yield Finding("problem", "disk", text, "free some space; a full disk stops every run")
@@ -148,16 +162,16 @@ def check_disk(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
 
 
 def check_tools(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
-    """Whether the programs are there that make tools faster."""
+    """Whether optional programs that make tools faster are installed."""
     if shutil.which("rg") is None:
         text = "ripgrep is not installed; the grep tool is slower without it"
         yield Finding("note", "tools", text, "install the package ripgrep")
     else:
-        yield Finding("ok", "tools", "ripgrep is there")
+        yield Finding("ok", "tools", "ripgrep is installed")
 
 
 def check_api(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
-    """Whether requests to the API go somewhere sensible; nothing leaves this machine to find out."""
+    """Whether requests to the API go to a sensible address; checked without the network."""
     url = os.environ.get(BASE_URL, "")
     if not url:
         return
@@ -166,17 +180,17 @@ def check_api(home: Home, clock: Wall) -> Findings:  # noqa: ARG001
         host, port = parts.hostname or "", parts.port
     except ValueError:
         host, port, parts = "", None, urlsplit("")
-    fix = f"mend or unset {BASE_URL}"
+    fix = f"correct or unset {BASE_URL}"
     if parts.scheme not in ("http", "https") or not host:
-        yield Finding("problem", "api", f"{BASE_URL} is no address: {url}", fix)
+        yield Finding("problem", "api", f"{BASE_URL} is not an address: {url}", fix)
     elif not _is_here(host):
         if parts.scheme == "http":
-            text = f"{BASE_URL} is {url}: the key would cross the network in the clear"
+            text = f"{BASE_URL} is {url}: the key would be sent unencrypted"
             yield Finding("problem", "api", text, "use https")
         else:
             yield Finding("note", "api", f"requests go to {host} ({BASE_URL})")
     elif not _listens(host, port or (443 if parts.scheme == "https" else 80)):
-        yield Finding("problem", "api", f"nobody listens at {url} ({BASE_URL})", f"start it, or {fix}")
+        yield Finding("problem", "api", f"no server listens at {url} ({BASE_URL})", f"start it, or {fix}")
     else:
         yield Finding("note", "api", f"requests go to {url} ({BASE_URL})")
 

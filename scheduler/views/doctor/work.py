@@ -1,4 +1,4 @@
-"""What the doctor looks at in the work: the crontab, the key, the daemon, the runs, the jobs, the reports."""
+"""Check the work: the crontab, keys, the daemon, runs, jobs and reports."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from scheduler.core.job.job import Job
 
 _LATE = timedelta(minutes=2)
-"""A daemon that lives fires and wakes within seconds; what is due for so long, it does not see."""
+"""A live daemon fires and wakes within seconds; it does not handle what is overdue for this long."""
 
 _RECENT = timedelta(days=3)
 
 
 def check_work(home: Home, clock: Wall) -> Findings:
-    """Whether somebody does what is due, and what needs a person."""
+    """Whether a daemon does what is due, and what needs a person."""
     halt = home.halt()
     if halt is not None:
         since = f" since {clock.short(halt.since)}" if halt.since else ""
         yield Finding("problem", "halt", f"the home is halted{since}: {halt.reason}", "agentcron unhalt")
-    if not home.config.database.exists():
+    if not home.has_database():
         return
     facts = gather(home, clock.now)
     with home.audit() as audit:
@@ -40,7 +40,7 @@ def check_work(home: Home, clock: Wall) -> Findings:
     yield from _daemon(facts, clock)
     dead = set(home.dead(runners))
     if gone := [str(info.pid) for info in runners if info.id in dead]:
-        text = f"{counted(gone, 'runner')} ended without saying so: pid {named(gone)}"
+        text = f"{counted(gone, 'runner')} ended without a clean stop: pid {named(gone)}"
         yield Finding("note", "runners", text)
     yield from _jobs(facts)
     if unsent:
@@ -48,33 +48,33 @@ def check_work(home: Home, clock: Wall) -> Findings:
         text = (
             f"{counted(unsent, 'report')} given up; the last, of {first.job or 'the daemon'}: {first.error}"
         )
-        yield Finding("problem", "reports", text, "mend its report command: agentcron edit")
+        yield Finding("problem", "reports", text, "fix its report command: agentcron edit")
     elif stuck:
         first = stuck[0]
         text = f"{counted(stuck, 'report')} cannot be sent yet; of {first.job or 'the daemon'}: {first.error}"
-        yield Finding("problem", "reports", text, "mend its report command: agentcron edit")
+        yield Finding("problem", "reports", text, "fix its report command: agentcron edit")
 
 
 def _runs(facts: Facts, late: set[str]) -> Findings:
     if facts.orphans:
         shown = named(sorted(facts.orphans))
-        fix = "agentcron up" if facts.daemon is None else "the daemon takes them up by itself"
+        fix = "agentcron up" if facts.daemon is None else "the daemon resumes them by itself"
         yield Finding("problem", "runs", f"{len(facts.orphans)} running with a dead runner: {shown}", fix)
     if late:
-        text = f"a lease ran out and nobody took over, of {counted(late, 'run')}: {named(sorted(late))}"
+        text = f"the lease of {counted(late, 'run')} ran out and no daemon took over: {named(sorted(late))}"
         yield Finding("problem", "leases", text, "restart the daemon: agentcron up")
     if facts.unknown:
         ids = list(dict.fromkeys(call.run_id for call in facts.unknown))
-        text = f"nobody knows whether a call happened, in {counted(ids, 'run')}: {named(ids)}"
+        text = f"it is unknown whether a call happened, in {counted(ids, 'run')}: {named(ids)}"
         fix = f"agentcron show {ids[0]}, then: agentcron resume {ids[0]}"
-        # An agent that goes on has been told, and deals with it; one that stopped has not.
+        # An agent that continues was told and handles it; one that stopped was not.
         going = {run.id for run in facts.runs if run.state is not State.PARKED}
         yield Finding("warning" if set(ids) <= going else "problem", "unknown", text, fix)
     parked = [run for run in facts.runs if run.state is State.PARKED]
     if patient := [run for run in parked if reasons.of(run).is_daily]:
         yield Finding("note", "parked", f"until tomorrow, by their day's budget: {_ids(patient)}")
     if stuck := [run for run in parked if not reasons.of(run).is_daily]:
-        text = f"{counted(stuck, 'run')} for a person: {_ids(stuck)}: {stuck[0].reason}"
+        text = f"{counted(stuck, 'run')} parked for a person: {_ids(stuck)}: {stuck[0].reason}"
         fix = f"agentcron show {stuck[0].id}, then: {reasons.of(stuck[0]).command(stuck[0])}"
         yield Finding("problem", "parked", text, fix)
 
@@ -90,9 +90,9 @@ def _daemon(facts: Facts, clock: Wall) -> Findings:
     what += [f"{counted(waiting, 'run')} to be woken"] if waiting else []
     if facts.daemon is None:
         if what:
-            yield Finding("problem", "daemon", f"nobody is running; {', '.join(what)}", "agentcron up")
+            yield Finding("problem", "daemon", f"no daemon is running; {', '.join(what)}", "agentcron up")
         else:
-            yield Finding("note", "daemon", "nobody is running; start: agentcron up")
+            yield Finding("note", "daemon", "no daemon is running; start: agentcron up")
         return
     pid = facts.daemon.pid
     yield Finding("ok", "daemon", f"up since {clock.short(facts.daemon.started_at)} (pid {pid})")
@@ -111,7 +111,7 @@ def _jobs(facts: Facts) -> Findings:
         yield Finding("problem", "jobs", text, fix)
     known = {standing.name for standing in facts.standings}
     if left := sorted({run.job for run in facts.runs} - known):
-        text = f"no longer in the crontab, with runs that are not over: {named(left)}"
+        text = f"removed from the crontab, with runs that are not over: {named(left)}"
         yield Finding("note", "jobs", text)
 
 
@@ -120,10 +120,10 @@ def _ids(runs: Sequence[Run]) -> str:
 
 
 def check_crontab(home: Home, clock: Wall) -> Findings:
-    """Whether the crontab can be read, and its jobs can run."""
+    """Whether the crontab can be read and its jobs can run."""
     config = home.config
     if not config.crontab.exists():
-        yield Finding("problem", "crontab", f"there is none at {config.crontab}", "agentcron init")
+        yield Finding("problem", "crontab", f"no crontab at {config.crontab}", "agentcron init")
         return
     from scheduler.views.lint.linting import lint_crontab
 
@@ -146,7 +146,7 @@ def check_crontab(home: Home, clock: Wall) -> Findings:
 
 
 def _sandbox(jobs: Sequence[Job]) -> Findings:
-    """Whether a sandbox holds here; without one the shell tool is off."""
+    """Whether a sandbox works here; without one the shell tool is off."""
     from scheduler.host.sandbox_proof import proven_program
 
     wanting = [job.name for job in jobs if job.tools and "shell" in job.tools]
@@ -155,14 +155,14 @@ def _sandbox(jobs: Sequence[Job]) -> Findings:
     except CannotWorkError as error:
         text = f"the shell tool is off: {error.message}"
         if wanting:
-            text += f"; wanted by {counted(wanting, 'job')} ({named(wanting)})"
+            text += f"; needed by {counted(wanting, 'job')} ({named(wanting)})"
         yield Finding("problem" if wanting else "note", "sandbox", text, error.help)
     else:
-        yield Finding("ok", "sandbox", f"{program} was seen to hold; the shell tool works")
+        yield Finding("ok", "sandbox", f"{program} passed its test; the shell tool works")
 
 
 def _commands(home: Home, jobs: Sequence[Job]) -> Findings:
-    """Gates are the crontab's own errors; a report command is first missed when a run has ended."""
+    """Gates are errors of the crontab; a report command is used only when a run has ended."""
     for job in jobs:
         if job.report and (wrong := home.command_problem(job.report)):
             yield Finding("problem", "report", f"{job.name}: {wrong}", "agentcron edit")

@@ -1,1 +1,1 @@
-"""What is wrong or doubtful in a crontab, beyond what its text alone shows."""
+"""Lint of a crontab that needs more than its text."""

@@ -1,4 +1,4 @@
-"""What ``check`` and ``doctor`` find wrong with a crontab, beyond what its text alone shows."""
+"""Collect the problems of a crontab for ``check`` and ``doctor``, also those that its text does not show."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Linted:
-    """A crontab that was read, everything wrong with it, what models lack, models without a price."""
+    """A parsed crontab with its problems, what models need, and models without a price."""
 
     table: Table
     problems: tuple[Problem, ...]
@@ -31,12 +31,12 @@ class Linted:
 
     @property
     def errors(self) -> int:
-        """How many problems must be mended."""
+        """The number of errors."""
         return sum(problem.severity == "error" for problem in self.problems)
 
     @property
     def warnings(self) -> int:
-        """How many problems are only doubtful."""
+        """The number of warnings."""
         return len(self.problems) - self.errors
 
 
@@ -50,7 +50,7 @@ def lint_crontab(home: Home, now: datetime) -> Linted:
 
 
 def lint_text(home: Home, text: str, now: datetime) -> Linted:
-    """Collect the problems that a text would have as the crontab."""
+    """Collect the problems of a text as if it were the crontab."""
     table, find = home.parse(text, now), home.find_provider
     foreign, of_backends = _backends(table, home)
     found = (*all_problems(table, now), *_of_tools(table), *_of_models(table, home), *of_backends)
@@ -60,7 +60,7 @@ def lint_text(home: Home, text: str, now: datetime) -> Linted:
 
 
 def _of_tools(table: Table) -> Iterator[Problem]:
-    """Tools that cannot be used: better said now than at the fire."""
+    """Tools that cannot be used: reported now and not when a run starts."""
     named = [(index, job, job.tools) for index, job in enumerate(table.jobs) if job.tools]
     if not named:
         return
@@ -79,7 +79,7 @@ def _of_tools(table: Table) -> Iterator[Problem]:
 
 
 def _of_models(table: Table, home: Home) -> Iterator[Problem]:
-    """Models that do not exist, such as a script that cannot be read: better said now than at the fire."""
+    """Models that do not exist, such as an unreadable script: reported now and not when a run starts."""
     wrong: dict[str, ConfigError | None] = {}
     for index, job in enumerate(table.jobs):
         if not job.asks_a_model:
@@ -92,7 +92,7 @@ def _of_models(table: Table, home: Home) -> Iterator[Problem]:
 
 
 def _backends(table: Table, home: Home) -> tuple[Mapping[str, Specs], list[Problem]]:
-    """Return the tools that backends bring, by the name of the backend, and those that cannot be used."""
+    """Return the tools of backends, by the name of the backend, and the problems of the others."""
     foreign: dict[str, Specs] = {}
     problems: list[Problem] = []
     for index, job in enumerate(table.jobs):

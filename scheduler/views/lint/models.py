@@ -1,4 +1,4 @@
-"""The models of jobs: what their providers say of them before a run needs one."""
+"""Check with the providers whether the models of jobs are ready to use."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _MAX_NAMES = 5
 
 @dataclass(frozen=True, slots=True)
 class Unready:
-    """What the models of these jobs lack, such as a key."""
+    """What the models of these jobs need and do not have, such as a key."""
 
     problem: CannotWorkError
     jobs: tuple[str, ...]
 
 
 def unready_jobs(jobs: Iterable[Job], find: FindProvider) -> tuple[Unready, ...]:
-    """Return what the models of the enabled jobs lack, each thing once.
+    """Return what the models of the enabled jobs need and do not have, each thing once.
 
-    A model that does not exist is left out: the crontab is wrong there, and nothing is missing.
+    A model that does not exist is left out: that is an error of the crontab.
     """
     of_model: dict[str, CannotWorkError | None] = {}
     lacking: dict[str, tuple[CannotWorkError, list[str]]] = {}
@@ -47,10 +47,10 @@ def _lack(model: str, find: FindProvider) -> CannotWorkError | None:
 
 
 def require_ready(jobs: Iterable[Job], find: FindProvider) -> None:
-    """Refuse to begin work that would stop at its first request.
+    """Refuse to start work that would stop at its first request.
 
     Raises:
-        CannotWorkError: the models of some jobs lack something, such as a key.
+        CannotWorkError: the models of some jobs need something, such as a key.
     """
     for each in unready_jobs(jobs, find):
         need = "1 job needs" if len(each.jobs) == 1 else f"{len(each.jobs)} jobs need"
@@ -71,4 +71,4 @@ def _has_price(model: str, find: FindProvider) -> bool:
     try:
         return find(model).price(model, Usage()) is not None
     except ConfigError:
-        return True  # it does not exist, which is said elsewhere
+        return True  # it does not exist, which is reported elsewhere

@@ -1,4 +1,4 @@
-"""The preflight: what ``check`` says of trust before a job runs at an hour when nobody is there."""
+"""Check trust before jobs run unattended: broken profiles, useless grants, tools that would wait."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 
 
 Specs: TypeAlias = "Mapping[str, ToolSpec]"
-"""What tools declare, by name."""
+"""The specs of tools, by name."""
 
 
 def of_trust(table: Table, policy: Policy, now: datetime, foreign: Mapping[str, Specs]) -> Iterator[Problem]:
-    """Yield what is wrong or doubtful about the trust file, and which tools would need a person.
+    """Yield the problems of the trust file, and the tools that would need a person.
 
     Args:
         foreign: by backend, the tools that its agent runs itself.
 
-    E17 a profile that is missing or broken: its jobs park.  W09 a grant that grants nothing: an unknown
-    tool, an argument that the tool has not, an end that is past.  W10 a tool that would stop and wait.
+    E17 a profile that is missing or broken: its jobs are parked.  W09 a grant that allows nothing: an unknown
+    tool, an argument that the tool does not have, an expiry in the past.  W10 a tool that would stop and
+    wait.
     """
     said: set[str] = set()
     further = {name: spec for specs in foreign.values() for name, spec in specs.items()}
@@ -43,7 +44,7 @@ def of_trust(table: Table, policy: Policy, now: datetime, foreign: Mapping[str, 
         if profile.name not in BUILT_IN and profile.name not in said:
             said.add(profile.name)
             for fault in _idle_grants(profile, now, further):
-                yield at_name(table, index, "W09", f"trust: {fault}", "mend the trust file")
+                yield at_name(table, index, "W09", f"trust: {fault}", "fix the trust file")
         if job.enabled and (waiting := needing_a_person(job, profile, now, foreign.get(job.backend, {}))):
             yield at_name(
                 table,
@@ -55,22 +56,22 @@ def of_trust(table: Table, policy: Policy, now: datetime, foreign: Mapping[str, 
 
 
 def needing_a_person(job: Job, profile: Profile, now: datetime, foreign: Specs) -> Sequence[str]:
-    """Return the tools of a job whose calls wait for a person, whatever their arguments are."""
+    """Return the tools of a job whose calls wait for a person, whatever their arguments."""
     specs = {**_specs_of(job), **foreign}
     return tuple(name for name, spec in specs.items() if rights(spec, profile, (), now).needs_a_person)
 
 
 def _specs_of(job: Job) -> Specs:
-    """Return what those tools of a job declare that may act outside its workdir."""
+    """Return the specs of the tools of a job that may act outside its workdir."""
     if job.tools is None:
-        return {}  # the built-in tools act nowhere outside
+        return {}  # the built-in tools never act outside
     from scheduler.ports.tool import ControlTool
     from scheduler.tools.registry import tools_for
 
     try:
         tools = tools_for(job.tools)
     except AgentcronError:
-        return {}  # said elsewhere, with the tool's name
+        return {}  # reported elsewhere, with the tool's name
     return {name: tool.spec for name, tool in tools.items() if not isinstance(tool, ControlTool)}
 
 
@@ -82,7 +83,7 @@ def _idle_grants(profile: Profile, now: datetime, further: Specs) -> Iterator[st
     for number, grant in enumerate(profile.grants, 1):
         where = f"grant {number} of profile {profile.name}"
         if is_source(source_of(grant.tool)):
-            continue  # what the tools of a source declare is known when it is open
+            continue  # the specs of a source's tools are known only when it is open
         if grant.tool not in known:
             near = did_you_mean(grant.tool, known)
             yield f"{where} names no known tool: {grant.tool}" + (f" ({near})" if near else "")
@@ -95,7 +96,7 @@ def _idle_grants(profile: Profile, now: datetime, further: Specs) -> Iterator[st
             yield f"{where}: {error.message}"
             continue
         if (grant.hosts or grant.paths) and not spec.has_targets:
-            yield f"{where} matches nothing: {grant.tool} does not say which hosts and paths its calls reach"
+            yield f"{where} matches nothing: {grant.tool} does not declare the hosts and paths of its calls"
         for name, _ in grant.args:
             if name not in spec.schema.get("properties", {}):
                 yield f"{where} matches nothing: {grant.tool} has no argument {name}"

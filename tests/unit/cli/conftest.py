@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.adapters import crontab_file, system
+from scheduler.adapters import system
 from scheduler.core.text.safe import cells
 from scheduler.doors.cli.main import _status
 from scheduler.testing.clock import FakeClock
@@ -44,7 +44,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     fake = FakeClock(scenes.START)
     monkeypatch.setattr(system, "now", fake.now)
     monkeypatch.setattr(system, "local_zone", lambda: "Europe/Berlin")
-    monkeypatch.setattr(crontab_file, "local_zone", lambda: "Europe/Berlin")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
     return fake
 

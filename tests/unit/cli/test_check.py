@@ -58,7 +58,7 @@ def test_all_errors_come_in_one_pass_with_carets(call: Call, home: Path) -> None
     assert "no tool is called reed" in answer.out
     assert "did you mean read?" in answer.out
     assert "no.jsonl cannot be read" in answer.out
-    assert answer.out.splitlines()[-1] == "3 errors; 1 job will not run. Mend: agentcron edit"
+    assert answer.out.splitlines()[-1] == "3 errors; 1 job will not run. Fix: agentcron edit"
 
 
 def test_json(call: Call, home: Path) -> None:

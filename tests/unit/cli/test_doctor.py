@@ -30,7 +30,7 @@ def test_a_healthy_home(call: Call, build: Build) -> None:
 def test_an_empty_home_wants_a_crontab(call: Call) -> None:
     answer = call("doctor").fits()
     assert answer.status == 1
-    assert answer.out.startswith("PROBLEM  crontab: there is none at")
+    assert answer.out.startswith("PROBLEM  crontab: no crontab at")
     assert set(problems(call("doctor", "--json"))) == {"crontab"}
     assert "fix: agentcron init" in answer.out
 
@@ -40,7 +40,7 @@ def test_a_dead_runner_and_overdue_work(call: Call, build: Build, clock: FakeClo
     clock.advance(86400)
     found = problems(call("doctor", "--json"))
     assert found["runs"] == "1 running with a dead runner: run00004"
-    assert found["daemon"].startswith("nobody is running; 2 jobs due")
+    assert found["daemon"].startswith("no daemon is running; 2 jobs due")
 
 
 def test_a_missing_key(call: Call, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ def test_a_clock_that_was_set_back(call: Call, build: Build, clock: FakeClock) -
 
     build(scene)
     clock.jump_to(clock.now() - timedelta(hours=5))
-    assert problems(call("doctor", "--json"))["clock"].startswith("the database knows a time 5h ahead")
+    assert problems(call("doctor", "--json"))["clock"].startswith("the database has a time 5h in the future")
 
 
 def test_a_full_disk(call: Call, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_a_stranger_in_the_package(call: Call, build: Build, monkeypatch: pytest
     monkeypatch.setattr(
         importlib.metadata, "packages_distributions", lambda: {"scheduler": ["agentcron", "scheduler"]}
     )
-    assert "installs a package `scheduler` too: scheduler" in problems(call("doctor", "--json"))["package"]
+    assert "also installs a package `scheduler`: scheduler" in problems(call("doctor", "--json"))["package"]
 
 
 def test_it_writes_nothing(call: Call, home: Path) -> None:

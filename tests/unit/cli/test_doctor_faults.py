@@ -26,7 +26,7 @@ def test_a_home_that_has_lived_is_healthy(call: Call, build: Build) -> None:
     build(lived)
     assert problems(call("doctor", "--json", "--deep")) == {}
     answer = call("doctor", "--deep").fits()
-    assert "every row was read; nothing is amiss" in answer.out
+    assert "every row was read and is consistent" in answer.out
     assert len(answer.out.splitlines()) <= 40
 
 
@@ -57,7 +57,7 @@ DEEP = {
         "UPDATE messages SET content = replace(content, 'tool_result', 'tool_riddle')"
         f" WHERE {OF_DONE} AND seq = 3"
     ),
-    "belong to a run that is gone": (
+    "belong to a run that does not exist": (
         "INSERT INTO wakeups (run_id, kind, due, state) VALUES ('nobody', 'time', 1, 'won')"
     ),
 }
@@ -102,7 +102,9 @@ def test_a_database_that_is_gone(call: Call, build: Build, home: Path) -> None:
     FilePresence(home / "runners").hold("r1")
     for file in home.glob("agentcron.db*"):
         file.unlink()
-    assert problems(call("doctor", "--json"))["database"].startswith("it is gone, although agentcron has run")
+    assert problems(call("doctor", "--json"))["database"].startswith(
+        "it is missing, although agentcron has run"
+    )
 
 
 def test_half_a_change_of_the_schema(call: Call, build: Build, home: Path, sql: Sql) -> None:
@@ -196,7 +198,7 @@ def test_a_clock_that_was_set_back_after_the_last_run_ended(
     sql("DELETE FROM wakeups")
     sql("UPDATE runs SET state = 'succeeded', ended_at = created_at WHERE state = 'sleeping'")
     clock.jump_to(clock.now() - timedelta(hours=5))
-    assert problems(call("doctor", "--json"))["clock"].endswith("ahead of now: the clock was set back")
+    assert problems(call("doctor", "--json"))["clock"].endswith("in the future: the clock was set back")
 
 
 def test_a_clock_that_was_set_back_and_noticed(call: Call, build: Build, clock: FakeClock) -> None:
@@ -209,7 +211,7 @@ def test_a_clock_that_was_set_back_and_noticed(call: Call, build: Build, clock: 
     build(noticed)
     answer = call("doctor", "--json")
     assert problems(answer) == {}
-    assert "a daemon has dealt with that" in answer.out
+    assert "a daemon has handled that" in answer.out
 
 
 def test_everything_at_once_fits_a_screen(call: Call, build: Build, sql: Sql, clock: FakeClock) -> None:

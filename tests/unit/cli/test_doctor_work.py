@@ -31,8 +31,11 @@ def test_parked_runs_want_a_person(call: Call, build: Build) -> None:
 
     build(scene)
     found = problems(call("doctor", "--json"))
-    assert found["parked"] == "1 run for a person: run00001 (writer): the run has spent $0.50 of its $0.50"
-    assert found["unknown"] == "nobody knows whether a call happened, in 1 run: run00001"
+    assert (
+        found["parked"]
+        == "1 run parked for a person: run00001 (writer): the run has spent $0.50 of its $0.50"
+    )
+    assert found["unknown"] == "it is unknown whether a call happened, in 1 run: run00001"
     assert "fix: agentcron show run00001, then: agentcron resume" in call("doctor").out
 
 
@@ -81,7 +84,7 @@ def test_a_lease_that_ran_out_with_nobody_to_take_over(call: Call, build: Build,
     build(scene)
     found = problems(call("doctor", "--json"))
     alive.drop("runner-9")
-    assert found["leases"] == "a lease ran out and nobody took over, of 1 run: run00001"
+    assert found["leases"] == "the lease of 1 run ran out and no daemon took over: run00001"
 
 
 def test_a_daemon_that_lives_and_does_nothing(call: Call, build: Build, home: Path, clock: FakeClock) -> None:
@@ -107,7 +110,7 @@ def test_a_runner_that_ended_without_saying_so_is_no_problem(call: Call, build: 
     build(scene)
     answer = call("doctor", "--json")
     assert problems(answer) == {}
-    assert "1 runner ended without saying so: pid 4242" in answer.out
+    assert "1 runner ended without a clean stop: pid 4242" in answer.out
 
 
 def test_live_runs_of_a_job_that_is_gone(call: Call, build: Build) -> None:
@@ -116,7 +119,7 @@ def test_live_runs_of_a_job_that_is_gone(call: Call, build: Build) -> None:
         await world.load('@manual  other  "x"  model=rehearsal:digest.jsonl\n')
 
     build(scene)
-    assert "no longer in the crontab, with runs that are not over: review" in call("doctor", "--json").out
+    assert "removed from the crontab, with runs that are not over: review" in call("doctor", "--json").out
 
 
 # -- this machine -----------------------------------------------------------------------------------------
@@ -133,10 +136,10 @@ def test_a_crontab_that_cannot_be_read(call: Call, build: Build, home: Path) -> 
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("not an address", "is no address"),
-        ("ftp://proxy.example.com", "is no address"),
-        ("https://[oops", "is no address"),
-        ("http://proxy.example.com", "in the clear"),
+        ("not an address", "is not an address"),
+        ("ftp://proxy.example.com", "is not an address"),
+        ("https://[oops", "is not an address"),
+        ("http://proxy.example.com", "sent unencrypted"),
     ],
 )
 def test_a_way_to_the_api_that_leads_nowhere(
@@ -157,7 +160,7 @@ def test_a_proxy_of_this_machine_that_is_not_there(
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
         monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
         assert problems(call("doctor", "--json")) == {}
-    assert problems(call("doctor", "--json"))["api"] == f"nobody listens at {url} (ANTHROPIC_BASE_URL)"
+    assert problems(call("doctor", "--json"))["api"] == f"no server listens at {url} (ANTHROPIC_BASE_URL)"
 
 
 def test_a_proxy_elsewhere_is_not_called(call: Call, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +225,7 @@ def test_a_sandbox_that_is_missing_matters_to_jobs_that_want_a_shell(
     said = " ".join(answer.out.split())
     assert "sandbox: the shell tool is off: there is no sandbox: bubblewrap is not installed" in said
     (home / "crontab").write_text('@manual loud "x" tools=shell\n')
-    assert problems(call("doctor", "--json"))["sandbox"].endswith("wanted by 1 job (loud)")
+    assert problems(call("doctor", "--json"))["sandbox"].endswith("needed by 1 job (loud)")
     assert "apt install bubblewrap" in " ".join(call("doctor").fits().out.split())
 
 
@@ -230,4 +233,4 @@ def test_a_sandbox_that_holds_is_good_news(call: Call, home: Path) -> None:
     if shutil.which("bwrap") is None:
         lacking("bubblewrap is not installed (Debian: apt-get install bubblewrap)")
     (home / "crontab").write_text('@manual loud "x" tools=shell\n')
-    assert "was seen to hold; the shell tool works" in " ".join(call("doctor").fits().out.split())
+    assert "passed its test; the shell tool works" in " ".join(call("doctor").fits().out.split())

@@ -44,7 +44,7 @@ def test_the_zone_is_this_machines_unless_said(call: Call) -> None:
         ("@every 45m", "every 45 minutes"),
         ("@at 2026-12-01T09:00", "once"),
         ("@reboot", "boot"),
-        ("@manual", "somebody"),
+        ("@manual", "on request"),
     ],
 )
 def test_schedules_that_are_no_cron_expressions(call: Call, expression: str, said: str) -> None:

@@ -14,11 +14,11 @@ def test_a_home_that_was_never_used_can_be_halted(call: Call, home: Path) -> Non
     home.rmdir()
     answer = call("halt", "--reason", "not yet").fits()
     assert (answer.status, answer.err) == (0, "")
-    assert answer.out.splitlines()[0] == "halted: nothing starts any more in this home"
+    assert answer.out.splitlines()[0] == "halted: no effect and no model call starts in this home"
     assert (home / "HALT").read_text() == "not yet\n"
     assert stat.S_IMODE((home / "HALT").stat().st_mode) == 0o600
-    assert call("unhalt").out == "not halted any more: everything goes on where it was\n"
-    assert call("unhalt").out == "the home was not halted\n"
+    assert call("unhalt").out == "no longer halted: everything continues where it was\n"
+    assert call("unhalt").out == "the home is not halted\n"
 
 
 def test_a_database_that_is_garbage_is_no_obstacle(call: Call, home: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_database_that_is_garbage_is_no_obstacle(call: Call, home: Path) -> No
 
 def test_a_second_halt_keeps_the_first_reason_unless_it_has_one_itself(call: Call, home: Path) -> None:
     call("halt", "--reason", "first")
-    assert "halted already: first" in call("halt").out
+    assert "already halted: first" in call("halt").out
     call("halt", "--reason", "second")
     assert (home / "HALT").read_text() == "second\n"
 
@@ -42,12 +42,12 @@ def test_whoever_looks_is_told_why_since_when_and_how_to_go_on(call: Call, build
     answer = call("list").fits()
     told = " ".join(answer.out.split("\n\n")[0].split())
     assert "HALTED since" in told
-    assert "it writes nonsense. Go on: agentcron unhalt" in told
+    assert "it writes nonsense. Resume: agentcron unhalt" in told
     halted = json.loads(call("list", "--json").out)["halted"]
     assert halted["reason"] == "it writes nonsense"
     assert halted["since"].endswith("Z")
-    assert "it writes nonsense. Go on: agentcron unhalt" in call("why", "digest").err
-    assert "it writes nonsense. Go on: agentcron unhalt" in call("run", "writer").err
+    assert "it writes nonsense. Resume: agentcron unhalt" in call("why", "digest").err
+    assert "it writes nonsense. Resume: agentcron unhalt" in call("run", "writer").err
     problem = next(
         each for each in json.loads(call("doctor", "--json").out)["checks"] if each["name"] == "halt"
     )

@@ -28,7 +28,7 @@ class Terminal(io.StringIO):
         return True
 
 
-NOBODY = "nobody is running; due jobs wait. Start: agentcron up"
+NOBODY = "no daemon is running; due jobs wait. Start: agentcron up"
 
 
 def test_a_day_with_a_sleeper_and_a_crash(call: Call, build: Build) -> None:
@@ -39,7 +39,7 @@ def test_a_day_with_a_sleeper_and_a_crash(call: Call, build: Build) -> None:
         NOBODY,
         "",
         "needs attention",
-        "  writer: run run00004: its runner is dead; a daemon takes it up: agentcron up",
+        "  writer: run run00004: its runner is dead; to resume it: agentcron up",
         "",
         "RUN       JOB               STATE      WHAT",
         "run00003  review            sleeping   in 23h 53m, Sat 09:00: waiting for the r…",
@@ -101,8 +101,8 @@ def test_overdue_jobs_and_late_sleepers_are_named_when_nobody_runs(
     build(scenes.busy)
     clock.advance(2 * 86400)
     out = call("list").fits().out
-    assert "  digest: overdue for 1d; nobody is running" in out
-    assert "  review: run run00003: wakes late, by 1d already; nobody is running" in out
+    assert "  digest: overdue by 1d; no daemon is running" in out
+    assert "  review: run run00003: should have woken 1d ago; no daemon is running" in out
     assert "digest   0 9 * * *     overdue" in out
 
 
@@ -160,7 +160,7 @@ def test_a_vanished_crontab_leaves_what_was_loaded(call: Call, build: Build, hom
     (home / "crontab").unlink()
     answer = call("list")
     assert answer.status == 0
-    assert "shown is what was loaded last" in answer.err
+    assert "this shows the version loaded last" in answer.err
     assert "digest" in answer.out
 
 

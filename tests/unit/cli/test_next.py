@@ -22,7 +22,7 @@ def test_fires_and_wakeups_stand_on_one_line(call: Call, build: Build) -> None:
         "Sat 21 Nov 09:30  in 1d       gated   fires",
         "paused: nightly",
     ]
-    assert "nobody is running" in answer.err
+    assert "no daemon is running" in answer.err
 
 
 def test_json(call: Call, build: Build) -> None:
@@ -71,8 +71,8 @@ def test_what_is_overdue_comes_first(call: Call, build: Build, clock: FakeClock)
 
 def test_jobs_without_a_time_say_why(call: Call, build: Build, home: Path) -> None:
     build(scenes.load)
-    assert call("next", "writer").out == "writer fires only by hand: agentcron run writer\n"
-    assert call("next", "nightly").out == "nightly is switched off in the crontab: agentcron edit\n"
+    assert call("next", "writer").out == "writer fires only on request: agentcron run writer\n"
+    assert call("next", "nightly").out == "nightly is disabled in the crontab: agentcron edit\n"
     (home / "crontab").write_text('0 25 * * * bad "x"\n')
     answer = call("next", "bad")
     assert (answer.status, answer.out) == (4, "")

@@ -40,7 +40,7 @@ def test_list_names_what_needs_a_person(call: Call, build: Build) -> None:
     build(restored)
     shown = call("list").fits().out
     assert "writer: run run00002: parked: restored from a backup of 2026-11-20T07:31" in shown
-    assert "launch: skipped after a restore, and fires no more: agentcron why launch" in shown
+    assert "launch: skipped after a restore, will not fire again: agentcron why launch" in shown
     assert "writer: run run00001: its report was not sent: restored from a backup" in shown
     assert "digest: " not in shown.partition("needs attention")[2].partition("JOB")[0], "it fires tomorrow"
 
@@ -61,5 +61,5 @@ def test_why_says_that_nobody_knows_and_what_to_type(call: Call, build: Build) -
 def test_show_says_how_to_go_on(call: Call, build: Build) -> None:
     build(restored)
     shown = call("show", "run00002").fits().out
-    assert "go on: agentcron resume run00002" in shown
+    assert "continue: agentcron resume run00002" in shown
     assert "unknown: whether" in shown

@@ -24,14 +24,14 @@ def test_a_sleeping_run_reads_like_a_chat(call: Call, build: Build) -> None:
     assert lines[:3] == [
         "run run00003 of review: sleeping",
         "  fired by hand for Fri 20 Nov 09:00 (Europe/Berlin)",
-        "  began Fri 20 Nov 09:00; worked 0s, 1 step, 1 sleep",
+        "  started Fri 20 Nov 09:00; worked 0s, 1 step, 1 sleep",
     ]
     assert "Fri 20 Nov 09:00:00  owner\n  Review the pull request\n" in answer.out
     assert "Fri 20 Nov 09:00:00  agent\n  Not reviewed yet.\n" in answer.out
     assert "~~~ sleeping since 09:00, wakes Sat 21 Nov 09:00 (in 23h 53m): waiting for ~~~" in lines
     assert lines[-3:] == [
         "wakes Sat 21 Nov 09:00 (in 23h 53m)",
-        "nobody is running; due jobs wait. Start: agentcron up",
+        "no daemon is running; due jobs wait. Start: agentcron up",
         "sooner: agentcron resume run00003",
     ]
 
@@ -61,7 +61,7 @@ def test_an_open_call_is_named_with_its_class_and_what_will_become_of_it(call: C
     assert "run run00001 of writer: running, but its runner is dead" in answer.out
     assert '  > post(text="Numbers are up", n=3)' in answer.out
     assert "open call: post (opaque); it will not be repeated; its outcome will be unknown" in answer.out
-    assert answer.out.splitlines()[-1] == "a daemon takes it up where it was: agentcron up"
+    assert answer.out.splitlines()[-1] == "a daemon resumes it: agentcron up"
 
 
 def test_a_keyed_call_will_be_repeated(call: Call, build: Build) -> None:
@@ -81,10 +81,10 @@ def test_an_unknown_outcome_is_said_and_not_hidden(call: Call, build: Build) -> 
     build(scene)
     answer = call("show", "run0").fits()
     assert "! outcome UNKNOWN (opaque): not repeated" in answer.out
-    assert "~~~ 0s: its runner died; the run was taken back ~~~" in answer.out
+    assert "~~~ 0s: its runner died; the run was requeued ~~~" in answer.out
     assert "unknown: whether post (opaque) happened; it was not repeated" in answer.out
     assert "spent $0.01: 1 request, 5,200 tokens in (4,000 from the cache), 80 out" in answer.out
-    assert answer.out.splitlines()[-1] == "go on: agentcron resume run00001 --budget 1.01"
+    assert answer.out.splitlines()[-1] == "continue: agentcron resume run00001 --budget 1.01"
 
 
 def test_long_results_are_cut_with_a_count(call: Call, build: Build) -> None:
@@ -103,7 +103,7 @@ def test_long_results_are_cut_with_a_count(call: Call, build: Build) -> None:
     assert "line 3" in short
     assert "line 60" not in short
     assert "more lines," in short
-    assert "--full shows them" in short
+    assert "--full to see them" in short
     assert "line 60" in full
     assert "line 99" in full
 
@@ -194,6 +194,6 @@ def test_an_assumed_price_is_said(call: Call, build: Build) -> None:
     build(scene)
     out = " ".join(call("show", "run00001").fits().out.split())
     assert "spent $0.30: 1 request, 20,000 tokens in, 0 out; the price of rehearsal:" in out
-    assert "is not known, $15 per million tokens is assumed" in out
+    assert "is unknown, $15 per million tokens is assumed" in out
     [attempt] = json.loads(call("show", "run00001", "--json").out)["attempts"]
     assert [request["cost_assumed"] for request in attempt["requests"]] == [True]

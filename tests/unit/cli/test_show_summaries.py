@@ -50,7 +50,7 @@ def scene(in_vain: int = 0) -> Callable[[World], Awaitable[None]]:
 def test_a_summary_is_a_line_and_nothing_before_it_is_hidden(call: Call, build: Build) -> None:
     build(scene())
     out = call("show", "run00001").fits().out
-    assert "~~~ messages 1 to 5 (15,000 tokens) summed up in 900 tokens ~~~" in out
+    assert "~~~ messages 1 to 5 (15,000 tokens) summarised in 900 tokens ~~~" in out
     assert all(f"Look {number}." in out for number in range(3))
     assert "The rehearsal was at line" not in out
     assert "5 requests" in out
@@ -64,7 +64,7 @@ def test_the_whole_summary_is_shown_with_full(call: Call, build: Build) -> None:
 def test_a_summary_that_came_to_nothing_is_said(call: Call, build: Build) -> None:
     build(scene(in_vain=1))
     out = " ".join(call("show", "run00001").fits().out.split())
-    assert "! request 4, for a summary, was in vain: no summary came of it (max_tokens)" in out
+    assert "! request 4, for a summary, gave no usable summary: no summary came of it (max_tokens)" in out
     assert "summed up" not in out
 
 

@@ -63,7 +63,7 @@ def test_since_looks_back_no_further(call: Call, build: Build) -> None:
 
 
 def test_nothing_was_spent_where_nothing_has_run(call: Call) -> None:
-    assert call("spend").out == "nothing was spent: no request was answered in that time\n"
+    assert call("spend").out == "no spending: no request was answered in that period\n"
 
 
 def test_a_plus_raises_the_cap_by_so_much(call: Call, build: Build, home: Path, clock: FakeClock) -> None:
@@ -71,7 +71,7 @@ def test_a_plus_raises_the_cap_by_so_much(call: Call, build: Build, home: Path, 
     (run,) = [each for each in json.loads(call("list", "--json").out)["runs"] if each["job"] == "work"]
     assert run["state"] == "parked"
     answer = call("resume", run["id"], "--budget", "+0.15")
-    assert (answer.status, "goes on" in answer.out) == (0, True)
+    assert (answer.status, "continues" in answer.out) == (0, True)
 
     async def look(world: World) -> None:
         world.model.price_usd = 0.10
@@ -167,7 +167,7 @@ def test_a_code_that_is_not_known_is_shown_and_left_to_a_person(call: Call, buil
     rewrite(home, "quota-of-the-moon")
     (run,) = json.loads(call("list", "--json").out)["runs"]
     assert run["reason_code"] == "quota-of-the-moon"
-    assert f"go on: agentcron resume {run['id']}" in call("show", run["id"]).out.splitlines()
+    assert f"continue: agentcron resume {run['id']}" in call("show", run["id"]).out.splitlines()
     assert f"then: agentcron resume {run['id']}" in call("doctor").out
     assert call("resume", run["id"]).status == 0
 
@@ -231,7 +231,7 @@ def test_a_cap_on_effects_is_told_and_raised(call: Call, build: Build) -> None:
     build(poster)
     (run,) = json.loads(call("list", "--json").out)["runs"]
     assert run["reason"] == "the job has acted outside its workdir 1 of 1 times today"
-    assert f"go on: agentcron resume {run['id']} --budget +10effects" in call("show", run["id"]).out
+    assert f"continue: agentcron resume {run['id']} --budget +10effects" in call("show", run["id"]).out
     explained = call("trust", "explain", "work").out
     assert "It may act outside its workdir at most 1 times a day." in explained
     assert "Its sleeps may end at most 2 times within an hour; the rest waits." in explained

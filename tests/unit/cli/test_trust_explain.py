@@ -41,7 +41,7 @@ async def family(world: World) -> None:
 def test_a_follow_up_is_explained_as_it_may_run_and_its_grants_are_found(call: Call, build: Build) -> None:
     build(family)
     own = call("trust", "explain", "ci").fits().out
-    assert "There are grants of its follow-up ci/check: agentcron trust explain ci/check" in own
+    assert "Its follow-up ci/check has grants of its own: agentcron trust explain ci/check" in own
     made = call("trust", "explain", "ci/check").fits()
     assert made.status == 0
     assert "ci/check runs under propose" in made.out
@@ -91,8 +91,8 @@ def lines(call: Call, build: Build, trust: str) -> dict[str, str]:
         (
             "observe",
             "freely: it stays in the workdir",
-            "never: it is no pure tool",
-            "never: it is no pure tool",
+            "never: it is not a pure tool",
+            "never: it is not a pure tool",
         ),
         (
             "propose",
@@ -104,7 +104,7 @@ def lines(call: Call, build: Build, trust: str) -> dict[str, str]:
             "act",
             "freely: it stays in the workdir",
             "freely: it stays in the workdir",
-            "never: no grant names it",
+            "never: no grant covers it",
         ),
         (
             "web",
@@ -126,9 +126,10 @@ def test_each_tool_is_explained_under_each_profile(
 ) -> None:
     found = lines(call, build, trust)
     assert (found["read"], found["write"], found["fetch"]) == (read, write, fetch)
-    assert found["schedule"] == write, "a job for later is judged, too"
+    staged = write.replace("it stays in the workdir", "it is written with the result of its call")
+    assert found["schedule"] == staged, "a job for later is judged, too"
     for steering in ("sleep", "note", "finish"):
-        assert found[steering] == "always: it only steers its own run"
+        assert found[steering] == "always: it only affects its own run"
     assert call("trust", "explain", "one").fits().status == 0
 
 

@@ -32,7 +32,7 @@ def test_a_slot_that_ran(call: Call, build: Build) -> None:
         "policy     overlap=skip catchup=latest window=6h",
         "budget     $0.00 of $2.00 spent since 00:00",
         "",
-        "Look: agentcron show run00001",
+        "See: agentcron show run00001",
     ]
 
 
@@ -75,7 +75,7 @@ def test_an_overlap_names_the_run(call: Call, build: Build) -> None:
     # The agent sleeps until tomorrow 09:00; the slot at 09:30 finds it asleep.
     answer = call("why", "review", "09:30").fits()
     assert answer.out.splitlines()[:2] == [
-        "review did not run at 09:30 Europe/Berlin: run run00001 is not finished.",
+        "review did not run at 09:30 Europe/Berlin: run run00001 is not over.",
         "Policy: catchup=latest within 6h. Next: 10:00 (in 30m).",
     ]
     assert (
@@ -101,7 +101,7 @@ def test_a_run_whose_runners_died_waits_until_no_other_such_run_is_at_work(
 
         build(scene)
         said = " ".join(call("why", "writer").fits().out.split())
-    assert "is queued; its runner died 2 times, so it runs beside no other such run." in said
+    assert "is queued; its runner died 2 times, so it does not run together with other such runs." in said
 
 
 def test_downtime_is_named_and_the_run_that_stands_for_the_slot(
@@ -122,7 +122,7 @@ def test_downtime_is_named_and_the_run_that_stands_for_the_slot(
     build(scene)
     answer = call("why", "digest", "09:00").fits()
     assert answer.out.splitlines()[:3] == [
-        "digest did not run at 09:00 Europe/Berlin: nobody was running (down 08:45 -",
+        "digest did not run at 09:00 Europe/Berlin: no daemon was running (down 08:45 -",
         "11:15).",
         "Policy: catchup=latest within 6h. It ran once at 11:15 instead: run run00001,",
     ]
@@ -151,7 +151,7 @@ def test_overdue_with_nobody_running(call: Call, build: Build, clock: FakeClock)
     clock.advance(3600)
     answer = call("why", "digest").fits()
     assert answer.out.startswith(
-        "digest has not run at 09:00 Europe/Berlin: nobody is running.\nDue for 30m."
+        "digest has not run at 09:00 Europe/Berlin: no daemon is running.\nOverdue by 30m."
     )
     assert answer.out.splitlines()[-1] == "Start: agentcron up"
 
@@ -184,7 +184,7 @@ def test_live_runs(call: Call, build: Build) -> None:
     assert answer.out.splitlines()[0] == (
         "review was started by hand at 09:00 Europe/Berlin: run run00003 is sleeping"
     )
-    assert answer.out.splitlines()[-1] == "Go on now: agentcron resume run00003"
+    assert answer.out.splitlines()[-1] == "Continue now: agentcron resume run00003"
     assert "its runner is dead" in call("why", "writer").fits().out
 
 
@@ -193,7 +193,7 @@ def test_without_a_database(call: Call, home: Path) -> None:
     answer = call("why", "digest", "2026-11-13 09:00").fits()
     assert answer.status == 0
     assert "the crontab was never loaded" in answer.out.replace("\n", " ")
-    assert "one of the two day fields is enough" in answer.out
+    assert "one matching day field is enough" in answer.out
     assert call("why", "often").fits().status == 0
 
 
@@ -211,7 +211,7 @@ def test_an_invalid_job_says_its_error(call: Call, home: Path) -> None:
     answer = call("why", "bad").fits()
     assert answer.out.splitlines() == [
         "bad cannot run: E02 hour 25 is out of range 0-23",
-        "Mend it: agentcron edit",
+        "Fix it: agentcron edit",
     ]
 
 

@@ -51,9 +51,9 @@ def test_a_budget_is_read(text: str, caps: Caps) -> None:
         ("6 wakes/hour", '"6" is not a cap'),
         ("1effect/day 2effects/day", "two caps on the effects of a day"),
         ("1wake/hour 2wakes/hour", "two caps on the wake-ups of an hour"),
-        ("0effects/day", "a budget of 0effects/day lets nothing run"),
-        ("0/run", "a budget of 0/run lets nothing run"),
-        ("0Mtok/day", "a budget of 0Mtok/day lets nothing run"),
+        ("0effects/day", "a budget of 0effects/day allows no run"),
+        ("0/run", "a budget of 0/run allows no run"),
+        ("0Mtok/day", "a budget of 0Mtok/day allows no run"),
     ],
 )
 def test_what_is_no_budget(text: str, message: str) -> None:

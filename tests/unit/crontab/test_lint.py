@@ -68,7 +68,7 @@ def test_explain_cron(expr: str, meaning: str) -> None:
             "once, at 09:00 on Tuesday 2026-12-01 (Europe/Berlin)",
         ),
         (Reboot(), "once after each boot of the machine"),
-        (Manual(), "only when somebody runs it"),
+        (Manual(), "only on request"),
     ],
 )
 def test_explain_others(trigger: Trigger, meaning: str) -> None:

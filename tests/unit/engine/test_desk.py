@@ -11,6 +11,7 @@ import pytest
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.run import State
 from scheduler.engine.attempt.desk import UNDER_WAY
+from scheduler.errors import LostLeaseError
 from scheduler.ports.backend import Allowed, Answered, Desk, ForeignCall, Rested
 from tests.kit.office import SPEC, act, office, one
 
@@ -177,7 +178,7 @@ async def test_a_doubtful_call_whose_tool_has_changed_is_unknown(tmp_path: Path,
     async def die(desk: Desk) -> None:
         await desk.open()
         await desk.begin(one())
-        raise asyncio.CancelledError
+        raise LostLeaseError("as if the process had died")
 
     async def go_on(desk: Desk) -> None:
         assert [call.id for call in desk.doubtful] == ["call-1"]

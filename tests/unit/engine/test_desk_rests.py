@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from scheduler.adapters.halt_file import HaltFile
 from scheduler.core.run.conversation import CallState, Usage
 from scheduler.core.run.run import State
-from scheduler.errors import DayLogError
+from scheduler.errors import DayLogError, HaltedError
 from scheduler.ports.backend import Answered, Desk, ForeignCall, Rested
 from tests.kit.office import CENT, Log, act, office, one
 from tests.kit.stage import Recorder
@@ -82,6 +83,31 @@ async def test_a_run_whose_call_cannot_be_logged_is_parked_and_the_call_does_not
         run = await o.play()
         assert (run.state, run.reason_code) == (State.PARKED, "log")
         assert o.states(run) == [CallState.PLANNED]
+
+
+async def test_a_backend_that_a_library_cancels_fails_its_run_and_leaves_it_to_no_lease(
+    tmp_path: Path,
+) -> None:
+    async def play(desk: Desk) -> None:
+        await desk.open()
+        raise asyncio.CancelledError
+
+    async with office(tmp_path, play) as o:
+        run = await o.play()
+        assert (run.state, run.reason_code) == (State.FAILED, "internal")
+        assert run.reason == "its backend was cancelled from within"
+
+
+async def test_a_backend_that_finds_the_home_halted_hands_its_run_back(tmp_path: Path) -> None:
+    async def play(desk: Desk) -> None:
+        await desk.open()
+        raise HaltedError("halted: a person wants it")
+
+    async with office(tmp_path, play) as o:
+        run_id = await o.world.fire("job")
+        (underway,) = await o.world.begin()
+        await underway.task
+        assert (await o.world.run(run_id)).state is State.QUEUED
 
 
 # -- money --------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ async def test_a_late_run_is_told_its_planned_time_and_what_it_stands_for(tmp_pa
         text = s.world.model.asks[0].messages[0]["content"][1]["text"]
         assert "It was planned for 2026-11-23T14:00:00+01:00" in text
         assert "It starts 10m late." in text
-        assert "It also stands for 3 earlier fires that were missed." in text
+        assert "It also covers 3 earlier missed fires." in text
 
 
 async def test_a_woken_run_is_told_when_and_why_it_was_woken(tmp_path: Path) -> None:
@@ -57,8 +57,8 @@ async def test_a_woken_run_is_told_when_and_why_it_was_woken(tmp_path: Path) -> 
         text = s.results(run.id)["sleep"]["content"]
         assert "It is 2026-11-24T12:00:00+01:00 (Europe/Berlin)." in text
         assert "You slept 1d 2h." in text
-        assert "The time you had asked for has come: 2026-11-24T10:00:00+01:00" in text
-        assert "That was 2h ago; nothing ran in between." in text
+        assert "The time you asked for has come: 2026-11-24T10:00:00+01:00" in text
+        assert "That was 2h ago; no daemon ran in between." in text
         assert "Budget left: $0.49" in text
         assert "No user is present" in text
 
@@ -134,7 +134,7 @@ async def test_a_person_wakes_a_sleeper_and_is_heard(tmp_path: Path) -> None:
         s.world.clock.advance(3600)
         run = await s.resume(run.id, "It is merged already.")
         text = s.results(run.id)["sleep"]["content"]
-        assert "A person woke you before your time." in text
+        assert "A person woke you early." in text
         assert "You had planned to wake at 2026-11-26T10:00:00+01:00" in text
         assert "They say: It is merged already." in text
         assert run.state is State.SUCCEEDED
@@ -288,7 +288,7 @@ async def test_a_parked_run_is_reported_too(tmp_path: Path) -> None:
     async with stage(tmp_path, fault("billing"), options='report="cat"') as s:
         await s.play()
         (pending,) = await s.world.store.take_notices("r", s.world.clock.now(), 9)
-        assert "the API wants payment" in pending.notice.body
+        assert "the API requires payment" in pending.notice.body
 
 
 async def test_money_and_steps_are_added_up(tmp_path: Path) -> None:

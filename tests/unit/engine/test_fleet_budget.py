@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scheduler.adapters.crontab_file import CrontabFile
+from scheduler.app.crontab import crontab_file
 from scheduler.core.run.run import State
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World, open_world
@@ -47,7 +47,7 @@ async def test_a_cap_that_cannot_be_read_is_an_error_and_the_old_one_holds(tmp_p
     async with open_world(tmp_path, price_usd=0.10) as world:
         await fleet(world, "FLEET_BUDGET = 0.30/day")
         world.config.crontab.write_text(f"FLEET_BUDGET = plenty/day\n{JOBS}")
-        orders = CrontabFile(world.config).read(world.clock.now())
+        orders = crontab_file(world.config).read(world.clock.now())
         assert any("FLEET_BUDGET" in problem for problem in orders.problems)
         await world.store.load_orders(orders, world.clock.now())
         await world.play("one")

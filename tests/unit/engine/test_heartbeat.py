@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.adapters.crontab_file import CrontabFile
 from scheduler.adapters.system import SystemClock
+from scheduler.app.crontab import crontab_file
 from scheduler.core.job.standing import RunnerInfo
 from scheduler.engine.daemon.runner import Runner
 from scheduler.engine.settings import Settings
@@ -57,7 +57,7 @@ async def serving(
         now = clock.now()
         info = RunnerInfo("r1", "daemon", "here", 1, now, now)
         runner = Runner(
-            services=world.services, info=info, presence=world.presence, orders=CrontabFile(world.config)
+            services=world.services, info=info, presence=world.presence, orders=crontab_file(world.config)
         )
         task = asyncio.create_task(runner.serve())
         try:

@@ -39,8 +39,9 @@ from scheduler.core.trust.effect import Effect
 from scheduler.engine.intake import take
 from scheduler.errors import AgentcronError
 from scheduler.ports.model import Ask, Reply
-from scheduler.ports.tool import Args, Probe, ToolContext, tool
+from scheduler.ports.tool import Args, Probe, ToolContext
 from scheduler.testing.world import Underway, World, open_world
+from scheduler.toolkit import tool
 from tests.kit.models import CENT, Answer, FakeModel, call, say, summary
 from tests.kit.random_lines import DEAREST, LINES, PUSH
 from tests.kit.rests import check_rests

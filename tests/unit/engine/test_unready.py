@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +15,7 @@ from scheduler.core.actor import PERSON
 from scheduler.core.run.run import State
 from scheduler.tools import registry
 from tests.kit.models import call, say, sleep
-from tests.kit.plug_ins import MoonPlugIn
+from tests.kit.plug_ins import Distributions, MoonPlugIn
 from tests.kit.stage import Stage, stage
 
 PLUG_IN = """
@@ -33,31 +31,23 @@ async def CHIME(args, context):
 class PlugIn:
     """A distribution that provides the tool ``chime``."""
 
-    def __init__(self, folder: Path) -> None:
-        self._info = folder / "chime_tools-1.0.dist-info"
-        (folder / "chime_tools.py").write_text(PLUG_IN, encoding="utf-8")
+    def __init__(self, distributions: Distributions) -> None:
+        self._distributions = distributions
+        (distributions.folder / "chime_tools.py").write_text(PLUG_IN, encoding="utf-8")
         self.install()
 
     def install(self) -> None:
         """Install it."""
-        self._info.mkdir()
-        (self._info / "METADATA").write_text("Metadata-Version: 2.1\nName: chime-tools\nVersion: 1.0\n")
-        (self._info / "entry_points.txt").write_text(f"[{registry.GROUP}]\nchime = chime_tools:CHIME\n")
+        self._distributions.install("chime-tools", f"[{registry.GROUP}]\nchime = chime_tools:CHIME\n")
 
     def uninstall(self) -> None:
-        """Uninstall it, and forget it, as a new process would."""
-        shutil.rmtree(self._info)
-        registry.tool.cache_clear()
+        """Uninstall it."""
+        self._distributions.uninstall("chime-tools")
 
 
 @pytest.fixture
-def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlugIn]:
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(str(site))
-    registry.tool.cache_clear()
-    yield PlugIn(site)
-    registry.tool.cache_clear()
+def plug_in(distributions: Distributions) -> PlugIn:
+    return PlugIn(distributions)
 
 
 async def test_a_tool_that_is_missing_at_a_wake_parks_the_run_until_it_is_back(
@@ -106,8 +96,8 @@ async def test_a_run_that_a_newer_version_has_pinned_is_parked_until_that_is_bac
         run = await s.jump(run.id)
         assert (run.state, run.reason_code) == (State.PARKED, "version")
         assert run.reason == (
-            "its job has what is not known here: region, budget.month_usd: upgrade agentcron,"
-            " a newer one has pinned it"
+            "its job has settings that are unknown here: region, budget.month_usd: upgrade agentcron,"
+            " a newer version has pinned it"
         )
         assert s.model.requests == 1, "what it does not know may be a limit"
 
@@ -131,7 +121,7 @@ async def test_a_run_whose_schedule_and_option_are_gone_is_parked_until_they_are
         run = await s.jump(run.id)
         assert (run.state, run.reason_code) == (State.PARKED, "version")
         assert run.reason == (
-            "its job has what is not known here: schedule @fullmoon, option colour=:"
+            "its job has settings that are unknown here: schedule @fullmoon, option colour=:"
             " install or repair the plug-in that provides it"
         )
         assert s.model.requests == 1

@@ -11,7 +11,7 @@ from scheduler.adapters.sql.read_connection import ReadConnection
 from scheduler.adapters.sql.rows.work import from_us, to_us
 from scheduler.adapters.sql.states import live
 from scheduler.core.run.run import LIVE
-from scheduler.ports.backlog import Backlog
+from scheduler.ports.store.backlog import Backlog
 
 # By way of the jobs, because the index of runs begins with the job; CROSS JOIN keeps the planner to it.
 _RUNS = (

@@ -19,10 +19,10 @@ from scheduler.core.job.standing import RunnerInfo
 from scheduler.core.time.clocks import Jump
 from scheduler.core.trust.approval import Approval
 from scheduler.core.trust.grant import Grant
-from scheduler.ports.history import LastEnd, Spending, UnknownCall
+from scheduler.ports.store.history import LastEnd, Spending, UnknownCall
 
 if TYPE_CHECKING:
-    from scheduler.ports.backlog import Backlog
+    from scheduler.ports.store.backlog import Backlog
 
 _LAST_ENDS = (
     "SELECT r.job, r.id, r.state, r.ended_at, r.reason, r.reason_code FROM jobs j JOIN runs r ON r.id ="
@@ -63,7 +63,7 @@ _SPENDING = (
 
 
 class SqlHistory(Reader):
-    """Implements `scheduler.ports.history.History`."""
+    """Implements `scheduler.ports.store.history.History`."""
 
     def jumps(self, since: datetime) -> list[Jump]:
         """Return what happened to the clock from an instant on."""

@@ -5,7 +5,6 @@ It never creates, migrates or writes anything.  A test holds its answers equal t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from scheduler.adapters.sql import selects
-from scheduler.adapters.sql.read_connection import Connect, connect_as_reader
+from scheduler.adapters.sql.read_connection import Connect
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.wakeups import wakeup_from
 from scheduler.adapters.sql.rows.work import Row, to_us
@@ -48,15 +47,6 @@ class Reader:
     def __init__(self, connect: Connect) -> None:
         self._connection = connect()
 
-    @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Self:
-        """Open a SQLite file that exists.
-
-        Raises:
-            StoreError: there is none, it cannot be read, or its schema is not this version's.
-        """
-        return cls(connect_as_reader(path))
-
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -72,11 +62,11 @@ class Reader:
     @contextmanager
     def steady(self) -> Iterator[None]:
         """Let all reads inside see one and the same moment."""
-        self._all("BEGIN", {}, tuple)
+        self._connection.begin()
         try:
             yield
         finally:
-            self._all("COMMIT", {}, tuple)
+            self._connection.end()
 
     # -- jobs -------------------------------------------------------------------------------------
     def standings(self) -> list[Standing]:
@@ -197,10 +187,6 @@ class Reader:
     def meta(self) -> dict[str, str]:
         """Return what is known about the loaded crontab."""
         return dict(self._all(selects.META, {}, tuple))
-
-    def data_version(self) -> int:
-        """Return a number that changes when anybody has written."""
-        return int(self._all(selects.DATA_VERSION, {}, tuple)[0][0])
 
     def _all(self, sql: str, values: dict[str, Any], make: Callable[[Row], T]) -> list[T]:
         return self._connection.fetch(sql, values, make)

@@ -41,7 +41,7 @@ class _NotKnownError(Exception):
 @lru_cache(maxsize=1024)
 def _job_with_plug_ins(text: str) -> Job:
     # Imports all options of the crontab, which who reads an ordinary job has no use for.
-    from scheduler.host.plug_ins import vocabulary
+    from scheduler.host.vocabulary import vocabulary
 
     job = job_from_json(json.loads(text), vocabulary())
     if job.unknown:

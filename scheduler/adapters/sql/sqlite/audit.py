@@ -15,7 +15,7 @@ from scheduler.adapters.sql.states import live, states
 from scheduler.core.record import Head, Record, flaw
 from scheduler.core.run.pairing import mispaired
 from scheduler.core.run.run import FINAL, RESTING, State
-from scheduler.ports.audit import Flaw, Unsent
+from scheduler.ports.store.audit import Flaw, Unsent
 
 MAX_RUNS = 20_000
 """How many runs the quick questions look at."""
@@ -99,7 +99,7 @@ _FOREIGN = 'SELECT DISTINCT "table" FROM pragma_foreign_key_check'
 
 
 class SqliteAudit(Reader):
-    """Implements `scheduler.ports.audit.Audit`."""
+    """Implements `scheduler.ports.store.audit.Audit`."""
 
     def damage(self, *, whole: bool) -> str:
         """Return what is damaged in the file, or nothing; with ``whole`` every page and index is read."""

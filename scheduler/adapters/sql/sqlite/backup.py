@@ -14,8 +14,11 @@ from datetime import datetime
 from pathlib import Path
 
 from scheduler.adapters.sql.backup_mark import MARK, mark_text
-from scheduler.adapters.sql.errors import LOOK_SECONDS, explain, is_full, read_only, wrong_schema
-from scheduler.adapters.sql.schema import judge, stored_revision
+from scheduler.adapters.sql.errors import LOOK_SECONDS, wrong_schema
+from scheduler.adapters.sql.schema import judge
+from scheduler.adapters.sql.sqlite.errors import explain, is_full
+from scheduler.adapters.sql.sqlite.read_connection import read_only
+from scheduler.adapters.sql.sqlite.revision import stored_revision
 from scheduler.crash import crashpoint
 from scheduler.errors import CannotWorkError, NotFoundError, RefusedError, StoreError, UsageError
 

@@ -18,6 +18,9 @@ from sqlalchemy import Insert, TextClause
 from sqlalchemy.dialects import sqlite
 
 from scheduler.adapters.sql.connection import Noted, Row, Values
+from scheduler.adapters.sql.errors import StatementError
+from scheduler.adapters.sql.rows.work import plain
+from scheduler.adapters.sql.sqlite.errors import is_of_the_surroundings
 from scheduler.core.record import Head
 
 _DIALECT = sqlite.dialect(paramstyle="named")
@@ -25,13 +28,19 @@ _LIST = re.compile(r"\(__\[POSTCOMPILE_(\w+)\]\)")
 
 
 @lru_cache(maxsize=512)
-def _written(statement: TextClause | Insert, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+def _written(statement: TextClause | Insert | str, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """Return a statement as SQLite takes it, and which of its parameters are lists.
 
     A list travels as JSON, so that there is one statement for every length.
     """
+    if isinstance(statement, str):
+        return statement, ()  # of a plug-in
     text = str(statement.compile(dialect=_DIALECT, column_keys=names))
     return _LIST.sub(r"(SELECT value FROM json_each(:\1))", text), tuple(_LIST.findall(text))
+
+
+def _plain(values: Values) -> Values:
+    return {name: plain(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 class SqliteResult(sqlite3.Cursor):
@@ -88,13 +97,19 @@ class SqliteConnection:
         """Whether the *driver* is in a transaction: a full disk ends one without a word."""
         return self.driver.in_transaction
 
-    def execute(self, statement: TextClause | Insert, values: Values | Sequence[Values] = {}) -> SqliteResult:  # noqa: B006
+    def execute(
+        self,
+        statement: TextClause | Insert | str,
+        values: Values | Sequence[Values] = {},  # noqa: B006
+    ) -> SqliteResult:
         """Execute a statement that was built once, at import; several values execute it for each.
 
         Raises:
             TypeError: several values for a statement that takes a list: it is executed for one at a time.
         """
         cursor = self.driver.cursor(SqliteResult)
+        if isinstance(statement, str):  # of a plug-in, which cleans no text
+            values = _plain(values) if isinstance(values, Mapping) else [_plain(each) for each in values]
         if isinstance(values, Mapping):
             sql, lists = _written(statement, tuple(values))
             if lists:
@@ -112,3 +127,24 @@ class SqliteConnection:
     def exec_driver_sql(self, sql: str) -> SqliteResult:
         """Execute a text as it is."""
         return self.driver.cursor(SqliteResult).execute(sql)
+
+    def define(self, sql: str) -> None:
+        """Execute a statement that makes or changes a table.
+
+        Raises:
+            StatementError: the statement is wrong.
+        """
+        try:
+            self.driver.execute(sql).close()
+        except sqlite3.Error as error:
+            if is_of_the_surroundings(error):
+                raise
+            raise StatementError(str(error)) from error
+
+    def is_outage(self, error: BaseException) -> bool:
+        """Whether the file, its disk or another process is to blame for an error, and not a statement."""
+        return is_of_the_surroundings(error)
+
+    def data_version(self) -> int:
+        """Return a number that changes when another connection has committed."""
+        return int(self.exec_driver_sql("PRAGMA data_version").scalar_one())

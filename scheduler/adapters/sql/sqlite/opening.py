@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from scheduler.adapters.sql.errors import BUSY_SECONDS, explain
+from scheduler.adapters.sql.errors import BUSY_SECONDS
+from scheduler.adapters.sql.sqlite.errors import explain
 from scheduler.adapters.sql.sqlite.restore import set_foreign_log_aside
 from scheduler.errors import StoreError
 

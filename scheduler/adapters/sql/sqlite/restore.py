@@ -17,15 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scheduler.adapters.sql.backup_mark import DOUBTFUL_NOTICES, DUE_JOBS, MARK, SLEEPS_ON, mark_from
-from scheduler.adapters.sql.errors import (
-    LOOK_SECONDS,
-    NoTablesError,
-    explain,
-    has_foreign_log,
-    is_busy,
-    is_corrupt,
-    is_no_database,
-)
+from scheduler.adapters.sql.errors import LOOK_SECONDS, NoTablesError
 from scheduler.adapters.sql.rows.work import from_us, to_us
 from scheduler.adapters.sql.sqlite.backup import (
     cannot_write,
@@ -35,6 +27,7 @@ from scheduler.adapters.sql.sqlite.backup import (
     remove,
     take_place,
 )
+from scheduler.adapters.sql.sqlite.errors import explain, has_foreign_log, is_busy, is_corrupt, is_no_database
 from scheduler.adapters.sql.states import live
 from scheduler.crash import crashpoint
 from scheduler.errors import RefusedError, StoreError

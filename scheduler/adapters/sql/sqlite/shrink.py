@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from scheduler.adapters.sql.errors import LOOK_SECONDS, explain, read_only
+from scheduler.adapters.sql.errors import LOOK_SECONDS
+from scheduler.adapters.sql.sqlite.errors import explain
+from scheduler.adapters.sql.sqlite.read_connection import read_only
 
 
 def free_bytes(database: Path) -> int:

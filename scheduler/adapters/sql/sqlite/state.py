@@ -8,10 +8,13 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from scheduler.adapters.sql.errors import THROUGH_0002, explain, read_only
-from scheduler.adapters.sql.schema import HEAD, TABLES, judge, stored_revision
+from scheduler.adapters.sql.errors import THROUGH_0002
+from scheduler.adapters.sql.schema import HEAD, TABLES, judge
+from scheduler.adapters.sql.sqlite.errors import explain
+from scheduler.adapters.sql.sqlite.read_connection import read_only
+from scheduler.adapters.sql.sqlite.revision import stored_revision
 from scheduler.errors import CannotWorkError
-from scheduler.ports.audit import DatabaseState
+from scheduler.ports.store.audit import DatabaseState
 
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
@@ -67,6 +70,11 @@ def require_writable(path: Path, seconds: float) -> None:
         raise explain(error, str(path)) from error
     finally:
         connection.close()
+
+
+def sizes(path: Path) -> dict[str, int]:
+    """Return the sizes of the file and of its log in bytes; 0 for one that is not there."""
+    return {"main": _size(str(path)), "wal": _size(f"{path}-wal")}
 
 
 def _size(path: str) -> int:

@@ -60,7 +60,7 @@ def answer(
     found = rows_of_trust.approval_from(row)
     if connection.execute(_RUN, {"id": found.run_id}).first() is None:
         raise RefusedError(
-            f"run {found.run_id} waits for no answer any more", help=f"look: agentcron show {found.run_id}"
+            f"run {found.run_id} waits for no answer any more", help=f"see: agentcron show {found.run_id}"
         )
     if grant_id and found.rule == RULE_OF_TWO:
         raise RefusedError(
@@ -73,7 +73,7 @@ def answer(
         over = (
             "has expired, which counts as denied" if found.state == "asked" else f"was {found.state} already"
         )
-        raise RefusedError(f"approval {found.id} {over}", help=f"look: agentcron show {found.run_id}")
+        raise RefusedError(f"approval {found.id} {over}", help=f"see: agentcron show {found.run_id}")
     if grant_id:
         spec = Grant(tool=found.tool, exact=found.args).to_json()
         connection.execute(

@@ -1,4 +1,7 @@
-"""Room in a budget: whether a request may still be opened, asked in the transaction that opens it."""
+"""Room in a budget: whether a request may still be opened, checked in the transaction that opens it.
+
+What is found here is free until the request is written: writing units are serialised (see `Connection`).
+"""
 
 from __future__ import annotations
 

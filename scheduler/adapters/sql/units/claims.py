@@ -16,7 +16,7 @@ from scheduler.adapters.sql.words import INSERT_ATTEMPT, close_attempts, lose_re
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.lease import SUSPECT_CRASHES, Lease
 from scheduler.core.run.run import Move, State, transition
-from scheduler.ports.store import Rescued
+from scheduler.ports.store.queue import Rescued
 
 _READY = "(r.not_before IS NULL OR r.not_before <= :now)"
 _QUEUED = sources(Move.CLAIM, "r.state")
@@ -129,6 +129,8 @@ def claim(
         values["only"] = list(only)
     expires = now + timedelta(seconds=lease_seconds)
     leases: list[Lease] = []
+    # Check, then write: no other process claims a run of the same job in between, as writing units are
+    # serialised (see `Connection`).
     for query in (_FIRST, _MORE) if only is None else (_FIRST_ONLY, _MORE_ONLY):
         values["limit"] = limit - len(leases)
         values["window"] = max(_ALLOW_WINDOW, 4 * limit)

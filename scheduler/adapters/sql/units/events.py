@@ -1,7 +1,7 @@
 """Events: their record, the runs that wait for one, and the look back of a run that comes to rest.
 
-Each function is part of a unit.  Whether an event is on record is asked and written in one: the writing
-units of a home are serialised.
+Each function is part of a unit.  An event that comes while a run goes to rest is found by one of the two:
+writing units are serialised (see `Connection`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import FINAL, State, transition
 from scheduler.core.run.step import Step
 from scheduler.core.run.wakeup import BY_CLOCK, Woken
-from scheduler.ports.intake import Roused
+from scheduler.ports.store.queue import Roused
 
 _RECORD = text(
     "INSERT INTO events (source, kind, key, subject, payload, provenance, at, expires)"

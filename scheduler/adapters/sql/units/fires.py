@@ -25,7 +25,7 @@ from scheduler.core.run.cause import REBOOT, SCHEDULE, Cause
 from scheduler.core.run.run import Move, Run, State, transition
 from scheduler.core.run.wakeup import Woken
 from scheduler.errors import StoreError
-from scheduler.ports.store import Decide
+from scheduler.ports.store.calendar import Decide
 
 NewId = Callable[[], str]
 
@@ -59,6 +59,8 @@ def fire(
     woken: Woken | None = None,
 ) -> list[Run]:
     """See ``Store.fire``; ``woken`` is what the agent is told of the event that fires it."""
+    # Check, then write: the facts, the slot and the cause are as they were read when the rows are written, as
+    # writing units are serialised (see `Connection`).
     row = connection.execute(_JOB, {"job": job.name}).first()
     if row is None or row[0] not in ("active", "paused") or _is_taken(connection, job.name, cause):
         return []
@@ -100,6 +102,7 @@ def fire_by(
     connection: Connection, job: Job, cause: Cause, now: datetime, new_id: NewId, actor: Actor
 ) -> Run | None:
     """See ``Store.fire_by``."""
+    # Check, then write: writing units are serialised (see `Connection`).
     if _is_taken(connection, job.name, cause):
         return None
     run = Run(_free_id(connection, new_id), job.name, State.QUEUED, cause, now, now)

@@ -15,7 +15,7 @@ from scheduler.core.job.job import Job
 from scheduler.core.run.cause import EVENT, Cause
 from scheduler.core.run.event import Event, is_wanted
 from scheduler.core.run.run import Run
-from scheduler.ports.intake import Taken
+from scheduler.ports.store.intake import Taken
 
 _JOBS = text(
     "SELECT slots, spec FROM jobs WHERE event = :kind AND event <> '' AND state IN ('active', 'paused')"

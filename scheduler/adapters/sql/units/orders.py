@@ -74,6 +74,8 @@ def write(
     Args:
         slots: from ``first_slots``; what another process changed since then is computed here.
     """
+    # Check, then write: what is compared here is what gets changed, as writing units are serialised (see
+    # `Connection`).
     stored = stored_jobs(connection)
     changes = _Changes(now)
     for job in orders.jobs:

@@ -14,7 +14,7 @@ from scheduler.adapters.sql.units import records
 from scheduler.adapters.sql.words import INSERT_NOTICE, INSERT_RUNNER
 from scheduler.core.job.standing import RunnerInfo
 from scheduler.core.run.notice import Notice
-from scheduler.ports.outbox import Pending
+from scheduler.ports.store.outbox import Pending
 
 NOTICE_SECONDS = 120.0
 """How long a process may take to send a notice before another one takes it over."""
@@ -64,7 +64,7 @@ def write(
     """Write notices about a run, a job or the daemon; return how many were no repetitions."""
     written = 0
     for notice in notices:
-        # A check and then a write: nobody comes between, as the units of one home are serialised.
+        # Check, then write: writing units are serialised (see `Connection`).
         if notice.dedupe_key and _is_repeated(connection, notice, now):
             continue
         connection.execute(INSERT_NOTICE, _values(notice, now, job, run_id))

@@ -16,7 +16,7 @@ from scheduler.core.actor import Actor
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.run import Move, State, after
 from scheduler.errors import NotFoundError, RefusedError
-from scheduler.ports.store import NewCaps
+from scheduler.ports.store.people import NewCaps
 
 _JOB_STATE = text("SELECT state FROM jobs WHERE name = :job")
 _PAUSE = text(

@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Table, Text, text
 
 from scheduler.adapters.sql.connection import Connection
+from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.rows.work import load, to_us
 from scheduler.adapters.sql.states import states
 from scheduler.adapters.sql.tables import work as tables
 from scheduler.adapters.sql.words import many
 from scheduler.core.run.budget import day_start
 from scheduler.core.run.run import FINAL
-from scheduler.ports.store import Pruned
+from scheduler.ports.store.upkeep import Pruned
 
 MAX_MESSAGES = 2_000
 """About how many messages one unit deletes at most: others want to write too."""
@@ -98,13 +100,13 @@ class _Cut:
     fired_before: int
 
 
-def prunable(connection: Connection, now: datetime, older_than_seconds: int | None) -> Pruned:
+def prunable(connection: Connection, now: datetime, older_than_seconds: int | None, rooms: Rooms) -> Pruned:
     """See ``Store.prunable``."""
     total = Pruned(rows=_apart(connection, now))
     for cut in _cuts(connection, now, older_than_seconds, ""):
         ids = [run_id for run_id, _ in _old(connection, cut, _ALL)]
         for begin in range(0, len(ids), 500):
-            total = total.plus(_weigh(connection, ids[begin : begin + 500]))
+            total = total.plus(_weigh(connection, ids[begin : begin + 500], rooms))
     return total
 
 
@@ -121,7 +123,12 @@ def first_due(
 
 
 def prune(
-    connection: Connection, now: datetime, older_than_seconds: int | None, limit: int, start: str
+    connection: Connection,
+    now: datetime,
+    older_than_seconds: int | None,
+    limit: int,
+    start: str,
+    rooms: Rooms,
 ) -> Pruned:
     """See ``Store.prune``."""
     rows = sum(connection.execute(each, _ages(now)).rowcount for each in _FORGET)
@@ -139,10 +146,10 @@ def prune(
                 break
         if next_job:
             break
-    gone = _weigh(connection, ids) if ids else Pruned()
+    gone = _weigh(connection, ids, rooms) if ids else Pruned()
     if ids:
         frames = list(connection.execute(_FRAMES_OF, {"ids": ids}).scalars())
-        for statement in _DELETE:
+        for statement in (*(_deleting(*each) for each in rooms.rows_of_runs()), *_DELETE):
             connection.execute(statement, {"ids": ids})
         connection.execute(_FORGET_FRAMES, {"hashes": frames})
     return Pruned(gone.runs, gone.rows + rows, gone.bytes, next_job)
@@ -218,16 +225,25 @@ def _weighing(table: Table, column: str) -> Any:
     ).bindparams(many("ids"))
 
 
+@cache
+def _weighing_of_a_plug_in(table: str, column: str) -> Any:
+    return text(f"SELECT count(*), {ROW_BYTES} * count(*) FROM {table} WHERE {column} IN :ids").bindparams(
+        many("ids")
+    )
+
+
+@cache
+def _deleting(table: str, column: str) -> Any:
+    return text(f"DELETE FROM {table} WHERE {column} IN :ids").bindparams(many("ids"))
+
+
 _WEIGH = [_weighing(table, column) for table, column in _of_runs()]
-_DELETE = [
-    text(f"DELETE FROM {table.name} WHERE {column} IN :ids").bindparams(many("ids"))
-    for table, column in _of_runs()
-]
+_DELETE = [_deleting(table.name, column) for table, column in _of_runs()]
 
 
-def _weigh(connection: Connection, ids: list[str]) -> Pruned:
+def _weigh(connection: Connection, ids: list[str], rooms: Rooms) -> Pruned:
     rows = bytes_ = 0
-    for statement in _WEIGH:
+    for statement in (*_WEIGH, *(_weighing_of_a_plug_in(*each) for each in rooms.rows_of_runs())):
         count, size = connection.execute(statement, {"ids": ids}).one()
         rows += count
         bytes_ += size

@@ -30,11 +30,6 @@ _CANCEL_ASKED = text(
 ).bindparams(many("ids"))
 
 # The instants say nothing; without them the planner walks through all runs that there ever were.
-_UNSETTLED = text(
-    "SELECT (SELECT count(*) FROM runs WHERE state = 'queued' AND fire_time > 0)"
-    " + (SELECT count(*) FROM runs WHERE state = 'running' AND lease_expires_at > 0)"
-)
-
 _MAY_START = f"r.state = 'queued' AND (r.overlap = 'allow' OR ({UNBLOCKED}))"
 
 # Any run that may start at once is as good as the first: its instant is past.  A run that waits for
@@ -82,11 +77,6 @@ def next_due(connection: Connection) -> datetime | None:
     return maybe_from_us(min((instant for instant in found if instant is not None), default=None))
 
 
-def unsettled(connection: Connection) -> int:
-    """See ``Store.unsettled``."""
-    return int(connection.execute(_UNSETTLED).scalar_one())
-
-
 def runners(connection: Connection) -> list[RunnerInfo]:
     """See ``Store.runners``."""
     return [rows.runner_from(row) for row in connection.execute(_RUNNERS)]
@@ -99,4 +89,4 @@ def meta(connection: Connection) -> dict[str, str]:
 
 def changes(connection: Connection) -> int:
     """See ``Store.changes``: on the writing connection itself, so that its own commits do not count."""
-    return int(connection.exec_driver_sql(selects.DATA_VERSION).scalar_one())
+    return connection.data_version()

@@ -1,7 +1,8 @@
 """The records in the database: noted in the transaction of their cause, numbered and chained at its end.
 
 A unit only notes what it did.  The committer numbers all that its units noted just before it commits: one
-look at the head and one insert for a whole batch, under the write lock, so that no process forks the chain.
+look at the head and one insert for a whole batch.  No process forks the chain: writing units are serialised
+(see `Connection`).
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ from scheduler.core.run.cause import BY_SCHEDULE
 from scheduler.core.run.run import Move, transition
 from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.core.time.instants import to_iso
-from scheduler.ports.store import Restoration
+from scheduler.ports.store.upkeep import Restoration
 
 
 class LiveRow(NamedTuple):

@@ -55,7 +55,7 @@ from sqlalchemy import TextClause, text
 from scheduler.adapters.sql import crash_points
 from scheduler.adapters.sql.connection import Connection, Row
 from scheduler.adapters.sql.crash_points import UnitPoints
-from scheduler.adapters.sql.rooms import Rooms, StepContext
+from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.wakeups import wakeup_values
 from scheduler.adapters.sql.rows.work import maybe_us, plain, to_us
@@ -83,6 +83,7 @@ from scheduler.core.run.step import CallResult, Step
 from scheduler.core.run.wakeup import earliest
 from scheduler.core.trust.effect import Effect
 from scheduler.errors import LostLeaseError
+from scheduler.ports.room import StepContext
 
 _MINE = "id = :id AND epoch = :epoch AND state = 'running'"
 
@@ -93,7 +94,8 @@ _SUMS = (
 )
 
 _GO_ON = text(f"UPDATE runs SET {_SUMS} WHERE {_MINE} RETURNING job, last_seq, cancel_requested")
-# Under the write lock a look is as good a fence, and an UPDATE would write the row for nothing.
+# Writing units are serialised (see `Connection`): a look is as good a fence as an UPDATE, which would write
+# the row for nothing.
 _LOOK = text(f"SELECT job, last_seq, cancel_requested FROM runs WHERE {_MINE}")
 
 

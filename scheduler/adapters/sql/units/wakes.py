@@ -19,7 +19,7 @@ from scheduler.core.run.event import Event
 from scheduler.core.run.run import ACTIVE, RESUMABLE, Move, State, after, transition
 from scheduler.core.run.wakeup import Waking, Woken
 from scheduler.errors import NotFoundError, RefusedError
-from scheduler.ports.intake import Roused
+from scheduler.ports.store.queue import Roused
 
 _GIVES_UP = "(w.kind = 'deadline' OR coalesce(w.deadline = w.due, false))"
 # At one instant a deadline comes last: whoever can still wake the run wins.

@@ -123,7 +123,7 @@ class At(Trigger):
         """W03."""
         if "dst" not in said:
             for note in self.clock_notes(now, tz):
-                yield FieldProblem("W03", note, "take another time", *place_of(self.describe(), 1))
+                yield FieldProblem("W03", note, "choose another time", *place_of(self.describe(), 1))
 
     def to_json(self) -> dict[str, Any]:
         """As the database has it."""

@@ -141,7 +141,7 @@ class Trigger:
             ConfigError: something is wrong with what stands behind the first word.
         """
         if schedule.argument:
-            raise ConfigError("nothing may stand behind it", code="E11")
+            raise ConfigError("nothing may follow it", code="E11")
         return cls()
 
     def describe(self) -> str:

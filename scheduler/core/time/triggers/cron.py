@@ -56,7 +56,7 @@ class CronTrigger(Trigger):
         # All other impossible dates show in the fields; a search costs too much to be done for every job.
         both = fields == "and" and reading.day_restricted and reading.weekday_restricted
         if both and trigger.next_after(schedule.now) is None:
-            message, hint = "no date ever matches this schedule", "look at day, month and weekday"
+            message, hint = "no date ever matches this schedule", "check day, month and weekday"
             never = FieldProblem("E06", message, hint, 0, len(schedule.words[0]))
             raise ScheduleError((never, *reading.notes))
         return trigger
@@ -105,10 +105,10 @@ class CronTrigger(Trigger):
         reading = self.cron.reading
         remarks = [note.message for note in reading.notes]
         if reading.day_restricted and reading.weekday_restricted:
-            remarks.append("both day fields are restricted, so either matches; fields=and wants both")
+            remarks.append("both day fields are restricted, so either matches; fields=and requires both")
         elements = self.expr.lower().replace(",", " ").split()
         if any(element.startswith("h") for element in elements):
-            remarks.append("H hangs on the job's name: in the crontab each job gets its own time")
+            remarks.append("H is derived from the job's name: in the crontab each job gets its own time")
         return remarks
 
     def lint(self, now: datetime, tz: str, said: Collection[str]) -> Iterator[FieldProblem]:

@@ -14,7 +14,7 @@ from scheduler.core.time.triggers.clock_changes import changes
 
 _LAST_SURE_DAY = 28
 
-_CLOCK_HINT = "take another hour, or say with dst=once|elapsed|skip which you mean"
+_CLOCK_HINT = "choose another hour, or set dst=once|elapsed|skip"
 
 
 def lint_cron(cron: Cron, now: datetime, said: Collection[str]) -> Iterator[FieldProblem]:
@@ -35,10 +35,12 @@ def _day_fields(cron: Cron, words: list[str]) -> Iterator[FieldProblem]:
     if cron.fields != "or" or not (reading.day_restricted and reading.weekday_restricted):
         return
     day, weekday = words[DAY], words[WEEKDAY]
-    hint = "fields=and wants both, fields=or says that either is meant"
+    hint = "fields=and requires both, fields=or allows either"
     if day.startswith("*") or weekday.startswith("*"):
         place = place_of(" ".join(words), DAY if day.startswith("*") else WEEKDAY)
-        message = f"day of month `{day}` and weekday `{weekday}`: either matches here, other crons want both"
+        message = (
+            f"day of month `{day}` and weekday `{weekday}`: either matches here, other crons require both"
+        )
         yield FieldProblem("W02", message, hint, *place)
     else:
         message = f"day of month `{day}` and weekday `{weekday}`: the job runs when either matches"

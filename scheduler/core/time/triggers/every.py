@@ -81,7 +81,7 @@ class Every(Trigger):
 
     def remarks(self) -> Sequence[str]:
         """Where the grid begins."""
-        return ("the grid hangs on the job's name: in the crontab each job has its own offset",)
+        return ("the offset of the grid is derived from the job's name",)
 
     def to_json(self) -> dict[str, Any]:
         """As the database has it."""

@@ -17,4 +17,4 @@ class Manual(Trigger):
 
     def explain(self, tz: str = "UTC") -> str:
         """In words."""
-        return "only when somebody runs it"
+        return "only on request"

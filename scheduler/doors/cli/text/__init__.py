@@ -1,1 +1,1 @@
-"""Text on a terminal: lines that fit, tables, a run as a chat, logs."""
+"""Text for a terminal: folded lines, tables, a run as a chat, logs."""

@@ -1,4 +1,4 @@
-"""A run as a chat: what was said and done in the order of its times, sleeps drawn as gaps."""
+"""Show a run as a chat: messages, calls and results in order of time, with sleeps as gaps."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ _MAX_CHARS = 4_000
 _SLEEP = "sleep"
 
 _GAPS = {
-    "back_off": "waited to try again",
-    "park": "was parked",
-    "rescue": "its runner died; the run was taken back",
-    "bury": "its runner died once too often; the run was given up",
-    "release": "its runner was stopped; the attempt was handed back",
-    "fail": "had failed",
+    "back_off": "waited to retry",
+    "park": "parked",
+    "rescue": "its runner died; the run was requeued",
+    "bury": "its runner died too often; the run was abandoned",
+    "release": "its runner was stopped; the run was requeued",
+    "fail": "failed",
     "cancel": "was cancelled",
 }
 
 DOUBT = {
     Effect.PURE: "it changes nothing, so it will be repeated",
     Effect.KEYED: "it will be repeated with the same key",
-    Effect.PROBE: "its tool will look whether it happened, and only then repeat it",
+    Effect.PROBE: "its tool will check whether it happened, and repeat it only if not",
     Effect.OPAQUE: "it will not be repeated; its outcome will be unknown",
 }
-"""What becomes of a call that was under way when its process died."""
+"""What happens to a call that was under way when its process died."""
 
 
 def chat_lines(story: Story, wall: Wall, *, full: bool) -> list[str]:
-    """Return the chat; ``full`` cuts nothing."""
+    """Return the chat; ``full`` shows everything."""
     teller = _Teller(story, wall, full)
     parts: list[tuple[datetime, int, list[str]]] = []
     for index, message in enumerate(story.messages):
@@ -50,7 +50,7 @@ def chat_lines(story: Story, wall: Wall, *, full: bool) -> list[str]:
     parts += [(at, last, lines) for at, lines in teller.gaps()]
     parts += [(at, last, lines) for at, lines in teller.summaries()]
     parts += [(at, last, lines) for at, lines in teller.troubles()]
-    # What happens at one instant keeps the order of the conversation.
+    # Events of the same instant keep the order of the conversation.
     parts.sort(key=lambda part: (part[0], part[1]))
     return [line for _, _, lines in parts for line in lines]
 
@@ -65,7 +65,7 @@ class _Teller:
             self._by_message.setdefault(call.message_seq, []).append(call)
 
     def message(self, message: Message) -> Iterator[str]:
-        """Yield a message and, behind an agent's, the calls it asked for."""
+        """Yield a message and, after an agent's message, the calls that it contains."""
         said = [block for block in message.content if block.get("type") != "tool_result"]
         if message.role == "assistant":
             yield from self._heading(message.created_at, "agent")
@@ -84,7 +84,7 @@ class _Teller:
             yield from self._text(text, _MAX_PROMPT_LINES if who == "owner" else _MAX_LINES, "  ")
 
     def gaps(self) -> Iterator[tuple[datetime, list[str]]]:
-        """Yield a gap for every stretch in which no runner had the run, sleeps left to their calls."""
+        """Yield a gap for each period in which no runner held the run; sleeps are shown at their calls."""
         attempts = self._story.attempts
         for attempt, following in itertools.pairwise(attempts):
             if attempt.released_at is None or attempt.ended_as == "suspend":
@@ -94,27 +94,29 @@ class _Teller:
             yield attempt.released_at, _gap(f"{span(seconds)}: {what}")
 
     def summaries(self) -> Iterator[tuple[datetime, list[str]]]:
-        """Yield a line for every summary that was sent from then on in place of what was said before."""
+        """Yield a line for each summary that replaced earlier messages."""
         for request in self._story.requests:
             if request.summary is None:
                 continue
             size, usage = f"messages 1 to {request.covers}", request.usage
-            lines = _gap(f"{size} ({usage.sent_tokens:,} tokens) summed up in {usage.output_tokens:,} tokens")
+            lines = _gap(
+                f"{size} ({usage.sent_tokens:,} tokens) summarised in {usage.output_tokens:,} tokens"
+            )
             if self._full:
                 lines += fold(str(request.summary.get("content", "")), first="  ", indent="  ")
             yield request.ended_at or request.started_at, lines
 
     def troubles(self) -> Iterator[tuple[datetime, list[str]]]:
-        """Yield requests that gave no answer."""
+        """Yield requests without an answer."""
         for request in self._story.requests:
             at = request.ended_at or request.started_at
             name = f"! request {request.number}" + (", for a summary," if request.covers is not None else "")
             if request.state == "failed":
                 yield at, list(fold(f"{name} failed: {request.error}", indent="  "))
             elif request.state == "answered" and request.error:
-                yield at, list(fold(f"{name} was in vain: {request.error}", indent="  "))
+                yield at, list(fold(f"{name} gave no usable summary: {request.error}", indent="  "))
             elif request.state == "lost":
-                lost = f"{name} was out when its process died: its cost is unknown"
+                lost = f"{name} was in flight when its process died; its cost is unknown"
                 yield at, fold(lost, indent="  ")
 
     def _heading(self, at: datetime, who: str) -> Iterator[str]:
@@ -142,12 +144,12 @@ class _Teller:
         elif call.state is CallState.STARTED:
             yield from self._under_way(call)
         elif call.state is CallState.PLANNED:
-            yield "    not begun"
+            yield "    not started"
         elif repeated:
             yield f"    ! interrupted by a crash ({call.effect}): {repeated}"
         if call.result is not None:
             if call.rule == "pending":
-                yield "    ! waits until a person confirms it"
+                yield "    ! waits for confirmation"
             elif call.rule and call.started_at is None:
                 yield f"    ! stopped by the rule {cut(call.rule, 40)}"
             mark = "failed: " if call.state is CallState.FAILED else ""
@@ -162,14 +164,14 @@ class _Teller:
             yield from fold(text, first="    ", indent="      ")
 
     def _crossed(self, call: Call) -> str:
-        """Say what was done about a call that began under one claim and ended under a later one."""
+        """Describe the handling of a call that started under one claim and ended under a later one."""
         if call.started_at is None or call.ended_at is None:
             return ""
         claims = [attempt.claimed_at for attempt in self._story.attempts]
         if not any(call.started_at < claimed <= call.ended_at for claimed in claims):
             return ""
         if call.effect is Effect.PROBE:
-            return "its tool looked whether it had happened"
+            return "its tool checked whether it had happened"
         return "repeated with the same key" if call.effect is Effect.KEYED else "repeated"
 
     def _asked(self, call: Call) -> Iterator[str]:
@@ -199,7 +201,7 @@ class _Teller:
         yield from self._text(_plain(call.result or ""), _MAX_LINES, "  ")
 
     def _text(self, text: str, most: int, margin: str) -> Iterator[str]:
-        """Yield a text in lines; with more than ``most`` of them (0: any) the rest is counted."""
+        """Yield a text in lines; after ``most`` lines (0: all) only the number of the others."""
         if self._full or not most:
             yield from fold(text.rstrip("\n"), first=margin, indent=margin)
             return
@@ -211,7 +213,7 @@ class _Teller:
         shown = lines[: most - 1]
         more = text.count("\n") + 1 - head.count("\n") + len(lines) - len(shown) - 1
         yield from shown
-        yield f"{margin}[{more} more lines, {len(text):,} characters in all; --full shows them]"
+        yield f"{margin}[{more} more lines, {len(text):,} characters in total; use --full to see them]"
 
 
 def _gap(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Following a run: its steps as they are committed, by whichever process."""
+"""Follow a run: print its steps as they are committed, by whichever process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scheduler.doors.cli.text.wrap import WIDTH, cut, fold
 
 POLL_SECONDS = 0.2
 _ALIVE_EVERY = 10
-"""Polls between two looks whether anybody is there who would move the run on."""
+"""Polls between two checks whether a process is left that could move the run on."""
 
 _OVER = frozenset(State) - ACTIVE
 
@@ -27,7 +27,8 @@ async def follow(
     """Return when the run is final, asleep, parked or backing off; print its messages with ``show``.
 
     Args:
-        alive: asked now and then; when it says no, nobody will move the run on, and following ends.
+        alive: called from time to time; when it returns false, no process will move the run on, and following
+            ends.
     """
     seen, polls, began = 0, 0, app.services.clock.monotonic()
     try:
@@ -50,7 +51,7 @@ async def follow(
 
 
 def progress(text: str) -> None:
-    """Rewrite the one live line of a terminal; a pipe gets whole lines only."""
+    """Rewrite the live line on a terminal; write whole lines to a pipe."""
     if sys.stderr.isatty():
         click.echo(f"\r\x1b[K{safe_text(text)}", err=True, nl=False)
 
@@ -64,7 +65,7 @@ def _lines(message: Message) -> Iterator[str]:
     for block in message.content:
         kind = block.get("type")
         if kind == "text" and message.role == "assistant":
-            # Indented, so that no line of the agent's can pass for one of ours.
+            # Indented, so that a line of the agent cannot look like one of ours.
             yield from fold(str(block["text"]).strip("\n"), first="agent:  ", indent="        ")
         elif kind == "text":
             yield "told:   " + cut(_first_line(block["text"]), WIDTH - 8)

@@ -1,4 +1,4 @@
-"""What every verb says of a home that is halted."""
+"""The message that every verb shows while the home is halted."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from scheduler.ports.halt import Halt
 
 
 def halted_text(halt: Halt) -> str:
-    """Return what everybody is told who looks at a halted home."""
+    """Return the message."""
     since = f" since {wall().short(halt.since)}" if halt.since else ""
-    return f"HALTED{since}: {halt.reason}. Go on: agentcron unhalt"
+    return f"HALTED{since}: {halt.reason}. Resume: agentcron unhalt"
 
 
 def hint_if_halted(config: Config) -> None:
-    """Say that what was asked for will wait."""
+    """Say that a request waits until the home is no longer halted."""
     halt = FileHome(config).halt()
     if halt is not None:
         hint(halted_text(halt))

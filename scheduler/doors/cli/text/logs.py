@@ -1,4 +1,4 @@
-"""Logs: one line for each state change, as text for people or as JSON for machines, on stderr."""
+"""Format log lines on stderr: text for people, JSON for machines."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TextLines(logging.Formatter):
         super().__init__("%(asctime)s %(message)s", datefmt="%H:%M:%S")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one safe line, the trace of a fault below it."""
+        """Return one safe line, followed by the trace of an error."""
         line = super().format(record)
         if record.levelno >= logging.WARNING:
             stamp, _, rest = line.partition(" ")
@@ -42,7 +42,7 @@ class TextLines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line; ``docs/howto/logs.md`` says what stands in it."""
+    """One JSON object a line; the fields are in ``docs/howto/logs.md``."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line."""
@@ -60,11 +60,11 @@ class JsonLines(logging.Formatter):
 
 
 class _Lines(logging.StreamHandler[TextIO]):
-    """Writes lines to stderr, over the live line of progress where a terminal shows one."""
+    """Write lines to stderr, above the live progress line of a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        # Asked once: a question to the system for every line is more work than the line.
+        # Evaluated once: a system call for each line costs more than the line.
         self._is_terminal = stream.isatty()
 
     def format(self, record: logging.LogRecord) -> str:

@@ -1,4 +1,4 @@
-"""What all verbs print with: errors, hints, JSON, times and tables."""
+"""Output helpers of all verbs: errors, hints, JSON, sizes and tables."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from scheduler.core.text.safe import cells, safe_text
 
 
 def complain(message: str, help: str = "") -> None:
-    """Print one error to stderr: what and where, then how to mend it."""
+    """Print one error to stderr: what and where, then how to fix it."""
     click.echo(f"error: {safe_text(message)}", err=True)
     if help:
         click.echo(f"  help: {safe_text(help)}", err=True)
 
 
 def hint(text: str) -> None:
-    """Print what a person should know beside the answer, to stderr, so that pipes stay clean."""
+    """Print a remark about the answer to stderr, so that pipes stay clean."""
     click.echo(safe_text(text, multiline=True), err=True)
 
 
@@ -31,12 +31,12 @@ def say(text: str = "") -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON: keys in their order, ASCII only, so that no terminal can be steered by it."""
+    """Print a value as JSON: keys in their order, ASCII only, so that it cannot control a terminal."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=True))
 
 
 def has_colour() -> bool:
-    """Whether stdout takes colour: a terminal, and no NO_COLOR."""
+    """Whether stdout takes colour: it is a terminal, and NO_COLOR is not set."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
@@ -51,7 +51,7 @@ def size(count: int) -> str:
 
 
 def quoted(path: object) -> str:
-    """Return a path as a shell takes it."""
+    """Return a path quoted for a shell."""
     from shlex import quote
 
     return quote(str(path))
@@ -77,7 +77,7 @@ def table(rows: Sequence[Sequence[str]], *, gap: int = 2, width: int = 80, flexi
 
 
 def cut(text: str, width: int) -> str:
-    """Return ``text``, shortened with an ellipsis when it is wider than ``width`` cells."""
+    """Return ``text``, shortened with an ellipsis if it is wider than ``width`` cells."""
     if cells(text) <= width:
         return text
     while text and cells(text) > width - 1:

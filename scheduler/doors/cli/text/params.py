@@ -1,4 +1,4 @@
-"""Parameter types that all verbs share: names of jobs and runs, completed by Tab from what is stored."""
+"""Parameter types of the verbs: names of jobs and runs, with shell completion from the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scheduler.config import Config, load
 
 _MAX_RUNS = 200
 
-# A cheap look at the crontab, for Tab only: the first word after five fields or an @ schedule.
+# A cheap pattern for completion only: the first word after five fields or an @ schedule.
 _NAME = re.compile(
     r"(?:@(?:every|at)[ \t]+\S+|@[a-z]+|(?:\S+[ \t]+){4}\S+)[ \t]+([A-Za-z][\w.-]{0,63})", re.ASCII
 )
@@ -26,7 +26,7 @@ else:  # the class became generic in some version of click
 
 
 class _Stored(_Text):
-    """A name that is stored somewhere; any text is taken, and a failing look-up completes to nothing."""
+    """A stored name.  Any text is accepted; a failed look-up gives no completions."""
 
     def __init__(self, name: str, look_up: Callable[[Config], Iterable[tuple[str, str]]]) -> None:
         self.name = name
@@ -38,13 +38,13 @@ class _Stored(_Text):
         param: click.Parameter,  # noqa: ARG002 - click's
         incomplete: str,
     ) -> list[CompletionItem]:
-        """Return the stored names that begin as typed, each with a word about it."""
-        # While a shell completes, no command runs: the options of the group are all there is.
+        """Return the stored names with this prefix, each with a short description."""
+        # During completion no command runs, so only the options of the group are known.
         given = ctx.find_root().params
         try:
-            known = list(self._look_up(load(given.get("home"), given.get("crontab"))))
+            known = list(self._look_up(load(given.get("home"), given.get("crontab"), given.get("database"))))
         except Exception:
-            # Whatever is wrong, Tab is not the place to say it.
+            # Errors are not shown during completion.
             return []
         return [CompletionItem(name, help=about) for name, about in known if name.startswith(incomplete)]
 

@@ -1,4 +1,4 @@
-"""Folding: text of any origin in lines that fit a terminal."""
+"""Fold text of any origin into lines that fit a terminal."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from scheduler.core.text.safe import cells, safe_text
 
 WIDTH = 80
 
-# A command that is broken over two lines cannot be typed as it stands.
+# A command broken over two lines cannot be copied.
 _COMMAND = re.compile(r"\bagentcron [a-z]+( [\w.-]+)?")
-_JOINT = "\x01"  # no safe text holds it
+_JOINT = "\x01"  # safe text never contains it
 
 
 def fold(text: str, *, width: int = WIDTH, first: str = "", indent: str = "") -> list[str]:
-    """Return a text as lines of at most ``width`` cells, folded at blanks, hard where a word is too long.
+    """Return a text as lines of at most ``width`` cells, folded at blanks or within a long word.
 
-    The text is made safe first, so that an escape cannot hide in a width.  Its own line ends are kept.
+    The text is made safe first, so that an escape cannot hide in a width.  Its own line breaks are kept.
 
     Args:
         first: put before the first line.
@@ -45,11 +45,11 @@ def fold(text: str, *, width: int = WIDTH, first: str = "", indent: str = "") ->
 
 
 BROKEN = "\\"
-"""Stands right behind each line that goes on with the next one."""
+"""Written at the end of each line that continues on the next one."""
 
 
 def broken(text: str, *, width: int = WIDTH, indent: str = "") -> list[str]:
-    """Return a text of one line, exactly: broken wherever a line is full, so that no blank is lost.
+    """Return a text of one line exactly, broken where a line is full, so that no blank is lost.
 
     Args:
         indent: put before all lines but the first.
@@ -70,7 +70,7 @@ def _joined(command: re.Match[str]) -> str:
 
 
 def fitting(text: str, width: int) -> str:
-    """Return the longest start of ``text`` that takes at most ``width`` cells, and at least one character."""
+    """Return the longest prefix of ``text`` of at most ``width`` cells, and at least one character."""
     if text.isascii():
         return text[: max(width, 1)]
     used = 0
@@ -83,7 +83,7 @@ def fitting(text: str, width: int) -> str:
 
 def cut(text: str, width: int) -> str:
     """Return ``text`` made safe, on one line, with an ellipsis when it is wider than ``width`` cells."""
-    # A part of a huge text is enough: no character is narrower than nothing for long.
+    # A prefix of a huge text is enough: few characters have no width.
     flat = " ".join(text[: width * 40].split()) if len(text) > width or not text.isprintable() else text
     clean = safe_text(flat)
     if cells(clean) <= width:
@@ -92,5 +92,5 @@ def cut(text: str, width: int) -> str:
 
 
 def pad(text: str, width: int) -> str:
-    """Return ``text`` filled with blanks up to ``width`` cells."""
+    """Return ``text`` padded with blanks to ``width`` cells."""
     return text + " " * (width - cells(text))

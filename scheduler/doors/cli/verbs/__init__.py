@@ -1,1 +1,1 @@
-"""The verbs of the command line, by what a person wants."""
+"""The verbs of the command line, grouped as in ``--help``."""

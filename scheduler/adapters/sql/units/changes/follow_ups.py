@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, text
 
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.rooms import Room, StepContext
 from scheduler.adapters.sql.rows.follow_ups import OF_JOB, ONE, follow_up_from, follow_up_values
 from scheduler.adapters.sql.rows.work import from_us, job_from, job_text, maybe_us, slots_text, to_us
 from scheduler.adapters.sql.tables.follow_ups import follow_ups
@@ -39,6 +38,7 @@ from scheduler.core.run.run import Run
 from scheduler.core.time.instants import to_iso
 from scheduler.core.trust.marks import Marks
 from scheduler.errors import FactsChangedError, NotFoundError, RefusedError
+from scheduler.ports.room import Room, StepContext
 
 PENDING = "a person must confirm it: agentcron confirm"
 
@@ -121,6 +121,7 @@ def make(connection: Connection, made: FollowUp, now: datetime) -> None:
     """
     root = root_of(made.name)
     since = to_us(day_start(now, made.job.tz))
+    # Check, then write: writing units are serialised (see `Connection`).
     is_taken = connection.execute(_ONE, {"name": made.name}).first() is not None
     today = connection.execute(_MADE_SINCE, {"root": root, "since": since}).scalar_one()
     by_run = connection.execute(_OPEN_OF_RUN, {"root": root, "run_id": made.run_id}).scalar_one()
@@ -166,7 +167,7 @@ def confirm(connection: Connection, name: str, code: str, now: datetime, actor: 
     """See ``Store.confirm``."""
     found = _find(connection, name)
     if found.state != "pending":
-        raise RefusedError(f"{name} was confirmed already", help=f"when it fires: agentcron next {name}")
+        raise RefusedError(f"{name} is already confirmed", help=f"when it fires: agentcron next {name}")
     if found.code != code:
         raise RefusedError(
             f"{name} is not what was shown under the code {code}",
@@ -291,7 +292,7 @@ def marks_of(connection: Connection, name: str) -> Marks:
 def _find(connection: Connection, name: str) -> FollowUp:
     row = connection.execute(_ONE, {"name": name}).first()
     if row is None:
-        raise NotFoundError(f"there is no follow-up {name}", help="see: agentcron list")
+        raise NotFoundError(f"no follow-up {name}", help="see: agentcron list")
     return follow_up_from(row)
 
 

@@ -1,6 +1,7 @@
 """Guards of what is limited: grants, their shares of a day, and what a day may cost.
 
-Writing units of one home are serialised, so what a guard finds free is taken by the step that asked.
+What a guard finds free is taken by the step that it belongs to: writing units are serialised (see
+`Connection`).
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from datetime import datetime
 from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.rooms import Room, StepContext
 from scheduler.adapters.sql.units import approvals, budget_guard
 from scheduler.core.changes.follow_up import root_of
 from scheduler.core.changes.limits import DayAffords, GrantStands, ShareFree
 from scheduler.core.trust.approval import OUTSIDE
 from scheduler.errors import FactsChangedError
+from scheduler.ports.room import Room, StepContext
 
 _GRANT = text("SELECT 1 FROM grants WHERE id = :id AND revoked_at IS NULL")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.rooms import Room, StepContext
 from scheduler.adapters.sql.units import records
 from scheduler.core.changes.note import Note
+from scheduler.ports.room import Room, StepContext
 
 
 def write(connection: Connection, context: StepContext, change: Note) -> None:

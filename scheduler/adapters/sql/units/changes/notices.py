@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.rooms import Room, StepContext
 from scheduler.adapters.sql.rows.work import plain
 from scheduler.adapters.sql.units import outbox
 from scheduler.core.changes.notify import Notify
 from scheduler.core.run.run import Move
+from scheduler.ports.room import Room, StepContext
 
 # A key that is refused is probed every hour for a week, and the owner wants to hear of it once.
 _SAID = text(

@@ -8,13 +8,14 @@ from sqlalchemy import text
 
 from scheduler.adapters.sql import selects
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.rooms import Room, StepContext
+from scheduler.adapters.sql.rooms import EagerRoom
 from scheduler.adapters.sql.rows import trust as rows
 from scheduler.adapters.sql.words import INSERT_APPROVAL
 from scheduler.core.changes.question import PutQuestion, Questions, SettleQuestion
 from scheduler.core.job.job import Job
 from scheduler.core.run.run import Run
 from scheduler.errors import FactsChangedError
+from scheduler.ports.room import StepContext
 
 _SETTLE = text(
     "UPDATE approvals SET state = :state WHERE id = :id AND run_id = :run_id"
@@ -43,4 +44,4 @@ def load(connection: Connection, run: Run, job: Job, now: datetime) -> Questions
     return tuple(map(rows.approval_from, connection.execute(_APPROVALS, {"id": run.id})))
 
 
-ROOM = Room(write, load, eager=True, at_first=())
+ROOM = EagerRoom(write, load, at_first=())

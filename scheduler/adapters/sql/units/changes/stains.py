@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from scheduler.adapters.sql.connection import Connection
-from scheduler.adapters.sql.rooms import Room, StepContext
+from scheduler.adapters.sql.rooms import EagerRoom
 from scheduler.adapters.sql.rows import work as rows
 from scheduler.adapters.sql.rows.work import to_us
 from scheduler.adapters.sql.units import records
@@ -17,6 +17,7 @@ from scheduler.core.changes.stain import FolderClean, Stain
 from scheduler.core.job.job import Job
 from scheduler.core.run.run import Run
 from scheduler.errors import FactsChangedError, RefusedError
+from scheduler.ports.room import StepContext
 
 STAIN = "private:"
 """What the keys in ``meta`` begin with that name workdirs where private data may lie."""
@@ -81,4 +82,4 @@ def clean(connection: Connection, workdir: str, now: datetime, actor: Actor) -> 
     return known
 
 
-ROOM = Room(write, load, eager=True, guards={FolderClean.kind: check})
+ROOM = EagerRoom(write, load, guards={FolderClean.kind: check})

@@ -1,1 +1,1 @@
-"""Keeping: backups, restores, pruning, the database, and help."""
+"""Maintenance: backups, restores, pruning, the database, and help."""

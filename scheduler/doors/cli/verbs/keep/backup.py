@@ -1,4 +1,4 @@
-"""``agentcron backup``: a copy of the database, while daemons work."""
+"""``agentcron backup``: copy the database while daemons run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from scheduler.app.clock import now
-from scheduler.app.upkeep import back_up
+from scheduler.app.upkeep import back_up, database_file
 from scheduler.config import Config
 from scheduler.doors.cli.text.out import hint, print_json, quoted, say, size
 from scheduler.errors import UsageError
@@ -21,19 +21,20 @@ _LARGE_BYTES = 100_000_000
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def backup_command(config: Config, file: Path, force: bool, as_json: bool) -> None:
-    """Copy the database to FILE, whole and checked; daemons go on meanwhile.
+    """Copy the database to FILE and check the copy; daemons keep running.
 
-    FILE holds jobs, runs and conversations, and is readable by you alone.  The crontab, its prompt files
-    and the agents' folders are ordinary files: back them up as such.
+    FILE holds jobs, runs and conversations, and only you can read it.  The crontab, its prompt files and the
+    agents' folders are ordinary files: back them up separately.
     """
     if not file.name:
         raise UsageError("FILE is empty", help="name a file, for example agentcron.backup")
     from scheduler.core.time.instants import to_iso
 
     target = Path(file.expanduser().absolute())
-    if config.database.exists() and config.database.stat().st_size > _LARGE_BYTES:
-        hint(f"copying {size(config.database.stat().st_size)} ...")
-    # Whole seconds, rounded down: never later than the moment that is copied.
+    database = database_file(config)
+    if database.exists() and database.stat().st_size > _LARGE_BYTES:
+        hint(f"copying {size(database.stat().st_size)} ...")
+    # Rounded down to whole seconds: never later than the copied state.
     made = back_up(config, target, now().replace(microsecond=0), force=force)
     if as_json:
         print_json(
@@ -48,4 +49,4 @@ def backup_command(config: Config, file: Path, force: bool, as_json: bool) -> No
     runs = "1 run" if made.runs == 1 else f"{made.runs:,} runs"
     say(f"backup of {to_iso(made.taken_at)}: {size(made.size_bytes)}, {runs}, sound")
     say(f"in {made.path}")
-    say(f"look: agentcron restore {quoted(made.path)} --dry-run")
+    say(f"see: agentcron restore {quoted(made.path)} --dry-run")

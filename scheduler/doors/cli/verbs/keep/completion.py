@@ -1,4 +1,4 @@
-"""The verb ``completion``: the script that makes a shell complete verbs, options, jobs and runs."""
+"""``agentcron completion``: print the completion script of a shell."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def completion_command(ctx: click.Context, shell: str | None) -> None:
     assert found is not None, "click has these three"
     root = ctx.find_root()
     script = found(root.command, {}, root.info_name or "agentcron", _VARIABLE)
-    # Not `source()`: for bash it starts a bash, only to ask for its version.
+    # Not `source()`: for bash it starts bash only to read its version.
     out.say(script.source_template % script.source_vars())

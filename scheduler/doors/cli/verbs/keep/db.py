@@ -1,4 +1,4 @@
-"""The verb ``db``: where the database is, which schema it has, and bringing it up to date."""
+"""``agentcron db``: the path, schema and upgrade of the database."""
 
 from __future__ import annotations
 
@@ -12,37 +12,38 @@ from scheduler.errors import NotFoundError
 from scheduler.views.database import database_json
 
 
-@click.group("db", short_help="Look after the database.")
+@click.group("db", short_help="Inspect or upgrade the database.")
 def db_command() -> None:
-    """Look after the database.
+    """Inspect or upgrade the database.
 
     Example:  agentcron db status
     """
 
 
-@db_command.command("path", short_help="Print where it is.")
+@db_command.command("path", short_help="Print its path.")
 @click.pass_obj
 def path_command(config: Config) -> None:
-    """Print the path of the database, whether it is there or not.
+    """Print the path of the database, even if it does not exist.
 
     Example:  sqlite3 "$(agentcron db path)" ".backup copy.db"
     """
-    out.say(str(config.database))
+    out.say(FileHome(config).database_name())
 
 
-@db_command.command("status", short_help="Say which schema it has.")
+@db_command.command("status", short_help="Show its schema.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def status_command(config: Config, as_json: bool) -> int:
-    """Say which schema the database has; exit 1 when it is not this version's.
+    """Show the schema of the database; exit 1 if it is not this version's.
 
     Example:  agentcron db status --json
     """
-    found = FileHome(config).database()
+    home = FileHome(config)
+    found = home.database()
     if as_json:
-        out.print_json(database_json(config, found))
+        out.print_json(database_json(home.database_name(), found))
     else:
-        out.say(f"database  {config.database}")
+        out.say(f"database  {home.database_name()}")
         out.say(f"schema    {found.revision or 'none'} ({found.state}; this version has {found.head})")
         if found.size_bytes is not None:
             out.say(f"size      {found.size_bytes:,} bytes")
@@ -61,13 +62,16 @@ def status_command(config: Config, as_json: bool) -> int:
 @db_command.command("upgrade", short_help="Bring it to this version's schema.")
 @click.pass_obj
 def upgrade_command(config: Config) -> None:
-    """Bring the database to the schema of this version, in one transaction.
+    """Upgrade the database to the schema of this version, in one transaction.
 
-    A daemon does this at its start too.
+    A daemon also does this when it starts.
 
     Example:  agentcron db upgrade
     """
-    if not config.database.exists():
-        raise NotFoundError(f"there is no database at {config.database}", help="start it with: agentcron up")
+    home = FileHome(config)
+    if not home.has_database():
+        raise NotFoundError(
+            f"there is no database at {home.database_name()}", help="start it with: agentcron up"
+        )
     changed = upgrade(config)
     out.say("the database was upgraded" if changed else "the database is up to date")

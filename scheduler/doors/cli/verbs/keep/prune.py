@@ -1,4 +1,4 @@
-"""``agentcron prune``: delete runs that their jobs keep no longer."""
+"""``agentcron prune``: delete runs older than their job keeps them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from scheduler.errors import ConfigError, NotFoundError, RefusedError, UsageErro
 
 
 @click.command("prune", epilog="Example:  agentcron prune --older-than 90d --dry-run")
-@click.option("--dry-run", is_flag=True, help="Delete nothing; say what would be.")
-@click.option("--older-than", metavar="D", help="For jobs that say nothing, and those that are gone.")
-@click.option("--shrink", is_flag=True, help="Give free room back to the disk; nobody may be running.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
+@click.option("--older-than", metavar="D", help="For jobs without keep=, and jobs that were removed.")
+@click.option("--shrink", is_flag=True, help="Return free space to the disk; no daemon may be running.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def prune_command(config: Config, dry_run: bool, older_than: str | None, shrink: bool, as_json: bool) -> None:
-    """Delete runs that are over and older than their job keeps them (keep=90d, or KEEP = 90d above it).
+    """Delete ended runs that are older than their job keeps them (keep=90d, or KEEP = 90d above it).
 
-    Without either, runs are kept for ever.  A daemon prunes by itself once a day.  Live runs, the last run
-    of a job, and what was spent today are never deleted.
+    Without either, runs are kept forever.  A daemon prunes once a day.  Live runs, the last run of a job, and
+    today's spending are never deleted.
     """
     seconds = _seconds(older_than)
     if dry_run and shrink:
-        raise UsageError("--shrink and --dry-run do not go together", help="leave one of them out")
-    if not config.database.exists():
-        raise NotFoundError(f"there is no database at {config.database}", help="nothing has run yet")
+        raise UsageError("--shrink and --dry-run cannot be combined", help="leave one of them out")
+    home = FileHome(config)
+    if not home.has_database():
+        raise NotFoundError(f"there is no database at {home.database_name()}", help="nothing has run yet")
     if shrink:
         _refuse_beside_others(config)
     gone = asyncio.run(_prune(config, seconds, dry_run=dry_run))
@@ -52,10 +53,10 @@ def prune_command(config: Config, dry_run: bool, older_than: str | None, shrink:
     if dry_run:
         say("nothing was changed")
     elif shrink:
-        say(f"given back to the disk: {size(max(0, lost))}")
+        say(f"returned to the disk: {size(max(0, lost))}")
     elif free:
-        say(f"{size(free)} of the database are free now, and are used again before it grows")
-        say("give them back to the disk: agentcron prune --shrink")
+        say(f"{size(free)} of the database is free now and is reused before the file grows")
+        say("return it to the disk: agentcron prune --shrink")
 
 
 def _seconds(older_than: str | None) -> int | None:
@@ -75,7 +76,7 @@ def _refuse_beside_others(config: Config) -> None:
     if living := living_runners(FileHome(config), now()):
         raise RefusedError(
             f"agentcron is running on {config.home} ({', '.join(living)})",
-            help="stop it first, or prune without --shrink: free room is used again",
+            help="stop it first, or prune without --shrink: free space is reused",
         )
 
 
@@ -93,8 +94,8 @@ async def _prune(config: Config, seconds: int | None, *, dry_run: bool) -> Any:
         moment = app.services.clock.now()
         if dry_run:
             if (await app.services.store.meta()).get("digest") != orders.digest:
-                hint("the crontab was changed since it was loaded; this goes by what it said before")
+                hint("the crontab has changed since it was loaded; this uses the loaded version")
             return await app.services.store.prunable(moment, seconds)
-        # What the crontab says now holds, and not what it said when a daemon last read it.
+        # The present crontab counts, not the one that a daemon loaded last.
         await app.services.store.load_orders(orders, moment)
         return await prune_all(app.services, seconds, progress)

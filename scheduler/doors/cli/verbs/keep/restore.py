@@ -1,4 +1,4 @@
-"""``agentcron restore``: put a backup in the place of the database, and repeat nothing."""
+"""``agentcron restore``: replace the database with a backup, and repeat no effect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from scheduler.app.clock import now
 from scheduler.app.home import FileHome
-from scheduler.app.upkeep import inspect_backup, put_in_place
+from scheduler.app.upkeep import database_file, inspect_backup, put_in_place
 from scheduler.config import Config
 from scheduler.core.text.english import counted
 from scheduler.core.time.instants import to_iso
@@ -21,14 +21,14 @@ from scheduler.errors import NotFoundError, RefusedError, UsageError
 
 @click.command("restore", epilog="Example:  agentcron restore agentcron.backup --dry-run")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Check FILE and say what would happen.")
+@click.option("--dry-run", is_flag=True, help="Check FILE and show what would happen.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def restore_command(config: Config, file: Path, dry_run: bool, as_json: bool) -> None:
-    """Put the backup FILE in the place of the database, while nobody is running.
+    """Replace the database with the backup FILE, while no daemon is running.
 
-    What was done after the backup is unknown, so nothing is repeated: runs that may have acted since wait
-    for a person, slots that came due are skipped.  The present database is moved aside, never deleted.
+    What was done after the backup is unknown, so nothing is repeated: runs that may have acted since then
+    wait for a person, slots that came due are skipped.  The present database is moved aside, never deleted.
     """
     source = Path(file.expanduser().absolute())
     _refuse(config, source)
@@ -56,7 +56,7 @@ def restore_command(config: Config, file: Path, dry_run: bool, as_json: bool) ->
         print_json(answer)
         return
     if not found.marked:
-        say("FILE bears no mark of agentcron backup; its time is the last that it knows of")
+        say("FILE was not made by agentcron backup; its time is that of its newest row")
     say(f"backup of {answer['taken_at']}: {size(found.size_bytes)}, {counted(found.runs, 'run')}, sound")
     for line in _means(found, dry_run=dry_run):
         say(f"  {line}")
@@ -65,16 +65,16 @@ def restore_command(config: Config, file: Path, dry_run: bool, as_json: bool) ->
         say(f"restore it: agentcron restore {quoted(source)}")
         return
     if aside:
-        say(f"the database that was there is now {aside}")
-    say("look: agentcron list    go on: agentcron resume RUN    start: agentcron up")
+        say(f"the previous database is now {aside}")
+    say("see: agentcron list    continue: agentcron resume RUN    start: agentcron up")
 
 
 def _means(found: Any, *, dry_run: bool) -> list[str]:
-    """Return what becomes of runs, slots and reports, each where there is one."""
+    """Return what happens to runs, slots and reports, for those that exist."""
     will = "would " if dry_run else ""
     rows = (
-        (found.acted, "run", f"{will}wait{{s}} for a person: what was done since is unknown"),
-        (found.asleep, "run", f"{will}sleep{{s}} on, as the wake-up is still ahead"),
+        (found.acted, "run", f"{will}wait{{s}} for a person: actions since then are unknown"),
+        (found.asleep, "run", f"{will}keep{{s}} sleeping, as the wake-up is still ahead"),
         (found.due, "job", f"{will}skip{{s}} the slots that came due, as they may have fired"),
         (found.held, "report", "{is} not sent, as {it} may have been"),
     )
@@ -91,12 +91,13 @@ def _means(found: Any, *, dry_run: bool) -> list[str]:
 
 
 def _refuse(config: Config, source: Path) -> None:
-    """Refuse what cannot be: no such file, the database itself, or somebody at work."""
+    """Refuse a missing file, the database itself, or a home with a running process."""
     if not source.exists():
         raise NotFoundError(f"there is no file {source}", help="name a file that agentcron backup made")
     if source.is_dir():
         raise UsageError(f"{source} is a directory", help="name a file in it")
-    if config.database.exists() and source.samefile(config.database):
+    database = database_file(config)
+    if database.exists() and source.samefile(database):
         raise UsageError(f"{source} is the database itself", help="name a backup of it")
     from scheduler.views.jobs import living_runners
 
@@ -107,10 +108,10 @@ def _refuse(config: Config, source: Path) -> None:
 
 
 async def _settle(config: Config) -> None:
-    """Open the database once, as every process does: the first one to open a backup takes note of it."""
+    """Open the database once, as every process does: the first open of a backup records the restore."""
     from scheduler.app.compose import open_app
 
-    # What it did is said on stdout, and need not be logged beside it.
+    # The result is printed on stdout, and is not logged as well.
     logging.getLogger("agentcron").setLevel(logging.ERROR)
     async with open_app(config):
         pass

@@ -1,4 +1,4 @@
-"""The verb ``help``: short texts about how things work, and the help page of each verb; all offline."""
+"""``agentcron help``: short texts about how things work, and the help page of each verb."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from scheduler.errors import NotFoundError
 
 TOPICS: dict[str, str] = {
     "sleep": "how an agent sleeps, and what it may write",
-    "misfire": "fires that were missed, and fires while a run lives",
+    "misfire": "missed fires, and fires during a run",
     "dst": "what happens when the clocks change",
     "budget": "what a job may spend",
-    "effects": "what may be done twice after a crash",
+    "effects": "what is repeated after a crash",
     "crontab": "the file: schedules, prompts, options",
     "model": "which model answers, and rehearsals without a key",
 }
@@ -57,8 +57,6 @@ def help_command(ctx: click.Context, topic: str | None) -> None:
         from scheduler.doors.cli.main import VERBS
 
         near = did_you_mean(topic, (*TOPICS, *VERBS))
-        raise NotFoundError(
-            f"there is no topic or verb {topic!r}", help=near or f"the topics are {', '.join(TOPICS)}"
-        )
+        raise NotFoundError(f"no topic or verb {topic!r}", help=near or f"the topics are {', '.join(TOPICS)}")
     with click.Context(command, info_name=topic, parent=parent, **command.context_settings) as below:
         out.say(command.get_help(below))

@@ -1,1 +1,1 @@
-"""Looking: what runs, what ran, why, what it cost, and what is wrong."""
+"""Inspection: what runs, what ran and why, what it cost, and what is wrong."""

@@ -1,4 +1,4 @@
-"""The verb ``check``: everything that is wrong or doubtful in the crontab, and what it may cost."""
+"""``agentcron check``: lint the crontab and estimate its cost."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from scheduler.views.lint.linting import Linted, lint_crontab
 _MAX_NAMES = 3
 
 
-@click.command("check", short_help="Lint the crontab and say what it may cost.")
+@click.command("check", short_help="Lint the crontab and estimate its cost.")
 @click.argument("file", required=False, type=click.Path())
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.pass_obj
 def check_command(config: Config, file: str | None, form: str, as_json: bool) -> int:
-    """Lint the crontab and say what it may cost.
+    """Lint the crontab and estimate what it may cost.
 
-    All errors and warnings come in one pass; with an error the exit status is 1.
+    Shows all errors and warnings at once; with an error the exit status is 1.
 
     Example:  agentcron check jobs/crontab
     """
@@ -88,7 +88,7 @@ def _say(config: Config, linted: Linted, cost: WorstCase) -> None:
         )
     for model in linted.unpriced:
         _say_folded(
-            f"The price of {model} is not known: every token counts as "
+            f"The price of {model} is unknown: every token counts as "
             f"${ASSUMED_USD_PER_MILLION_TOKENS} a million against the budget."
         )
     for each in linted.unready:
@@ -100,7 +100,7 @@ def _say(config: Config, linted: Linted, cost: WorstCase) -> None:
     if linted.errors:
         invalid = len(linted.table.invalid)
         loses = f"; {counted(invalid, 'job')} will not run" if invalid else ""
-        out.say(f"{_counts(linted)}{loses}. Mend: agentcron edit")
+        out.say(f"{_counts(linted)}{loses}. Fix: agentcron edit")
     else:
         out.say(f"{_counts(linted)}. Next: {_next(config)}")
 
@@ -123,7 +123,7 @@ def _counts(linted: Linted) -> str:
 
 
 def names(jobs: tuple[str, ...]) -> str:
-    """Return the first few names, and how many more there are."""
+    """Return the first few names, and the number of others."""
     shown = ", ".join(jobs[:_MAX_NAMES])
     return shown if len(jobs) <= _MAX_NAMES else f"{shown} and {len(jobs) - _MAX_NAMES} more"
 

@@ -1,4 +1,4 @@
-"""The verb ``doctor``: everything that can be checked offline, problems first, each with a way to mend it."""
+"""``agentcron doctor``: check everything that can be checked offline; problems first, each with a fix."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _ORDER = ("problem", "warning", "note", "ok")
 _MARKS = {"problem": "PROBLEM", "warning": "warning", "note": "note", "ok": "ok"}
 
 
-@click.command("doctor", short_help="Check everything that can be checked.")
+@click.command("doctor", short_help="Check the installation, the database and the jobs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--deep", is_flag=True, help="Read every row of the database, too: slow when it is large.")
+@click.option("--deep", is_flag=True, help="Also read every row of the database; slow when it is large.")
 @click.pass_obj
 def doctor_command(config: Config, as_json: bool, deep: bool) -> int:
     """Check everything that can be checked without the network.
 
-    The machine, the home, the database, the daemon, the work, the crontab.  Problems come first, each with
-    what to do; with one the exit status is 1.
+    This covers the machine, the home, the database, the daemon, runs, jobs and the crontab.  Problems come
+    first, each with a fix; with a problem the exit status is 1.
 
     Example:  agentcron doctor
     """

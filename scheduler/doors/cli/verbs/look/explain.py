@@ -1,4 +1,4 @@
-"""The verb ``explain``: what a schedule means, and when it fires next."""
+"""``agentcron explain``: what a schedule means, and when it fires next."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scheduler.views.clock import Wall, iso
 MAX_FIRES = 1000
 
 
-@click.command("explain", short_help="Say in words what a schedule means.")
+@click.command("explain", short_help="Explain a schedule in plain words.")
 @click.argument("words", metavar="EXPR", nargs=-1, required=True)
 @click.option("--tz", metavar="ZONE", help="The zone of the schedule [this machine's].")
 @click.option("--after", metavar="TIME", help="Show fires after this [now].")
@@ -25,9 +25,9 @@ MAX_FIRES = 1000
 def explain_command(
     words: tuple[str, ...], tz: str | None, after: str | None, count: int, as_json: bool
 ) -> None:
-    """Say in words what a schedule means, and when it fires next.
+    """Explain a schedule in plain words, and show when it fires next.
 
-    Quote it, so that the shell leaves the stars alone.
+    Quote it, so that the shell does not expand the stars.
 
     Example:  agentcron explain "30 2 * * SUN" --tz Europe/Berlin
     """
@@ -58,12 +58,12 @@ def explain_command(
 
 
 def read_trigger(text: str, tz: str, now: datetime) -> Trigger:
-    """Return the trigger that the schedule of a crontab line is.
+    """Return the trigger of a schedule as written in a crontab.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not a schedule.
     """
-    from scheduler.host.plug_ins import vocabulary
+    from scheduler.host.vocabulary import vocabulary
 
     known = vocabulary()
     words = tuple(text.split()) or ("",)
@@ -85,7 +85,7 @@ def _say_fires(fires: list[datetime], trigger: Trigger, clock: Wall, count: int)
     if not trigger.by_clock:
         return
     if not fires and count:
-        out.say("It fires no more after that time.")
+        out.say("It does not fire after that time.")
         return
     seconds = any(fire.second for fire in fires)
     for index, fire in enumerate(fires):

@@ -1,4 +1,4 @@
-"""The verb ``list``: who is running, what needs attention, the runs that are not over, the jobs."""
+"""``agentcron list``: the daemon, what needs attention, the runs that are not over, and the jobs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _WORDS = {State.SUCCEEDED.value: "done"}
 def list_command(config: Config, every: bool, as_json: bool) -> None:
     """Show jobs, and the runs that are not over.
 
-    What needs a person stands at the top.  Times are those of this machine.
+    What needs a person is at the top.  Times are in the zone of this machine.
 
     Example:  agentcron list --json
     """
@@ -93,7 +93,7 @@ def text_lines(facts: Facts, clock: Wall, over: Sequence[Run] = ()) -> list[str]
 
 
 def daemon_line(facts: Facts, clock: Wall) -> str:
-    """Return the one line that says whether anybody runs."""
+    """Return the line that says whether a daemon runs."""
     daemon = facts.daemon
     if daemon is None:
         return NOBODY
@@ -101,7 +101,7 @@ def daemon_line(facts: Facts, clock: Wall) -> str:
 
 
 def _attention(facts: Facts, clock: Wall) -> list[str]:
-    """What waits for a person, the worst first."""
+    """Return what waits for a person, the most urgent first."""
     lines = [
         _point(facts, call.run_id, f"outcome of {call.name} is unknown ({call.effect}); it was not repeated")
         for call in facts.unknown
@@ -114,12 +114,12 @@ def _attention(facts: Facts, clock: Wall) -> list[str]:
         if run.state is State.PARKED:
             lines.append(_point(facts, run.id, f"parked: {run.reason}"))
         elif run.id in facts.orphans:
-            lines.append(_point(facts, run.id, "its runner is dead; a daemon takes it up: agentcron up"))
+            lines.append(_point(facts, run.id, "its runner is dead; to resume it: agentcron up"))
         elif (
             run.state is State.SLEEPING and facts.daemon is None and run.wake_at and run.wake_at <= facts.now
         ):
             late = span((facts.now - run.wake_at).total_seconds())
-            lines.append(_point(facts, run.id, f"wakes late, by {late} already; nobody is running"))
+            lines.append(_point(facts, run.id, f"should have woken {late} ago; no daemon is running"))
     for made in facts.made:
         if made.state == "pending":
             text = f"{made.name}: made by run {made.run_id}, waits: agentcron confirm {made.name}"
@@ -132,13 +132,13 @@ def _attention(facts: Facts, clock: Wall) -> list[str]:
             lines.append(f"  {cut(f'{name}: paused: {standing.paused_reason}', WIDTH - 2)}")
         elif facts.is_overdue(standing) and standing.next_fire is not None:
             late = span((facts.now - standing.next_fire).total_seconds())
-            lines.append(f"  {cut(f'{name}: overdue for {late}; nobody is running', WIDTH - 2)}")
+            lines.append(f"  {cut(f'{name}: overdue by {late}; no daemon is running', WIDTH - 2)}")
         end = facts.ends.get(name)
         if end is not None and end.failed:
             text = f"{name}: run {end.id} failed {clock.away(end.ended_at)}: {end.reason}"
             lines.append(f"  {cut(text, WIDTH - 2)}")
         if end is not None and end.reason_code == ReasonCode.RESTORED and standing.schedule.startswith("@at"):
-            text = f"{name}: skipped after a restore, and fires no more: agentcron why {name}"
+            text = f"{name}: skipped after a restore, will not fire again: agentcron why {name}"
             lines.append(f"  {cut(text, WIDTH - 2)}")
         if end is not None and end.id in facts.unsent:
             lines.append(_point(facts, end.id, f"its report was not sent: {facts.unsent[end.id]}"))
@@ -224,14 +224,14 @@ def _made(facts: Facts, clock: Wall) -> list[str]:
     width = min(max(9, *(len(made.name) for made in facts.made)), 32)
     lines = [f"{'FOLLOW-UP':{width}}  MADE BY"]
     for made in facts.made:
-        text = f"run {made.run_id}, until {clock.short(made.expires_at)}, {made.fires_left} more at most"
+        text = f"run {made.run_id}, until {clock.short(made.expires_at)}, at most {made.fires_left} more"
         lines.append(f"{pad(cut(made.name, width), width)}  {cut(text, WIDTH - width - 2)}")
     return lines
 
 
 def _standing_word(standing: Standing) -> str:
     if standing.state == "active":
-        return "-" if standing.schedule in ("@manual", "@reboot") else "never again"
+        return "-" if standing.schedule in ("@manual", "@reboot") else "never"
     return standing.state
 
 

@@ -1,4 +1,4 @@
-"""``agentcron log``: what was done, as the files of the daily log tell it."""
+"""``agentcron log``: read and verify the daily log."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from scheduler.errors import NotFoundError, UsageError
 def log_command(
     config: Config, day: str | None, job: str | None, run_id: str | None, as_json: bool, verify: bool
 ) -> None:
-    """Print the daily log: every move, call and wish, in order.
+    """Print the daily log: every move, call and request, in order.
 
-    Each record carries the hash of the one before it, so --verify finds what was changed or cut out.  It does
-    not find a log and a database that somebody wrote anew from the first record on.
+    Each record carries the hash of the one before it, so --verify finds records that were changed or removed.
+    It does not detect a log and a database that were both rewritten from the first record on.
     """
     if day is not None:
         _require_day(day)
     found = log_files(config)
     if not found:
-        raise NotFoundError(f"there is no daily log in {config.log}", help="the first run begins it")
+        raise NotFoundError(f"no daily log in {config.log}", help="the first run creates it")
     if run_id is not None:
         run_id = _run_of(found, run_id)
     if job is not None:
@@ -53,21 +53,21 @@ def log_command(
     if verify:
         last = list(_records(found[-1:]))[-1:]
         head = f"ends with record {last[0].seq}, {last[0].hash[:12]}" if last else "is empty"
-        hint(f"log: the chain holds and fits the database; it {head} (L0: a full rewrite is not detected)")
+        hint(f"log: the chain is intact and matches the database; it {head} (a full rewrite is not detected)")
 
 
 def _run_of(found: list[Path], prefix: str) -> str:
-    """Return the id of the run that begins with a prefix."""
+    """Return the id of the run with this prefix."""
     ids = sorted({record.run_id for record in _records(found) if record.run_id.startswith(prefix)})
     if len(ids) > 1 and prefix not in ids:
-        raise NotFoundError(f'"{prefix}" could be {" or ".join(ids[:5])}', help="write more of it")
+        raise NotFoundError(f'"{prefix}" matches {" and ".join(ids[:5])}', help="type more characters")
     if not ids or not prefix:
-        raise NotFoundError(f'the daily log has nothing of a run "{prefix}"', help="see: agentcron list")
+        raise NotFoundError(f'the daily log has no run "{prefix}"', help="see: agentcron list")
     return prefix if prefix in ids else ids[0]
 
 
 def _require_job(config: Config, found: list[Path], job: str) -> None:
-    """Refuse a job that neither the log nor the crontab knows."""
+    """Refuse a job that neither the log nor the crontab has."""
     from scheduler.doors.cli.text.jobs import find_job, read_orders
 
     if all(record.job != job for record in _records(found)):
@@ -80,7 +80,7 @@ def _require_day(text: str) -> None:
     except ValueError:
         is_day = False
     if not is_day:
-        raise UsageError(f"{text!r} is no day", help="write it as 2026-11-25")
+        raise UsageError(f"{text!r} is not a day", help="write it as 2026-11-25")
 
 
 def _told(record: Record) -> str:
@@ -94,34 +94,34 @@ def _records(found: list[Path]) -> Iterator[Record]:
             try:
                 yield from_line(line)
             except ValueError:
-                hint(f"log: {path.name}, line {number} is no record; see: agentcron log --verify")
+                hint(f"log: {path.name}, line {number} is not a record; see: agentcron log --verify")
 
 
 def _flaws(config: Config, found: list[Path]) -> list[str]:
     """Return what is wrong with the chain, and where it differs from the database."""
     flaws: list[str] = []
-    before: Head | None = Head()  # the first record of all is never removed
+    before: Head | None = Head()  # the very first record is never removed
     stored = stored_hashes(config)
     for path in found:
         for number, line in enumerate(log_lines(path), 1):
             try:
                 record = from_line(line)
             except ValueError:
-                flaws.append(f"{path.name}, line {number}: it is no record")
+                flaws.append(f"{path.name}, line {number}: not a record")
                 before = None
                 continue
             wrong = flaw(record, before)
             if not wrong and record.line().encode() != line:
-                wrong = f"record {record.seq}: it was written in another form"
+                wrong = f"record {record.seq}: not in canonical form"
             if not wrong and stored.get(record.seq, record.hash) != record.hash:
-                wrong = f"record {record.seq}: the database has another one"
+                wrong = f"record {record.seq}: the database has a different one"
             if wrong:
                 flaws.append(f"{path.name}, line {number}: {wrong}")
             before = record.head
-    # After the files: whoever works meanwhile writes to the database first.
+    # Read after the files: other processes write to the database first.
     newest = newest_record(config)
     if newest is not None and before is not None and newest.seq < before.seq:
-        flaws.append(f"the log ends with record {before.seq}, the database already with {newest.seq}")
+        flaws.append(f"the log ends with record {before.seq}, the database with {newest.seq}")
     if newest is not None and before is not None and newest.seq > before.seq:
         hint(f"log: {newest.seq - before.seq} records of the database are not copied yet")
     return flaws

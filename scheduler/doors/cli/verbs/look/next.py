@@ -1,4 +1,4 @@
-"""The verb ``next``: upcoming fires and wake-ups on one line of time."""
+"""``agentcron next``: upcoming fires and wake-ups in order of time."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _NAME_WIDTH = 20
 @click.option(
     "-n", "count", metavar="N", type=click.IntRange(0, MAX_ENTRIES), default=10, help="How many [10]."
 )
-@click.option("--after", metavar="TIME", help="Show what comes after this [now].")
+@click.option("--after", metavar="TIME", help="Show what comes after TIME [now].")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def next_command(config: Config, job: str | None, count: int, after: str | None, as_json: bool) -> None:
-    """Show upcoming fires and wake-ups on one line of time, of JOB or of all.
+    """Show upcoming fires and wake-ups of JOB, or of all jobs, in order of time.
 
     Example:  agentcron next digest -n 3
     """
@@ -63,7 +63,7 @@ def _say(
     elif job is not None:
         lines.append(_never(standings[0]))
     else:
-        lines.append("nothing is due: no job has a time, and no run waits for one")
+        lines.append("nothing is due: no job has a next fire, and no run waits for a time")
     for note in notes[:_MAX_NOTES]:
         lines += fold(f"note: {note}", indent="      ")
     if len(notes) > _MAX_NOTES:
@@ -89,7 +89,7 @@ def _table(entries: Sequence[Entry], clock: Wall) -> list[str]:
 
 def _never(standing: Standing) -> str:
     if standing.paused_reason.startswith("enabled="):
-        return f"{standing.name} is switched off in the crontab: agentcron edit"
+        return f"{standing.name} is disabled in the crontab: agentcron edit"
     if standing.state == "paused" and "agentcron confirm" in standing.paused_reason:
         return cut(f"{standing.name} waits: {standing.paused_reason}", WIDTH)
     if standing.state == "paused":
@@ -97,7 +97,7 @@ def _never(standing: Standing) -> str:
             f"{standing.name} is paused ({standing.paused_reason}): agentcron unpause {standing.name}", WIDTH
         )
     if standing.schedule == "@manual":
-        return f"{standing.name} fires only by hand: agentcron run {standing.name}"
+        return f"{standing.name} fires only on request: agentcron run {standing.name}"
     if standing.schedule == "@reboot":
         return f"{standing.name} fires once after each boot of the machine"
-    return f"{standing.name} fires no more"
+    return f"{standing.name} will not fire again"

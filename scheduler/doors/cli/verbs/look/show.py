@@ -1,4 +1,4 @@
-"""The verb ``show``: one run, what was said, done and spent."""
+"""``agentcron show``: one run with its messages, calls and cost."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from scheduler.views.jobs import NOBODY
 from scheduler.views.story import Story, doubtful, read_story, story_json, usage_of
 
 
-@click.command("show", short_help="Show a run: what was said, done and spent.")
+@click.command("show", short_help="Show a run: messages, tool calls and cost.")
 @click.argument("run", type=RUN)
-@click.option("--full", is_flag=True, help="Cut nothing.")
+@click.option("--full", is_flag=True, help="Shorten nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def show_command(config: Config, run: str, full: bool, as_json: bool) -> None:
-    """Show a run: what was said, done and spent.
+    """Show a run: its messages, tool calls and cost.
 
-    RUN is its id or a unique beginning of it.
+    RUN is its id or a unique prefix of it.
 
     Example:  agentcron show k7q2
     """
@@ -62,10 +62,10 @@ def _head(story: Story, clock: Wall) -> list[str]:
     lines.append(f"  fired {how} for {clock(run.fire_time)} ({clock.name})")
     if run.missed:
         last = f", the last one {clock(run.last_missed)}" if run.last_missed else ""
-        lines.append(f"  stands for {run.missed} missed fires too{last}")
+        lines.append(f"  also covers {run.missed} missed fires{last}")
     if run.started_at is not None:
         ended = f", ended {clock(run.ended_at)}" if run.ended_at and run.is_final else ""
-        lines.append(f"  began {clock(run.started_at)}{ended}; {_attempts(story)}")
+        lines.append(f"  started {clock(run.started_at)}{ended}; {_attempts(story)}")
     elif run.not_before is not None and not run.is_final:
         lines.append(f"  starts {clock.both(run.not_before)}")
     return lines
@@ -105,10 +105,10 @@ def _foot(story: Story, clock: Wall, *, nobody: bool) -> list[str]:
 
 
 def _seen(marks: Marks) -> str:
-    """Return what counts for the rule of two: what was read of strangers, of the owner, and done outside."""
+    """Return the marks of the rule of two: untrusted input, private data, effects outside."""
     words = {"untrusted": "untrusted input", "private": "private data", "external": "effects outside"}
     parts = [f"{words.get(kind, kind)} ({', '.join(marks.sources(kind))})" for kind in sorted(marks.kinds)]
-    return f"has met {'; '.join(parts)}"
+    return f"marks: {'; '.join(parts)}"
 
 
 def _spent(story: Story) -> str:
@@ -123,7 +123,7 @@ def _spent(story: Story) -> str:
         text += f", and at most {lost:,} of lost requests"
     if assumed := sorted({request.model for request in story.requests if request.cost_assumed}):
         text += (
-            f"; the price of {' and '.join(assumed)} is not known, "
+            f"; the price of {' and '.join(assumed)} is unknown, "
             f"${ASSUMED_USD_PER_MILLION_TOKENS} per million tokens is assumed"
         )
     if run.unknown_cost_requests:
@@ -132,36 +132,33 @@ def _spent(story: Story) -> str:
 
 
 def _next(run: Run, story: Story, clock: Wall, *, nobody: bool) -> list[str]:
-    """Return what comes by itself, then what to type."""
+    """Return what happens next by itself, then the command to type."""
     reason, resume = reasons.of(run), f"agentcron resume {run.id}"
     what = run.waiting_for or "what it waits for"
-    wakes = clock.both(run.wake_at) if run.wake_at else f"when this comes, or somebody resumes it: {what}"
+    wakes = clock.both(run.wake_at) if run.wake_at else f"when this happens, or when it is resumed: {what}"
     waits = [NOBODY] if nobody else []
     match run.state:
         case State.SLEEPING | State.RETRYING:
             verb = "wakes" if run.state is State.SLEEPING else "tries again"
             return [f"{verb} {wakes}", *waits, f"sooner: {resume}"]
         case State.PARKED if reason.way is START_AFRESH:
-            return [f"it cannot go on; start afresh: {reason.command(run)}"]
+            return [f"it cannot continue; start a new run: {reason.command(run)}"]
         case State.PARKED if reason.is_question:
-            return [f"see what it asks, and answer: {reason.command(run)}"]
+            return [f"see its question and answer it: {reason.command(run)}"]
         case State.PARKED:
-            return [*([f"by itself: {wakes}"] if run.wake_at else []), f"go on: {reason.command(run)}"]
+            return [*([f"by itself: {wakes}"] if run.wake_at else []), f"continue: {reason.command(run)}"]
         case State.QUEUED:
-            return waits or ["it is taken up next", f"cancel: agentcron cancel {run.id}"]
+            return waits or ["it starts next", f"cancel: agentcron cancel {run.id}"]
         case State.RUNNING if story.orphan:
-            return [
-                f"{'a' if nobody else 'the'} daemon takes it up where it was"
-                + (": agentcron up" if nobody else "")
-            ]
+            return [f"{'a' if nobody else 'the'} daemon resumes it" + (": agentcron up" if nobody else "")]
         case State.RUNNING:
             return [f"cancel: agentcron cancel {run.id}"]
         case State.FAILED | State.CANCELLED:
-            return [f"go on from the last step: {resume}"]
+            return [f"continue from the last step: {resume}"]
         case State.SKIPPED:
             return [f"why: agentcron why {run.job}"]
         case _:
-            return [f"fire it again: agentcron run {run.job}"]
+            return [f"run it again: agentcron run {run.job}"]
 
 
 def _counted(number: int, noun: str) -> str:

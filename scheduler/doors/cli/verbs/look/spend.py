@@ -1,4 +1,4 @@
-"""The verb ``spend``: what the models have cost, by job, day or model, as bars that a terminal can show."""
+"""``agentcron spend``: what the models have cost, by job, day or model."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def _start(clock: Wall, since: str) -> datetime:
 
 
 def chart(sums: Sequence[Sum], total: Sum) -> list[str]:
-    """Return one line for each sum, with a bar as long as its share of the largest."""
+    """Return one line for each sum, with a bar proportional to the largest."""
     if not sums:
-        return ["nothing was spent: no request was answered in that time"]
+        return ["no spending: no request was answered in that period"]
     width = min(_MAX_NAME, max(len(each.name) for each in (*sums, total)))
     most = max(each.microusd for each in sums)
     room = min(_MAX_BAR, WIDTH - width - _COLUMNS)
@@ -73,7 +73,7 @@ def chart(sums: Sequence[Sum], total: Sum) -> list[str]:
     lines.append(_line(total, width, ""))
     if total.assumed:
         lines.append(
-            f"of these requests, {total.assumed} counted at an assumed price: lost, or of no known one"
+            f"of these requests, {total.assumed} counted at an assumed price: answer lost, or price unknown"
         )
     return lines
 
@@ -87,7 +87,7 @@ def _line(each: Sum, width: int, bar: str) -> str:
 
 
 def _short(tokens: int) -> str:
-    """Return a number of tokens in the width of a column; ``--json`` has it to the last one."""
+    """Return a number of tokens in the width of a column; ``--json`` has the exact number."""
     for size, letter in ((1_000_000, "M"), (1_000, "k")):
         if tokens >= 100 * size:
             return f"{tokens // size:,}{letter} tok"

@@ -1,4 +1,4 @@
-"""The verb ``why``: why a job did or did not run, for past, present and future."""
+"""``agentcron why``: why a job did or did not run, in the past, now and in the future."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _LABEL = 11
 _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
 
-@click.command("why", short_help="Say why a job did or did not run.")
+@click.command("why", short_help="Explain why a job did or did not run.")
 @click.argument("job", type=JOB)
 @click.argument("when", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def why_command(config: Config, job: str, when: str | None, as_json: bool) -> None:
-    """Say why JOB did or did not run at WHEN, or will.
+    """Explain why JOB did or did not run at WHEN, or whether it will.
 
-    WHEN is an ISO instant, "yesterday 09:00", "sat 09:00", 09:00 or now, on the job's clock; without it
-    the last slot is meant, or what the job does at present.
+    WHEN is an ISO instant, "yesterday 09:00", "sat 09:00", 09:00 or now, in the job's zone.  The default is
+    the last slot, or the present state of the job.
 
     Example:  agentcron why digest "yesterday 09:00"
     """
@@ -80,7 +80,7 @@ def _lines(case: Case, verdict: Verdict, around: Around) -> list[str]:
         if case.job and isinstance(job.trigger, CronTrigger):
             reading = job.trigger.cron.reading
             if reading.day_restricted and reading.weekday_restricted and job.fields == "or":
-                lines.append("  one of the two day fields is enough")
+                lines.append("  one matching day field is enough")
     if around.previous is not None:
         lines += _row("previous", clock.both(around.previous) + _what_became(case, around.previous))
     if around.following is not None:

@@ -29,19 +29,19 @@ from scheduler.views.clock import iso
 _INTERRUPTED = 130
 
 _GRACE_SECONDS = 6.0
-"""Somebody sits at the terminal: what is under way when he stops it is cut off sooner than a daemon's."""
+"""A person is waiting at the terminal, so running steps are cut off sooner than by a daemon."""
 
 
 @click.command("run", epilog="Example:  agentcron run morning-brief --wait")
 @click.argument("job", type=JOB)
-@click.option("--wait", is_flag=True, help="Show the steps, return when the run is over or asleep.")
+@click.option("--wait", is_flag=True, help="Show the steps; return when the run is over or asleep.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON.")
 @click.pass_obj
 def run_command(config: Config, job: str, wait: bool, as_json: bool) -> int:
-    """Fire JOB now; its schedule stays as it is.
+    """Fire JOB now; its schedule does not change.
 
-    A daemon takes the run up.  Without one it stays queued; with --wait it is run right here.  The exit
-    status with --wait: 0 done, skipped by its gate, or asleep; 1 failed, or it waits for something else.
+    A daemon starts the run.  Without one it stays queued; with --wait it runs in this process.  The exit
+    status with --wait: 0 done, skipped by its gate, or asleep; 1 failed, or waiting for something else.
     """
     orders = read_orders(config)
     found = find_job(orders, job)
@@ -57,13 +57,13 @@ async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool,
 
     hint_if_halted(config)
     settings = Settings(grace_seconds=_GRACE_SECONDS)
-    # What becomes of this one run is shown, not logged.
+    # The result of this run is printed, not logged.
     move_log = MoveLog(aloud=False)
     async with open_app(config, settings, busy_seconds=PATIENCE_SECONDS, move_log=move_log) as app:
         store, now = app.services.store, app.services.clock.now()
         daemon = await app.has_daemon()
         if not daemon:
-            # A daemon has checked its own key; without one, work that must fail is not begun.
+            # A daemon has checked its own key; without a daemon, do not start a run that must fail.
             require_ready([job], find_provider)
         await store.load_orders(orders, now)
         run = await store.fire_by(job, now, actor=PERSON)
@@ -83,7 +83,7 @@ async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool,
 
 
 async def _until_stopped(following: Coroutine[Any, Any, None]) -> bool:
-    """Follow until that ends, or until a signal says to stop looking; return whether one did."""
+    """Follow until the task ends, or until a signal asks to stop; return whether one did."""
     task = asyncio.create_task(following)
     _on_signals(task.cancel)
     try:
@@ -94,7 +94,7 @@ async def _until_stopped(following: Coroutine[Any, Any, None]) -> bool:
 
 
 async def _run_here(app: Any, run: Run, *, show: bool) -> bool:
-    """Be the runner of this one run until it is over or asleep; return whether a signal stopped it."""
+    """Run this one run here until it is over or asleep; return whether a signal stopped it."""
     runner = app.runner("wait", with_crontab=False, only=[run.id])
     signals: list[bool] = []
 
@@ -108,7 +108,7 @@ async def _run_here(app: Any, run: Run, *, show: bool) -> bool:
     following = asyncio.create_task(follow(app, run.id, show=show))
     try:
         await runner.once(due=False)
-        # Whatever became of the run, there is nobody left who would move it on.
+        # In any case no process is left that would move the run on.
         state = await app.services.store.run(run.id)
         if state is not None and state.state in ACTIVE:
             following.cancel()
@@ -133,9 +133,17 @@ def _say_queued(run: Run, daemon: bool, as_json: bool) -> None:
         print_json({"run": run.id, "state": run.state.value, "job": run.job, "daemon": daemon})
     else:
         say(f"run {run.id} of {run.job} is queued")
-        say(f"look: agentcron show {run.id}")
+        say(f"see: agentcron show {run.id}")
     if not daemon:
-        hint("nobody is running; the run waits. Start: agentcron up   (or fire with --wait)")
+        hint("no daemon is running; the run waits. Start: agentcron up   (or fire with --wait)")
+
+
+_PAST = {
+    State.SUCCEEDED: "succeeded",
+    State.FAILED: "failed",
+    State.CANCELLED: "was cancelled",
+    State.SKIPPED: "was skipped",
+}
 
 
 def _say_ended(run: Run, as_json: bool, daemon: bool) -> int:
@@ -156,7 +164,8 @@ def _say_ended(run: Run, as_json: bool, daemon: bool) -> int:
         )
         return status
     why = f": {run.reason}" if run.reason else ""
-    lines = fold(f"run {run.id} of {run.job} is {run.state} ({usd(run.cost_microusd)}){why}", indent="  ")
+    now = _PAST.get(run.state, f"is {run.state}")
+    lines = fold(f"run {run.id} of {run.job} {now} ({usd(run.cost_microusd)}){why}", indent="  ")
     if run.summary:
         lines += fold(f"summary: {run.summary}", first="  ", indent="  ")
     for line in (*lines, *fold(_next(run, daemon))):
@@ -172,13 +181,13 @@ def _next(run: Run, daemon: bool) -> str:
         needed = "" if daemon else " Needed then: agentcron up."
         reason = reasons.of(run)
         if reason.is_question:
-            return f"it asks a person first: {reason.command(run)}.{needed}"
+            return f"it waits for an answer: {reason.command(run)}.{needed}"
         words = reason.way.words if reason.way is START_AFRESH else "sooner"
         return f"{until}.{needed}\n{words}: {reason.command(run)}"
     if run.state in ACTIVE:
         if daemon:
-            return f"it goes on without this terminal. Look: agentcron show {run.id}"
-        return "it was let go; a daemon goes on with it. Start: agentcron up"
+            return f"it continues without this terminal. See: agentcron show {run.id}"
+        return "it was released; a daemon will continue it. Start: agentcron up"
     if run.state in RESUMABLE:
-        return f"look: agentcron show {run.id}\ngo on: agentcron resume {run.id}"
-    return f"look: agentcron show {run.id}"
+        return f"see: agentcron show {run.id}\ncontinue: agentcron resume {run.id}"
+    return f"see: agentcron show {run.id}"

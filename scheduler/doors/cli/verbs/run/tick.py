@@ -1,4 +1,4 @@
-"""``agentcron tick``: one pass, for those who keep their system's cron."""
+"""``agentcron tick``: one pass, for use with the system's cron."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from scheduler.doors.cli.text.out import hint, say
 def tick_command(config: Config, log_format: str) -> int:
     """Do one pass and exit: fire, wake, rescue, and run what is due until it is over or asleep.
 
-    Safe beside a daemon and beside itself: nothing runs twice.
+    It is safe to run next to a daemon or another tick: nothing runs twice.
     """
     start_logging(log_format)
     return asyncio.run(_once(config))
@@ -47,7 +47,7 @@ async def _once(config: Config) -> int:
 
         def stop(number: int) -> None:
             signals.append(number)
-            hint("stopping: running steps are finished or handed back (once more: stop at once)")
+            hint("stopping: running steps are finished or handed back (again: stop at once)")
             runner.hurry() if len(signals) > 1 else runner.stop()
 
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,6 +75,6 @@ async def _show_progress(app: Any, runner: Any) -> None:
             await app.services.clock.sleep(0.5)
             if runner.attempts:
                 waited = app.services.clock.monotonic() - began
-                progress(f"{counted(len(runner.attempts), 'run')} at work, {waited:.0f} s ...")
+                progress(f"{counted(len(runner.attempts), 'run')} working, {waited:.0f} s ...")
     finally:
         progress("")

@@ -30,10 +30,11 @@ log = logging.getLogger("agentcron")
 
 
 @click.command(
-    "up", epilog="Example:  agentcron up            (stop with Ctrl-C; changes of the crontab are noticed)"
+    "up",
+    epilog="Example:  agentcron up            (stop with Ctrl-C; the crontab is reloaded when it changes)",
 )
 @click.option("--concurrency", type=click.IntRange(1, 4096), default=8, help="Runs at a time [8].")
-@click.option("--grace", type=click.FloatRange(1, 3600), default=30.0, help="Seconds to end in [30].")
+@click.option("--grace", type=click.FloatRange(1, 3600), default=30.0, help="Seconds for a clean stop [30].")
 @click.option(
     "--lease",
     type=click.FloatRange(2, 3600),
@@ -41,7 +42,7 @@ log = logging.getLogger("agentcron")
     help="Seconds until another daemon takes over from one that hangs [30].",
 )
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Log lines [text].")
-@click.option("--metrics", metavar="HOST:PORT", help="Serve Prometheus figures on a loopback address.")
+@click.option("--metrics", metavar="HOST:PORT", help="Serve Prometheus metrics on a loopback address.")
 @click.option("--otel/--no-otel", default=None, help="Export spans [as the OTEL_* variables say].")
 @click.pass_obj
 def up_command(
@@ -55,8 +56,9 @@ def up_command(
 ) -> int:
     """Run the daemon in the foreground.
 
-    It fires jobs, runs agents, wakes sleepers, and notices a changed crontab within two seconds.  Several
-    may run on one home: nothing runs twice.  SIGTERM and Ctrl-C end it in good order, SIGHUP reloads.
+    It fires jobs, runs agents, wakes sleeping runs, and reloads a changed crontab within two seconds.
+    Several daemons may share one home: nothing runs twice.  SIGTERM and Ctrl-C stop it cleanly, SIGHUP
+    reloads.
     """
     start_logging(log_format)
     from scheduler.app.providers import find_provider
@@ -86,13 +88,13 @@ async def _serve(config: Config, settings: Settings, watchers: Watchers) -> int:
     from scheduler.engine.move_log import MoveLog
 
     async with open_app(config, settings, move_log=MoveLog(*watchers.observers)) as app:
-        watchers.count_commits(app.commits)
-        greeting = [f"agentcron is up (pid {os.getpid()}), home {config.home}. Look: agentcron list"]
+        watchers.count_commits(app.store.commits)
+        greeting = [f"agentcron is up (pid {os.getpid()}), home {config.home}. See: agentcron list"]
 
         def loaded(orders: StandingOrders, report: LoadReport) -> None:
-            # A daemon outlives its terminal: that nobody reads any more is no reason to stop.
+            # A daemon outlives its terminal: a closed stdout is no reason to stop.
             with suppress(OSError):
-                # Only now it is sure that the database takes what is written.
+                # Only now the database is known to accept writes.
                 if greeting:
                     say(greeting.pop())
                 _say_loaded(orders, report)
@@ -102,7 +104,7 @@ async def _serve(config: Config, settings: Settings, watchers: Watchers) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _asked_to_stop, runner, watchers)
         loop.add_signal_handler(signal.SIGHUP, _asked_to_reload, runner, watchers)
-        # What is imported stays: the collector of garbage need not look at it again and again.
+        # Imported modules stay: exclude them from garbage collection.
         gc.freeze()
         try:
             await runner.serve()
@@ -119,7 +121,7 @@ def _asked_to_reload(runner: Runner, watchers: Watchers) -> None:
 
 def _asked_to_stop(runner: Runner, watchers: Watchers) -> None:
     if runner.is_stopping:
-        log.info("stopping at once: what is under way is cut off", extra={"event": "daemon.stop"})
+        log.info("stopping at once: running steps are cut off", extra={"event": "daemon.stop"})
         runner.hurry()
         return
     log.info(
@@ -130,7 +132,7 @@ def _asked_to_stop(runner: Runner, watchers: Watchers) -> None:
 
 
 def _say_loaded(orders: StandingOrders, report: LoadReport) -> None:
-    """Say what a load of the crontab changed: problems first, then what came, changed and went."""
+    """Log what a load of the crontab changed: problems first, then added, changed and removed jobs."""
     for problem in orders.problems:
         hint(problem)
     broken = f", {len(orders.broken)} invalid" if orders.broken else ""
@@ -142,7 +144,7 @@ def _say_loaded(orders: StandingOrders, report: LoadReport) -> None:
             log.info("%s: %s", what, _shown(names), extra={"event": f"crontab.{what}"})
     for job, runs in report.orphans:
         log.warning(
-            "job %s is removed; its live runs go on to their end: %s",
+            "job %s was removed; its live runs continue to their end: %s",
             job,
             ", ".join(runs),
             extra={"event": "crontab.orphans", "job": job},

@@ -1,1 +1,1 @@
-"""Beginning: a demonstration, and a first crontab."""
+"""First steps: a demonstration, and a first crontab."""

@@ -1,4 +1,4 @@
-"""``agentcron demo``: a real daemon, killed in a real sleep, and the run that goes on."""
+"""``agentcron demo``: a daemon is killed while a run sleeps, and a second daemon continues it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from typing import Any
 import click
 
 from scheduler.app.home import FileHome
-from scheduler.config import load
+from scheduler.config import Config
 from scheduler.core.job.job import DEFAULT_MODEL
 from scheduler.core.run.conversation import Request
 from scheduler.core.run.run import FINAL, Run, State
 from scheduler.doors.cli.text.out import hint, say
 from scheduler.errors import AgentcronError
-from scheduler.ports.history import History
+from scheduler.ports.store.history import History
 
 JOB = "demo"
 SLEEP_SECONDS = 8
@@ -47,14 +47,14 @@ in order of urgency. Then finish.
 
 
 class DemoFailedError(AgentcronError):
-    """What the demo was to show did not happen."""
+    """The demonstration did not show what it should."""
 
     exit_status = 1
 
 
 @dataclass(slots=True)
 class Stage:
-    """The temporary home, its daemons, and the clock they are watched by."""
+    """The temporary home, its daemons, and the start time of the demonstration."""
 
     home: Path
     now: Callable[[], datetime]
@@ -69,8 +69,8 @@ class Stage:
         say(f"{seconds:6.1f} s  {text}")
 
     def open_history(self) -> History | None:
-        """Open the demo's database; None before its daemon has made the tables."""
-        return FileHome(load(str(self.home))).history()
+        """Open the demo's database; None before its daemon has created the tables."""
+        return FileHome(Config.of_home(self.home)).history()
 
     def history(self) -> History:
         """Open the demo's database.
@@ -84,15 +84,15 @@ class Stage:
         return history
 
     def command(self, *words: str) -> list[str]:
-        """Return a command line of this very installation on the demo's home."""
+        """Return a command line of this installation on the demo's home."""
         return [sys.executable, "-m", "scheduler", "--home", str(self.home), *words]
 
     def environment(self) -> dict[str, str]:
-        """Return our environment without what would lead the daemons to another home."""
+        """Return our environment without variables that select another home."""
         return {name: value for name, value in os.environ.items() if not name.startswith("AGENTCRON_")}
 
     def start_daemon(self) -> subprocess.Popen[bytes]:
-        """Start ``agentcron up`` as a process of its own, its output in a log file."""
+        """Start ``agentcron up`` as a child process, with its output in a log file."""
         with open(self.home / "daemon.log", "ab") as log:
             daemon = subprocess.Popen(
                 self.command("up"), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment()
@@ -114,10 +114,10 @@ class Stage:
         return done.stdout.rstrip()
 
     def wait_for(self, what: str, daemon: subprocess.Popen[bytes], look: Callable[[], Run | None]) -> Run:
-        """Return the run once ``look`` finds it in the wanted state.
+        """Return the run when ``look`` finds it in the wanted state.
 
         Raises:
-            DemoFailedError: the daemon ended, or patience did.
+            DemoFailedError: the daemon ended, or the time ran out.
         """
         deadline = self.now() + timedelta(seconds=self.patience_seconds)
         while self.now() < deadline:
@@ -138,7 +138,7 @@ class Stage:
         return "the daemon said: " + " / ".join(lines[-3:])
 
     def close(self) -> None:
-        """End every daemon that still lives, by its own process id."""
+        """End every daemon that is still alive, by its own process id."""
         for daemon in self.daemons:
             if daemon.poll() is None:
                 daemon.kill()
@@ -148,7 +148,7 @@ class Stage:
 @click.command("demo", epilog="Example:  agentcron demo")
 @click.option("--live", is_flag=True, help="Use Claude instead of the rehearsal (needs ANTHROPIC_API_KEY).")
 def demo_command(live: bool) -> int:
-    """Watch an agent sleep, be killed, and go on.
+    """Watch an agent sleep, get killed, and resume.
 
     Needs no key: the model's answers are read from a script.  Everything else is real.
     """
@@ -163,7 +163,7 @@ def demo_command(live: bool) -> int:
         say("A rehearsal: the model's answers are read from a script. Daemon, store, clock, tools are real.")
     home = Path(tempfile.mkdtemp(prefix="agentcron-demo-"))
     stage = Stage(home, now, pause, LIVE_PATIENCE_SECONDS if live else PATIENCE_SECONDS, began=now())
-    # Whoever ends the demo ends its daemons too: they are in no terminal that would.
+    # Stopping the demo stops its daemons too: no terminal would do it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         _set_up(stage, live)
@@ -194,7 +194,7 @@ def _play(stage: Stage) -> None:
     def find(*states: State) -> Run | None:
         history = stage.open_history()
         if history is None:
-            return None  # the daemon is at it
+            return None  # the daemon is writing it
         with history:
             runs = history.runs(job=JOB, limit=1)
         if runs and runs[0].state in FINAL - {State.SUCCEEDED} and runs[0].state not in states:
@@ -210,7 +210,7 @@ def _play(stage: Stage) -> None:
     first.send_signal(signal.SIGKILL)
     if first.wait() != -signal.SIGKILL:
         raise DemoFailedError("the daemon did not die of SIGKILL")
-    stage.tell(f"killed the daemon with SIGKILL (pid {first.pid}); nobody is running now:")
+    stage.tell(f"killed the daemon with SIGKILL (pid {first.pid}); no daemon is running now:")
     say()
     listed = stage.output("list")
     if run.id not in listed:
@@ -221,20 +221,20 @@ def _play(stage: Stage) -> None:
     second = stage.start_daemon()
     stage.tell(f"started a second daemon, pid {second.pid}")
     done = stage.wait_for("the end of the run", second, lambda: find(State.SUCCEEDED))
-    stage.tell(f"run {done.id} woke, went on where it was, and finished")
+    stage.tell(f"run {done.id} woke, continued where it was, and finished")
     _verify(stage, run, done, asked)
     report = stage.home / "work" / JOB / "report.md"
     second.send_signal(signal.SIGTERM)
     if second.wait(timeout=30) != 0:
         raise DemoFailedError(f"the second daemon ended with status {second.returncode}, not 0")
-    stage.tell("stopped the second daemon in good order (SIGTERM, exit 0)")
+    stage.tell("stopped the second daemon cleanly (SIGTERM, exit 0)")
     say()
     say(f"$ agentcron show {done.id}")
     say(stage.output("show", done.id))
     say()
     say(f"the report: {report}")
     say("verified: one run, two daemons, each request sent once, none while asleep, report written")
-    hint(f"everything is in {stage.home}; remove it when you like. Your own: agentcron init")
+    hint(f"everything is in {stage.home}; you may remove it. For your own jobs: agentcron init")
 
 
 def _verify(stage: Stage, slept: Run, done: Run, asked: int) -> None:

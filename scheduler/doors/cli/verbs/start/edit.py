@@ -1,4 +1,4 @@
-"""``agentcron edit``: change the crontab, and keep the old one when the new one is broken."""
+"""``agentcron edit``: edit the crontab, and keep the old one if the new one has errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_REJECTED = 100
 @click.command("edit", epilog="Example:  EDITOR=nano agentcron edit")
 @click.pass_obj
 def edit_command(config: Config) -> int:
-    """Open the crontab in $VISUAL or $EDITOR; it is linted on save, and a broken one is not installed."""
+    """Edit the crontab in $VISUAL or $EDITOR; it is linted on save, and a broken one is not installed."""
     old = _current(config)
     if old is None:
         config.make_home()
@@ -34,7 +34,7 @@ def edit_command(config: Config) -> int:
         text = _let_edit(config, text)
         if text == old:
             say("nothing changed")
-            say("look: agentcron check")
+            say("see: agentcron check")
             return 0
         problems = _lint(config, text)
         if not problems:
@@ -42,12 +42,12 @@ def edit_command(config: Config) -> int:
         for problem in problems:
             hint(problem)
         if not _again():
-            hint(f"the old crontab stays; your text is in {_keep(config, text)}")
+            hint(f"the old crontab is unchanged; your text is in {_keep(config, text)}")
             return 1
     if _current(config) != old:
         raise RefusedError(
-            f"somebody else has changed {config.crontab} meanwhile; your text is in {_keep(config, text)}",
-            help="open the new one and put yours in: agentcron edit",
+            f"{config.crontab} was changed by another process; your text is in {_keep(config, text)}",
+            help="merge your text into the new one: agentcron edit",
         )
     _install(config, text)
     say(f"installed {config.crontab}")
@@ -57,7 +57,7 @@ def edit_command(config: Config) -> int:
 
 
 def _current(config: Config) -> str | None:
-    """Return the crontab that is installed, also when it is broken; None when there is none."""
+    """Return the installed crontab, even if it has errors; None if there is none."""
     try:
         return FileHome(config).crontab_text()
     except NotFoundError:
@@ -65,7 +65,7 @@ def _current(config: Config) -> str | None:
 
 
 def _again() -> bool:
-    """Ask whether to edit again; a pipe, and an end of the input, mean no."""
+    """Ask whether to edit again; a pipe or the end of the input means no."""
     try:
         return sys.stdin.isatty() and click.confirm(
             "The crontab has errors. Edit it again?", default=True, err=True
@@ -98,7 +98,7 @@ def _let_edit(config: Config, text: str) -> str:
             ) from error
         if done.returncode != 0:
             raise CannotWorkError(
-                f"the editor {editor!r} ended with status {done.returncode}; the crontab stays as it was"
+                f"the editor {editor!r} ended with status {done.returncode}; the crontab is unchanged"
             )
         return Path(name).read_bytes().decode("utf-8", "surrogateescape")
     finally:
@@ -106,7 +106,7 @@ def _let_edit(config: Config, text: str) -> str:
 
 
 def _lint(config: Config, text: str) -> list[str]:
-    """Return what is wrong, all of it, as ``check`` would say it."""
+    """Return all errors, as ``check`` prints them."""
     from scheduler.app.home import FileHome
     from scheduler.views.lint.linting import lint_text
 
@@ -122,8 +122,8 @@ def _lint(config: Config, text: str) -> list[str]:
 
 
 def _install(config: Config, text: str) -> None:
-    """Replace the crontab in one step: no reader ever sees half of it."""
-    # Behind a link: who keeps the crontab elsewhere wants it changed there.
+    """Replace the crontab atomically, so that no reader sees half of it."""
+    # Follow a symlink: the file it points to is the one to change.
     place = Path(os.path.realpath(config.crontab))
     try:
         mode = place.stat().st_mode & 0o777 if place.exists() else 0o600
@@ -146,7 +146,7 @@ def _install(config: Config, text: str) -> None:
 
 
 def _keep(config: Config, text: str) -> Path:
-    """Save a text that was not installed where no other one is lost for it."""
+    """Save a text that was not installed, without overwriting another one."""
     data = text.encode("utf-8", "surrogateescape")
     for number in range(1, _MAX_REJECTED):
         suffix = ".rejected" if number == 1 else f".rejected.{number}"

@@ -25,14 +25,12 @@ def init_command(config: Config) -> int:
     path = config.crontab
     make_folder(config)
     try:
-        # O_EXCL: a crontab that is there already is never overwritten, not even in a race.
+        # O_EXCL: an existing crontab is never overwritten, not even in a race.
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(starter())
     except FileExistsError:
-        raise RefusedError(
-            f"there is a crontab already: {path}", help="open it with: agentcron edit"
-        ) from None
+        raise RefusedError(f"a crontab already exists: {path}", help="open it with: agentcron edit") from None
     except OSError as error:
         raise CannotWorkError(f"cannot write {path}: {(error.strerror or 'refused').lower()}") from error
     say(f"wrote {path}: no job in it fires by itself")
@@ -42,10 +40,10 @@ def init_command(config: Config) -> int:
 
 
 def make_folder(config: Config) -> None:
-    """Create the folder of the crontab, which need not be the home.
+    """Create the folder of the crontab, which may be outside the home.
 
     Raises:
-        CannotWorkError: it cannot be made.
+        CannotWorkError: it cannot be created.
     """
     try:
         config.crontab.parent.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""Steering: resume, cancel, pause, halt."""
+"""Control: resume, cancel, pause, halt."""

@@ -1,4 +1,4 @@
-"""``agentcron halt`` and ``unhalt``: stop every effect and every request of this home, and go on."""
+"""``agentcron halt`` and ``unhalt``: stop every effect and request of this home, and resume."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from scheduler.doors.cli.text.out import say
 
 
 @click.command("halt", epilog='Example:  agentcron halt --reason "it writes nonsense"')
-@click.option("--reason", default="", help="Why; shown wherever somebody looks.")
+@click.option("--reason", default="", help="The reason, shown by every verb.")
 @click.pass_obj
 def halt_command(config: Config, reason: str) -> None:
-    """Start nothing any more: no effect, no model call, no gate, no report, in any process of this home.
+    """Stop all effects, model calls, gates and reports, in every process of this home.
 
-    It works within a second, without a daemon and without a database.  Sleeping runs stay as they are.
+    It takes effect within a second, without a daemon or a database.  Sleeping runs stay as they are.
     """
     home = FileHome(config)
     before = home.halt()
     if before is not None and not reason:
-        say(f"the home was halted already: {before.reason}")
+        say(f"the home is already halted: {before.reason}")
     else:
         home.set_halt(reason)
-        say("halted: nothing starts any more in this home")
-    say("what is under way may end, for ten seconds; then it is cut off and handed back")
-    say("go on: agentcron unhalt")
+        say("halted: no effect and no model call starts in this home")
+    say("running steps have ten seconds to end; then they are cut off and handed back")
+    say("resume: agentcron unhalt")
 
 
 @click.command("unhalt", epilog="Example:  agentcron unhalt")
 @click.pass_obj
 def unhalt_command(config: Config) -> None:
-    """Let this home go on where it was halted."""
+    """Resume everything that was halted in this home."""
     if FileHome(config).remove_halt():
-        say("not halted any more: everything goes on where it was")
+        say("no longer halted: everything continues where it was")
     else:
-        say("the home was not halted")
+        say("the home is not halted")

@@ -1,4 +1,4 @@
-"""``resume``, ``cancel``, ``pause``, ``unpause``: what a person may ask of runs and jobs."""
+"""``resume``, ``cancel``, ``pause``, ``unpause``: control of runs and jobs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from scheduler.errors import RefusedError, UsageError
 from scheduler.views.story import find_run
 
 if TYPE_CHECKING:
-    from scheduler.ports.store import NewCaps
+    from scheduler.ports.store.people import NewCaps
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ _EFFECTS = re.compile(r"(\d{1,6})effects?\Z")
 
 
 class Cap(NamedTuple):
-    """A cap of a run, in dollars, tokens or effects; ``is_more``: so much on top of the one that it has."""
+    """A cap of a run, in dollars, tokens or effects; ``is_more``: an increase of the present one."""
 
     unit: CapUnit
     amount: float
@@ -47,12 +47,12 @@ class Cap(NamedTuple):
 
 
 class CapOrMore(click.ParamType[Cap]):
-    """A sum of money, a number of tokens (``300ktok``) or of effects (``20effects``), or ``+`` and one."""
+    """An amount of money, tokens (``300ktok``) or effects (``20effects``), optionally with a ``+``."""
 
     name = "[+]CAP"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Cap:
-        """Read it."""
+        """Parse it."""
         text = str(value)
         bare = text.removeprefix("+")
         if effects := _EFFECTS.match(bare):
@@ -62,12 +62,12 @@ class CapOrMore(click.ParamType[Cap]):
         else:
             cap = Cap("usd", _positive(float, bare), text.startswith("+"))
         if not cap.amount > 0:
-            self.fail(f"{text!r} is no cap, as 2.50, +1.00, +100ktok or +20effects is", param, ctx)
+            self.fail(f"{text!r} is not a cap such as 2.50, +1.00, +100ktok or +20effects", param, ctx)
         return cap
 
 
 def _positive(read: Callable[[str], float], text: str) -> float:
-    """Return a number, or 0 where there is none."""
+    """Return a number, or 0 if there is none."""
     try:
         return read(text)
     except ValueError:
@@ -86,24 +86,24 @@ def with_app(config: Config, work: Callable[[Any], Awaitable[T]]) -> T:
 
 
 async def say_if_nobody(app: Any) -> None:
-    """Say that what was asked for waits, when no daemon is there to do it."""
+    """Say that the request waits if no daemon is running."""
     if not await app.has_daemon():
-        hint("nobody is running; it waits. Start: agentcron up")
+        hint("no daemon is running; it waits. Start: agentcron up")
 
 
-@click.command("resume", epilog='Example:  agentcron resume k7q2 --message "The key is renewed, go on."')
+@click.command("resume", epilog='Example:  agentcron resume k7q2 --message "The key is renewed, continue."')
 @click.argument("run", type=RUN)
-@click.option("--message", "-m", default="", help="What the agent is told.")
+@click.option("--message", "-m", default="", help="A message for the agent.")
 @click.option(
     "--budget",
     type=CapOrMore(),
-    help="A new cap: 2.50 dollars, 300ktok; or more: +1.00, +100ktok, +20effects.",
+    help="A new cap: 2.50 dollars, 300ktok; or an increase: +1.00, +100ktok, +20effects.",
 )
 @click.pass_obj
 def resume_command(config: Config, run: str, message: str, budget: Cap | None) -> int:
-    """Wake a sleeping RUN now, or go on with a parked, failed or cancelled one.
+    """Wake a sleeping RUN now, or continue a parked, failed or cancelled one.
 
-    A run that stopped at its budget goes on with a higher --budget only.
+    A run that stopped at its budget continues only with a higher --budget.
     """
     found = find_run(FileHome(config), run)
     cap = None if budget is None else _absolute(config, found, budget)
@@ -112,10 +112,10 @@ def resume_command(config: Config, run: str, message: str, budget: Cap | None) -
 
     async def work(app: Any) -> None:
         store, now = app.services.store, app.services.clock.now()
-        with _helpful(f"fire it again: agentcron run {found.job}" if found.is_final else _look(found)):
+        with _helpful(f"run it again: agentcron run {found.job}" if found.is_final else _look(found)):
             was = await store.resume(found.id, now, message, caps, actor=PERSON)
-        say(f"run {found.id} of {found.job} was {was}; it is queued and goes on")
-        say(f"look: agentcron show {found.id}")
+        say(f"run {found.id} of {found.job} was {was}; it is queued and continues")
+        say(f"see: agentcron show {found.id}")
         await say_if_nobody(app)
 
     with_app(config, work)
@@ -136,7 +136,7 @@ def _new_caps(cap: Cap) -> NewCaps:
 def _absolute(config: Config, run: Run, cap: Cap) -> Cap:
     """Return the new cap of a run.
 
-    What is added goes on top of its cap, or of what it has spent where that is more: it may have overdrawn.
+    An increase is added to its cap, or to what it has spent if that is more: it may have overdrawn.
     """
     if not cap.is_more:
         return cap
@@ -160,7 +160,7 @@ def _absolute(config: Config, run: Run, cap: Cap) -> Cap:
 
 @contextmanager
 def _helpful(help: str) -> Iterator[None]:
-    """Add a way out to a refusal of the store, which knows of no command line."""
+    """Add a help text to a refusal of the store, which does not know the command line."""
     try:
         yield
     except RefusedError as error:
@@ -168,7 +168,7 @@ def _helpful(help: str) -> Iterator[None]:
 
 
 def _look(run: Run) -> str:
-    return f"look: agentcron show {run.id}"
+    return f"see: agentcron show {run.id}"
 
 
 def _refuse_in_vain(run: Run, cap: Cap | None) -> None:
@@ -204,9 +204,9 @@ def _refuse_in_vain(run: Run, cap: Cap | None) -> None:
 @click.argument("run", type=RUN)
 @click.pass_obj
 def cancel_command(config: Config, run: str) -> int:
-    """Cancel RUN; a running one stops at once, between two records, and can be resumed.
+    """Cancel RUN; a running one stops at its next commit, and can be resumed.
 
-    The name of a follow-up (JOB/NAME) ends that: it fires no more.
+    The name of a follow-up (JOB/NAME) ends that: it does not fire again.
     """
     if is_follow_up(run):
         _cancel_follow_up(config, run)
@@ -219,10 +219,10 @@ def cancel_command(config: Config, run: str) -> int:
                 found.id, app.services.clock.now(), "cancelled by a person", actor=PERSON
             )
         if state is State.CANCELLED:
-            say(f"run {found.id} of {found.job} is cancelled")
+            say(f"run {found.id} of {found.job} was cancelled")
         else:
-            say(f"run {found.id} of {found.job} is asked to stop")
-        say(f"look: agentcron show {found.id}    go on after all: agentcron resume {found.id}")
+            say(f"run {found.id} of {found.job} was asked to stop")
+        say(f"see: agentcron show {found.id}    undo: agentcron resume {found.id}")
 
     with_app(config, work)
     return 0
@@ -231,13 +231,13 @@ def cancel_command(config: Config, run: str) -> int:
 def _cancel_follow_up(config: Config, name: str) -> None:
     async def work(app: Any) -> None:
         await app.services.store.cancel_follow_up(name, app.services.clock.now(), actor=PERSON)
-        say(f"follow-up {name} is cancelled; it fires no more")
+        say(f"follow-up {name} was cancelled; it will not fire again")
 
     with_app(config, work)
 
 
 def _job(config: Config, orders: StandingOrders, name: str) -> Job:
-    """Return a job of the crontab, or one that an agent made."""
+    """Return a job of the crontab, or a follow-up."""
     if is_follow_up(name):
         history = FileHome(config).history()
         if history is not None:
@@ -252,7 +252,7 @@ def _job(config: Config, orders: StandingOrders, name: str) -> Job:
 @click.argument("job", type=JOB)
 @click.pass_obj
 def pause_command(config: Config, job: str) -> int:
-    """Let JOB fire no more until it is unpaused; its live runs go on."""
+    """Stop JOB from firing until it is unpaused; its live runs continue."""
     orders = read_orders(config)
     found = _job(config, orders, job)
 
@@ -262,7 +262,7 @@ def pause_command(config: Config, job: str) -> int:
         if await app.services.store.pause(found.name, "paused by a person", now, actor=PERSON):
             say(f"job {found.name} is paused")
         else:
-            say(f"job {found.name} was paused already")
+            say(f"job {found.name} is already paused")
         say(f"let it fire again: agentcron unpause {found.name}")
 
     with_app(config, work)
@@ -273,13 +273,13 @@ def pause_command(config: Config, job: str) -> int:
 @click.argument("job", type=JOB)
 @click.pass_obj
 def unpause_command(config: Config, job: str) -> int:
-    """Let a paused JOB fire again, from its next slot on; nothing missed is made up."""
+    """Let a paused JOB fire again from its next slot; missed slots are not caught up."""
     orders = read_orders(config)
     found = _job(config, orders, job)
     if not found.enabled:
         raise RefusedError(
-            f"job {found.name} is switched off in the crontab (enabled=no)",
-            help="switch it on: agentcron edit",
+            f"job {found.name} is disabled in the crontab (enabled=no)",
+            help="enable it: agentcron edit",
         )
 
     async def work(app: Any) -> None:
@@ -292,7 +292,7 @@ def unpause_command(config: Config, job: str) -> int:
             say(f"job {found.name} was not paused")
         say(f"when: agentcron next {found.name}")
         if not await app.has_daemon():
-            hint("nobody is running, so nothing fires. Start: agentcron up")
+            hint("no daemon is running, so nothing fires. Start: agentcron up")
 
     with_app(config, work)
     return 0

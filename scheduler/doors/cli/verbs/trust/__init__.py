@@ -1,1 +1,1 @@
-"""Trust: what jobs may do, and answers to their questions."""
+"""Trust: what jobs may do, and the answers to their questions."""

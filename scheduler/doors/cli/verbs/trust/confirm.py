@@ -1,4 +1,4 @@
-"""``agentcron confirm``: look at a follow-up that an agent made, and let it fire exactly as it was shown."""
+"""``agentcron confirm``: show a follow-up that an agent made, and allow it to fire."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from scheduler.views.clock import Wall
 
 @click.command("confirm", epilog="Example:  agentcron confirm triage/check-ci")
 @click.argument("name", type=JOB)
-@click.option("--code", default="", help="The code that was shown: do not ask, and confirm just that.")
+@click.option("--code", default="", help="The code that was shown: confirm exactly that, without a question.")
 @click.pass_obj
 def confirm_command(config: Config, name: str, code: str) -> int:
-    """Show the follow-up NAME, and let it fire.
+    """Show the follow-up NAME, and allow it to fire.
 
-    An agent that had read untrusted input made it, so it waits.  What is confirmed is what was shown: its
-    schedule, its prompt and its rights.  Without a terminal it is only shown, with the code to confirm it by.
+    It waits because the agent that made it had read untrusted input.  You confirm what is shown: its
+    schedule, its prompt and its rights.  Without a terminal it is only shown, with the code that confirms it.
     """
     found = _find(config, name)
     if found.state != "pending":
-        raise RefusedError(f"{name} was confirmed already", help=f"when it fires: agentcron next {name}")
+        raise RefusedError(f"{name} is already confirmed", help=f"when it fires: agentcron next {name}")
     if not code:
         for line in described(found, wall(found.job.tz)):
             say(line)
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             say(f"let it fire: agentcron confirm {name} --code {found.code}")
-            say(f"drop it:     agentcron cancel {name}")
+            say(f"delete it:   agentcron cancel {name}")
             return 1
         if not click.confirm("Let it fire?", default=False):
-            say(f"it goes on waiting; drop it: agentcron cancel {name}")
+            say(f"it keeps waiting; delete it: agentcron cancel {name}")
             return 1
         code = found.code
 
@@ -66,10 +66,10 @@ def described(made: FollowUp, clock: Wall) -> list[str]:
         f"made by run {made.run_id} of {root_of(made.name)}" + (f", which had read: {read}" if read else ""),
         f"fires {job.trigger.describe()}, {times}, until {clock.short(made.expires_at)}",
         f"tools {tools}; trust {job.trust or 'as by default'}; at most ${job.budget.run_usd:.2f} a run",
-        "its prompt, in the words of the agent:",
+        "its prompt, written by the agent:",
     )
     lines = [made.name, *(each for fact in facts for each in fold(fact, first="  ", indent="    "))]
-    # Each line of it behind a bar: nothing that it says can look like a line of ours.
+    # Each line is prefixed with a bar, so that none can look like one of ours.
     return lines + [f"    | {each}" for each in fold(job.prompt, width=WIDTH - 6)]
 
 
@@ -80,4 +80,4 @@ def _find(config: Config, name: str) -> FollowUp:
             found = {each.name: each for each in history.follow_ups()}
         if name in found:
             return found[name]
-    raise NotFoundError(f"there is no follow-up {name}", help="see: agentcron list")
+    raise NotFoundError(f"no follow-up {name}", help="see: agentcron list")

@@ -1,4 +1,4 @@
-"""``approvals``, ``approve``, ``deny``: what runs ask a person, and the answers."""
+"""``approvals``, ``approve``, ``deny``: show the calls that wait for a person, and answer them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MIN_ID = 4
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def approvals_command(config: Config, as_json: bool) -> int:
-    """Show what runs ask: each call that waits for a person, with its exact arguments."""
+    """Show each call that waits for approval, with its exact arguments."""
     found = open_approvals(FileHome(config))
     now = wall().now
     if as_json:
@@ -37,7 +37,7 @@ def approvals_command(config: Config, as_json: bool) -> int:
         say("Nothing waits for an approval.")
     for each in found:
         left = describe_seconds(max(0.0, (each.expires_at - now).total_seconds()))
-        say(f"{each.id}  {each.job}, run {each.run_id}: {each.tool}    counts as denied in {left}")
+        say(f"{each.id}  {each.job}, run {each.run_id}: {each.tool}    expires in {left} (then denied)")
         for name, value in each.args.items():
             for line in broken(f"{exact_name(name)}: {exact_text(value)}", width=WIDTH - 4, indent="  "):
                 say(f"    {line}")
@@ -49,31 +49,32 @@ def approvals_command(config: Config, as_json: bool) -> int:
 
 @click.command("approve", epilog="Example:  agentcron approve 3fa9")
 @click.argument("id", metavar="ID")
-@click.option("--always", is_flag=True, help="Also grant the job these very arguments from now on.")
+@click.option("--always", is_flag=True, help="Also grant the job these exact arguments from now on.")
 @click.pass_obj
 def approve_command(config: Config, id: str, always: bool) -> int:
-    """Let the call with this ID happen, once, with exactly the arguments that were shown."""
+    """Allow the call with this ID, once, with exactly the arguments that were shown."""
     _answer(config, id, approve=True, always=always)
     return 0
 
 
 @click.command("deny", epilog='Example:  agentcron deny 3fa9 --reason "Ask Ada first."')
 @click.argument("id", metavar="ID")
-@click.option("--reason", default="", help="What the agent is told.")
+@click.option("--reason", default="", help="A reason for the agent.")
 @click.pass_obj
 def deny_command(config: Config, id: str, reason: str) -> int:
-    """Refuse the call with this ID; its run goes on and is told."""
+    """Refuse the call with this ID; its run continues and sees the refusal."""
     _answer(config, id, approve=False, words=reason)
     return 0
 
 
 def _answer(config: Config, prefix: str, *, approve: bool, always: bool = False, words: str = "") -> None:
     if len(prefix) < _MIN_ID:
-        # `approve "$ID"` with a variable that is empty must not mean "whatever waits".
+        # `approve "$ID"` with an empty variable must not match any waiting call.
         raise UsageError(f'"{prefix}" is too short for an id', help="see: agentcron approvals")
-    if not config.database.exists():
-        raise NotFoundError(f"no run asks for an approval {prefix}", help="see: agentcron approvals")
-    approval_id = find_approval(FileHome(config), prefix)
+    home = FileHome(config)
+    if not home.has_database():
+        raise NotFoundError(f"no run waits for approval {prefix}", help="see: agentcron approvals")
+    approval_id = find_approval(home, prefix)
 
     async def work(app: Any) -> None:
         now = app.services.clock.now()
@@ -82,7 +83,7 @@ def _answer(config: Config, prefix: str, *, approve: bool, always: bool = False,
         )
         say(
             f"{asked.tool} of run {asked.run_id} ({asked.job}) is "
-            f"{'approved' if approve else 'denied'}; the run goes on"
+            f"{'approved' if approve else 'denied'}; the run continues"
         )
         if always:
             say(f"{asked.job} may do this from now on; see and revoke: agentcron trust explain {asked.job}")

@@ -1,4 +1,4 @@
-"""The verb ``trust``: what a job may do, in words; and taking back what was granted by an approval."""
+"""``agentcron trust``: show what a job may do, and revoke grants that came from approvals."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from scheduler.errors import NotFoundError
 from scheduler.views.rights import rights
 
 if TYPE_CHECKING:
-    from scheduler.ports.history import History
+    from scheduler.ports.store.history import History
 
 T = TypeVar("T")
 
 
 @click.group("trust", epilog="Example:  agentcron trust explain morning-brief")
 def trust_command() -> None:
-    """See what jobs may do, and take back what was granted."""
+    """See what jobs may do, and revoke grants."""
 
 
 @trust_command.command("explain", epilog="Example:  agentcron trust explain morning-brief")
@@ -40,7 +40,7 @@ def trust_command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def explain_command(config: Config, job: str, as_json: bool) -> int:
-    """Say in words what JOB may do, at what cost, and what would stop and wait.
+    """Show what JOB may do, what it may cost, and which calls would wait for a person.
 
     JOB may be the name of a follow-up.
     """
@@ -65,18 +65,18 @@ def explain_command(config: Config, job: str, as_json: bool) -> int:
 
 
 def _job(config: Config, name: str) -> Job:
-    """Return a job of the crontab, or a follow-up as it may run by now."""
+    """Return a job of the crontab, or a follow-up with its present rights."""
     root = find_job(read_orders(config), root_of(name))
     if not is_follow_up(name):
         return root
     made = _asked(config, lambda history: history.job(name))
     if made is None:
-        raise NotFoundError(f"there is no follow-up {name}", help="see: agentcron list")
+        raise NotFoundError(f"no follow-up {name}", help="see: agentcron list")
     return within(made, root)
 
 
 def _asked(config: Config, ask: Callable[[History], T]) -> T | None:
-    """Ask the database; None where there is none yet."""
+    """Query the database; None if there is none yet."""
     history = FileHome(config).history()
     if history is None:
         return None
@@ -111,13 +111,13 @@ def _explain(job: Job, profile: Profile, always: list[Grant], made: list[str]) -
             _say_exactly(f"{grant.in_words()}{over}")
     if always:
         say()
-        say("Granted by approvals given always:")
+        say("Granted by `approve --always`:")
         for grant in always:
             _say_exactly(f"{grant.id}  {grant.in_words()}")
-        say(f"Take one back: agentcron trust revoke {always[0].id}")
+        say(f"Revoke one: agentcron trust revoke {always[0].id}")
     for follow_up in made:
         say()
-        say(f"There are grants of its follow-up {follow_up}: agentcron trust explain {follow_up}")
+        say(f"Its follow-up {follow_up} has grants of its own: agentcron trust explain {follow_up}")
     say()
     closing = "Of untrusted input, private data and effects outside, a run may have two; the third asks."
     for line in fold(closing, indent="  "):
@@ -130,30 +130,30 @@ def _say_exactly(text: str) -> None:
 
 
 def _rights(job: Job, profile: Profile, always: list[Grant]) -> dict[str, str]:
-    """Return in words what becomes of the calls of each tool of a job."""
-    from scheduler.ports.tool import ControlTool
+    """Return in words what happens to the calls of each tool of a job."""
+    from scheduler.ports.tool import ControlTool, StagedTool
     from scheduler.tools.registry import tools_for
 
     now = wall().now
     of_sources = [name for name in job.tools or () if ":" in name]
     known = {
-        name: "always: it only steers its own run"
+        name: "always: it only affects its own run"
         if isinstance(tool, ControlTool)
-        else rights(tool.spec, profile, always, now).in_words()
+        else rights(tool.spec, profile, always, now).in_words(is_staged=isinstance(tool, StagedTool))
         for name, tool in tools_for(job.tools).items()
     }
-    return known | dict.fromkeys(of_sources, "each as it declares when its source is opened")
+    return known | dict.fromkeys(of_sources, "depends on what the tool declares when its source is opened")
 
 
 @trust_command.command("revoke", epilog="Example:  agentcron trust revoke 3fa9k2ce")
 @click.argument("id", metavar="ID")
 @click.pass_obj
 def revoke_command(config: Config, id: str) -> int:
-    """Take back the grant with this ID, which an approval had given always."""
+    """Revoke the grant with this ID, which came from `approve --always`."""
 
     async def work(app: Any) -> None:
         job = await app.services.store.revoke(id, app.services.clock.now(), actor=PERSON)
-        say(f"grant {id} of {job} is revoked; from its next call on the job asks again")
+        say(f"grant {id} of {job} is revoked; the job asks again from its next call on")
 
     with_app(config, work)
     return 0
@@ -163,14 +163,14 @@ def revoke_command(config: Config, id: str) -> int:
 @click.argument("job", type=JOB)
 @click.pass_obj
 def clean_command(config: Config, job: str) -> int:
-    """Say that nothing private lies in JOB's workdir any more: you have looked, or emptied it."""
+    """Declare that JOB's workdir holds no private data: you have checked it, or emptied it."""
     found = find_job(read_orders(config), job)
 
     async def work(app: Any) -> None:
         if await app.services.store.clean(found.workdir or "", app.services.clock.now(), actor=PERSON):
-            say(f"the workdir of {found.name} counts as clean: {found.workdir}")
+            say(f"the workdir of {found.name} is now clean: {found.workdir}")
         else:
-            say(f"the workdir of {found.name} was clean: {found.workdir}")
+            say(f"the workdir of {found.name} was already clean: {found.workdir}")
 
     with_app(config, work)
     return 0

@@ -1,4 +1,4 @@
-"""The audit port: whether a database is what it should be, also when somebody has touched it."""
+"""The audit: whether a database is what it should be, also when somebody has touched it."""
 
 from __future__ import annotations
 

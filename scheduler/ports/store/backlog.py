@@ -1,4 +1,4 @@
-"""The backlog: how much there is to do, as a few numbers; a part of the history that no command asks for."""
+"""The backlog: how much there is to do, as a few numbers; figures are made of it."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import pytest
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
 from scheduler.testing.rehearsal import script
 from scheduler.testing.world import World, open_world
+from tests.kit.sql import committer_of
 
 MAX_STATEMENTS = 24
 """Of a run that does nothing, from its fire to its end; without those that a whole batch shares."""
@@ -34,7 +35,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 def connection_of(world: World) -> SqliteConnection:
     """Return the connection that the store of a world writes with."""
-    return world.store._committer._connection
+    return committer_of(world.store)._connection
 
 
 async def statements(world: World) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,8 +21,19 @@ from scheduler.core.run.wakeup import WakeUp, Waking
 from scheduler.core.time.trigger import At, Reboot
 from scheduler.core.trust.approval import Approval
 from scheduler.errors import RefusedError
-from scheduler.ports.store import Restoration
-from tests.contract.store_kit import Bench, answer, answered, at, call, make_job, message, sent, sleep
+from scheduler.ports.store.upkeep import Restoration
+from scheduler.testing.conformance.store.bench import (
+    Bench,
+    answer,
+    answered,
+    at,
+    call,
+    make_job,
+    message,
+    sent,
+    sleep,
+)
+from tests.contract.sqlite.rows import change, select
 
 pytestmark = pytest.mark.anyio
 
@@ -34,9 +43,7 @@ BACKUP, RESTORE, GIVEN_UP = at(100), at(2 * HOUR), at(9 * HOUR)
 
 def mark(bench: Bench, taken_at: datetime = BACKUP) -> None:
     """Make the database a copy, as a backup of it would be."""
-    with sqlite3.connect(bench.path) as connection:
-        connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (MARK, mark_text(taken_at)))
-    connection.close()
+    change(bench, "INSERT INTO meta (key, value) VALUES (?, ?)", MARK, mark_text(taken_at))
 
 
 async def restore(bench: Bench, boot: str = "boot") -> Restoration:
@@ -152,7 +159,7 @@ async def test_slots_that_came_due_are_one_skipped_row(bench: Bench) -> None:
     await bench.load(job, launch)
     done = await restore(bench)
     assert done.skipped == 2
-    with bench.reader() as reader:
+    with bench.history() as reader:
         rows = {run.job: run for run in reader.runs()}
     assert {run.state for run in rows.values()} == {State.SKIPPED}
     assert {run.reason_code for run in rows.values()} == {"restored"}
@@ -226,10 +233,7 @@ async def test_no_backup_brings_consent_back(bench: Bench) -> None:
     )
     await bench.store.answer("used", at(2), approve=True, always=True, actor=PERSON)
     await restore(bench)
-    with closing(sqlite3.connect(bench.path)) as connection:
-        states = connection.execute("SELECT state FROM approvals").fetchall()
-        [revoked] = connection.execute("SELECT revoked_at FROM grants").fetchone()
-    assert states == [("expired",), ("expired",)]
-    assert revoked is not None
+    assert select(bench, "SELECT state FROM approvals") == [("expired",), ("expired",)]
+    assert select(bench, "SELECT id FROM grants WHERE revoked_at IS NULL") == []
     with pytest.raises(RefusedError):
         await bench.store.answer("open", RESTORE, approve=True, actor=PERSON)

@@ -1,4 +1,4 @@
-"""The history port: what people, and every door, ask about jobs and runs.  It changes nothing.
+"""The history: what people, and every door, see of jobs and runs.  It changes nothing.
 
 Each question is answered from one moment of its own; `History.steady` gives several the same one.  All
 instants are aware UTC.  Every method raises StoreError when the database cannot be read.
@@ -24,7 +24,7 @@ from scheduler.core.trust.approval import Approval
 from scheduler.core.trust.grant import Grant
 
 if TYPE_CHECKING:
-    from scheduler.ports.backlog import Backlog
+    from scheduler.ports.store.backlog import Backlog
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -1,29 +1,13 @@
-"""The intake port: how events come in, and whom they move; a part of the store."""
+"""The intake: how events come in, and which runs and jobs they move."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from scheduler.core.run.event import Event
-from scheduler.core.run.run import Run, State
-
-
-@dataclass(frozen=True, slots=True)
-class Roused:
-    """A run whose wake-up has come: queued, or failed when that was its deadline (then with the reason).
-
-    Args:
-        due: when it came: its instant, or that of the event.
-    """
-
-    run_id: str
-    job: str
-    state: State
-    kind: str
-    due: datetime
-    reason: str = ""
+from scheduler.core.run.run import Run
+from scheduler.ports.store.queue import Roused
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import TextClause
 
 from scheduler.adapters.sql import selects, words
-from scheduler.adapters.sql.migrate import upgrade
 from scheduler.adapters.sql.sqlite.driver import SqliteConnection
+from scheduler.adapters.sql.sqlite.upgrade import upgrade
 from scheduler.adapters.sql.units import claims, fires, outbox, queries, run_ended, steps, wakes
 
 SMALL = "runs_queued|runs_lease|runs_held|wakeups_due|jobs_due|outbox_due|requests_out"

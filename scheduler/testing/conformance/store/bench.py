@@ -1,18 +1,15 @@
-"""What the contract tests of the store share: a bench with one store, a time line, and short words."""
+"""What checks of a store share: a bench with one store, a time line, and short words for values."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from scheduler.adapters.sql.history.history import SqlHistory
-from scheduler.adapters.sql.history.reader import Reader
-from scheduler.adapters.sql.store import SqlStore
 from scheduler.core.actor import PERSON
 from scheduler.core.job.firing import Decision, Fire, FireFacts, decide
 from scheduler.core.job.job import Job
@@ -23,14 +20,13 @@ from scheduler.core.run.lease import Lease
 from scheduler.core.run.run import Move, Run
 from scheduler.core.run.step import CallResult, Frame, Step
 from scheduler.core.run.wakeup import WakeUp, Waking
-from scheduler.core.time.trigger import CronTrigger, Manual, Trigger
+from scheduler.core.time.trigger import CronTrigger, Trigger
 from scheduler.core.trust.effect import Effect
-from scheduler.ports.store import Store
+from scheduler.ports.store.database import Database
+from scheduler.ports.store.history import History
+from scheduler.ports.store.store import Store
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-
-OpenStore: TypeAlias = Callable[[str], Awaitable[Store]]
-"""Opens one more store on the same database; the argument begins its run ids."""
 
 
 def at(seconds: float) -> datetime:
@@ -104,12 +100,22 @@ FRAME = Frame("claude-x", "You are unattended.", ({"name": "shell", "input_schem
 
 @dataclass(slots=True)
 class Bench:
-    """One store on one database."""
+    """One store on one database, and a way to open more, as other processes would."""
 
-    store: Store
-    path: Path
-    open_more: OpenStore
-    ids: itertools.count[int] = field(default_factory=itertools.count)
+    database: Database
+    opened: list[Store] = field(default_factory=list)
+
+    @property
+    def store(self) -> Store:
+        """The first store."""
+        return self.opened[0]
+
+    async def open_more(self, prefix: str) -> Store:
+        """Open one more store on the same database; its run ids begin with ``prefix``."""
+        ids = itertools.count(1)
+        store = self.database.open_store(lambda: f"{prefix}{next(ids):03}")
+        self.opened.append(store)
+        return store
 
     async def load(self, *jobs: Job, now: datetime = NOON, broken: tuple[BrokenJob, ...] = ()) -> LoadReport:
         """Load a crontab of these jobs."""
@@ -162,19 +168,18 @@ class Bench:
         """End an attempt."""
         await self.store.commit(lease, Step(at=at(seconds), move=move, **more))
 
-    def reader(self) -> Reader:
-        """Open the plain reader."""
-        return Reader.open(self.path)
-
-    def history(self) -> SqlHistory:
-        """Open what the command line asks beside the reader."""
-        return SqlHistory.open(self.path)
+    def history(self) -> History:
+        """Open what the doors see."""
+        return self.database.history()
 
 
-async def open_sqlite(path: Path, prefix: str) -> Store:
-    """Open the SQLite store."""
-    ids = itertools.count(1)
-    return SqlStore.open(path, new_id=lambda: f"{prefix}{next(ids):03}")
-
-
-MANUAL = Manual()
+@asynccontextmanager
+async def open_bench(database: Database) -> AsyncIterator[Bench]:
+    """Yield a bench whose first store makes the ids a001, a002 ...; all stores are closed at the end."""
+    bench = Bench(database)
+    await bench.open_more("a")
+    try:
+        yield bench
+    finally:
+        for store in bench.opened:
+            await store.close()

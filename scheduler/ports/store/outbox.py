@@ -1,4 +1,4 @@
-"""The outbox port: notices that wait to be sent, and what became of them; a part of the store."""
+"""The outbox: notices that wait to be sent, and what became of them."""
 
 from __future__ import annotations
 

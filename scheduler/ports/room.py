@@ -1,0 +1,112 @@
+"""The room port: how one kind of change is stored, by agentcron itself or by a plug-in.
+
+A plug-in names a `Room` as an entry point of the group ``agentcron.changes``; the name is the kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias
+
+from scheduler.core.job.job import Job
+from scheduler.core.run.run import Move, Run
+
+Row = tuple[Any, ...]
+Values = Mapping[str, Any]
+
+
+class Result(Protocol):
+    """The rows of one statement, as tuples."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the statement changed."""
+        ...
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yield the rows."""
+        ...
+
+    def first(self) -> Row | None:
+        """Return the first row, or None; the others are dropped."""
+        ...
+
+    def all(self) -> list[Row]:
+        """Return all rows."""
+        ...
+
+    def one(self) -> Row:
+        """Return the row that is certainly there, as that of a count is."""
+        ...
+
+    def scalar(self) -> Any:
+        """Return the first column of the first row, or None when there is no row."""
+        ...
+
+    def scalar_one(self) -> Any:
+        """Return the first column of the row that is certainly there."""
+        ...
+
+    def scalars(self) -> Iterator[Any]:
+        """Return the first column of every row."""
+        ...
+
+
+class Connection(Protocol):
+    """A connection in the transaction of a step; it is neither committed nor rolled back by a room."""
+
+    def execute(self, statement: str, values: Values | Sequence[Values] = ...) -> Result:
+        """Execute a statement of SQL with named parameters (``:name``); several values execute it for each.
+
+        A value is a text, a number, bytes or None; in texts, lone surrogates and NULs become ``?``.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """The step that a change belongs to: its job and run, when it is made (aware UTC), and its move."""
+
+    job: str
+    run_id: str
+    at: datetime
+    move: Move | None
+
+
+Writer: TypeAlias = Callable[[Any, StepContext, Any], None]
+"""``write(connection, context, change)`` writes one change.
+
+It raises FactsChangedError when the change was decided on facts that are over.
+"""
+
+Check: TypeAlias = Callable[[Any, StepContext, Sequence[Any]], None]
+"""``check(connection, context, guards)`` looks at all guards of one kind in a step.
+
+It raises FactsChangedError or OverBudgetError.
+"""
+
+Loader: TypeAlias = Callable[[Any, Run, Job, datetime], Any]
+"""``load(connection, run, job, now)`` reads the part of a checkpoint that belongs to a kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How one kind of change is stored.
+
+    Args:
+        write: writes one change, in the transaction of its step.
+        load: reads its part of the checkpoint, if it has one, when a call of a tool needs it.
+        guards: by kind of guard, what looks at it.
+        schema: for tables of a plug-in, its own migrations in order, each a sequence of SQL statements; how
+            many were run is kept in ``meta``.
+        rows_of_runs: by table of a plug-in, the column that holds the id of a run: these rows are deleted
+            with their run.
+    """
+
+    write: Writer | None = None
+    load: Loader | None = None
+    guards: Mapping[str, Check] = field(default_factory=dict)
+    schema: tuple[tuple[str, ...], ...] = ()
+    rows_of_runs: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,60 @@
+"""The ledger: what a claimed run has done, step by step."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from scheduler.core.run.checkpoint import Checkpoint
+from scheduler.core.run.lease import Lease
+from scheduler.core.run.run import Run
+from scheduler.core.run.step import Step
+from scheduler.core.trust.approval import Used
+
+
+class Ledger(Protocol):
+    """Checkpoints and steps, and the counts of a job that a step is decided on."""
+
+    async def checkpoint(self, lease: Lease, now: datetime) -> Checkpoint:
+        """Load all that is needed to go on with a claimed run.
+
+        Raises:
+            LostLeaseError: the epoch has moved on.
+        """
+        ...
+
+    async def part(self, lease: Lease, kind: str, now: datetime) -> Any:
+        """Return one part of a checkpoint, of a kind that is not read at each claim; None: it keeps none.
+
+        Raises:
+            LostLeaseError: the epoch has moved on.
+        """
+        ...
+
+    async def commit(self, lease: Lease, step: Step) -> bool:
+        """Write one step, if the lease's epoch is still the run's.
+
+        Returns whether a cancel was requested: a run that goes on ends at its next step; one that rests
+        would never look at its flag, and was cancelled in the same transaction.
+
+        Raises:
+            LostLeaseError: it is not; nothing was written.
+            FactsChangedError: a guard of the step does not hold, or a change is over; nothing was written.
+            OverBudgetError: there is no room for the request that it opens; nothing was written.
+        """
+        ...
+
+    async def run(self, run_id: str) -> Run | None:
+        """Return one run."""
+        ...
+
+    async def used_today(self, job: str, since: datetime) -> Used:
+        """Return what the runs of a job and of its follow-ups have begun since an instant."""
+        ...
+
+    async def wakes_since(self, job: str, since: datetime, most: int) -> list[datetime]:
+        """Return when sleeps of a job's and its follow-ups' runs ended by themselves after ``since``.
+
+        The latest first, at most ``most`` of them.
+        """
+        ...

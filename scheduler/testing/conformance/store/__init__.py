@@ -1,0 +1,1 @@
+"""What a store must hold to, whatever database it writes to; see ``suite``."""
