@@ -109,8 +109,12 @@ class Desk(Protocol):
         """Record what the agent is told between its calls, such as the news."""
         ...
 
+    def saying(self, delta: str) -> None:
+        """Show observers a piece of what the agent says at this moment; it is recorded by ``said`` alone."""
+        ...
+
     async def said(self, text: str) -> None:
-        """Record what the agent said."""
+        """Record what the agent said; observers hear it now, unless ``saying`` has shown it in pieces."""
         ...
 
     async def begin(self, call: ForeignCall) -> DeskAnswer:
@@ -136,6 +140,27 @@ class Desk(Protocol):
 
         Args:
             cost_microusd: None lets the tokens be counted at the price of the job's model.
+        """
+        ...
+
+    async def transcript(self) -> bytes:
+        """Return what was kept of the agent's own transcript; empty when nothing was, or it is damaged.
+
+        A backend compares it with the agent's files and restores them when they differ.
+        """
+        ...
+
+    async def keep_transcript(self, data: bytes, *, is_whole: bool = False) -> None:
+        """Keep a piece of the agent's own transcript, which grows by pieces.
+
+        It is written with the next step of the run, so it costs no commit, and is lost with a crash before
+        that: it is a cache, and the run's record is what the other methods are given.
+
+        Args:
+            is_whole: the piece takes the place of all before it.
+
+        Raises:
+            RefusedError: the run would keep more than 32 MiB.
         """
         ...
 

@@ -13,6 +13,11 @@ T = TypeVar("T")
 class Secrets(Protocol):
     """The secrets of the jobs that this process takes on."""
 
+    @property
+    def longest(self) -> int:
+        """The length in characters of the longest secret that was ever looked up; 0: there is none."""
+        ...
+
     def learn(self, job: Job) -> None:
         """Look up all secrets of a job, so that ``hidden`` knows them; one that cannot be had is left out."""
         ...
@@ -32,6 +37,8 @@ class Secrets(Protocol):
 
 class NoSecrets:
     """Where there are none: in tests, and in commands that take no run on."""
+
+    longest = 0
 
     def learn(self, job: Job) -> None:
         """Do nothing."""

@@ -1,1 +1,1 @@
-"""What a store must hold to, whatever database it writes to; see ``suite``."""
+"""What a store must hold to, whatever database it writes to: ``suite`` has all checks."""
