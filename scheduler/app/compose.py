@@ -138,7 +138,7 @@ class App:
         on_load: Callable[[StandingOrders, LoadReport], None] | None = None,
     ) -> Runner:
         """Return a runner whose presence is known from now on; ``release`` ends that."""
-        preloader = Preloader(find_provider)
+        preloader = Preloader(find_provider, is_idle=lambda: not runner.attempts)
 
         def loaded(orders: StandingOrders, report: LoadReport) -> None:
             preloader.loaded(orders.jobs)
@@ -157,7 +157,7 @@ class App:
             crontab=str(self.config.crontab),
             lock_path=self.presence.hold(name),
         )
-        return Runner(
+        runner = Runner(
             services=self.services,
             info=info,
             presence=self.presence,
@@ -167,6 +167,7 @@ class App:
             boot_id=self.services.boot_id if kind == "daemon" else "",
             duties=(keep_pruned, keep_logged, preloader.keep_preloaded) if kind == "daemon" else (),
         )
+        return runner
 
 
 @asynccontextmanager

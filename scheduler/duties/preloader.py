@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from scheduler.core.job.job import Job
 from scheduler.engine.services import Services
-from scheduler.errors import ConfigError, StoreError
-from scheduler.host.imports import ImportStoppedError, stoppable_imports
+from scheduler.errors import ConfigError
+from scheduler.host.imports import ImportStoppedError, StoppableImports
 from scheduler.ports.provider import FindProvider, PreloadingProvider
 
 log = logging.getLogger("agentcron")
 
 IDLE_SECONDS = 0.2
-"""How long after a load of the crontab, and between two looks whether any run is queued or running."""
+"""How long after a load of the crontab, and between two looks whether a run is under way."""
 
 
 class Preloader:
@@ -28,10 +27,11 @@ class Preloader:
 
     Args:
         find: gives the provider of a model; called in the thread, as it may import the provider.
+        is_idle: whether the daemon has no run under way.
     """
 
-    def __init__(self, find: FindProvider) -> None:
-        self._find = find
+    def __init__(self, find: FindProvider, is_idle: Callable[[], bool]) -> None:
+        self._find, self._is_idle = find, is_idle
         self._models: Sequence[str] = ()
         self._loaded = asyncio.Event()
         self._done: set[str] = set()
@@ -49,16 +49,18 @@ class Preloader:
         while True:
             await self._loaded.wait()
             self._loaded.clear()
-            await _until_idle(services)
-            stop = threading.Event()
+            await services.clock.sleep(IDLE_SECONDS)
+            while not self._is_idle():
+                await services.clock.sleep(IDLE_SECONDS)
+            imports = StoppableImports()
             try:
-                await asyncio.to_thread(self._preload, self._models, stop)
+                await asyncio.to_thread(self._preload, self._models, imports)
             finally:
-                stop.set()  # cancelled, the thread ends before the next module
+                imports.stop()  # cancelled, the thread ends before the next module
 
-    def _preload(self, models: Sequence[str], stop: threading.Event) -> None:
+    def _preload(self, models: Sequence[str], imports: StoppableImports) -> None:
         try:
-            with stoppable_imports(stop):
+            with imports:
                 for model in models:
                     self._preload_for(model)
         except ImportStoppedError:
@@ -79,13 +81,3 @@ class Preloader:
             log.warning(
                 "the provider %s cannot be preloaded: %s: %s", provider.name, type(error).__name__, error
             )
-
-
-async def _until_idle(services: Services) -> None:
-    while True:
-        await services.clock.sleep(IDLE_SECONDS)
-        try:
-            if not await services.store.unsettled():
-                return
-        except StoreError:
-            continue  # an outage is the runner's matter

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
+from threading import get_ident
 from types import ModuleType
 
 
@@ -14,12 +13,29 @@ class ImportStoppedError(BaseException):
     """The import was broken off.  No Exception: packages catch those where a module of theirs is optional."""
 
 
-class _Gate:
-    """A finder that finds nothing, and lets one thread import no further module after ``stop`` is set."""
+class StoppableImports:
+    """A block whose thread imports no further module after ``stop``.
 
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._thread = threading.get_ident()
+    It is a finder in front of the others that finds nothing.  The import raises ImportStoppedError between
+    two modules; those that were not complete are forgotten, so a later import begins them again.
+    """
+
+    def __init__(self) -> None:
+        self._is_stopped = False
+        self._thread = 0
+
+    def stop(self) -> None:
+        """Break off what the block imports.  May be called from any thread, before the block as well."""
+        self._is_stopped = True
+
+    def __enter__(self) -> None:
+        """Begin the block, in the thread that will import."""
+        self._thread = get_ident()
+        sys.meta_path.insert(0, self)
+
+    def __exit__(self, *_: object) -> None:
+        """End the block."""
+        sys.meta_path.remove(self)
 
     def find_spec(
         self,
@@ -28,22 +44,6 @@ class _Gate:
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
         """Return None, or raise ImportStoppedError."""
-        if self._stop.is_set() and threading.get_ident() == self._thread:
+        if self._is_stopped and get_ident() == self._thread:
             raise ImportStoppedError(name)
         return None
-
-
-@contextmanager
-def stoppable_imports(stop: threading.Event) -> Iterator[None]:
-    """Break off what this thread imports in the block as soon as ``stop`` is set, between two modules.
-
-    Raises:
-        ImportStoppedError: from the import, in this thread.  Modules that were not complete are forgotten, so
-            a later import begins them again.
-    """
-    gate = _Gate(stop)
-    sys.meta_path.insert(0, gate)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(gate)

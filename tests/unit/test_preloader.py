@@ -20,6 +20,7 @@ from scheduler.core.run.conversation import Usage
 from scheduler.core.time.triggers.manual import Manual
 from scheduler.duties.preloader import Preloader
 from scheduler.errors import CannotWorkError, ConfigError
+from scheduler.host.imports import StoppableImports
 from scheduler.ports.model import Model
 from scheduler.ports.provider import PreloadingProvider, Provider
 from scheduler.testing.world import open_world
@@ -61,20 +62,21 @@ def job(model: str = "slow-1", *, enabled: bool = True, backend: str = "turns") 
 async def daemon(
     place: Path, provider: Provider, *jobs: Job, busy: int = 0
 ) -> AsyncIterator[tuple[Preloader, list[int]]]:
-    """The duty of a daemon that has loaded jobs, and how many runs are queued or running at each look."""
-    looks, preloader = [busy], Preloader(lambda _: provider)
+    """The duty of a daemon that has loaded jobs, and how many runs are under way at each look."""
+    looks = [busy]
 
-    async def unsettled() -> int:
+    def is_idle() -> bool:
         looks.append(max(looks[-1] - 1, 0))
-        return looks[-2]
+        return looks[-2] == 0
 
     class Clock:
         async def sleep(self, _: float) -> None:
             await asyncio.sleep(0)
 
+    preloader = Preloader(lambda _: provider, is_idle)
     async with open_world(place) as world:
-        world.store.unsettled = unsettled  # type: ignore[method-assign]
-        duty = asyncio.create_task(preloader.keep_preloaded(replace(world.services, clock=Clock())))  # type: ignore[arg-type]
+        services = replace(world.services, clock=Clock())  # type: ignore[arg-type]
+        duty = asyncio.create_task(preloader.keep_preloaded(services))
         preloader.loaded(jobs)
         yield preloader, looks
         assert not duty.done()
@@ -93,7 +95,7 @@ async def test_what_an_enabled_job_needs_is_preloaded_in_a_thread_and_once(tmp_p
     assert slow.preloads[0] != threading.current_thread().name
 
 
-async def test_it_waits_while_runs_are_queued_or_running(tmp_path: Path) -> None:
+async def test_it_waits_while_runs_are_under_way(tmp_path: Path) -> None:
     slow = Slow()
     async with daemon(tmp_path, slow, job(), busy=3) as (_, looks):
         slow.then = lambda: looks.append(-1)
@@ -160,7 +162,7 @@ async def test_a_stop_breaks_the_import_off_and_leaves_nothing_incomplete(
     assert await asyncio.to_thread(ended.wait, 5)
     assert modules[-1] not in sys.modules
     assert "preload_whole" not in sys.modules
-    assert not [each for each in sys.meta_path if type(each).__name__ == "_Gate"]
+    assert not [each for each in sys.meta_path if isinstance(each, StoppableImports)]
 
 
 def test_claude_has_something_to_preload_and_a_rehearsal_has_not() -> None:
