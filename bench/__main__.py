@@ -21,7 +21,8 @@ from pathlib import Path
 from bench.table import Table, markdown, plain
 
 NAMES = (
-    *("runs", "wakeups", "idle", "takeover", "conversation", "big_results", "command_line", "next_fire"),
+    *("runs", "wakeups", "idle", "takeover", "first_run"),
+    *("conversation", "big_results", "command_line", "next_fire"),
 )
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 

@@ -64,7 +64,7 @@ async def fill(home: Path) -> str:
     now = datetime.now(UTC)
     orders = crontab_file(load(str(home))).read(now)
     await store.load_orders(orders, now)
-    fired = await asyncio.gather(*(store.fire_by(job, "person", now, actor=PERSON) for job in orders.jobs))
+    fired = await asyncio.gather(*(store.fire_by(job, now, actor=PERSON) for job in orders.jobs))
     runs = [run.id for run in fired if run is not None]
     await asyncio.gather(*(store.cancel(run, now, "cancelled by a person", actor=PERSON) for run in runs))
     await store.close()

@@ -8,10 +8,12 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+NOTHING_MORE: Mapping[str, str] = {}
 
 AGENTCRON = str(Path(sys.executable).with_name("agentcron"))
 
@@ -49,9 +51,12 @@ class Daemon:
 
     Args:
         before: a command to run it under, such as a tracer.
+        given: what its environment has besides.
     """
 
-    def __init__(self, home: Path, *options: str, before: Sequence[str] = ()) -> None:
+    def __init__(
+        self, home: Path, *options: str, before: Sequence[str] = (), given: Mapping[str, str] = NOTHING_MORE
+    ) -> None:
         self.log = home / f"log.{time.monotonic_ns()}"
         self._wrapped = bool(before)
         with self.log.open("wb") as log:
@@ -59,7 +64,7 @@ class Daemon:
                 [*before, AGENTCRON, "--home", str(home), "up", *options],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                env=environment(),
+                env=environment() | dict(given),
             )
         try:
             wait_for(lambda: "crontab loaded" in self.text, 60)
@@ -93,9 +98,11 @@ class Daemon:
 
 
 @contextmanager
-def daemon(home: Path, *options: str, before: Sequence[str] = ()) -> Iterator[Daemon]:
+def daemon(
+    home: Path, *options: str, before: Sequence[str] = (), given: Mapping[str, str] = NOTHING_MORE
+) -> Iterator[Daemon]:
     """Run a daemon while the block runs."""
-    running = Daemon(home, *options, before=before)
+    running = Daemon(home, *options, before=before, given=given)
     try:
         yield running
     finally:

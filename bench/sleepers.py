@@ -51,7 +51,7 @@ async def _put_to_sleep(home: Path) -> None:
         runner = app.runner("tick")
         await runner.once()
         (job,) = runner.jobs.values()
-        assert await app.services.store.fire_by(job, "person", app.services.clock.now(), actor=PERSON)
+        assert await app.services.store.fire_by(job, app.services.clock.now(), actor=PERSON)
         await runner.once()
         app.presence.drop(runner.info.id)
 

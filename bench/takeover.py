@@ -45,7 +45,7 @@ def standing_by(home: Path) -> float:
     time.sleep(1.5)
     killed = time.time()
     first.kill()
-    (at,) = wait_for(lambda: going_on(second), 90)
+    at: float = wait_for(lambda: going_on(second), 90)[0]
     second.kill()
     return at - killed
 
@@ -54,7 +54,7 @@ def cold(home: Path) -> float:
     """Start a daemon on a home whose only one was killed; return the seconds until the run continues."""
     started = time.time()
     again = up(home)
-    (at,) = wait_for(lambda: going_on(again), 90)
+    at: float = wait_for(lambda: going_on(again), 90)[0]
     again.kill()
     return at - started
 

@@ -31,7 +31,7 @@ def _hear(sql: str, values: Any, several: bool) -> None:
 class Recorder(sqlite3.Connection):
     """A connection that notes every statement and its values."""
 
-    def execute(self, sql: str, values: Any = ()) -> sqlite3.Cursor:  # type: ignore[override]
+    def execute(self, sql: str, values: Any = ()) -> sqlite3.Cursor:
         """Note and execute."""
         _hear(sql, values, False)
         return super().execute(sql, values)

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.homes import make_home, opened
 from bench.peers.our_conversation import work
-from scheduler.adapters.rehearsal import RehearsalModel
+from scheduler.adapters.rehearsal.model import RehearsalModel
 from scheduler.core.run.conversation import Usage
 from scheduler.ports.model import Reply
 

@@ -37,7 +37,7 @@ async def queue_one(app: App, runner: Runner) -> None:
     """Load the crontab and queue a run of its job."""
     await runner.once()
     (job,) = runner.jobs.values()
-    assert await app.services.store.fire_by(job, "person", app.services.clock.now(), actor=PERSON)
+    assert await app.services.store.fire_by(job, app.services.clock.now(), actor=PERSON)
 
 
 async def work(home: Path) -> int:

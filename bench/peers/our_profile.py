@@ -25,7 +25,7 @@ WAITING = ("'poll' of 'select.epoll'", "'get' of '_queue.SimpleQueue'", "'acquir
 PARTS = (
     ("SQLite itself (statements, commits, the disk)", ("sqlite3.",)),
     ("asyncio (tasks, futures, the loop)", ("/asyncio/", "_asyncio.")),
-    ("logging", ("/logging/", "/cli/logs.py")),
+    ("logging", ("/logging/", "/cli/text/logs.py")),
     ("JSON", ("/json/", "_json.")),
     ("tenacity", ("/tenacity/",)),
     ("the store's rooms (adapters/sql)", ("/adapters/sql/",)),

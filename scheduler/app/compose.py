@@ -19,13 +19,14 @@ from scheduler.app.backends import backend_for
 from scheduler.app.crontab import crontab_file
 from scheduler.app.database import database_of
 from scheduler.app.day_log import open_log
-from scheduler.app.providers import Models
+from scheduler.app.providers import Models, find_provider
 from scheduler.app.senders import find_sender
 from scheduler.config import Config
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.core.run.conversation import Usage
 from scheduler.duties.logkeeper import keep_logged
+from scheduler.duties.preloader import Preloader
 from scheduler.duties.pruner import keep_pruned
 from scheduler.duties.sources import keep_sources
 from scheduler.engine.daemon.restored import take_note
@@ -140,6 +141,13 @@ class App:
         on_load: Callable[[StandingOrders, LoadReport], None] | None = None,
     ) -> Runner:
         """Return a runner whose presence is known from now on; ``release`` ends that."""
+        preloader = Preloader(find_provider, is_idle=lambda: not runner.attempts)
+
+        def loaded(orders: StandingOrders, report: LoadReport) -> None:
+            preloader.loaded(orders.jobs)
+            if on_load is not None:
+                on_load(orders, report)
+
         name = SystemEntropy().new_id()
         now = self.services.clock.now()
         info = RunnerInfo(
@@ -158,7 +166,7 @@ class App:
             presence=self.presence,
             orders=crontab_file(self.config) if with_crontab else None,
             only=only,
-            on_load=on_load or (lambda *_: None),
+            on_load=loaded,
             boot_id=self.services.boot_id if kind == "daemon" else "",
         )
         if kind == "daemon":
@@ -169,7 +177,7 @@ class App:
                 moved=runner.look_again,
                 jobs=lambda: runner.jobs,
             )
-            runner.duties = (keep_pruned, keep_logged, sources)
+            runner.duties = (keep_pruned, keep_logged, preloader.keep_preloaded, sources)
         return runner
 
 

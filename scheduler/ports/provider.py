@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from scheduler.core.run.conversation import Usage
 from scheduler.errors import CannotWorkError, ConfigError
@@ -48,6 +48,19 @@ class Provider(Protocol):
 
         A ConfigError where the crontab is wrong (no such script), a CannotWorkError where something else is
         missing (no key).  Its help says what to do.
+        """
+        ...
+
+
+@runtime_checkable
+class PreloadingProvider(Provider, Protocol):
+    """A provider whose first request has much to import."""
+
+    def preload(self) -> None:
+        """Import what the first request needs.
+
+        A daemon calls it once, in a thread, while it is idle and an enabled job has a model of this provider
+        that can be used.  Nothing is sent, and what it raises is logged and does no harm.
         """
         ...
 

@@ -120,6 +120,12 @@ class AnthropicModel:
         return AsyncAnthropic(api_key=self._key, base_url=self._base_url, max_retries=0, http_client=http)
 
 
+def import_sdk() -> None:
+    """Import what the first request needs: the SDK imports its resources only when they are named."""
+    import anthropic.resources.beta.messages
+    import anthropic.resources.messages  # noqa: F401
+
+
 def _create(client: AsyncAnthropic, ask: Ask, params: dict[str, Any]) -> Any:
     """Return the request, to be entered.  What needs no beta is sent without one: less that may change."""
     if needs_beta(ask):

@@ -35,6 +35,14 @@ class AnthropicProvider:
 
         return AnthropicModel()
 
+    def preload(self) -> None:
+        """Import the SDK, which takes a second of CPU, and the table of prices."""
+        from scheduler.adapters.anthropic.model import import_sdk
+        from scheduler.adapters.anthropic.prices import price_microusd
+
+        import_sdk()
+        price_microusd(next(iter(PRICED)), Usage(input_tokens=1))
+
     def price(self, model: str, usage: Usage) -> int | None:
         """Return what so many tokens cost in millionths of a dollar; None where the price is not known."""
         if model in PRICED and usage == Usage():
