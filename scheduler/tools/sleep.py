@@ -55,7 +55,7 @@ def _decide(args: Args, now: datetime, tz: str) -> Outcome:
     try:
         when = parse_when(args["until"], now=now, tz=tz)
     except WhenError as error:
-        hint = f'; try "{error.suggestion}"' if error.suggestion else ""
+        hint = f"; {error.help}" if error.help else ""
         raise ToolFault(f"sleep: {error.message} ({error.code}){hint}") from error
     return Outcome(rest=Rest((WakeUp(Waking.TIME, due=when.astimezone(UTC)),), args.get("reason", "")))
 

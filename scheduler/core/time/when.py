@@ -104,9 +104,8 @@ class _Bounds:
         Raises:
             Refusal: it means none, or several; or one that is over, too soon or too far.
         """
-        meaning = read_when(text)
         try:
-            found = self._calendar.instants(meaning)
+            found = self._calendar.instants(read_when(text))
         except OverflowError:
             raise self._too_far() from None
         if found.why or len(found.options) != 1:

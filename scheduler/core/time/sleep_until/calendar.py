@@ -184,6 +184,8 @@ class Calendar:
 
     def _at(self, day: date, clock: timedelta, place: tzinfo) -> datetime:
         """Return the instant of a wall clock: of two passes the first that is still ahead."""
+        if day.year < self.now.year - 1:  # the first years cannot be moved to another zone
+            raise Refusal("past", f"the year {day.year} is over")
         wall = datetime.combine(day, datetime.min.time()) + clock
         if not isinstance(place, ZoneInfo):
             return wall.replace(tzinfo=place).astimezone(UTC)

@@ -187,7 +187,8 @@ def _clocked(words: Cursor, days: Choice[Day] | None = None) -> Clocked:
     if words.text.split()[-1].lower() in _LINKS or (days is None and clocks is None):
         raise Refusal("unknown_word", f"{words.text!r} is not understood")
     if clocks is None:
-        clocks = Choice((timedelta(), None), "it names a day, and no time of day")
+        whole_days: tuple[Clock, ...] = () if days and days.options == (Tonight(),) else (timedelta(), None)
+        clocks = Choice(whole_days, "it names a day, and no time of day")
     elif days is not None and clocks.options == (timedelta(),) and words.has("midnight"):
         clocks = _midnight(days)
     return Clocked(days, clocks, places, beside, weekday)
