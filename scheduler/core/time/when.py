@@ -108,36 +108,32 @@ class _Bounds:
             found = self._calendar.instants(read_when(text))
         except OverflowError:
             raise self._too_far() from None
-        if found.why or len(found.options) != 1:
-            raise Refusal("ambiguous", found.why or "it may mean several instants", *found.options)
-        self._check(found.options[0])
-        return found.options[0]
+        faults = [self._fault(instant) for instant in found.options]
+        if not found.why and len(found.options) == 1 and faults[0] is None:
+            return found.options[0]
+        codes = {fault.code if fault else None for fault in faults}
+        if len(codes) == 1 and faults[-1] is not None:  # whatever it means, it is over, too soon or too far
+            raise faults[-1]
+        raise Refusal("ambiguous", found.why or "it may mean several instants", *found.options)
 
     def within(self, instants: Sequence[datetime]) -> list[datetime]:
-        """Return those of the instants that a run may sleep until."""
-        found = []
-        for instant in instants:
-            try:
-                self._check(instant)
-            except Refusal:
-                continue
-            found.append(instant)
-        return found
+        """Return those of the instants that a run may sleep until, each once."""
+        return [instant for instant in dict.fromkeys(instants) if self._fault(instant) is None]
 
-    def _check(self, instant: datetime) -> None:
+    def _fault(self, instant: datetime) -> Refusal | None:
+        """Return why a run cannot sleep until an instant, or None if it can."""
         ahead = (instant - self.now).total_seconds()
         if ahead < 0:
             here = instant.astimezone(self.home)
             this_year = self.now.astimezone(self.home).year
             year = f"; the year is {this_year}" if here.year < this_year else ""
             why = f"{here.isoformat()} was {describe_seconds(-ahead)} ago{year}"
-            raise Refusal("past", why)
+            return Refusal("past", why)
         if ahead < self._min_seconds:
             shortest = describe_seconds(self._min_seconds)
             why = f"that is {describe_seconds(ahead)} from now, and the shortest sleep is {shortest}"
-            raise Refusal("too_soon", why)
-        if instant > self._latest:
-            raise self._too_far()
+            return Refusal("too_soon", why)
+        return self._too_far() if instant > self._latest else None
 
     def _too_far(self) -> Refusal:
         return Refusal("too_far", f"that is more than {self._max_days} days from now")

@@ -8,7 +8,7 @@ the second when the first is over.
 from __future__ import annotations
 
 import calendar
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import product
 from zoneinfo import ZoneInfo
@@ -107,10 +107,9 @@ class Calendar:
             if said.zone is not None and (other := self._beside(day, clock, place, said.zone)):
                 whys.append("the offset and the zone beside it differ")
                 found.append(other)
-            if said.weekday is not None and (named := self._on_weekday(day, clock, place, said.weekday)):
-                assert isinstance(day, OnDate)
-                whys.append(f"{day.date} is a {WEEKDAY_NAMES[day.date.weekday()]}")
-                found.append(named)
+            if said.weekday is not None and (near := self._near(day, clock, place, said.weekday)):
+                whys.append(f"{near[0]} is a {WEEKDAY_NAMES[near[0].weekday()]}")
+                found.append(near[1])
         return Choice(tuple(dict.fromkeys(found)), "; ".join(dict.fromkeys(whys)))
 
     def _one(self, day: Day | None, clock: Clock, place: tzinfo) -> Choice[datetime]:
@@ -136,10 +135,8 @@ class Calendar:
                 return self._weekday(number, which, clock, place, today)
             case Tonight():
                 return self._tonight(clock, place, today)
-            case EachYear(month, number):
-                years = (today.year + n for n in range(_YEARS_AHEAD))
-                dates = (date(year, month, number) for year in years if _exists(year, month, number))
-                return certain(self._first_ahead(dates, clock, place))
+            case EachYear():
+                return certain(self._first_ahead(_of_each_year(day, today), clock, place))
             case EachMonth(number, later):
                 return certain(self._of_month(number, later, clock, place, today))
             case _:
@@ -149,14 +146,17 @@ class Calendar:
         self, number: int, which: str, clock: timedelta, place: tzinfo, today: date
     ) -> Choice[datetime]:
         this_week = today + timedelta(days=number - today.weekday())
-        this, following = (self._at(this_week + n * 7 * _DAY, clock, place) for n in (0, 1))
-        ahead = [instant for instant in (this, following) if instant > self.now]
+        this, *later = (self._at(this_week + n * 7 * _DAY, clock, place) for n in range(3))
+        following = next(instant for instant in later if instant > self.now)
         name = WEEKDAY_NAMES[number]
-        if which == "this" and this <= self.now:
-            return Choice((following,), f"this week's {name} is over")
-        if which == "next" and this_week >= today and len(ahead) > 1:
-            return Choice(tuple(ahead), f"`next {name}` may be this week's or the one after it")
-        return certain(ahead[0])
+        if which == "this":
+            over = this <= self.now
+            return Choice((following,), f"this week's {name} is over") if over else certain(this)
+        if this <= self.now or this_week < today:
+            return certain(following)
+        if which == "next":
+            return Choice((this, following), f"`next {name}` may be this week's or the one after it")
+        return certain(this)
 
     def _tonight(self, clock: timedelta, place: tzinfo, today: date) -> Choice[datetime]:
         if clock < _NIGHT_ENDS:
@@ -185,7 +185,7 @@ class Calendar:
     def _at(self, day: date, clock: timedelta, place: tzinfo) -> datetime:
         """Return the instant of a wall clock: of two passes the first that is still ahead."""
         if day.year < self.now.year - 1:  # the first years cannot be moved to another zone
-            raise Refusal("past", f"the year {day.year} is over")
+            raise Refusal("past", f"the year {day.year} is over; this is {self.now.year}")
         wall = datetime.combine(day, datetime.min.time()) + clock
         if not isinstance(place, ZoneInfo):
             return wall.replace(tzinfo=place).astimezone(UTC)
@@ -203,18 +203,23 @@ class Calendar:
             return None
         return other[0] if other else None
 
-    def _on_weekday(self, day: Day | None, clock: Clock, place: tzinfo, number: int) -> datetime | None:
-        """Return the next weekday of that number, if a date beside it falls on another one."""
+    def _near(
+        self, day: Day | None, clock: Clock, place: tzinfo, weekday: int
+    ) -> tuple[date, datetime] | None:
+        """Return a date that falls on another weekday, and its clock on the nearest day that does not."""
         if isinstance(day, EachYear):
-            instant = self._one(day, clock, place).options[0].astimezone(place)
-            if instant.weekday() == number:
-                return None
-            raise Refusal(
-                "ambiguous", f"{instant:%d %B} is a {WEEKDAY_NAMES[instant.weekday()]} this time", instant
-            )
-        if not isinstance(day, OnDate) or day.date.weekday() == number:
+            dates = map(OnDate, _of_each_year(day, self._here(self.home).date()))
+            day = next(each for each in dates if self._one(each, clock, place).options[0] > self.now)
+        if not isinstance(day, OnDate) or day.date.weekday() == weekday:
             return None
-        return self._one(Weekday(number), clock, place).options[0]
+        off = (weekday - day.date.weekday() + 3) % 7 - 3
+        return day.date, self._one(OnDate(day.date + off * _DAY), clock, place).options[0]
+
+
+def _of_each_year(day: EachYear, today: date) -> Iterator[date]:
+    for year in range(today.year, today.year + _YEARS_AHEAD):
+        if _exists(year, day.month, day.day):
+            yield date(year, day.month, day.day)
 
 
 def months_after(day: date, months: int) -> date:

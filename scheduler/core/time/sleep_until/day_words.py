@@ -57,7 +57,7 @@ def read(words: Cursor) -> tuple[Choice[Day], int | None] | None:
 
 def weekday(words: Cursor) -> int:
     """Read the name of a weekday: 1 is Monday, 0 is none."""
-    number = WEEKDAYS.get(words.word.rstrip("."))
+    number = WEEKDAYS.get(words.word.strip("(.)"))
     if number is None:
         return 0
     words.skip()
@@ -116,7 +116,9 @@ def _of_slashes(written: re.Match[str]) -> Choice[Day]:
     why = f"`{written[0]}` does not say which number is the month"
     if len(written[1]) == 4 and three is not None:
         return Choice(tuple(OnDate(d) for d in _valid((one, two, three), (one, three, two))), why)
-    orders = tuple(dict.fromkeys(((one, two), (two, one))))
+    month_first, day_first = (one, two), (two, one)
+    dotted = written[2] == "."  # where dates have dots, the day comes first
+    orders = tuple(dict.fromkeys((day_first, month_first) if dotted else (month_first, day_first)))
     if three is None:
         days = tuple(EachYear(m, d) for m, d in orders if 1 <= m <= 12 and 1 <= d <= _MONTH_DAYS[m - 1])
         return Choice(days, why)

@@ -13,7 +13,7 @@
     clock     = H[H]:MM[:SS] | 1-12 [":" MM] ("am" | "pm" | "a.m." | "p.m.") | "noon" | "midnight"
 
 What means one instant is accepted.  What may mean several is refused with all of them: a wrong guess here is
-an agent that sleeps a month instead of a minute.  See ``docs/why`` for the date parsers that were tried.
+an agent that sleeps a month instead of a minute (why #68).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from scheduler.core.time.sleep_until.meaning import (
     Clock,
     Clocked,
     Day,
+    EachYear,
     Either,
     Elapsed,
     Exactly,
@@ -52,12 +53,19 @@ from scheduler.core.time.sleep_until.words import (
 MAX_LENGTH = 100
 
 _ECHO = re.compile(
-    r"(\d{4}-\d\d-\d\dt\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:z|[+-]\d\d:\d\d)),? ([a-z]+day)"
-    r"(?:,? \(?in ([^()]+)\)?)?",
+    r"(\d{4}-\d\d-\d\dt\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:z|[+-]\d\d:\d\d))(?=,? )"
+    r"(?:,? ([a-z]+day))?(?:,? \(?in ([^()]+)\)?)?",
     re.ASCII,
 )
 _BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)t(\d\d)(\d\d)(\d\d)?(z|[+-]\d{4})?", re.ASCII)
-_NO_TIME = "`{}` is not a time of day"
+_HYPHENS = {ord(dash): "-" for dash in "\u2010\u2011\u2212"}
+_QUOTED = re.compile(r"""(["'`]?)(.*)\1""")
+_FAR = timedelta(days=36_600)
+"""A length beyond all bounds, which can be added to the present."""
+
+_HOURS = re.compile(r"(\d{4}) ?(?:h|hrs?|hours?)", re.ASCII)
+_HOURS_SPELT = ("h", "hr", "hrs", "hour", "hours")
+
 _LINKS = ("at", "on", "the", "@")
 
 
@@ -67,7 +75,7 @@ def read_when(text: str) -> Meaning:
     Raises:
         Refusal: it is not in the grammar.  What has several meanings is returned with all of them.
     """
-    clean = " ".join(text.split())
+    clean = _QUOTED.sub(r"\2", " ".join(text.translate(_HYPHENS).split())).removesuffix(".")
     if not clean or len(clean) > MAX_LENGTH:
         what = "nothing was written" if not clean else f"the text is longer than {MAX_LENGTH} characters"
         raise Refusal("unknown_word", what)
@@ -103,7 +111,7 @@ def _echoed(echo: re.Match[str]) -> Exactly:
     """Read an instant as our own answers and suggestions write it: with its weekday and its distance."""
     instant = _from_iso(echo[1], echo[0])
     weekday = WEEKDAY_NAMES[instant.weekday()]
-    if echo[2] != weekday.lower():
+    if echo[2] and echo[2] != weekday.lower():
         raise Refusal("ambiguous", f"{echo[1].upper()} is a {weekday}, not a {echo[2].title()}", instant)
     if echo[3] is None:
         return Exactly(instant)
@@ -121,7 +129,7 @@ def _from_iso(text: str, written: str) -> datetime:
         raise Refusal("unknown_word", f"{written!r} is no instant: {error}") from None
 
 
-def _elapsed(text: str) -> Elapsed | Clocked | None:
+def _elapsed(text: str) -> Meaning | None:
     """Read a length of time, which is the whole text or is followed by a clock."""
     lower = text.lower()
     lead = re.match(r"in |after |\+ ?", lower)
@@ -140,6 +148,10 @@ def _elapsed(text: str) -> Elapsed | Clocked | None:
     tail = re.match(r"(?:from now|later|from today)\b", rest)
     after = rest[tail.end() :].strip() if tail else rest
     if not after:
+        hours = _HOURS.fullmatch(lower)
+        clocks = clock_words.of_number(hours[1]) if hours else None
+        if clocks is not None:
+            return Either((Clocked(None, clocks), Elapsed(lengths)), f"`{text}` may be a time of day")
         return Elapsed(lengths)
     is_a_day = bool(lead or tail) and all(length.is_of_days for length in lengths.options)
     if not is_a_day:
@@ -151,9 +163,8 @@ def _elapsed(text: str) -> Elapsed | Clocked | None:
 def _number_alone(number: str) -> Elapsed | Clocked:
     if len(number) == 4 and number[0] in "012" and (clocks := clock_words.of_number(number)):
         return Clocked(None, clocks)
-    seconds = int(number)
     units = (timedelta(minutes=1), timedelta(seconds=1), timedelta(hours=1))
-    lengths = tuple(Length(elapsed=min(seconds, 999_999) * unit) for unit in units)
+    lengths = tuple(Length(elapsed=min(int(number) * unit, _FAR)) for unit in units)
     return Elapsed(Choice(lengths, f"`{number}` has no unit"))
 
 
@@ -164,6 +175,8 @@ def _clocked(words: Cursor, days: Choice[Day] | None = None) -> Clocked:
     beside: tzinfo | None = None
     weekday: int | None = None
     while not words.at_end:
+        if part := words.take_phrase(PARTS_OF_A_DAY):
+            raise Refusal("ambiguous", f"`{part}` is not one time of day")
         if words.take_one(_LINKS):
             continue
         if days is None and (read := day_words.read(words)):
@@ -186,6 +199,8 @@ def _clocked(words: Cursor, days: Choice[Day] | None = None) -> Clocked:
             raise _unknown(words)
     if words.text.split()[-1].lower() in _LINKS or (days is None and clocks is None):
         raise Refusal("unknown_word", f"{words.text!r} is not understood")
+    if days is None and clocks is not None and clocks.options == ENDS_OF_DAY:
+        days = certain(Ahead(0))
     if clocks is None:
         whole_days: tuple[Clock, ...] = () if days and days.options == (Tonight(),) else (timedelta(), None)
         clocks = Choice(whole_days, "it names a day, and no time of day")
@@ -195,7 +210,7 @@ def _clocked(words: Cursor, days: Choice[Day] | None = None) -> Clocked:
 
 
 def _is_date(days: Choice[Day]) -> bool:
-    return all(isinstance(day, OnDate) for day in days.options)
+    return all(isinstance(day, OnDate | EachYear) for day in days.options)
 
 
 def _midnight(days: Choice[Day]) -> Choice[Clock]:
@@ -230,8 +245,6 @@ def _clock(
         return certain(timedelta()), None, None
     if words.take_phrase(END_OF_DAY):
         return Choice(ENDS_OF_DAY, "the end of a day is not one time"), None, None
-    if word in PARTS_OF_A_DAY:
-        raise Refusal("ambiguous", _NO_TIME.format(word))
     return _bare_number(words) if word[:1].isdecimal() else None
 
 
@@ -248,7 +261,7 @@ def _bare_number(words: Cursor) -> tuple[Choice[Clock], Choice[tzinfo] | None, t
     if (named := words.word) in ("noon", "midnight") and int(number) == 12:
         words.skip()
         return certain(timedelta(hours=12 if named == "noon" else 0)), None, None
-    words.take_one(("o'clock",))
+    words.take_one(_HOURS_SPELT if len(number) == 4 else ("o'clock",))
     return clocks, None, None
 
 

@@ -14,7 +14,7 @@ from scheduler.core.time.durations import UNITS
 from scheduler.core.time.sleep_until.meaning import Choice, Length, certain
 from scheduler.core.time.sleep_until.words import NUMBERS
 
-_MONTHS = dict.fromkeys(("month", "months", "mo", "mon", "mos"), 1)
+_MONTHS = dict.fromkeys(("month", "months", "mo", "mos"), 1)
 _MONTHS |= dict.fromkeys(("year", "years", "y", "yr", "yrs"), 12)
 _DAYS = {"d": 1, "w": 7}
 _SECONDS = {"s": 1, "m": 60, "h": 3600}

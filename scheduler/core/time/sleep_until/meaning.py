@@ -185,7 +185,7 @@ class Either:
         why: why it does not mean one of them.
     """
 
-    meanings: tuple[Clocked, ...]
+    meanings: tuple[Clocked | Elapsed, ...]
     why: str
 
 

@@ -45,7 +45,11 @@ STRETCHES: dict[str, tuple[tuple[Day, Clock], ...]] = {
     "next year": ((StartOfNext("year"), timedelta()), (MonthsAhead(12), None)),
 }
 
-PARTS_OF_A_DAY = ("morning", "afternoon", "evening", "night", "lunch", "lunchtime")
+PARTS_OF_A_DAY = tuple(
+    f"{lead}{part}"
+    for lead in ("", "this ", "in the ")
+    for part in ("morning", "afternoon", "evening", "night", "lunch", "lunchtime")
+)
 """None of them is one time, however it is combined."""
 
 NOW = ("now", "right now", "immediately", "asap")
@@ -60,10 +64,10 @@ ABBREVIATIONS = {
     "mt": ("America/Denver",),
     "cst": ("America/Chicago", "Asia/Shanghai", "America/Havana"),
     "cdt": ("America/Chicago", "America/Havana"),
-    "ct": ("America/Chicago", "Australia/Darwin"),
+    "ct": ("America/Chicago",),
     "est": ("America/New_York", "America/Panama"),
     "edt": ("America/New_York", "America/Port-au-Prince"),
-    "et": ("America/New_York", "Australia/Sydney"),
+    "et": ("America/New_York",),
     "ast": ("America/Halifax", "Asia/Riyadh"),
     "adt": ("America/Halifax",),
     "hst": ("Pacific/Honolulu",),
