@@ -10,7 +10,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from itertools import product
+from itertools import islice, product
 from zoneinfo import ZoneInfo
 
 from scheduler.core.time.dst import instant_of, settle, shift_at
@@ -137,8 +137,8 @@ class Calendar:
                 return self._tonight(clock, place, today)
             case EachYear():
                 return certain(self._first_ahead(_of_each_year(day, today), clock, place))
-            case EachMonth(number, later):
-                return certain(self._of_month(number, later, clock, place, today))
+            case EachMonth():
+                return certain(self._of_month(day, clock, place, today))
             case _:
                 return certain(self._at(_date(day, today), clock, place))
 
@@ -165,14 +165,13 @@ class Calendar:
             return Choice((), "tonight is from 17:00 to 03:59")
         return certain(self._at(today, clock, place))
 
-    def _of_month(self, number: int, later: int, clock: timedelta, place: tzinfo, today: date) -> datetime:
+    def _of_month(self, day: EachMonth, clock: timedelta, place: tzinfo, today: date) -> datetime:
         first = today.replace(day=1)
         months = (months_after(first, n) for n in range(12 * (_YEARS_AHEAD + 1)))
-        dates = (m.replace(day=number) for m in months if _exists(m.year, m.month, number))
-        instants = (instant for instant in (self._at(d, clock, place) for d in dates) if instant > self.now)
-        for _ in range(later):
-            next(instants)
-        return next(instants)
+        dates = (m.replace(day=day.day) for m in months if _exists(m.year, m.month, day.day))
+        fitting = (each for each in dates if day.weekday in (None, each.weekday()))
+        ahead = (instant for instant in (self._at(d, clock, place) for d in fitting) if instant > self.now)
+        return next(islice(ahead, day.later, None))
 
     def _next(self, clock: timedelta, place: tzinfo) -> datetime:
         today = self._here(place).date()
@@ -196,11 +195,13 @@ class Calendar:
             return second if second > self.now else first
         return first
 
-    def _beside(self, day: Day | None, clock: Clock, place: tzinfo, zone: tzinfo) -> datetime | None:
+    def _beside(self, day: Day | None, clock: Clock, place: tzinfo, zones: Choice[tzinfo]) -> datetime | None:
         """Return what a zone beside an offset makes of the same clock, if the two do not agree."""
-        one, other = (self._one(day, clock, each).options for each in (place, zone))
-        if not one or one[0].astimezone(place).utcoffset() == one[0].astimezone(zone).utcoffset():
+        here = self._one(day, clock, place).options
+        offsets = {here[0].astimezone(zone).utcoffset() for zone in zones.options} if here else set()
+        if not here or here[0].astimezone(place).utcoffset() in offsets:
             return None
+        other = self._one(day, clock, zones.options[0]).options
         return other[0] if other else None
 
     def _near(

@@ -22,7 +22,7 @@ CLOCK = re.compile(
     re.ASCII,
 )
 HOUR = re.compile(r"(?P<h>\d{1,2})(?P<half>[ap]m|[ap]\.m\.?)", re.ASCII)
-_DIGITS = re.compile(r"(\d\d)(\d\d)(?P<zone>z)?", re.ASCII)
+_DIGITS = re.compile(r"(\d\d)(\d\d)", re.ASCII)
 _OFFSET = re.compile(r"(?:utc|gmt)?([+-])(\d{1,2})(?::?(\d\d))?", re.ASCII)
 _POSIX = re.compile(r"etc/gmt([+-])(\d{1,2})", re.ASCII)
 _MAX_OFFSET_HOURS = 14

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from typing import cast
 
@@ -50,6 +51,9 @@ def read(words: Cursor) -> tuple[Choice[Day], int | None] | None:
     if named := weekday(words):
         words.take_one(("the",))
         dated = _date(words)
+        if dated and isinstance(dated.options[0], EachMonth):
+            number = dated.options[0].day
+            return Choice(tuple(EachMonth(number, n, named - 1) for n in (0, 1)), dated.why), None
         return (dated, named - 1) if dated else (certain(Weekday(named - 1)), None)
     dated = _date(words)
     return (dated, None) if dated else None
@@ -115,15 +119,21 @@ def _of_slashes(written: re.Match[str]) -> Choice[Day]:
     three = None if written[4] is None else int(written[4])
     why = f"`{written[0]}` does not say which number is the month"
     if len(written[1]) == 4 and three is not None:
-        return Choice(tuple(OnDate(d) for d in _valid((one, two, three), (one, three, two))), why)
+        return _dates(written[0], [OnDate(d) for d in _valid((one, two, three), (one, three, two))], why)
     month_first, day_first = (one, two), (two, one)
     dotted = written[2] == "."  # where dates have dots, the day comes first
     orders = tuple(dict.fromkeys((day_first, month_first) if dotted else (month_first, day_first)))
     if three is None:
-        days = tuple(EachYear(m, d) for m, d in orders if 1 <= m <= 12 and 1 <= d <= _MONTH_DAYS[m - 1])
-        return Choice(days, why)
+        days = [EachYear(m, d) for m, d in orders if 1 <= m <= 12 and 1 <= d <= _MONTH_DAYS[m - 1]]
+        return _dates(written[0], days, why)
     year = three if three > 99 else 2000 + three
-    return Choice(tuple(OnDate(d) for d in _valid(*((year, m, d) for m, d in orders))), why)
+    return _dates(written[0], [OnDate(d) for d in _valid(*((year, m, d) for m, d in orders))], why)
+
+
+def _dates(written: str, days: Sequence[Day], why: str) -> Choice[Day]:
+    if not days:
+        raise Refusal("unknown_word", f"there is no day {written}")
+    return Choice(tuple(days), why)
 
 
 def _valid(*dates: tuple[int, int, int]) -> list[date]:

@@ -109,17 +109,18 @@ def _instant(lower: str) -> Exactly | None:
 
 def _echoed(echo: re.Match[str]) -> Exactly:
     """Read an instant as our own answers and suggestions write it: with its weekday and its distance."""
-    instant = _from_iso(echo[1], echo[0])
+    instant, ahead = _from_iso(echo[1], echo[0]), None
+    if echo[3] is not None:
+        read = read_length(echo[3])
+        if read is None or read[1] != len(echo[3]) or read[0].why or read[0].options[0].months:
+            raise Refusal("unknown_word", f"{echo[3]!r} is not a length of time")
+        ahead = timedelta(days=read[0].options[0].days) + read[0].options[0].elapsed
     weekday = WEEKDAY_NAMES[instant.weekday()]
     if echo[2] and echo[2] != weekday.lower():
+        if echo[2].title() not in WEEKDAY_NAMES:
+            raise Refusal("unknown_word", f"{echo[2]!r} is not understood")
         raise Refusal("ambiguous", f"{echo[1].upper()} is a {weekday}, not a {echo[2].title()}", instant)
-    if echo[3] is None:
-        return Exactly(instant)
-    read = read_length(echo[3])
-    if read is None or read[1] != len(echo[3]) or read[0].why or read[0].options[0].months:
-        raise Refusal("unknown_word", f"{echo[3]!r} is not a length of time")
-    length = read[0].options[0]
-    return Exactly(instant, timedelta(days=length.days) + length.elapsed)
+    return Exactly(instant, ahead)
 
 
 def _from_iso(text: str, written: str) -> datetime:
@@ -171,8 +172,7 @@ def _number_alone(number: str) -> Elapsed | Clocked:
 def _clocked(words: Cursor, days: Choice[Day] | None = None) -> Clocked:
     """Read a day, a clock and a zone, in any order."""
     clocks: Choice[Clock] | None = None
-    places: Choice[tzinfo] | None = None
-    beside: tzinfo | None = None
+    zones: list[Choice[tzinfo]] = []
     weekday: int | None = None
     while not words.at_end:
         if part := words.take_phrase(PARTS_OF_A_DAY):
@@ -184,15 +184,10 @@ def _clocked(words: Cursor, days: Choice[Day] | None = None) -> Clocked:
         elif weekday is None and days is not None and _is_date(days) and (named := day_words.weekday(words)):
             weekday = named - 1
         elif clocks is None and (found := _clock(words)):
-            clocks, places_here, beside_here = found
-            places, beside = places_here or places, beside_here or beside
-        elif (zone := _zone(words)) is not None:
-            if places is None:
-                places = zone
-            elif beside is None and not zone.why:
-                beside = zone.options[0]
-            else:
-                raise _unknown(words)
+            clocks, *more = found
+            zones += [zone for zone in more if zone is not None]
+        elif len(zones) < 2 and (zone := _zone(words)) is not None:
+            zones.append(zone)
         elif days is not None and (dated := day_words.trailing_year(words, days)) is not None:
             days = dated
         else:
@@ -206,7 +201,11 @@ def _clocked(words: Cursor, days: Choice[Day] | None = None) -> Clocked:
         clocks = Choice(whole_days, "it names a day, and no time of day")
     elif days is not None and clocks.options == (timedelta(),) and words.has("midnight"):
         clocks = _midnight(days)
-    return Clocked(days, clocks, places, beside, weekday)
+    zones.sort(key=lambda zone: bool(zone.why))  # the other one must agree with one that is certain
+    if len(zones) > 2 or len([zone for zone in zones if zone.why]) > 1:
+        raise Refusal("unknown_word", f"{words.text!r} names several time zones")
+    place = zones[0] if zones else None
+    return Clocked(days, clocks, place, zones[1] if len(zones) > 1 else None, weekday)
 
 
 def _is_date(days: Choice[Day]) -> bool:
@@ -222,18 +221,16 @@ def _midnight(days: Choice[Day]) -> Choice[Clock]:
 
 def _clock(
     words: Cursor,
-) -> tuple[Choice[Clock], Choice[tzinfo] | None, tzinfo | None] | None:
-    """Read a clock, and the offset or zone that is written without a blank after it."""
+) -> tuple[Choice[Clock], Choice[tzinfo] | None, Choice[tzinfo] | None] | None:
+    """Read a clock, and the offset and the zone that are written without a blank after it."""
     word = words.word
     if match := clock_words.CLOCK.fullmatch(word):
         words.skip()
         half = match["half"] or words.take_one(clock_words.HALVES) or ""
-        clocks = clock_words.of_match(match, half)
-        place = clock_words.of_zone(match["zone"]) if match["zone"] else None
-        beside = clock_words.of_zone(match["place"]) if match["place"] else None
-        if place is None:
-            return clocks, beside, None
-        return clocks, place, beside.options[0] if beside else None
+        place, beside = (
+            clock_words.of_zone(match[name]) if match[name] else None for name in ("zone", "place")
+        )
+        return clock_words.of_match(match, half), place, beside
     if match := clock_words.HOUR.fullmatch(word):
         words.skip()
         return clock_words.of_half(int(match["h"]), timedelta(), match["half"]), None, None
@@ -248,21 +245,23 @@ def _clock(
     return _bare_number(words) if word[:1].isdecimal() else None
 
 
-def _bare_number(words: Cursor) -> tuple[Choice[Clock], Choice[tzinfo] | None, tzinfo | None] | None:
-    clocks = clock_words.of_number(words.word)
+def _bare_number(words: Cursor) -> tuple[Choice[Clock], Choice[tzinfo] | None, None] | None:
+    number = re.sub(r"(?<=^\d{4})z$", "", words.word)
+    place = clock_words.of_zone("z") if number != words.word else None
+    clocks = clock_words.of_number(number)
     if clocks is None:
         return None
-    number = words.word
     words.skip()
     if half := words.take_one(clock_words.HALVES):
-        if len(number) == 4:
-            return clocks, None, None
-        return clock_words.of_half(int(number), timedelta(), half), None, None
-    if (named := words.word) in ("noon", "midnight") and int(number) == 12:
+        minutes = timedelta(minutes=int(number[2:])) if len(number) == 4 else timedelta()
+        halved = clock_words.of_half(int(number[:2]), minutes, half)
+        clocks = Choice(halved.options, clocks.why) if len(number) == 4 else halved
+    elif (named := words.word) in ("noon", "midnight") and int(number) == 12:
         words.skip()
-        return certain(timedelta(hours=12 if named == "noon" else 0)), None, None
-    words.take_one(_HOURS_SPELT if len(number) == 4 else ("o'clock",))
-    return clocks, None, None
+        clocks = certain(timedelta(hours=12 if named == "noon" else 0))
+    else:
+        words.take_one(_HOURS_SPELT if len(number) == 4 else ("o'clock",))
+    return clocks, place, None
 
 
 def _zone(words: Cursor) -> Choice[tzinfo] | None:

@@ -112,10 +112,11 @@ class EachYear:
 
 @dataclass(frozen=True, slots=True)
 class EachMonth:
-    """A day of the month without a month: its next occurrence, or the one after so many more."""
+    """A day of the month without a month: its next occurrence, or a later one, on any weekday or on one."""
 
     day: int
     later: int = 0
+    weekday: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ class Clocked:
     days: Choice[Day] | None
     clocks: Choice[Clock]
     places: Choice[tzinfo] | None = None
-    zone: tzinfo | None = None
+    zone: Choice[tzinfo] | None = None
     weekday: int | None = None
 
 
