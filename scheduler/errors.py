@@ -26,6 +26,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 
@@ -77,19 +78,34 @@ WhenCode = Literal["past", "ambiguous", "unknown_word", "too_far", "too_soon"]
 
 
 class WhenError(AgentcronError, ValueError):
-    """A "sleep until" text cannot be parsed, or is outside the bounds.
+    """A "sleep until" text cannot be parsed, means several instants, or is outside the bounds.
 
     Args:
         code: why it was refused.
-        suggestion: one text that would be accepted in its place.
+        readings: the instants that the text may mean, the likeliest first; none when it means none.
+        suggestions: the same as texts that are accepted.
     """
 
     exit_status = 1
 
-    def __init__(self, message: str, *, code: WhenCode, suggestion: str) -> None:
-        super().__init__(message, help=f"for example: {suggestion}" if suggestion else "")
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: WhenCode,
+        readings: tuple[datetime, ...] = (),
+        suggestions: tuple[str, ...] = (),
+    ) -> None:
+        quoted = " or ".join(f'"{text}"' for text in suggestions)
+        super().__init__(message, help=f"write {quoted}" if quoted else "")
         self.code: WhenCode = code
-        self.suggestion = suggestion
+        self.readings = readings
+        self.suggestions = suggestions
+
+    @property
+    def suggestion(self) -> str:
+        """The likeliest reading as a text; empty when there is none."""
+        return self.suggestions[0] if self.suggestions else ""
 
 
 class UsageError(AgentcronError):

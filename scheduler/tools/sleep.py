@@ -16,12 +16,13 @@ then: sleeping costs nothing, survives restarts, and other tool calls of the sam
 You are woken by a message that says what time it is and how long you slept. \
 The result gives the exact instant that was understood. If it is not the one you meant, sleep again.
 
-How to say when (a clock is in the job's time zone unless a zone is given):
-- a duration: "45m", "in 3 days", "2h30m", "PT15M"
+How to say when, best first:
+- an instant with its offset: "2026-12-01T09:00:00+01:00", "2026-12-01T08:00:00Z"
+- a duration: "45m", "2h30m", "in 3 days", "PT15M"
+- a day and a clock in the job's zone: "tomorrow 09:00", "friday 17:00", "next business day 9am", \
+"in 3 days at 9am", "2026-12-01 09:00 Asia/Tokyo"
 - a clock, its next occurrence: "17:30", "9am", "noon"
-- a day and a clock: "tomorrow 09:00", "friday 17:00", "next business day 9am", "2026-12-01 09:00"
-- an instant: "2026-12-01T09:00:00Z", "2026-12-01T09:00+01:00", "2026-12-01 09:00 Europe/Berlin"
-A day without a clock, a bare number and a month count are refused as ambiguous."""
+What may mean several times ("tomorrow", "9", "1M", "03/04") is refused with its readings."""
 
 _SPEC = ToolSpec(
     name="sleep",
@@ -31,7 +32,7 @@ _SPEC = ToolSpec(
         "properties": {
             "until": {
                 "type": "string",
-                "description": 'When to wake: "in 2h", "tomorrow 09:00", "2026-12-01T09:00Z".',
+                "description": 'When to wake: "2026-12-01T09:00:00+01:00" or "45m".',
                 "minLength": 1,
                 "maxLength": 200,
             },
@@ -55,7 +56,7 @@ def _decide(args: Args, now: datetime, tz: str) -> Outcome:
     try:
         when = parse_when(args["until"], now=now, tz=tz)
     except WhenError as error:
-        hint = f'; try "{error.suggestion}"' if error.suggestion else ""
+        hint = f"; {error.help}" if error.help else ""
         raise ToolFault(f"sleep: {error.message} ({error.code}){hint}") from error
     return Outcome(rest=Rest((WakeUp(Waking.TIME, due=when.astimezone(UTC)),), args.get("reason", "")))
 

@@ -131,13 +131,18 @@ def test_an_agent_says_when_it_wants_to_be_woken() -> None:
     assert woken("next friday 17:30") == "Fri 17:30"
 
 
-def test_what_has_two_readings_is_refused_with_a_suggestion() -> None:
+def test_what_has_two_readings_is_refused_with_both() -> None:
+    """Each suggestion is a reading of the text, as a full instant: a model does what it is told."""
     with pytest.raises(WhenError) as refusal:
         parse_when("tomorrow at 9", now=SUNDAY, tz="Europe/Berlin")
 
     assert refusal.value.code == "ambiguous"
-    assert refusal.value.message == "9 could be tomorrow 09:00 or tomorrow 21:00"
-    assert refusal.value.suggestion == "tomorrow 09:00"
+    assert refusal.value.message == "`9` has no am or pm"
+    assert refusal.value.suggestions == (
+        "2026-11-23T09:00:00+01:00, Monday, in 22h",
+        "2026-11-23T21:00:00+01:00, Monday, in 1d 10h",
+    )
+    assert f"{parse_when(refusal.value.suggestion, now=SUNDAY, tz='Europe/Berlin'):%a %H:%M}" == "Mon 09:00"
 
 
 def test_nobody_sleeps_into_the_past() -> None:

@@ -14,6 +14,7 @@ from scheduler.testing.rehearsal import script
 from scheduler.testing.world import open_world
 
 NAP = '@manual  nap  "Take a nap."  model=rehearsal:nap.jsonl tz=Europe/Berlin'
+NINE = "2026-11-24T09:00:00+01:00, Tuesday, in 23h"
 
 
 async def test_an_agent_sleeps_for_three_days(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ async def test_times_are_said_as_people_say_them(tmp_path: Path) -> None:
 
 async def test_a_time_that_could_mean_two_things_is_refused_with_a_hint(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
-        world.script("nap", script().sleep("tomorrow").sleep("tomorrow 09:00").finish("Up."))
+        world.script("nap", script().sleep("tomorrow at 9").sleep(NINE).finish("Up."))
         await world.load(NAP)
 
         run = await world.play("nap")
@@ -66,7 +67,7 @@ async def test_a_time_that_could_mean_two_things_is_refused_with_a_hint(tmp_path
         answer = world.messages(run.id)[2].content[0]
         assert answer["is_error"] is True
         assert "(ambiguous)" in answer["content"]
-        assert 'try "tomorrow 09:00"' in answer["content"]
+        assert f'write "{NINE}" or "2026-11-24T21:00:00+01:00, Tuesday, ' in answer["content"]
         assert run.state is State.SLEEPING  # it took the hint
 
 

@@ -242,8 +242,7 @@ def read_schedule(text: str, name: str, maker: Job, now: datetime) -> Trigger:
     except ConfigError as error:
         raise RefusedError(f"{error.message}", help=error.help) from None
     except WhenError as error:
-        hint = f'try "{error.suggestion}"' if error.suggestion else ""
-        raise RefusedError(f"{error.message} ({error.code})", help=hint) from None
+        raise RefusedError(f"{error.message} ({error.code})", help=error.help) from None
     if when.microsecond:  # a slot is a whole second, and never earlier than requested
         when = when.replace(microsecond=0) + timedelta(seconds=1)
     return At(when, when.astimezone(zone(maker.tz)).isoformat(timespec="seconds"))

@@ -1,160 +1,139 @@
 """Resolve a "sleep until": a text and the present time give one instant, or a refusal.
 
-`when_grammar` parses the text; this file puts it on a calendar. Days and weeks are calendar
-days in the job's zone, hours, minutes and seconds elapse. On days on which the clocks change, a
-time in the gap means the gap's end, and a time that exists twice means its first pass.
+`scheduler.core.time.sleep_until` has the grammar and the calendar.  A refusal names all instants that the
+text may mean, and suggests nothing else: a model obeys a suggestion, so one that means another time is worse
+than none (the law of hints, why #73).
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
-from scheduler.core.time.dst import settle
-from scheduler.core.time.durations import Duration, parse_duration
-from scheduler.core.time.instants import as_utc, describe_seconds, nearest_zones, zone
-from scheduler.core.time.when_grammar import OnClock, Refusal, read_when
-from scheduler.errors import ConfigError, WhenError
+from scheduler.core.time.durations import parse_duration
+from scheduler.core.time.instants import as_utc, describe_seconds, zone
+from scheduler.core.time.sleep_until.calendar import Calendar
+from scheduler.core.time.sleep_until.grammar import read_when
+from scheduler.core.time.sleep_until.meaning import Length, Refusal
+from scheduler.core.time.sleep_until.words import WEEKDAY_NAMES
+from scheduler.errors import WhenError
 
-__all__ = ["echo", "parse_duration", "parse_when"]
+__all__ = ["echo", "parse_duration", "parse_when", "written"]
 
-_SATURDAY = 5
+_MAX_READINGS = 3
 
 
 def parse_when(
     text: str, now: datetime, tz: str = "UTC", *, min_seconds: int = 1, max_days: int = 366
 ) -> datetime:
-    """The instant of a text, in the zone ``tz``; always later than ``now``.
+    """Return the instant that a text means, with the offset of the zone ``tz``; always later than ``now``.
 
-    >>> friday = datetime(2026, 11, 20, 15, tzinfo=UTC)
-    >>> parse_when("next monday 9am", now=friday, tz="Europe/Berlin").isoformat()
+    >>> friday = datetime.fromisoformat("2026-11-20T15:00Z")
+    >>> parse_when("monday 9am", now=friday, tz="Europe/Berlin").isoformat()
     '2026-11-23T09:00:00+01:00'
 
+    The offset is fixed: instants in one zone with two passes of an hour compare wrongly in Python (PEP 495).
+
     Args:
-        text: as written by the agent; the grammar is in `scheduler.core.time.when_grammar`.
+        text: what the agent wrote; the grammar is in `scheduler.core.time.sleep_until.grammar`.
         now: the present moment, with a zone.
-        tz: the job's zone, an IANA name; a zone in the text overrides it for parsing, not for the result.
+        tz: the job's zone, an IANA name; a zone in the text overrules it for reading, not for the answer.
         min_seconds: the shortest sleep.
-        max_days: the longest sleep, in calendar days.
+        max_days: the longest sleep, in days of the calendar.
 
     Raises:
-        WhenError: with ``code`` ``past``, ``ambiguous``, ``unknown_word``, ``too_far`` or ``too_soon``,
-            and with a ``suggestion`` that would be accepted now.
+        WhenError: with ``code`` ``past``, ``ambiguous``, ``unknown_word``, ``too_far`` or ``too_soon``; its
+            ``readings`` are up to three instants that the text may mean, each within the bounds.
         ConfigError: there is no zone ``tz`` (E11).
     """
     if now.utcoffset() is None:
         why = f"the present moment was given as {now.isoformat()}, which has no time zone"
-        raise WhenError(why, code="ambiguous", suggestion="1h")
-    frame = _Frame(as_utc(now), zone(tz), min_seconds, max_days)
+        raise WhenError(why, code="ambiguous")
+    home = zone(tz)
+    bounds = _Bounds(as_utc(now), home, min_seconds, max_days)
     try:
-        return frame.read(text)
+        return _fixed(bounds.one_of(text), home)
     except Refusal as refusal:
-        always = ("1h", "tomorrow 09:00", f"{min_seconds}s")
-        suggestion = next((text for text in (*refusal.candidates, *always) if frame.accepts(text)), "")
-        raise WhenError(refusal.message, code=refusal.code, suggestion=suggestion) from None
+        readings = bounds.within(refusal.readings)[:_MAX_READINGS]
+        fixed = tuple(_fixed(reading, home) for reading in readings)
+        raise WhenError(
+            refusal.message,
+            code=refusal.code,
+            readings=fixed,
+            suggestions=tuple(written(reading, bounds.now) for reading in fixed),
+        ) from None
 
 
 def echo(when: datetime, now: datetime) -> str:
-    """The text for the agent: ``2026-11-23T09:00:00+01:00 (in 2d 17h30m)``."""
-    return f"{when.isoformat(timespec='seconds')} (in {describe_seconds((when - now).total_seconds())})"
+    """Return what the agent is told: ``2026-11-23T09:00:00+01:00, Monday (in 2d 17h30m)``."""
+    return f"{_dated(when)} (in {describe_seconds((when - now).total_seconds())})"
 
 
-class _Frame:
-    """The present time, the zone and the bounds: the context of a text."""
+def written(when: datetime, now: datetime) -> str:
+    """Return a reading as `parse_when` accepts it: ``2026-11-23T09:00:00+01:00, Monday, in 2d 17h30m``."""
+    return f"{_dated(when)}, in {describe_seconds((when - now).total_seconds())}"
+
+
+def _dated(when: datetime) -> str:
+    precision = "microseconds" if when.microsecond else "seconds"
+    return f"{when.isoformat(timespec=precision)}, {WEEKDAY_NAMES[when.weekday()]}"
+
+
+def _fixed(instant: datetime, home: ZoneInfo) -> datetime:
+    here = instant.astimezone(home)
+    offset = here.utcoffset()
+    assert offset is not None
+    return here.replace(tzinfo=timezone(offset), fold=0)
+
+
+class _Bounds:
+    """The present moment, the zone and the limits that a text is read against."""
 
     def __init__(self, now: datetime, home: ZoneInfo, min_seconds: int, max_days: int) -> None:
         self.now = now
         self.home = home
-        self.min_seconds = min_seconds
-        self.max_days = max_days
+        self._calendar = Calendar(now, home)
+        self._min_seconds = max(min_seconds, 1)
+        self._max_days = max_days
+        self._latest = self._calendar.after(Length(days=max_days))
 
-    def accepts(self, text: str) -> bool:
-        try:
-            self.read(text)
-        except Refusal:
-            return False
-        return True
+    def one_of(self, text: str) -> datetime:
+        """Return the instant that a text means.
 
-    def read(self, text: str) -> datetime:
-        meant = read_when(text)
-        if isinstance(meant, OnClock) and isinstance(meant.day, date) and meant.day.year < self.now.year - 1:
-            raise Refusal("past", f"the year {meant.day.year} is long past", f"tomorrow {meant.text}")
+        Raises:
+            Refusal: it means none, or several; or one that is over, too soon or too far.
+        """
         try:
-            instant = self._after(meant) if isinstance(meant, Duration) else self._at(meant)
-            if isinstance(meant, OnClock):
-                self._check_past(instant, meant)
-            self._check_bounds(instant)
-            return instant.astimezone(self.home)
-        except OverflowError:  # the calendar ends with the year 9999
+            found = self._calendar.instants(read_when(text))
+        except OverflowError:
             raise self._too_far() from None
+        faults = [self._fault(instant) for instant in found.options]
+        if not found.why and len(found.options) == 1 and faults[0] is None:
+            return found.options[0]
+        codes = {fault.code if fault else None for fault in faults}
+        if len(codes) == 1 and faults[-1] is not None:  # whatever it means, it is over, too soon or too far
+            raise faults[-1]
+        raise Refusal("ambiguous", found.why or "it may mean several instants", *found.options)
 
-    def _after(self, duration: Duration) -> datetime:
-        start = self.now
-        if duration.days:
-            start = self._calendar_days(duration.days)
-        return start + timedelta(seconds=duration.seconds)
+    def within(self, instants: Sequence[datetime]) -> list[datetime]:
+        """Return those of the instants that a run may sleep until, each once."""
+        return [instant for instant in dict.fromkeys(instants) if self._fault(instant) is None]
 
-    def _calendar_days(self, days: int) -> datetime:
-        here = self.now.astimezone(self.home).replace(tzinfo=None, fold=0)
-        return settle(here + timedelta(days=days), self.home)
-
-    def _at(self, meant: OnClock) -> datetime:
-        place = self._place(meant.zone)
-        if meant.offset is not None and isinstance(meant.day, date):
-            return self._with_offset(meant, datetime.combine(meant.day, meant.clock, meant.offset))
-        today = self.now.astimezone(place).date()
-        if meant.day is None:
-            days = (today + timedelta(days=ahead) for ahead in range(3))
-            instants = (settle(datetime.combine(day, meant.clock), place) for day in days)
-            return next(instant for instant in instants if instant > self.now)
-        return settle(datetime.combine(_day(meant, today), meant.clock), place)
-
-    def _place(self, name: str | None) -> ZoneInfo:
-        if name is None:
-            return self.home
-        try:
-            return zone(name)
-        except ConfigError as error:
-            near = [f"tomorrow 09:00 {other}" for other in nearest_zones(name)]
-            raise Refusal("unknown_word", error.message, *near) from None
-
-    def _with_offset(self, meant: OnClock, instant: datetime) -> datetime:
-        """An instant with an offset; an additional zone must agree, else one of the two is a mistake."""
-        if meant.zone is not None:
-            there = instant.astimezone(self._place(meant.zone))
-            if there.utcoffset() != instant.utcoffset():
-                why = f"{instant.isoformat()} is {there.isoformat()} in {meant.zone}: which one?"
-                raise Refusal("ambiguous", why, instant.isoformat(), f"{meant.day} {meant.text}")
-        return instant.astimezone(UTC)
-
-    def _check_past(self, instant: datetime, meant: OnClock) -> None:
-        if instant < self.now:
-            ago = describe_seconds((self.now - instant).total_seconds())
-            why = f"{instant.astimezone(self.home).isoformat()} was {ago} ago"
-            raise Refusal("past", why, f"tomorrow {meant.text}")
-
-    def _check_bounds(self, instant: datetime) -> None:
+    def _fault(self, instant: datetime) -> Refusal | None:
+        """Return why a run cannot sleep until an instant, or None if it can."""
         ahead = (instant - self.now).total_seconds()
-        if ahead <= 0 or ahead < self.min_seconds:
-            least = describe_seconds(max(self.min_seconds, 1))
-            why = f"that is {describe_seconds(ahead)} from now, and the shortest sleep is {least}"
-            raise Refusal("too_soon", why, f"{max(self.min_seconds, 1)}s")
-        if instant > self._calendar_days(self.max_days):
-            raise self._too_far()
+        if ahead < 0:
+            here = instant.astimezone(self.home)
+            this_year = self.now.astimezone(self.home).year
+            year = f"; the year is {this_year}" if here.year < this_year else ""
+            why = f"{here.isoformat()} was {describe_seconds(-ahead)} ago{year}"
+            return Refusal("past", why)
+        if ahead < self._min_seconds:
+            shortest = describe_seconds(self._min_seconds)
+            why = f"that is {describe_seconds(ahead)} from now, and the shortest sleep is {shortest}"
+            return Refusal("too_soon", why)
+        return self._too_far() if instant > self._latest else None
 
     def _too_far(self) -> Refusal:
-        return Refusal("too_far", f"that is more than {self.max_days} days from now", f"{self.max_days}d")
-
-
-def _day(meant: OnClock, today: date) -> date:
-    """The day of a word, relative to today; always after today, except for "today" and a date."""
-    if isinstance(meant.day, date):
-        return meant.day
-    if meant.day == "today":
-        return today
-    if isinstance(meant.day, int):
-        return today + timedelta(days=(meant.day - today.weekday() - 1) % 7 + 1)
-    following = today + timedelta(days=1)
-    while meant.day == "working day" and following.weekday() >= _SATURDAY:
-        following += timedelta(days=1)
-    return following
+        return Refusal("too_far", f"that is more than {self._max_days} days from now")

@@ -97,7 +97,7 @@ async def test_the_end_of_a_conversation_is_stored_answered_and_never_sent(tmp_p
     ("until", "code", "suggestion"),
     [
         ("2020-01-01 09:00", "past", ""),
-        ("tomorrow", "ambiguous", "tomorrow 09:00"),
+        ("tomorrow", "ambiguous", 'write "2026-11-24T00:00:00+01:00, Tuesday, in 14h" or "'),
         ("whenever", "unknown_word", ""),
         ("400 days", "too_far", ""),
     ],

@@ -121,7 +121,7 @@ TABLE: list[tuple[AgentcronError, Doing, Expected]] = [
     (SendFault("x"), Doing.OTHER, failed("x")),
     (ToolFault("x"), Doing.CALLS, failed("x")),
     (ToolLostError("x"), Doing.CALLS, failed("x")),
-    (WhenError("x", code="past", suggestion=""), Doing.OTHER, failed("x")),
+    (WhenError("x", code="past"), Doing.OTHER, failed("x")),
     (UsageError("x"), Doing.OTHER, failed("x")),
     (NotFoundError("x"), Doing.OTHER, failed("x")),
     (RefusedError("x"), Doing.CALLS, failed("x")),
