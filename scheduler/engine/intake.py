@@ -12,7 +12,7 @@ from scheduler.errors import RefusedError
 from scheduler.ports.store.intake import Taken
 
 MAX_PAYLOAD_BYTES = 100_000
-"""How much of what an event brought is kept."""
+"""The maximum of an event's payload that is stored."""
 
 log = logging.getLogger("agentcron")
 
@@ -21,7 +21,7 @@ async def take(services: Services, event: Event) -> Taken:
     """Record an event, wake the runs that wait for it, and fire the jobs that it fires.
 
     Raises:
-        RefusedError: its kind is one that only the scheduler itself makes.
+        RefusedError: its kind is reserved for the scheduler itself.
         StoreError: it cannot be recorded; the source should try again.
     """
     if event.kind in OWN_KINDS:
@@ -30,7 +30,7 @@ async def take(services: Services, event: Event) -> Taken:
         )
     taken = await services.store.take_event(replace(event, payload=capped(event.payload, MAX_PAYLOAD_BYTES)))
     if not taken.recorded:
-        log.info("the event %s %s is on record already", event.kind, event.key)
+        log.info("the event %s %s is recorded already", event.kind, event.key)
     for roused in taken.roused:
         services.move_log.roused(roused, event.at)
     for run in taken.fired:

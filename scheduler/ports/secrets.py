@@ -11,27 +11,27 @@ T = TypeVar("T")
 
 
 class Secrets(Protocol):
-    """The secrets of the jobs that this process takes on."""
+    """The secrets of the jobs that this process runs."""
 
     def learn(self, job: Job) -> None:
-        """Look up all secrets of a job, so that ``hidden`` knows them; one that cannot be had is left out."""
+        """Read all secrets of a job, so that ``hidden`` can remove them; unavailable ones are left out."""
         ...
 
     def value(self, job: Job, name: str) -> str:
-        """Return a secret of a job, as it is at this moment.
+        """Return the present value of a secret of a job.
 
         Raises:
-            ToolFault: the job has none of that name, or it cannot be had.
+            ToolFault: the job has no secret of that name, or it is not available.
         """
         ...
 
     def hidden(self, value: T) -> T:
-        """Return a text, or a value that holds texts, without any secret that was ever looked up."""
+        """Return a text, or a value that contains texts, without any secret that was ever read."""
         ...
 
 
 class NoSecrets:
-    """Where there are none: in tests, and in commands that take no run on."""
+    """No secrets: for tests, and for commands that run no job."""
 
     def learn(self, job: Job) -> None:
         """Do nothing."""
@@ -45,5 +45,5 @@ class NoSecrets:
         raise ToolFault(f"{job.name} has no secret {name}")
 
     def hidden(self, value: T) -> T:
-        """Return what came."""
+        """Return the value unchanged."""
         return value

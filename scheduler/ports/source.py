@@ -9,7 +9,7 @@ from scheduler.core.time.triggers.base import EventKind
 
 
 class Source(Protocol):
-    """Says which kinds of events it has, so that ``@event`` can be checked when a crontab is read."""
+    """Declare kinds of events, so that ``@event`` can be checked when a crontab is read."""
 
     def declares(self) -> Sequence[EventKind]:
-        """Return the kinds of events that it may report; called at each reading, so it must be quick."""
+        """Return the kinds of events that it may report; called at each reading, so it must be fast."""
