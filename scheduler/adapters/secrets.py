@@ -13,7 +13,7 @@ from scheduler.core.job.job import Job
 from scheduler.core.text.redact import MIN_CHARS, Redactor
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.errors import ToolFault
-from scheduler.host.workdirs import passed
+from scheduler.host.workdirs import path_parts
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ def _from_environment(where: str, name: str) -> str:
 
 def _from_file(where: str, name: str, job: Job) -> str:
     path = Path(os.path.realpath(os.path.expanduser(where)))
-    if job.workdir is not None and os.path.realpath(job.workdir) in passed(os.path.expanduser(where)):
+    if job.workdir is not None and os.path.realpath(job.workdir) in path_parts(os.path.expanduser(where)):
         raise ToolFault(f"the secret {name} is refused: its file is in the job's own working directory")
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:

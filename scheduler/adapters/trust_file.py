@@ -9,7 +9,7 @@ from pathlib import Path
 from scheduler.config import Config
 from scheduler.core.job.job import Job
 from scheduler.core.trust.policy import Policy, Profile, parse_policy
-from scheduler.host.workdirs import passed
+from scheduler.host.workdirs import path_parts
 
 MAX_BYTES = 1_000_000
 
@@ -20,7 +20,7 @@ def read_policy(config: Config) -> Policy:
     A file that cannot be read, or that others may write, is a fault in the policy, never an empty one.
     """
     path = config.trust
-    if os.path.realpath(config.work) in passed(str(path)):
+    if os.path.realpath(config.work) in path_parts(str(path)):
         # Also when it is missing: an agent could make it.
         return Policy(fault=f"{path} is in {config.work}, where agents work (keep the crontab elsewhere)")
     try:
@@ -52,7 +52,7 @@ def _replaceable(path: Path) -> str:
 
     All folders and links on the way count, from the root on: who can write in one can exchange the rest.
     """
-    for place in ("/", *passed(str(path))):
+    for place in ("/", *path_parts(str(path))):
         try:
             found = os.lstat(place)
         except OSError as error:

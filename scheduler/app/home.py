@@ -182,7 +182,7 @@ class FileHome:
 
         return FilePresence(self.config.runners).dead(runners)
 
-    def held(self) -> list[str]:
+    def live_runners(self) -> list[str]:
         """Return the ids of the live runners of this host, from their locks."""
         from scheduler.adapters.presence import is_free
 
