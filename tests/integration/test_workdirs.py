@@ -61,7 +61,7 @@ def test_what_is_looked_up_once_is_what_each_look_would_find(tmp_path: Path) -> 
     assert workdirs._look("/") == ("/", ())
 
 
-def test_many_workdirs_share_what_lies_above_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_workdirs_share_what_is_above_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten thousand jobs took four seconds to list: each folder on the way was looked at for every one."""
     looks: list[str] = []
     readlink = os.readlink
@@ -159,7 +159,7 @@ def test_a_secret_that_an_agent_could_read_is_refused(
     assert f"E11 SECRET.TOKEN = file:{path} is in an agent's workdir" in found
 
 
-def test_a_secret_that_lies_elsewhere_is_fine(home: Path, tmp_path: Path) -> None:
+def test_a_secret_that_is_elsewhere_is_fine(home: Path, tmp_path: Path) -> None:
     orders = read(home, f"SECRET.TOKEN = file:{tmp_path}/token", '@daily brief "x"')
     assert orders.problems == ()
 
@@ -214,7 +214,7 @@ async def test_a_folder_that_was_exchanged_for_a_link_parks_the_run_until_it_is_
         mended_at = world.clock.now()
         await world.send_reports()
         await world.jump()
-        assert (await world.run(run_id)).state is State.SUCCEEDED, "it goes on by itself"
+        assert (await world.run(run_id)).state is State.SUCCEEDED, "it continues by itself"
         assert world.clock.now() - mended_at <= timedelta(minutes=1)
         assert (folder / "trust.toml").exists()
 
