@@ -7,6 +7,7 @@ database               ``--database``, AGENTCRON_DATABASE, else ``<home>/agentcr
 trust file             ``trust.toml`` next to the crontab
 daily log              ``<home>/log/YYYY-MM-DD.jsonl``
 workdir of a job       ``<home>/work/<job>`` unless the job names one
+folder of a source     ``<home>/sources/<source>``
 halt file              ``<home>/HALT``: while it is there, nothing starts
 =====================  ==========================================================
 """
@@ -91,6 +92,11 @@ class Config:
     def work(self) -> Path:
         """The default workdirs."""
         return self.home / "work"
+
+    @property
+    def sources(self) -> Path:
+        """What sources of events must remember: one folder for each."""
+        return self.home / "sources"
 
     @property
     def log(self) -> Path:

@@ -45,6 +45,13 @@ class AgentcronError(Exception):
         self.help = help
 
 
+def described(error: BaseException) -> str:
+    """Return an error of ours, or of a plug-in, as one sentence without a full stop."""
+    if isinstance(error, AgentcronError):
+        return error.message + (f" ({error.help})" if error.help else "")
+    return f"{type(error).__name__}: {error}"
+
+
 class ConfigError(AgentcronError, ValueError):
     """A crontab, an expression or an option is invalid.
 

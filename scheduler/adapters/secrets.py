@@ -29,6 +29,11 @@ class SystemSecrets:
         self._known: dict[tuple[str, str], None] = {}
         self._redactor, self._built = Redactor({}), 0
 
+    @property
+    def longest(self) -> int:
+        """The length of the longest secret that is known."""
+        return max((len(value) for _, value in tuple(self._known)), default=0)
+
     def learn(self, job: Job) -> None:
         """Look up all secrets of a job."""
         for name, _ in job.secrets:

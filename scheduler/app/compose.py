@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, Protocol
 
 from scheduler.adapters.halt_file import HaltFile
@@ -26,12 +27,14 @@ from scheduler.core.job.standing import LoadReport, RunnerInfo, StandingOrders
 from scheduler.core.run.conversation import Usage
 from scheduler.duties.logkeeper import keep_logged
 from scheduler.duties.pruner import keep_pruned
+from scheduler.duties.sources import keep_sources
 from scheduler.engine.daemon.restored import take_note
 from scheduler.engine.daemon.runner import Runner
 from scheduler.engine.move_log import MoveLog
 from scheduler.engine.services import Services
 from scheduler.engine.settings import Settings
 from scheduler.errors import DayLogError, StoreError
+from scheduler.host.sources import installed_sources
 from scheduler.ports.backend import Backend
 from scheduler.ports.clock import Clock
 from scheduler.ports.model import Model
@@ -149,7 +152,7 @@ class App:
             crontab=str(self.config.crontab),
             lock_path=self.presence.hold(name),
         )
-        return Runner(
+        runner = Runner(
             services=self.services,
             info=info,
             presence=self.presence,
@@ -157,8 +160,17 @@ class App:
             only=only,
             on_load=on_load or (lambda *_: None),
             boot_id=self.services.boot_id if kind == "daemon" else "",
-            duties=(keep_pruned, keep_logged) if kind == "daemon" else (),
         )
+        if kind == "daemon":
+            sources = partial(
+                keep_sources,
+                find=installed_sources,
+                folder=self.config.sources,
+                moved=runner.look_again,
+                jobs=lambda: runner.jobs,
+            )
+            runner.duties = (keep_pruned, keep_logged, sources)
+        return runner
 
 
 @asynccontextmanager

@@ -123,6 +123,15 @@ class MoveLog:
                 _of(now.run, Move.CANCEL, step.at, state=State.CANCELLED, reason_code=ReasonCode.CANCELLED)
             )
 
+    @property
+    def is_listened_to(self) -> bool:
+        """Whether any observer wants the text of answers while it is produced."""
+        return any(type(observer).said is not Observer.said for observer in self._observers)
+
+    def said(self, run: Run, delta: str) -> None:
+        """See a piece of text that an agent has just produced; secrets were taken out of it."""
+        self._tell(lambda observer: observer.said(run, delta))
+
     def lease_lost(self, run: Run, now: datetime) -> None:
         """Report that another runner owns a run now."""
         said = {"event": "run.lease_lost", "run": run.id, "job": run.job}

@@ -6,8 +6,9 @@ A crontab that uses no plug-in imports none and does not read the list of instal
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from scheduler.core.crontab.options import OPTIONS
@@ -15,25 +16,24 @@ from scheduler.core.job.option import Option
 from scheduler.core.job.vocabulary import Vocabulary
 from scheduler.core.registry import Registry
 from scheduler.core.time.trigger import KINDS, Trigger
-from scheduler.core.time.triggers.base import EventKind, EventKinds
 from scheduler.errors import AgentcronError, ConfigError
-from scheduler.host.plug_ins import Group, require_object
+from scheduler.host.plug_ins import Group
+from scheduler.host.sources import declared_events
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-TRIGGERS, OPTIONS_GROUP, SOURCES = "agentcron.triggers", "agentcron.options", "agentcron.sources"
+TRIGGERS, OPTIONS_GROUP = "agentcron.triggers", "agentcron.options"
 
 _BUILT_IN_OPTIONS = {option.name: option for option in OPTIONS}
 
 
 def vocabulary() -> Vocabulary:
     """Return the vocabulary of crontabs and stored jobs with the plug-ins installed now."""
-    sources = Group(SOURCES, "source", _source)
     return Vocabulary(
         triggers=Registry(KINDS.built_in, Group(TRIGGERS, "schedule", _trigger)),
         options=Registry(_BUILT_IN_OPTIONS, Group(OPTIONS_GROUP, "option", _option)),
-        events=lambda: _declared(sources),
+        events=cache(declared_events),
     )
 
 
@@ -53,11 +53,6 @@ def _option(point: EntryPoint, found: object) -> Option:
     return replace(found, read=_guarded(point.name, found.read))
 
 
-def _source(_point: EntryPoint, found: object) -> Callable[[], Sequence[EventKind]]:
-    source = require_object(found, "source", ("declares",))
-    return lambda: tuple(source.declares())
-
-
 def _guarded(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
     """Return a reader of an option that returns a JSON value and fails like the built-in ones."""
 
@@ -70,17 +65,3 @@ def _guarded(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
             raise ConfigError(f"the plug-in of {name}= failed: {type(error).__name__}: {error}") from error
 
     return guarded
-
-
-def _declared(sources: Group[Callable[[], Sequence[EventKind]]]) -> EventKinds:
-    kinds: list[EventKind] = []
-    faults: list[str] = []
-    for name in sources.names():
-        try:
-            declares = sources.load(name)
-            kinds += declares() if declares else ()
-        except ConfigError as error:
-            faults.append(error.message)
-        except Exception as error:  # other sources are not affected
-            faults.append(f"the source {name} failed: {type(error).__name__}: {error}")
-    return EventKinds(tuple(kinds), tuple(faults))

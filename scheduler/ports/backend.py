@@ -109,8 +109,12 @@ class Desk(Protocol):
         """Record a message to the agent between its calls, such as the news."""
         ...
 
+    def saying(self, delta: str) -> None:
+        """Show observers a part of the agent's present message; only ``said`` records it."""
+        ...
+
     async def said(self, text: str) -> None:
-        """Record a message of the agent."""
+        """Record a message of the agent; observers get it now, unless ``saying`` has shown it in parts."""
         ...
 
     async def begin(self, call: ForeignCall) -> DeskAnswer:
@@ -136,6 +140,27 @@ class Desk(Protocol):
 
         Args:
             cost_microusd: None counts the tokens at the price of the job's model.
+        """
+        ...
+
+    async def transcript(self) -> bytes:
+        """Return the stored transcript of the agent; empty if there is none, or it is damaged.
+
+        A backend compares it with the agent's files and restores them if they differ.
+        """
+        ...
+
+    async def keep_transcript(self, data: bytes, *, is_whole: bool = False) -> None:
+        """Store a part of the agent's own transcript, which grows by parts.
+
+        It is written with the next step of the run, so it costs no commit, and is lost with a crash before
+        that: it is a cache, and the run is recorded by the other methods.
+
+        Args:
+            is_whole: the part replaces all earlier ones.
+
+        Raises:
+            RefusedError: the run would store more than 32 MiB.
         """
         ...
 

@@ -52,6 +52,14 @@ class Observer:
     def stepped(self, before: Checkpoint, step: Step, now: Checkpoint) -> None:
         """A step of a claimed run is committed; its move, if any, is reported as well."""
 
+    def said(self, run: Run, delta: str) -> None:
+        """Hear a piece of the text that a run's agent produces at this moment, without known secrets.
+
+        It is not stored, and the answer that it belongs to may still fail and be asked for again: the message
+        of a step is what counts.  A piece comes when it is certain that no secret begins in it, so the last
+        ones come together.
+        """
+
     def abandoned(self, attempt: Rescued, when: datetime) -> None:
         """An attempt has ended without a record of its own process, which died or stopped responding."""
 

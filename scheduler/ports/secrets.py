@@ -13,6 +13,11 @@ T = TypeVar("T")
 class Secrets(Protocol):
     """The secrets of the jobs that this process runs."""
 
+    @property
+    def longest(self) -> int:
+        """The length in characters of the longest secret that was ever looked up; 0: there is none."""
+        ...
+
     def learn(self, job: Job) -> None:
         """Read all secrets of a job, so that ``hidden`` can remove them; unavailable ones are left out."""
         ...
@@ -32,6 +37,8 @@ class Secrets(Protocol):
 
 class NoSecrets:
     """No secrets: for tests, and for commands that run no job."""
+
+    longest = 0
 
     def learn(self, job: Job) -> None:
         """Do nothing."""

@@ -10,7 +10,7 @@ import pytest
 from scheduler.core.actor import PERSON
 from scheduler.core.job.job import Job
 from scheduler.core.run.cause import EVENT, Cause
-from scheduler.core.run.event import RUN_ENDED, Event, is_wanted
+from scheduler.core.run.event import RUN_ENDED, Event, Wanted, is_wanted
 from scheduler.core.run.run import Move, State
 from scheduler.core.run.wakeup import WakeUp, Waking, Woken
 from scheduler.core.time.triggers.event import Event as OnEvent
@@ -238,6 +238,26 @@ async def test_a_job_that_listens_no_more_is_not_fired(bench: Bench) -> None:
     await bench.load(on_push())
     await bench.load()
     assert (await bench.store.take_event(push(61))).fired == ()
+
+
+async def test_what_jobs_and_runs_wait_for_is_told_once_each(bench: Bench) -> None:
+    paused, off = on_push("paused", "dev"), on_push("off", "off", enabled=False)
+    job = make_job("fields", OnEvent(PUSH, "ma*", (("action", "opened,closed"),)))
+    await bench.load(on_push(), on_push("again"), paused, off, job, make_job("tags", OnEvent("repo:tag")))
+    await bench.store.pause("paused", "why", at(1), actor=PERSON)
+    await asleep(bench, WakeUp(PUSH, "d1", deadline=at(900)), WakeUp(Waking.TIME, due=at(800)))
+    await asleep(bench, WakeUp(PUSH, "d1"), seconds=3)
+    woken = await asleep(bench, WakeUp(PUSH, "d2"), seconds=5)
+    await bench.store.resume(woken, at(9), "", actor=PERSON)
+    found = await bench.store.wanted_events([PUSH])
+    assert sorted(found, key=lambda each: each.subject) == [
+        Wanted(PUSH),
+        Wanted(PUSH, "d1"),
+        Wanted(PUSH, "dev"),
+        Wanted(PUSH, "ma*", {"action": "opened,closed"}),
+    ]
+    assert await bench.store.wanted_events(["repo:tag"]) == [Wanted("repo:tag")]
+    assert await bench.store.wanted_events([]) == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.notify import Notify
 from scheduler.core.changes.question import PutQuestion
+from scheduler.core.changes.transcript import KeepTranscript
 from scheduler.core.job.firing import decide_at_once
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import BrokenJob, RunnerInfo, StandingOrders
@@ -63,7 +65,8 @@ async def everything(bench: Bench, days: float) -> str:
         at(days * DAY + 9),
     )
     await commit(lease, Step(at=now, started=("t1",), changes=(PutQuestion(asked),)))
-    await commit(lease, Step(at=now, results=(done("t1"),)))
+    kept = KeepTranscript(1, b"{}", sha256(b"{}").hexdigest())
+    await commit(lease, Step(at=now, results=(done("t1"),), changes=(kept,)))
     await commit(lease, sleep(days * DAY, until=days * DAY + 1))
     await bench.store.wake_due(at(days * DAY + 1), 9)
     [lease] = await bench.claim(days * DAY + 2)
@@ -244,33 +247,6 @@ async def test_a_unit_is_small(bench: Bench) -> None:
     assert (gone.runs, gone.next_job) == (3, "kept")
     gone = await bench.store.prune(now, limit=5, start=gone.next_job)
     assert (gone.runs, gone.next_job) == (4, "")
-
-
-async def test_a_unit_deletes_no_more_than_some_messages(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("scheduler.adapters.sql.units.prune.MAX_MESSAGES", 3)
-    await bench.load(KEPT)
-    for day in range(3):
-        await everything(bench, day)
-    gone = await bench.store.prune(at(60 * DAY))
-    assert (gone.runs, gone.next_job) == (2, "kept")
-
-
-async def test_many_jobs_are_looked_at_in_parts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduler.adapters.sql.units.prune.MAX_JOBS", 1)
-    jobs = [make_job(name, Manual(), keep_seconds=DAY) for name in ("a", "b", "c")]
-    await bench.load(*jobs)
-    for job in jobs:
-        for day in range(2):
-            await ended(bench, day, job)
-    now, start, found = at(60 * DAY), "", []
-    while True:
-        gone = await bench.store.prune(now, start=start)
-        found.append((gone.runs, gone.next_job))
-        if not (start := gone.next_job):
-            break
-    assert found == [(1, "b"), (1, "c"), (1, "")]
 
 
 async def test_a_clock_that_was_just_set_forward_deletes_nothing(bench: Bench) -> None:

@@ -14,7 +14,7 @@ from tests.house.tree import ROOT, parsed, python_files
 READS = {
     *("part", "follow_up_job"),
     *("used_today", "wakes_since"),
-    *("standings", "due_jobs", "checkpoint", "cancel_asked", "run"),
+    *("standings", "wanted_events", "due_jobs", "checkpoint", "cancel_asked", "run"),
     *("next_due", "runners", "changes", "meta", "newest", "prunable"),
 }
 """The methods of a store that change nothing."""

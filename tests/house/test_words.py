@@ -28,6 +28,9 @@ FORBIDDEN_IN_TEXTS = re.compile(
 )
 """Words that no user sees."""
 
+TABLE_NAMES = re.compile(r"\b(FROM|INTO) sessions\b")
+"""The table of transcripts, named as foreign agents name them, in SQL."""
+
 TASKS = {"task"}
 """A term of asyncio, allowed in modules that import it."""
 
@@ -69,7 +72,7 @@ def test_names_use_our_terms(name: str) -> None:
 
 @pytest.mark.parametrize("name", python_files("scheduler"))
 def test_texts_use_our_terms(name: str) -> None:
-    wrong = [text for text in texts(name) if FORBIDDEN_IN_TEXTS.search(text)]
+    wrong = [text for text in texts(name) if FORBIDDEN_IN_TEXTS.search(TABLE_NAMES.sub("", text))]
     assert wrong == [], "see docs/words.md"
 
 

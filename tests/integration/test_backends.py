@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
+from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +124,46 @@ def test_a_call_that_a_kill_interrupts_is_never_made_twice(
     if state == "unknown":
         assert "outcome is unknown" in shown["calls"][0]["result"]
         ask(place, "show", run.id).is_fine("unknown: whether post (opaque) happened")
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+@pytest.mark.parametrize("point", ["W6.inside", "W6", "W8", "W12.inside", "W12", "W13.inside", "W13"])
+def test_the_session_of_its_agent_survives_a_kill_and_the_loss_of_its_files(
+    place: Installation, point: str, is_lost: bool
+) -> None:
+    moves: list[dict[str, Any]] = [{"say": "Hello."}, DRAFT, SLEEP, POST, FINISH]
+    write(place, *moves)
+    session = place.home / "work" / "clerk" / "session.jsonl"
+    assert place.start("run", "clerk", "--wait", crash=point).wait() == -signal.SIGKILL
+    assert session.exists()
+    if is_lost:
+        session.unlink()
+    [run] = place.runs()
+    go_on(place, run.id, "succeeded")
+    # Each move once: a line that was written for a step that a kill has undone is taken back.
+    assert [json.loads(line) for line in session.read_text().splitlines()] == moves
+    with closing(sqlite3.connect(place.home / "agentcron.db")) as database:
+        pieces = database.execute("SELECT data FROM sessions ORDER BY seq").fetchall()
+        [digest] = database.execute("SELECT sha256 FROM sessions ORDER BY seq DESC LIMIT 1").fetchone()
+    assert b"".join(data for (data,) in pieces) == session.read_bytes()
+    assert digest == sha256(session.read_bytes()).hexdigest()
+
+
+def test_a_backup_has_the_session_of_a_run_and_a_restore_brings_it_back(place: Installation) -> None:
+    write(place, {"say": "Hello."}, SLEEP, FINISH)
+    run = fire(place)["id"]
+    session = place.home / "work" / "clerk" / "session.jsonl"
+    before = session.read_bytes()
+    place.do("backup", "copy.db")
+    go_on(place, run, "succeeded")
+    place.do("restore", "copy.db")
+    place.do("tick")
+    assert place.json("show", run)["run"]["state"] == "parked"
+    session.unlink()
+    place.do("resume", run)
+    go_on(place, run, "succeeded")
+    assert session.read_bytes().startswith(before)
+    assert len(session.read_text().splitlines()) == 3
 
 
 @pytest.mark.parametrize("point", ["W8", "effect", "W10"])

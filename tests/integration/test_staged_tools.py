@@ -121,7 +121,7 @@ async def test_a_job_that_may_only_observe_remembers_nothing(tmp_path: Path) -> 
     async with open_world(tmp_path, model=FakeModel()) as world:
         await load(world, remember("one"), finish(), options="trust=observe")
         run = await world.play("job")
-        assert results(world, run)[0].startswith("Refused: remember is no pure tool")
+        assert results(world, run)[0].startswith("Refused: remember is not a pure tool")
         assert memos(world.config.database, "job") == []
 
 

@@ -13,6 +13,7 @@ from scheduler.core.time.durations import parse_duration, write_duration
 from scheduler.core.time.fields import FieldProblem
 from scheduler.core.time.triggers.base import EventKind, EventKinds, Schedule, Trigger
 from scheduler.errors import ConfigError
+from scheduler.ports.source import SourceContext
 
 _FIRST = datetime(2000, 1, 21, 4, 40, tzinfo=UTC)
 _MONTH = timedelta(days=29, hours=12, minutes=44, seconds=3)
@@ -101,6 +102,9 @@ class House:
             EventKind("house:door", options=("room", "state"), meaning="a door was opened or closed"),
             EventKind("file", subject="PATTERN", meaning="a file has changed"),
         )
+
+    async def watch(self, context: SourceContext) -> None:
+        """Return: nobody lives in it."""
 
 
 HOUSE = House()

@@ -15,14 +15,18 @@ class Parrot:
     """Ends its run with the last line of the first message."""
 
     async def ask(self, ask: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
-        """Return a call of ``finish``."""
+        """Return a call of ``finish``; a parrot sums nothing up."""
+        if ask.compact:
+            return Reply((), "end_turn", Usage(input_tokens=10), "parrot-1", PRICE)
         if on_text:
             on_text("Squawk.")
         first = ask.messages[0]["content"]
         text = first if isinstance(first, str) else first[-1]["text"]
         summary = f"{ask.model} says: {text.strip().splitlines()[-1]}"
-        block = {"type": "tool_use", "id": "toolu_parrot", "name": "finish", "input": {"summary": summary}}
-        return Reply((block,), "tool_use", Usage(input_tokens=10), "parrot-1", PRICE)
+        call_id = f"toolu_parrot_{len(ask.messages)}"
+        call = {"type": "tool_use", "id": call_id, "name": "finish", "input": {"summary": summary}}
+        said = {"type": "text", "text": "Squawk."}
+        return Reply((said, call), "tool_use", Usage(input_tokens=10), "parrot-1", PRICE)
 
     async def close(self) -> None:
         """Do nothing: there is no connection."""

@@ -3,7 +3,8 @@
 The script is ``script.json`` in the workdir, a list of moves: ``{"say": text}``, ``{"call": name, "input":
 {}}``
 or ``{"end": summary}``, each with a ``cost_usd`` if it takes a request that costs something.  Where the agent
-is in its script, it reads from the conversation that the desk has stored; it keeps nothing of its own.
+is in its script, it reads from the conversation that the desk has stored.  Of its own it keeps a session, as
+agents do: a file in which each move is a line.  What the desk has kept of it counts.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +53,13 @@ class ScriptedBackend:
         if desk.news:
             await desk.heard(desk.news)
         workdir = Path(str(desk.checkpoint.job.workdir))
+        session = Session(workdir / "session.jsonl", desk)
+        await session.restore()
         script: list[dict[str, Any]] = json.loads((workdir / "script.json").read_text())
         while attempt.must_stop is None:
             place, is_new = where(desk.checkpoint)
+            if is_new:
+                await session.add(script[place])
             if not await self.move(desk, workdir, place, script[place], is_new=is_new):
                 return
 
@@ -93,6 +99,26 @@ class ScriptedBackend:
             os.close(handle)
         crashpoint("effect")
         return f"{call.name}: {call.args['text']}"
+
+
+class Session:
+    """The agent's own file of what it did."""
+
+    def __init__(self, file: Path, desk: Desk) -> None:
+        self._file, self._desk = file, desk
+
+    async def restore(self) -> None:
+        """Make the file what the desk has kept: lines after that were of moves that are not on record."""
+        kept = await self._desk.transcript()
+        if not self._file.exists() or sha256(self._file.read_bytes()).digest() != sha256(kept).digest():
+            self._file.write_bytes(kept)
+
+    async def add(self, move: dict[str, Any]) -> None:
+        """Add a line."""
+        line = json.dumps(move).encode() + b"\n"
+        with self._file.open("ab") as file:
+            file.write(line)
+        await self._desk.keep_transcript(line)
 
 
 def where(checkpoint: Checkpoint) -> tuple[int, bool]:

@@ -137,7 +137,14 @@ class Silent:
     def declares(self):
         raise OSError("no answer")
 
-SILENT = Silent()
+    async def watch(self, context):
+        raise AssertionError("it is not started here")
+
+class Posing(Silent):
+    def declares(self):
+        return (EventKind("approval"),)
+
+SILENT, POSING = Silent(), Posing()
 """
 
 ENTRY_POINTS = """
@@ -155,6 +162,8 @@ class = moon_crontab:FullMoon
 model = moon_crontab:COLOUR
 [agentcron.sources]
 silent = moon_crontab:SILENT
+posing = moon_crontab:POSING
+half = moon_crontab:COLOUR
 """
 
 
@@ -171,6 +180,8 @@ silent = moon_crontab:SILENT
         ('@daily x "Hi" class=a', "E10 15: the option class (moon_crontab:FullMoon) is not an Option"),
         ("CLASS = a", "E10 1: the option class (moon_crontab:FullMoon) is not an Option"),
         ('@event zzz x "Hi"', "the source silent failed: OSError: no answer"),
+        ('@event approval x "Hi"', "the source posing declares approval, which is a kind of agentcron's own"),
+        ('@event zzz x "Hi"', "the source half (moon_crontab:COLOUR) is not a source but Option("),
     ],
 )
 def test_a_plug_in_that_fails_costs_its_own_jobs_only(moon: MoonPlugIn, line: str, problem: str) -> None:

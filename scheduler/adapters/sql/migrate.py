@@ -15,6 +15,7 @@ from scheduler.adapters.sql.tables import events as tables_events
 from scheduler.adapters.sql.tables import follow_ups as tables_follow_ups
 from scheduler.adapters.sql.tables import log as tables_log
 from scheduler.adapters.sql.tables import outbox as tables_outbox
+from scheduler.adapters.sql.tables import sessions as tables_sessions
 from scheduler.errors import StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -25,7 +26,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
     table.metadata
     for table in (
         *(tables_log.records, tables_follow_ups.follow_ups, tables_outbox.outbox),
-        tables_events.events,
+        *(tables_events.events, tables_sessions.sessions),
     )
 }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scheduler.ports.store.audit import SchemaState
 
-REVISIONS = ("0001", "0003", "0004", "0005")
+REVISIONS = ("0001", "0003", "0004", "0005", "0006")
 """All revisions that this version knows, oldest first.
 
 There is no 0002: before the first release 0001 and 0002 were two steps to the tables that 0001 makes now,
@@ -29,7 +29,7 @@ VERSION_TABLE = "alembic_version"
 TABLES = (
     *("jobs", "runs", "pins", "frames", "messages", "calls", "requests"),
     *("attempts", "wakeups", "outbox", "runners", "meta", "jumps"),
-    *("approvals", "grants", "records", "follow_ups", "events"),
+    *("approvals", "grants", "records", "follow_ups", "events", "sessions"),
 )
 """The tables of this version."""
 

@@ -35,7 +35,7 @@ from scheduler.core.job.standing import LoadReport, RunnerInfo, Standing, Standi
 from scheduler.core.record import Head
 from scheduler.core.run.cause import BY_PERSON, BY_SCHEDULE, Cause
 from scheduler.core.run.checkpoint import Checkpoint
-from scheduler.core.run.event import Event
+from scheduler.core.run.event import Event, Wanted
 from scheduler.core.run.lease import Lease
 from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Run, State
@@ -170,6 +170,10 @@ class SqlStore:
     async def take_event(self, event: Event) -> Taken:
         """Record an event, queue the runs that wait for it and fire the jobs that it fires."""
         return await self._write(crash_points.EVENT, lambda c: intake.take(c, event, self._new_id))
+
+    async def wanted_events(self, kinds: Sequence[str]) -> list[Wanted]:
+        """Return the events of these kinds that enabled jobs and resting runs wait for."""
+        return await self._read(lambda c: intake.wanted(c, kinds))
 
     # -- runs -------------------------------------------------------------------------------------
     async def wake_due(self, now: datetime, limit: int) -> list[Roused]:

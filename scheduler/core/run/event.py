@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
 from scheduler.core.run.wakeup import OUR_KINDS
+from scheduler.core.text.redact import OURS
 
 RUN_ENDED = "run"
 """The kind of the end of a run; its key is the run, its subject the job."""
@@ -26,6 +27,7 @@ class Event:
         kind: as declared by its source, ``github:pull_request``; the set of kinds is open.
         at: when it was received (aware UTC).
         key: which one of its kind; a second event with the same key is the same event.  Empty: each is new.
+            It is stored as it is, so it should be an id and never a text.
         subject: what it is about; several events may share one.
         payload: its content as text, JSON if its source says so.
         provenance: the author of the content, as the label of a message.
@@ -33,19 +35,40 @@ class Event:
         expires: until when it is kept (aware UTC); None: as long as events are kept.
     """
 
-    kind: str
+    kind: str = field(metadata=OURS)
     at: datetime
-    key: str = ""
+    key: str = field(default="", metadata=OURS)
     subject: str = ""
     payload: str = ""
-    provenance: str = "untrusted:event"
-    source: str = ""
+    provenance: str = field(default="untrusted:event", metadata=OURS)
+    source: str = field(default="", metadata=OURS)
     expires: datetime | None = None
 
     @property
     def name(self) -> str:
         """A short name for the run that it wakes: the subject if there is one, else the key."""
         return self.subject or self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Events that a job or a run waits for at this moment.
+
+    Args:
+        kind: as a source declares it.
+        subject: of a job: the pattern of its ``@event``; of a run: the key or the subject that it waits for.
+            Empty: any.
+        options: further patterns of the job, by name.
+    """
+
+    kind: str
+    subject: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+def wanted_by(trigger: Mapping[str, Any]) -> Wanted:
+    """Return what a stored ``@event`` trigger waits for."""
+    return Wanted(event_of(trigger), trigger.get("subject", ""), dict(trigger.get("options", ())))
 
 
 def event_of(trigger: Mapping[str, Any]) -> str:

@@ -78,6 +78,9 @@ class Redactor:
     def _hidden(self, value: Any, *, in_arguments: bool) -> Any:
         if type(value) is str:  # members of enumerations are skipped
             return self.text(value)
+        if type(value) is bytes:
+            data: bytes = value
+            return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
         if isinstance(value, Mapping):
             hidden = {}
             for key, each in value.items():

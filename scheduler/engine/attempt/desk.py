@@ -42,7 +42,9 @@ from scheduler.engine.attempt.calls import clean
 from scheduler.engine.attempt.controls import control_calls, ended
 from scheduler.engine.attempt.decisions import Decisions
 from scheduler.engine.attempt.failures import Doing
+from scheduler.engine.attempt.live_text import LiveText
 from scheduler.engine.attempt.opening import open_run
+from scheduler.engine.attempt.transcripts import Transcript
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Services
 from scheduler.errors import AgentcronError, ConfigError
@@ -70,6 +72,8 @@ class RunDesk:
         self.services, self.writer, self.toolbox = services, writer, toolbox
         self._must_stop = must_stop
         self._limits = limits_of(writer.checkpoint.job)
+        self._transcript = Transcript(services, writer)
+        self._live: LiveText | None = None
         self.writer.follow = self._with_message
         self._lock = asyncio.Lock()
         self._begun: set[str] = set()
@@ -116,11 +120,24 @@ class RunDesk:
             self._require_no_open_call()
             await self._write(self._message("user", _text(text), provenance), told=True)
 
+    def saying(self, delta: str) -> None:
+        """Show observers a piece of what the agent says at this moment; nothing is recorded."""
+        self._live = self._live or LiveText(self.checkpoint.run, self.services.move_log, self.writer.secrets)
+        self._live.feed(delta)
+
     async def said(self, text: str) -> None:
         """Record what the agent said."""
         async with self._lock:
             self._require_no_open_call()
+            if self._live is None:
+                self.saying(text)
+            self._end_of_text()
             await self._write(self._message("assistant", _text(text), "own"), new_step=True)
+
+    def _end_of_text(self) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live.end()
 
     async def begin(self, call: ForeignCall) -> DeskAnswer:
         """Judge a call, and record that it begins.
@@ -130,6 +147,7 @@ class RunDesk:
                 arguments.
         """
         async with self._lock:
+            self._end_of_text()
             if self._is_over:
                 return Rested()
             if (early := self._without_record(call)) is not None:
@@ -180,6 +198,18 @@ class RunDesk:
             if not self._begun:
                 await rest_when_spent(self.services, self.writer, self._limits)
             return not self._is_over
+
+    async def transcript(self) -> bytes:
+        """Return what is kept of the agent's own transcript."""
+        async with self._lock:
+            return await self._transcript.read()
+
+    async def keep_transcript(self, data: bytes, *, is_whole: bool = False) -> None:
+        """Keep a piece of it with the next step."""
+        async with self._lock:
+            if self.checkpoint.run.state is not State.RUNNING:
+                raise ValueError(f"the run is {self.checkpoint.run.state}")
+            await self._transcript.keep(data, is_whole=is_whole)
 
     async def end(self, summary: str, outcome: Literal["done", "nothing_to_do", "failed"] = "done") -> None:
         """End the run."""

@@ -16,6 +16,7 @@ from scheduler.core.run.window import as_params
 from scheduler.crash import crashpoint
 from scheduler.engine.attempt.accounts import answered, close_failed, open_request
 from scheduler.engine.attempt.begin import acts, planned
+from scheduler.engine.attempt.live_text import LiveText
 from scheduler.engine.attempt.writer import RunWriter
 from scheduler.engine.services import Services
 from scheduler.errors import HaltedError, ModelFault
@@ -106,12 +107,21 @@ async def _sent(services: Services, writer: RunWriter, covers: int | None = None
         if (reason := services.halted()) is not None:
             await close_failed(services, writer, opened, f"halted before it was sent: {reason}")
             raise HaltedError(f"halted: {reason}")
+        live = LiveText(checkpoint.run, services.move_log, writer.secrets)
+
+        def on_text(delta: str) -> None:
+            crashpoint("W4")
+            if covers is None:
+                live.feed(delta)
+
         try:
-            reply = await model.ask(ask, on_text=lambda _: crashpoint("W4"))
+            reply = await model.ask(ask, on_text=on_text)
             _refuse_known_ids(checkpoint, reply)
         except ModelFault as fault:
             await close_failed(services, writer, opened, fault.message, fault.request_id)
             raise
+        finally:
+            live.end()
         crashpoint("W5")
         return opened, reply
 

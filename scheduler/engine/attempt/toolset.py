@@ -19,7 +19,7 @@ from scheduler.core.job.job import Job
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.engine.schema import check_schema
 from scheduler.engine.settings import Settings
-from scheduler.errors import AgentcronError, ConfigError, ToolFault, ToolLostError
+from scheduler.errors import AgentcronError, ConfigError, ToolFault, ToolLostError, described
 from scheduler.ports.tool import Args, InsideTool, Probe, Tool, ToolAnswer, ToolContext, ToolSpec, is_tool
 from scheduler.ports.toolset import Toolbox, ToolSource
 
@@ -163,9 +163,7 @@ def _error_of(holder: _Holder) -> str:
 
 
 def _told(error: BaseException | None) -> str:
-    if isinstance(error, AgentcronError):
-        return error.message + (f" ({error.help})" if error.help else "")
-    return f"{type(error).__name__}: {error}" if error is not None else "it ended by itself"
+    return "it ended by itself" if error is None else described(error)
 
 
 class HeldTool:

@@ -32,7 +32,8 @@ class RunWriter:
 
     Attributes:
         declared: what the tools of the run declare, for the marks that its calls leave.
-        follow: adds to a step what follows from it at once, so that one commit does for both.
+        follow: adds to a step with messages or results what follows from it: one commit does for both.
+        attach: adds to any step what has waited for the next one; None: nothing has.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class RunWriter:
         self.cancel_asked = checkpoint.run.cancel_requested
         self.open_request: Request | None = None
         self.follow: Callable[[Checkpoint, Step], Step] = lambda _, step: step
+        self.attach: Callable[[Checkpoint, Step], Step] | None = None
         self._in_turn = asyncio.Lock()
         self._looks = 0
 
@@ -93,6 +95,8 @@ class RunWriter:
         async with self._in_turn:
             if step.results or step.messages:
                 step = self.follow(self.checkpoint, step)
+            if self.attach is not None:
+                step = self.attach(self.checkpoint, step)
             await self._write_next(step)
 
     async def _write_next(self, step: Step) -> None:

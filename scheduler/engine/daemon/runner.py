@@ -91,6 +91,10 @@ class Runner:
         for attempt in list(self.attempts.values()):
             attempt.interrupt("stop")
 
+    def look_again(self) -> None:
+        """Look soon at what is due: this process has queued a run, which no look at the outside shows."""
+        self._nudge.set()
+
     def reload(self) -> None:
         """Read the crontab again, changed or not."""
         if self._orders is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from scheduler.core.run.event import Event
+from scheduler.core.run.event import Event, Wanted
 from scheduler.core.run.run import Run
 from scheduler.ports.store.queue import Roused
 
@@ -35,4 +36,8 @@ class Intake(Protocol):
         wait is not lost: the step that suspends a run searches earlier events, for this key without limit,
         otherwise up to the run's last claim.  (job, event) fires once.
         """
+        ...
+
+    async def wanted_events(self, kinds: Sequence[str]) -> list[Wanted]:
+        """Return the events of these kinds that enabled jobs and resting runs wait for, each once."""
         ...

@@ -22,6 +22,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from scheduler.core.run.notice import Notice
 from scheduler.errors import SendFault
 from scheduler.ports.sender import Receipt, SendContext, Sender
+from scheduler.testing.conformance.checks import must, run_all, until
 from scheduler.testing.world import World, open_world
 
 Receiver: TypeAlias = Literal["up", "down", "hanging"]
@@ -89,9 +90,9 @@ class SenderConformance:
             await _queue(s.world, s.case.notice("Once."))
             await s.world.send_reports()
             [(_, body)] = s.case.received()
-            _must(body == "Once.", f"the body arrived as {body!r}")
+            must(body == "Once.", f"the body arrived as {body!r}")
             await _must_be_over(s.world)
-            _must(len(s.case.received()) == 1, "it was sent again although the sender had returned")
+            must(len(s.case.received()) == 1, "it was sent again although the sender had returned")
 
         self._run(tmp_path, check)
 
@@ -100,9 +101,9 @@ class SenderConformance:
 
         async def check(s: _Setup) -> None:
             notice = s.case.notice("Once.")
-            _must(notice.kind == s.case.sender.kind, f"the kind of the sender is {s.case.sender.kind!r}")
+            must(notice.kind == s.case.sender.kind, f"the kind of the sender is {s.case.sender.kind!r}")
             receipt = await s.case.sender.send(notice, SendContext(id="1", job="brief"))
-            _must(isinstance(receipt, Receipt), f"it returned {receipt!r}")
+            must(isinstance(receipt, Receipt), f"it returned {receipt!r}")
 
         self._run(tmp_path, check)
 
@@ -116,8 +117,8 @@ class SenderConformance:
             await _must_be_over(s.world)
             arrived = [body for _, body in s.case.received()]
             for sent, body in zip(BODIES, arrived, strict=False):
-                _must(body == sent, f"{sent!r} arrived as {body!r}")
-            _must(len(arrived) == len(BODIES) + 1, f"{len(BODIES) + 1} were sent, {len(arrived)} arrived")
+                must(body == sent, f"{sent!r} arrived as {body!r}")
+            must(len(arrived) == len(BODIES) + 1, f"{len(BODIES) + 1} were sent, {len(arrived)} arrived")
 
         self._run(tmp_path, check)
 
@@ -129,14 +130,14 @@ class SenderConformance:
             s.dying.dies = True
             with contextlib.suppress(asyncio.CancelledError):
                 await s.world.send_reports()
-            _must(len(s.case.received()) == 1, "it had not arrived when the sender returned")
+            must(len(s.case.received()) == 1, "it had not arrived when the sender returned")
             s.dying.dies = False
             s.world.clock.advance(_TAKEOVER_SECONDS)
             await s.world.send_reports()
             await _must_be_over(s.world)
             ids = [number for number, _ in s.case.received()]
-            _must(1 <= len(ids) <= 2, f"it arrived {len(ids)} times")
-            _must(len(set(ids)) == 1 and ids[0] != "", f"the tries had the ids {ids}")
+            must(1 <= len(ids) <= 2, f"it arrived {len(ids)} times")
+            must(len(set(ids)) == 1 and ids[0] != "", f"the tries had the ids {ids}")
 
         self._run(tmp_path, check)
 
@@ -147,13 +148,13 @@ class SenderConformance:
             s.case.set_receiver("down")
             await _queue(s.world, s.case.notice("Later."))
             await s.world.send_reports()
-            _must(s.case.received() == [], "it arrived although the receiver refused it")
-            _must(await s.world.store.next_due() is not None, "it was given up, or taken for sent")
+            must(s.case.received() == [], "it arrived although the receiver refused it")
+            must(await s.world.store.next_due() is not None, "it was given up, or taken for sent")
             s.case.set_receiver("up")
             s.world.clock.advance(60)
             await s.world.send_reports()
             await _must_be_over(s.world)
-            _must([body for _, body in s.case.received()] == ["Later."], f"{s.case.received()} arrived")
+            must([body for _, body in s.case.received()] == ["Later."], f"{s.case.received()} arrived")
 
         self._run(tmp_path, check)
 
@@ -164,14 +165,14 @@ class SenderConformance:
             try:
                 await s.case.sender.send(s.case.lost_notice(), SendContext(id="1", job="brief"))
             except SendFault as fault:
-                _must(fault.permanent, f"it would be tried again: {fault.message}")
-                _must(fault.message.strip() != "", "it does not say why")
+                must(fault.permanent, f"it would be tried again: {fault.message}")
+                must(fault.message.strip() != "", "it does not say why")
             else:
-                _must(False, "it was taken for sent")
+                must(False, "it was taken for sent")
             await _queue(s.world, s.case.lost_notice())
             await s.world.send_reports()
             await _must_be_over(s.world)
-            _must(s.case.received() == [], "it arrived after all")
+            must(s.case.received() == [], "it arrived after all")
 
         self._run(tmp_path, check)
 
@@ -182,17 +183,17 @@ class SenderConformance:
             s.case.set_receiver("hanging")
             await _queue(s.world, s.case.notice("In the end."))
             sending = asyncio.create_task(s.world.send_reports())
-            await _until(s.case.is_waiting, "the receiver holds the sender")
+            await until(s.case.is_waiting, "the receiver holds the sender", _SECONDS)
             sending.cancel()
             await asyncio.wait({sending}, timeout=_SECONDS)
-            _must(sending.cancelled(), "it swallowed the cancellation, or continues")
-            await _until(lambda: not s.case.is_waiting(), "nothing sends any more")
+            must(sending.cancelled(), "it swallowed the cancellation, or continues")
+            await until(lambda: not s.case.is_waiting(), "nothing sends any more", _SECONDS)
             s.case.set_receiver("up")
             s.world.clock.advance(_TAKEOVER_SECONDS)
             await s.world.send_reports()
             await _must_be_over(s.world)
             bodies = [body for _, body in s.case.received()]
-            _must(1 <= len(bodies) <= 2 and set(bodies) == {"In the end."}, f"{bodies} arrived")
+            must(1 <= len(bodies) <= 2 and set(bodies) == {"In the end."}, f"{bodies} arrived")
 
         self._run(tmp_path, check)
 
@@ -214,10 +215,7 @@ def check_sender(make_case: Callable[[Path], SenderCase], folder: Path) -> None:
     Raises:
         AssertionError: the sender does not hold to one of them.
     """
-    suite = type("Suite", (SenderConformance,), {"make_case": lambda _, folder: make_case(folder)})()
-    for name in (name for name in vars(SenderConformance) if name.startswith("test_")):
-        (folder / name).mkdir(parents=True)
-        getattr(suite, name)(folder / name)
+    run_all(SenderConformance, make_case, folder)
 
 
 class _Dying:
@@ -252,19 +250,6 @@ async def _queue(world: World, notice: Notice) -> None:
 async def _must_be_over(world: World) -> None:
     """Assert that whatever was queued is on record as sent or given up."""
     due = await world.store.next_due()
-    _must(due is None, "a notice is still waiting")
+    must(due is None, "a notice is still waiting")
     world.clock.advance(_WEEK_SECONDS)
-    _must(await world.send_reports() == 0, "a notice was due again")
-
-
-async def _until(look: Callable[[], bool], what: str) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_SECONDS):
-            while not look():  # noqa: ASYNC110  (the receiver may be another process)
-                await asyncio.sleep(0.01)
-    _must(look(), f"waited {_SECONDS:g} s for this: {what}")
-
-
-def _must(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise AssertionError(otherwise)
+    must(await world.send_reports() == 0, "a notice was due again")

@@ -44,6 +44,7 @@ from scheduler.ports.tool import (
     Tool,
     ToolContext,
 )
+from scheduler.testing.conformance.checks import must, run_all
 from scheduler.testing.world import open_world
 
 _SECONDS = 20.0
@@ -91,23 +92,23 @@ class ToolConformance:
     def test_it_declares_what_it_is(self, tmp_path: Path) -> None:
         """Name, description, schema and flags are valid, and nothing is left open."""
         spec = self.make_case(tmp_path).tool.spec
-        _must(bool(_NAME.match(spec.name)), f"{spec.name!r} cannot be its name for the API")
-        _must(bool(spec.description.strip()), "it has no description")
-        _must(isinstance(spec.effect, Effect), f"its effect is {spec.effect!r}")
+        must(bool(_NAME.match(spec.name)), f"{spec.name!r} cannot be its name for the API")
+        must(bool(spec.description.strip()), "it has no description")
+        must(isinstance(spec.effect, Effect), f"its effect is {spec.effect!r}")
         flags = (spec.reads_private, spec.reads_untrusted, spec.external)
-        _must(all(isinstance(flag, bool) for flag in flags), f"its flags are {flags}")
-        _must(spec.timeout_seconds > 0, f"its timeout is {spec.timeout_seconds}")
+        must(all(isinstance(flag, bool) for flag in flags), f"its flags are {flags}")
+        must(spec.timeout_seconds > 0, f"its timeout is {spec.timeout_seconds}")
         try:
             check_schema(spec.schema)
         except ConfigError as error:
-            _must(False, error.message)
+            must(False, error.message)
 
     def test_its_schema_takes_what_is_right_and_refuses_what_is_wrong(self, tmp_path: Path) -> None:
         """A call that contradicts the schema is answered before the tool sees it."""
         case = self.make_case(tmp_path)
         wrong = wrong_arguments(case.tool.spec.schema, case.args)
-        _must(not wrong, f"its schema refuses the right arguments: {wrong}")
-        _must(
+        must(not wrong, f"its schema refuses the right arguments: {wrong}")
+        must(
             bool(wrong_arguments(case.tool.spec.schema, case.wrong_args)), "its schema takes wrong arguments"
         )
 
@@ -121,12 +122,12 @@ class ToolConformance:
         async def check() -> None:
             calling = asyncio.create_task(_call(tool, slow, _context(case, tmp_path)))
             await asyncio.sleep(0.2)
-            _must(not calling.done(), "its slow call is over at once, and shows nothing")
+            must(not calling.done(), "its slow call is over at once, and shows nothing")
             calling.cancel()
             await asyncio.wait({calling}, timeout=_SECONDS)
-            _must(calling.done(), "it swallowed the cancellation, or continues")
+            must(calling.done(), "it swallowed the cancellation, or continues")
             left = asyncio.all_tasks() - {asyncio.current_task()}
-            _must(not left, "it has left something running")
+            must(not left, "it has left something running")
 
         asyncio.run(check())
 
@@ -141,16 +142,16 @@ class ToolConformance:
             before = _files(tmp_path)
             if effect is Effect.PROBE:
                 found = await tool.probe(case.args, context)
-                _must(found == "did_not_happen", f"before its call the probe says {found}")
+                must(found == "did_not_happen", f"before its call the probe says {found}")
             await _call(tool, case.args, context)
             if effect is Effect.PURE:
-                _must(_files(tmp_path) == before, "it is pure, and has changed files of the workdir")
+                must(_files(tmp_path) == before, "it is pure, and has changed files of the workdir")
             if effect is Effect.PROBE:
                 found = await tool.probe(case.args, context)
-                _must(found == "happened", f"after its call the probe says {found}")
+                must(found == "happened", f"after its call the probe says {found}")
             if effect is Effect.KEYED and case.effects is not None:
                 await _call(tool, case.args, context)
-                _must(case.effects() == 1, f"with one key it has acted {case.effects()} times")
+                must(case.effects() == 1, f"with one key it has acted {case.effects()} times")
 
         asyncio.run(check())
 
@@ -161,9 +162,9 @@ class ToolConformance:
             return
         before = (_files(tmp_path), copy.deepcopy(dict(case.args)), copy.deepcopy(dict(case.parts)))
         first, second = _inside(case, case.args), _inside(case, case.args)
-        _must(first == second, f"it came to {first}, then to {second}")
+        must(first == second, f"it came to {first}, then to {second}")
         after = (_files(tmp_path), dict(case.args), dict(case.parts))
-        _must(after == before, "it has changed files, its arguments or the parts")
+        must(after == before, "it has changed files, its arguments or the parts")
 
     def test_its_changes_are_declared_values(self, tmp_path: Path) -> None:
         """Each is a frozen dataclass of a declared kind, which folds into a new part."""
@@ -172,17 +173,17 @@ class ToolConformance:
             return
         for change in _changes(case, case.args):
             kind = str(getattr(change, "kind", ""))
-            _must(
+            must(
                 kind in case.tool.changes,
                 f"it makes a change of the kind {kind!r}, which it does not declare",
             )
             params = getattr(type(change), "__dataclass_params__", None)
-            _must(params is not None and params.frozen, f"{change!r} is no frozen dataclass")
+            must(params is not None and params.frozen, f"{change!r} is no frozen dataclass")
             if kind in case.parts:
                 before = copy.deepcopy(case.parts[kind])
                 folded = change.fold(case.parts[kind])
-                _must(case.parts[kind] == before, "its fold changes the part that it is given")
-                _must(folded == change.fold(before), "its fold comes to something else the second time")
+                must(case.parts[kind] == before, "its fold changes the part that it is given")
+                must(folded == change.fold(before), "its fold comes to something else the second time")
 
     def test_secrets_are_taken_out_of_its_changes(self, tmp_path: Path) -> None:
         """What a model wrote is not declared as ``OURS``, and stands where redaction finds it."""
@@ -194,7 +195,7 @@ class ToolConformance:
             return  # its schema leaves no room for one
         for change in _changes(case, args):
             hidden = Redactor({"SUITE": frozenset({_SECRET})}).hidden(change)
-            _must(_SECRET not in repr(hidden), f"a secret stays in {hidden!r}")
+            must(_SECRET not in repr(hidden), f"a secret stays in {hidden!r}")
 
     def test_a_run_calls_it_and_goes_on(self, tmp_path: Path) -> None:
         """A right call is answered with a text or blocks, and a wrong one with an error."""
@@ -227,10 +228,7 @@ def check_tool(make_case: Callable[[Path], ToolCase], folder: Path) -> None:
     Raises:
         AssertionError: the tool does not hold to one of them.
     """
-    suite = type("Suite", (ToolConformance,), {"make_case": lambda _, folder: make_case(folder)})()
-    for name in (name for name in vars(ToolConformance) if name.startswith("test_")):
-        (folder / name).mkdir(parents=True)
-        getattr(suite, name)(folder / name)
+    run_all(ToolConformance, make_case, folder)
 
 
 class _Asks:
@@ -253,11 +251,11 @@ class _Asks:
 
 def _must_be_answered(run: Run, calls: list[Call]) -> None:
     wrong, *right = calls
-    _must(wrong.state is CallState.FAILED, f"a wrong call is recorded as {wrong.state}: {wrong.result}")
+    must(wrong.state is CallState.FAILED, f"a wrong call is recorded as {wrong.state}: {wrong.result}")
     at_rest = run.state in (State.SLEEPING, State.SUCCEEDED, State.FAILED) and len(calls) == 2
-    _must(at_rest, f"the state of the run is {run.state} after {len(calls)} calls: {run.reason}")
+    must(at_rest, f"the state of the run is {run.state} after {len(calls)} calls: {run.reason}")
     fine = right[0].state in (CallState.DONE, CallState.WAITING)
-    _must(fine, f"the right call is recorded as {right[0].state}: {right[0].result}")
+    must(fine, f"the right call is recorded as {right[0].state}: {right[0].result}")
 
 
 async def _call(tool: Tool, args: Args, context: ToolContext) -> None:
@@ -283,7 +281,7 @@ def _inside(case: ToolCase, args: Args) -> Staged | Outcome:
             return tool.decide(args, _NOW, "UTC")
         assert isinstance(tool, StagedTool)
         missing = [kind for kind in tool.reads if kind not in case.parts]
-        _must(not missing, f"the case has no parts for {missing}")
+        must(not missing, f"the case has no parts for {missing}")
         job = Job("job", Manual(), "Try it.")
         run = Run("run", "job", State.RUNNING, BY_PERSON, _NOW, _NOW)
         return tool.stage(args, StageContext(job, run, "toolu_1", _NOW, _NOW, case.parts))
@@ -306,8 +304,3 @@ def _with_secret(value: Any) -> Any:
 
 def _files(folder: Path) -> dict[str, bytes]:
     return {str(file): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
-
-
-def _must(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise AssertionError(otherwise)

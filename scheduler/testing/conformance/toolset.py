@@ -31,6 +31,7 @@ from scheduler.engine.settings import Settings
 from scheduler.errors import ConfigError
 from scheduler.ports.tool import InsideTool, ToolContext
 from scheduler.ports.toolset import Toolbox, ToolSource
+from scheduler.testing.conformance.checks import must, run_all
 from scheduler.testing.rehearsal import ScriptBuilder, script
 from scheduler.testing.world import Underway, World, open_world
 
@@ -94,9 +95,9 @@ class ToolSourceConformance:
         """``provides`` says yes for a job that names it, and neither it nor ``open`` opens anything yet."""
 
         async def check(s: _Setup) -> None:
-            _must(s.case.source.provides(s.world.jobs[_JOB]) is True, "it provides nothing for the job")
+            must(s.case.source.provides(s.world.jobs[_JOB]) is True, "it provides nothing for the job")
             s.case.source.open(s.world.jobs[_JOB], "run")
-            _must(s.case.open_count() == 0, "something is open before the context is entered")
+            must(s.case.open_count() == 0, "something is open before the context is entered")
 
         self._run(tmp_path, check)
 
@@ -109,11 +110,9 @@ class ToolSourceConformance:
                 async with s.opened() as tools:
                     specs = [tool.spec for tool in tools.values() if not isinstance(tool, InsideTool)]
                     found.append({spec.name: spec.declaration for spec in specs})
-            _must(bool(found[0]), "it gives no tools")
-            _must(found[0] == found[1], "its tools declare something else at the second opening")
-            _must(
-                {s.case.works.tool, s.case.hangs.tool} <= set(found[0]), f"it gives only {sorted(found[0])}"
-            )
+            must(bool(found[0]), "it gives no tools")
+            must(found[0] == found[1], "its tools declare something else at the second opening")
+            must({s.case.works.tool, s.case.hangs.tool} <= set(found[0]), f"it gives only {sorted(found[0])}")
 
         self._run(tmp_path, check)
 
@@ -124,9 +123,9 @@ class ToolSourceConformance:
             tool, args = s.case.works
             run = await s.play(script().call(tool, **args).call(tool, **args).also(tool, **args))
             calls = s.calls(run.id)
-            _must([each.state for each in calls] == [CallState.DONE] * 3, f"the calls came to {calls}")
-            _must(s.counted.openings == 1, f"it was opened {s.counted.openings} times")
-            _must(s.case.open_count() == 0, "something is open after the end of the run")
+            must([each.state for each in calls] == [CallState.DONE] * 3, f"the calls came to {calls}")
+            must(s.counted.openings == 1, f"it was opened {s.counted.openings} times")
+            must(s.case.open_count() == 0, "something is open after the end of the run")
 
         self._run(tmp_path, check)
 
@@ -136,13 +135,13 @@ class ToolSourceConformance:
         async def check(s: _Setup) -> None:
             tool, args = s.case.works
             run = await s.play(script().call(tool, **args).sleep("1h").call(tool, **args))
-            _must(run.state is State.SLEEPING, f"the state of the run is {run.state}: {run.reason}")
-            _must(s.case.open_count() == 0, "something is open while the run sleeps")
+            must(run.state is State.SLEEPING, f"the state of the run is {run.state}: {run.reason}")
+            must(s.case.open_count() == 0, "something is open while the run sleeps")
             await s.world.jump()
             await s.settle()
-            _must([each.state for each in s.calls(run.id)] == [CallState.DONE] * 2, "a call did not work")
-            _must(s.counted.openings == 2, f"it was opened {s.counted.openings} times")
-            _must(s.case.open_count() == 0, "something is open after the end of the run")
+            must([each.state for each in s.calls(run.id)] == [CallState.DONE] * 2, "a call did not work")
+            must(s.counted.openings == 2, f"it was opened {s.counted.openings} times")
+            must(s.case.open_count() == 0, "something is open after the end of the run")
 
         self._run(tmp_path, check)
 
@@ -159,7 +158,7 @@ class ToolSourceConformance:
                 context = ToolContext("second", _JOB, str(s.world.workdir), "key", {})
                 async with asyncio.timeout(_SECONDS):
                     await other.call(args, context)
-            _must(s.case.open_count() == 0, "something is open after both were left")
+            must(s.case.open_count() == 0, "something is open after both were left")
 
         self._run(tmp_path, check)
 
@@ -170,9 +169,9 @@ class ToolSourceConformance:
             underway = await s.begin_to_hang()
             underway.attempt.interrupt("cancel")
             await asyncio.wait({underway.task}, timeout=_SECONDS)
-            _must(underway.task.done(), "the cancelled attempt does not end")
-            _must(not s.case.is_busy(), "the call continues after its run was cancelled")
-            _must(s.case.open_count() == 0, "something is open after its run was cancelled")
+            must(underway.task.done(), "the cancelled attempt does not end")
+            must(not s.case.is_busy(), "the call continues after its run was cancelled")
+            must(s.case.open_count() == 0, "something is open after its run was cancelled")
 
         self._run(tmp_path, check)
 
@@ -183,13 +182,13 @@ class ToolSourceConformance:
             s.case.set_service("down")
             run = await s.play(script().call(s.case.works.tool, **s.case.works.args))
             is_parked = (run.state, run.reason_code) == (State.PARKED, "tool")
-            _must(is_parked, f"it was down, and the state of the run is {run.state}: {run.reason}")
-            _must(s.case.open_count() == 0, "an opening that failed has left something open")
+            must(is_parked, f"it was down, and the state of the run is {run.state}: {run.reason}")
+            must(s.case.open_count() == 0, "an opening that failed has left something open")
             s.case.set_service("up")
             await s.world.jump()
             await s.settle()
             run = await s.world.run(run.id)
-            _must(
+            must(
                 run.state is State.SUCCEEDED,
                 f"it was up again, and the state of the run is {run.state}: {run.reason}",
             )
@@ -203,10 +202,10 @@ class ToolSourceConformance:
             s.case.set_service("hanging")
             try:
                 async with asyncio.timeout(_SECONDS), s.opened(open_seconds=0.5):
-                    _must(False, "it was opened although its service hangs")
+                    must(False, "it was opened although its service hangs")
             except ConfigError as error:
-                _must("its limit" in error.message, f"it failed in another way: {error.message}")
-            _must(s.case.open_count() == 0, "an opening that was given up has left something open")
+                must("its limit" in error.message, f"it failed in another way: {error.message}")
+            must(s.case.open_count() == 0, "an opening that was given up has left something open")
 
         self._run(tmp_path, check)
 
@@ -217,13 +216,13 @@ class ToolSourceConformance:
             underway = await s.begin_to_hang()
             s.case.end_service()
             await asyncio.wait({underway.task}, timeout=_SECONDS)
-            _must(underway.task.done(), "the call does not come back although its service has ended")
+            must(underway.task.done(), "the call does not come back although its service has ended")
             await s.settle()
             [call] = s.calls(underway.attempt.run_id)
             expected = CallState.FAILED if call.effect is Effect.PURE else CallState.UNKNOWN
-            _must(call.state is expected, f"the {call.effect} call is {call.state}: {call.result!r}")
-            _must(underway.task.result() is State.SUCCEEDED, f"the run is {underway.task.result()}")
-            _must(s.case.open_count() == 0, "something is open after the end of the run")
+            must(call.state is expected, f"the {call.effect} call is {call.state}: {call.result!r}")
+            must(underway.task.result() is State.SUCCEEDED, f"the run is {underway.task.result()}")
+            must(s.case.open_count() == 0, "something is open after the end of the run")
 
         self._run(tmp_path, check)
 
@@ -233,14 +232,14 @@ class ToolSourceConformance:
         async def check(s: _Setup) -> None:
             underway = await s.begin_to_hang()
             await underway.kill()
-            _must(s.case.open_count() == 0, "something is open after its attempt was cancelled")
+            must(s.case.open_count() == 0, "something is open after its attempt was cancelled")
             if s.calls(underway.attempt.run_id)[0].effect is not Effect.OPAQUE:
                 return  # it would be made again, and hang again
             s.world.clock.advance(s.world.services.settings.lease_seconds)
             await s.settle()
             [call] = s.calls(underway.attempt.run_id)
-            _must(call.state is CallState.UNKNOWN, f"the call is {call.state}: {call.result!r}")
-            _must(s.counted.openings == 2, f"it was opened {s.counted.openings} times")
+            must(call.state is CallState.UNKNOWN, f"the call is {call.state}: {call.result!r}")
+            must(s.counted.openings == 2, f"it was opened {s.counted.openings} times")
 
         self._run(tmp_path, check)
 
@@ -268,10 +267,7 @@ def check_tool_source(make_case: Callable[[Path], ToolSourceCase], folder: Path)
     Raises:
         AssertionError: the source does not hold to one of them.
     """
-    suite = type("Suite", (ToolSourceConformance,), {"make_case": lambda _, folder: make_case(folder)})()
-    for name in (name for name in vars(ToolSourceConformance) if name.startswith("test_")):
-        (folder / name).mkdir(parents=True)
-        getattr(suite, name)(folder / name)
+    run_all(ToolSourceConformance, make_case, folder)
 
 
 class _Counted:
@@ -326,7 +322,7 @@ class _Setup:
                     await asyncio.sleep(0.01)
                 if self.case.is_busy():
                     return underway
-                _must(await self._approve(), f"the call that hangs came back: {underway.task.result()}")
+                must(await self._approve(), f"the call that hangs came back: {underway.task.result()}")
 
     @asynccontextmanager
     async def opened(self, run_id: str = "run", *, open_seconds: float = _SECONDS) -> AsyncIterator[Toolbox]:
@@ -347,8 +343,3 @@ class _Setup:
         for question in asked:
             await self.world.store.answer(question.id, self.world.clock.now(), approve=True, actor=PERSON)
         return bool(asked)
-
-
-def _must(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise AssertionError(otherwise)

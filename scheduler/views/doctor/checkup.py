@@ -15,6 +15,7 @@ Check = Callable[[Home, Wall], Findings]
 
 def all_findings(home: Home, clock: Wall, *, deep: bool = False) -> list[Finding]:
     """Run all checks; one that raises becomes a problem and does not stop the others."""
+    from scheduler.views.doctor.sources import check_sources
     from scheduler.views.doctor.store import check_database, check_deep, check_log
     from scheduler.views.doctor.work import check_crontab, check_work
 
@@ -31,6 +32,7 @@ def all_findings(home: Home, clock: Wall, *, deep: bool = False) -> list[Finding
         ("crontab", check_crontab),
         ("api", host.check_api),
         ("tools", host.check_tools),
+        ("sources", check_sources),
     ]
     if deep:
         checks.append(("deep", check_deep))

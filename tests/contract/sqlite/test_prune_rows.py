@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from scheduler.adapters.sql.tables import work as tables
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import Step
-from scheduler.testing.conformance.store.bench import FRAME, Bench, at
+from scheduler.core.time.trigger import Manual
+from scheduler.testing.conformance.store.bench import FRAME, Bench, at, make_job
 from tests.contract.sqlite.rows import select
 from tests.contract.test_store_prune import DAY, KEPT, ended, everything
 
-OF_RUNS = {"runs", "pins", "messages", "calls", "requests", "attempts", "wakeups", "outbox", "approvals"}
+OF_RUNS = {
+    *("runs", "pins", "messages", "calls", "requests"),
+    *("attempts", "wakeups", "outbox", "approvals", "sessions"),
+}
 
 
 def tables_with(bench: Bench, run_id: str) -> set[str]:
@@ -39,9 +45,36 @@ async def test_an_old_run_goes_with_all_its_rows(bench: Bench) -> None:
     old, _ = await everything(bench, 0), await ended(bench, 1)
     assert tables_with(bench, old) == OF_RUNS
     gone = await bench.store.prune(at(30 * DAY))
-    assert (gone.runs, gone.rows) == (1, 11)
+    assert (gone.runs, gone.rows) == (1, 12)
     assert tables_with(bench, old) == set()
     assert select(bench, "PRAGMA foreign_key_check") == []
+
+
+async def test_a_unit_deletes_no_more_than_some_messages(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler.adapters.sql.units.prune.MAX_MESSAGES", 3)
+    await bench.load(KEPT)
+    for day in range(3):
+        await everything(bench, day)
+    gone = await bench.store.prune(at(60 * DAY))
+    assert (gone.runs, gone.next_job) == (2, "kept")
+
+
+async def test_many_jobs_are_looked_at_in_parts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler.adapters.sql.units.prune.MAX_JOBS", 1)
+    jobs = [make_job(name, Manual(), keep_seconds=DAY) for name in ("a", "b", "c")]
+    await bench.load(*jobs)
+    for job in jobs:
+        for day in range(2):
+            await ended(bench, day, job)
+    now, start, found = at(60 * DAY), "", []
+    while True:
+        gone = await bench.store.prune(now, start=start)
+        found.append((gone.runs, gone.next_job))
+        if not (start := gone.next_job):
+            break
+    assert found == [(1, "b"), (1, "c"), (1, "")]
 
 
 def kept_frames(bench: Bench) -> list[str]:

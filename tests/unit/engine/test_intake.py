@@ -13,7 +13,7 @@ from scheduler.engine.intake import MAX_PAYLOAD_BYTES, take
 from scheduler.errors import RefusedError
 from tests.kit.models import call, finish
 from tests.kit.stage import Stage, stage
-from tests.kit.waits import WAIT
+from tests.plugin.wait_tool import WAIT
 
 PUSH = "repo:push"
 TOOLS = {"await": WAIT}

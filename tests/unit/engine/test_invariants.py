@@ -47,7 +47,7 @@ from tests.kit.random_lines import DEAREST, LINES, PUSH
 from tests.kit.rests import check_rests
 from tests.kit.soak import SOAK
 from tests.kit.validity import assert_prefixes, assert_sendable, assert_valid
-from tests.kit.waits import WAIT
+from tests.plugin.wait_tool import WAIT
 
 BUDGET = 8 * CENT
 TOOLS = ("pure", "keyed", "probed", "opaque", "breaks", "never")

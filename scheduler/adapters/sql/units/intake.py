@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import text
@@ -10,10 +10,11 @@ from sqlalchemy import text
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import job_from, load
 from scheduler.adapters.sql.units import events, fires
+from scheduler.adapters.sql.words import many
 from scheduler.core.job.firing import Decision, FireFacts, decide_at_once
 from scheduler.core.job.job import Job
 from scheduler.core.run.cause import EVENT, Cause
-from scheduler.core.run.event import Event, is_wanted
+from scheduler.core.run.event import Event, Wanted, is_wanted, wanted_by
 from scheduler.core.run.run import Run
 from scheduler.ports.store.intake import Taken
 
@@ -21,6 +22,13 @@ _JOBS = text(
     "SELECT slots, spec FROM jobs WHERE event = :kind AND event <> '' AND state IN ('active', 'paused')"
     " AND spec IS NOT NULL ORDER BY name"
 )
+_JOBS_THAT_WAIT = text(
+    "SELECT slots FROM jobs WHERE event IN :kinds AND event <> '' AND state IN ('active', 'paused')"
+    " AND enabled ORDER BY name"
+).bindparams(many("kinds"))
+_RUNS_THAT_WAIT = text(
+    "SELECT DISTINCT kind, key FROM wakeups WHERE state = 'open' AND kind IN :kinds ORDER BY kind, key"
+).bindparams(many("kinds"))
 
 
 def take(connection: Connection, event: Event, new_id: Callable[[], str]) -> Taken:
@@ -35,6 +43,14 @@ def take(connection: Connection, event: Event, new_id: Callable[[], str]) -> Tak
         if is_wanted(load(slots), event):
             fired += _fire(connection, job_from(spec), event, cause, new_id)
     return Taken(True, roused, tuple(fired))
+
+
+def wanted(connection: Connection, kinds: Sequence[str]) -> list[Wanted]:
+    """See ``Store.wanted_events``."""
+    values = {"kinds": list(kinds)}
+    found = [wanted_by(load(slots)) for slots in connection.execute(_JOBS_THAT_WAIT, values).scalars()]
+    found += [Wanted(kind, key) for kind, key in connection.execute(_RUNS_THAT_WAIT, values).all()]
+    return [each for index, each in enumerate(found) if each not in found[:index]]
 
 
 def _fire(

@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, Text, text
+from sqlalchemy import LargeBinary, Table, Text, text
 
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rooms import Rooms
 from scheduler.adapters.sql.rows.work import load, to_us
 from scheduler.adapters.sql.states import states
 from scheduler.adapters.sql.tables import work as tables
+from scheduler.adapters.sql.tables.sessions import sessions
 from scheduler.adapters.sql.words import many
 from scheduler.core.run.budget import day_start
 from scheduler.core.run.run import FINAL
@@ -210,7 +211,7 @@ def _of_runs() -> list[tuple[Table, str]]:
     """Return every table with rows of runs, and the column that says whose; ``runs`` itself comes last."""
     found = [
         (table, column.name)
-        for table in tables.metadata.sorted_tables
+        for table in sessions.metadata.sorted_tables  # of all tables, this one too
         for column in table.columns
         if any(key.column is tables.runs.c.id for key in column.foreign_keys)
     ]
@@ -218,7 +219,9 @@ def _of_runs() -> list[tuple[Table, str]]:
 
 
 def _weighing(table: Table, column: str) -> Any:
-    texts = [f"coalesce(length({c.name}), 0)" for c in table.columns if isinstance(c.type, Text)]
+    texts = [
+        f"coalesce(length({c.name}), 0)" for c in table.columns if isinstance(c.type, Text | LargeBinary)
+    ]
     size = " + ".join([str(ROW_BYTES), *texts])
     return text(
         f"SELECT count(*), coalesce(sum({size}), 0) FROM {table.name} WHERE {column} IN :ids"

@@ -22,13 +22,19 @@ _OVER = frozenset(State) - ACTIVE
 
 
 async def follow(
-    app: Any, run_id: str, *, show: bool, alive: Callable[[], Awaitable[bool]] | None = None
+    app: Any,
+    run_id: str,
+    *,
+    show: bool,
+    alive: Callable[[], Awaitable[bool]] | None = None,
+    live: Callable[[], str] = lambda: "",
 ) -> None:
     """Return when the run is final, asleep, parked or backing off; print its messages with ``show``.
 
     Args:
         alive: called from time to time; when it returns false, no process will move the run on, and following
             ends.
+        live: returns the end of the text that the agent is producing, for the live line of a terminal.
     """
     seen, polls, began = 0, 0, app.services.clock.monotonic()
     try:
@@ -44,7 +50,7 @@ async def follow(
                 if run.state in _OVER or (alive and polls % _ALIVE_EVERY == 0 and not await alive()):
                     return
                 waited = app.services.clock.monotonic() - began
-                progress(f"{run.state}, step {run.steps + 1}, {waited:.0f} s ...")
+                progress(f"{run.state}, step {run.steps + 1}, {waited:.0f} s ... {live()}".rstrip())
                 await app.services.clock.sleep(POLL_SECONDS)
     finally:
         progress("")

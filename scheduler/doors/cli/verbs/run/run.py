@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import click
@@ -51,6 +51,7 @@ def run_command(config: Config, job: str, wait: bool, as_json: bool) -> int:
 async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool, as_json: bool) -> int:
     from scheduler.app.compose import open_app
     from scheduler.app.providers import find_provider
+    from scheduler.doors.cli.text.live import Live
     from scheduler.engine.move_log import MoveLog
     from scheduler.engine.settings import Settings
     from scheduler.views.lint.models import require_ready
@@ -58,7 +59,8 @@ async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool,
     hint_if_halted(config)
     settings = Settings(grace_seconds=_GRACE_SECONDS)
     # The result of this run is printed, not logged.
-    move_log = MoveLog(aloud=False)
+    live = Live()
+    move_log = MoveLog(live, aloud=False)
     async with open_app(config, settings, busy_seconds=PATIENCE_SECONDS, move_log=move_log) as app:
         store, now = app.services.store, app.services.clock.now()
         daemon = await app.has_daemon()
@@ -74,7 +76,7 @@ async def _fire(config: Config, orders: StandingOrders, job: Job, *, wait: bool,
         if daemon:
             stopped = await _until_stopped(follow(app, run.id, show=not as_json, alive=app.has_daemon))
         else:
-            stopped = await _run_here(app, run, show=not as_json)
+            stopped = await _run_here(app, run, show=not as_json, live=live.line)
         ended = await store.run(run.id)
         daemon = await app.has_daemon()
     assert ended is not None
@@ -93,7 +95,7 @@ async def _until_stopped(following: Coroutine[Any, Any, None]) -> bool:
     return False
 
 
-async def _run_here(app: Any, run: Run, *, show: bool) -> bool:
+async def _run_here(app: Any, run: Run, *, show: bool, live: Callable[[], str]) -> bool:
     """Run this one run here until it is over or asleep; return whether a signal stopped it."""
     runner = app.runner("wait", with_crontab=False, only=[run.id])
     signals: list[bool] = []
@@ -105,7 +107,7 @@ async def _run_here(app: Any, run: Run, *, show: bool) -> bool:
             runner.hurry()
 
     _on_signals(stop)
-    following = asyncio.create_task(follow(app, run.id, show=show))
+    following = asyncio.create_task(follow(app, run.id, show=show, live=live))
     try:
         await runner.once(due=False)
         # In any case no process is left that would move the run on.

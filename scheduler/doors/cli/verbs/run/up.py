@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("agentcron")
 
+END_SECONDS = 10
+"""How long the process may take to end after its work has: all is on the disk by then."""
+
 
 @click.command(
     "up",
@@ -71,8 +74,18 @@ def up_command(
     settings = Settings(
         concurrency=concurrency, grace_seconds=grace, lease_seconds=lease, renew_seconds=lease / 3
     )
-    with watched(config, address, otel) as watchers:
-        return asyncio.run(_serve(config, settings, watchers))
+    try:
+        with watched(config, address, otel) as watchers:
+            return asyncio.run(_serve(config, settings, watchers))
+    finally:
+        signal.alarm(0)
+
+
+def _end_now(*_: object) -> None:
+    """End the process although a plug-in still runs: a coroutine that cannot be cancelled, or a thread."""
+    log.warning("something that a plug-in has started does not end; the daemon ends without it")
+    logging.shutdown()
+    os._exit(0)
 
 
 def _address(metrics: str | None) -> tuple[str, int] | None:
@@ -110,6 +123,8 @@ async def _serve(config: Config, settings: Settings, watchers: Watchers) -> int:
             await runner.serve()
         finally:
             app.presence.drop(runner.info.id)
+            signal.signal(signal.SIGALRM, _end_now)
+            signal.alarm(END_SECONDS)
     log.info("down", extra={"event": "daemon.down"})
     return 0
 

@@ -1,4 +1,4 @@
-"""A tool that lets a run wait for an event."""
+"""A plug-in for tests: a tool that lets a run wait for an event."""
 
 from __future__ import annotations
 
