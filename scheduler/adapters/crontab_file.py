@@ -63,7 +63,7 @@ _SHELL_WORDS = frozenset(
 
 
 class FileLook:
-    """Answers the crontab's questions about the files around it."""
+    """Access to the files that a crontab names."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -72,13 +72,13 @@ class FileLook:
         self.workdirs = Workdirs(config)
 
     def absolute(self, path: str) -> str:
-        """Return a path as it is meant: from the crontab's folder, ``~`` expanded."""
+        """Return an absolute path: relative to the crontab's folder, with ``~`` expanded."""
         return os.path.normpath(os.path.join(self._base, os.path.expanduser(path)))
 
     def read_prompt(self, path: str) -> str:
-        """Return the text of a prompt file that lies in the crontab's folder or below it."""
+        """Return the text of a prompt file in the crontab's folder or below it."""
         full = self.absolute(path)
-        # Remembered also when it is missing: its appearance must be noticed.
+        # Recorded also if it is missing: its creation must be detected.
         self.prompts.add(full)
         real, root = os.path.realpath(full), os.path.realpath(self._base)
         if os.path.commonpath([real, root]) != root:
@@ -132,12 +132,12 @@ class FileLook:
 
 
 def digest(text: str) -> str:
-    """Return a name for the content of a crontab, so that a reader sees whether the loaded one is current."""
+    """Return a digest of a crontab, by which a reader sees whether the loaded one is current."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def complete(config: Config, job: Job, workdirs: Workdirs) -> Job:
-    """Return the job with its paths settled: the workdir, real, and a rehearsal's script."""
+    """Return the job with resolved paths: the real workdir, and a rehearsal's script."""
     return replace(job, workdir=workdirs.real(job), model=complete_model(config, job.model))
 
 
@@ -153,8 +153,8 @@ class CrontabFile:
     """The orders port on a file.
 
     Args:
-        zone: returns the name of the zone that schedules without a zone are meant in.
-        pause: blocks the calling thread for so many seconds.
+        zone: returns the name of the default zone of schedules.
+        pause: blocks the calling thread for this many seconds.
     """
 
     def __init__(self, config: Config, *, zone: Callable[[], str], pause: Callable[[float], None]) -> None:
@@ -173,13 +173,13 @@ class CrontabFile:
         Raises:
             NotFoundError: there is none.
             CannotWorkError: it cannot be read.
-            ConfigError: it is no text.
+            ConfigError: it is not text.
         """
         path = self._config.crontab
         try:
             data = path.read_bytes() if path.stat().st_size <= MAX_CRONTAB_BYTES else None
             if data == b"":
-                # Some editors empty the file before they write it; no job must be removed for that.
+                # Some editors empty the file before they write it; no job must be removed because of that.
                 self._pause(_EMPTY_SECONDS)
                 data = path.read_bytes()
         except FileNotFoundError:

@@ -33,9 +33,9 @@ class FileDayLog:
     """Implements `scheduler.ports.daylog.DayLog` on a folder.
 
     Args:
-        folder: made when it is missing, for its owner only.
+        folder: created if it is missing, for its owner only.
         open_records: opens the records of the database.
-        pause: blocks the calling thread for so many seconds.
+        pause: blocks the calling thread for this many seconds.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class FileDayLog:
         self._next: asyncio.Future[None] | None = None
 
     async def sync(self) -> None:
-        """Bring every record that is committed by now to the disk; who comes together is served together.
+        """Sync every committed record to the disk; concurrent callers share one turn.
 
         Raises:
-            DayLogError: the log cannot be written, or does not fit the database.
+            DayLogError: the log cannot be written, or does not match the database.
             StoreError: the records cannot be read.
         """
         if self._next is None:
@@ -59,18 +59,18 @@ class FileDayLog:
         await asyncio.shield(self._next)
 
     async def head(self) -> Head:
-        """Return where the log ends."""
+        """Return the end of the log."""
         return await asyncio.to_thread(lambda: _end(self._folder).head)
 
     async def _take_turn(self) -> None:
         async with self._turn:
-            # Who comes from here on may have committed after the look at the database: that is the next turn.
+            # A later caller may have committed after the database was read: that is the next turn.
             self._next = None
             await asyncio.to_thread(self._copy)
 
     def _copy(self) -> None:
         try:
-            # The records first read are the last word: what others commit meanwhile is the next turn's.
+            # Only the records read first: later commits belong to the next turn.
             with _locked(self._folder, self._pause), self._open_records() as records:
                 _append_missing(self._folder, records)
         except OSError as error:
@@ -78,7 +78,7 @@ class FileDayLog:
 
 
 def unusable(folder: Path, error: OSError) -> DayLogError:
-    """Return the error that tells a person why the log cannot be used."""
+    """Return the error that explains why the log cannot be used."""
     why = (error.strerror or str(error)).lower()
     return DayLogError(
         f"the daily log in {folder} cannot be written: {why}",
@@ -88,7 +88,7 @@ def unusable(folder: Path, error: OSError) -> DayLogError:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """How far the log has come: its last whole record, the newest file, and what is torn at its end."""
+    """The end of the log: its last whole record, the newest file, and incomplete bytes at its end."""
 
     head: Head = _NOTHING
     path: Path | None = None
@@ -97,7 +97,7 @@ class _End:
 
 
 def files(folder: Path) -> list[Path]:
-    """Return the files of the log, oldest first; that is the order of the records, too."""
+    """Return the files of the log, oldest first, which is also the order of the records."""
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(".jsonl"))
     except FileNotFoundError:
@@ -106,7 +106,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def read(path: Path) -> Iterator[bytes]:
-    """Yield the whole lines of one file.  A last one without its line feed was torn by a crash."""
+    """Yield the whole lines of one file.  A last one without its line feed was cut by a crash."""
     with open(path, "rb") as file:
         for line in file:
             if line.endswith(b"\n"):
@@ -125,7 +125,7 @@ def _locked(folder: Path, pause: Callable[[float], None]) -> Iterator[None]:
 
 
 def _take(lock: int, folder: Path, pause: Callable[[float], None]) -> None:
-    """Take the lock; who holds it writes for some milliseconds, unless it was stopped in the middle."""
+    """Take the lock; its holder writes for some milliseconds, unless it was suspended in the middle."""
     for _ in range(_LOOKS):
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -184,7 +184,7 @@ def _append_missing(folder: Path, records: Records) -> None:
 
 
 def _days(last_day: str) -> Callable[[Record], str]:
-    """Return the day whose file a record goes to: never an earlier one than the last, whatever the clock."""
+    """Return the day whose file a record goes to: never earlier than the last one."""
 
     def day(record: Record) -> str:
         nonlocal last_day
@@ -217,7 +217,7 @@ def _must_fit(folder: Path, end: _End, first: Record | None, records: Records) -
 
 
 def _mend(path: Path, end: _End, first: Record | None) -> None:
-    """Cut a torn last line off, if it is the beginning of the record that belongs there."""
+    """Cut off an incomplete last line, if it is the beginning of the record that belongs there."""
     if first is None or not first.line().encode().startswith(end.torn):
         raise DayLogError(
             f"{path} ends in {len(end.torn)} bytes that are no part of the next record",

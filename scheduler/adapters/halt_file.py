@@ -1,8 +1,8 @@
 """The halt file: while it exists in the home, no effect and no request starts there.
 
 Creating the file stops everything: with ``agentcron halt``, with ``touch``, from a script.  Its
-text is the reason.  It is never trusted: whatever lies there halts, and so
-does a place that cannot be looked at.
+text is the reason.  The text is never trusted: anything with that name halts, and so
+does a home that cannot be read.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class HaltFile:
     path: Path
 
     def reason(self) -> str | None:
-        """Return why the home is halted, or None when it is not; one look at the file when it is not."""
+        """Return why the home is halted, or None; one system call if it is not."""
         halt = self.look()
         return None if halt is None else halt.reason
 
     def look(self) -> Halt | None:
-        """Return what lies there; whatever it is, it halts."""
+        """Return the halt; anything with that name is one."""
         try:
             found = os.lstat(self.path)
         except FileNotFoundError:
@@ -45,19 +45,19 @@ class HaltFile:
         return Halt(self._text(found) or NO_REASON, _instant(found.st_mtime))
 
     def _text(self, found: os.stat_result) -> str:
-        """Return the reason in the file, on one line; "" where there is none to be had."""
+        """Return the reason in the file, on one line; "" if it cannot be read."""
         if not stat.S_ISREG(found.st_mode):
             return ""
         try:
             handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
-            return ""  # it is there, which is all that counts
+            return ""  # it exists, which is all that counts
         with os.fdopen(handle, "rb") as file:
             text = file.read(_MAX_BYTES).decode("utf-8", errors="replace")
         return safe_text(" ".join(text.split()))
 
     def write(self, reason: str) -> None:
-        """Halt: the file is there whole and durable, or it is not there.
+        """Halt: afterwards the file is either complete and durable, or does not exist.
 
         Raises:
             CannotWorkError: it cannot be written.
@@ -83,7 +83,7 @@ class HaltFile:
         """Resume everything; return whether the home was halted.
 
         Raises:
-            CannotWorkError: what lies there cannot be removed.
+            CannotWorkError: the file cannot be removed.
         """
         try:
             os.unlink(self.path)
@@ -102,7 +102,7 @@ def _instant(stamp: float) -> datetime | None:
     try:
         return datetime.fromtimestamp(stamp, UTC)
     except (ValueError, OverflowError, OSError):
-        return None  # a file may claim to be of the year 30000
+        return None  # a file may have a time in the year 30000
 
 
 def _sync_folder(folder: Path) -> None:

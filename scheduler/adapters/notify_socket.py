@@ -1,7 +1,7 @@
 """Notify systemd: readiness, status and heartbeat.
 
 The protocol (sd_notify) is one datagram of ``NAME=value`` lines to the socket that ``NOTIFY_SOCKET`` names.
-The watchdog is petted by the beats of the runner's loop and by nothing else: a loop that hangs, or waits for
+Only the passes of the runner's loop feed the watchdog: a loop that hangs, or waits for
 a committer that hangs, sends no heartbeat, and systemd restarts the process.
 """
 
@@ -22,15 +22,15 @@ log = logging.getLogger("agentcron")
 
 EXTEND_EVERY_SECONDS = 2.0
 EXTEND_SECONDS = 15.0
-"""While we wind down systemd is asked for so much more time, so often; a hang there is ended by it."""
+"""While the daemon stops it requests this much more time, this often; a hang there ends at the limit."""
 
 
 class NotifySocket(Observer):
-    """Speaks to the service manager that started this process.
+    """Send messages to the service manager that started this process.
 
     Args:
         address: a path, or ``@NAME`` for an abstract socket.
-        watchdog_seconds: how long we may be silent before we count as hung; None: nobody looks.
+        watchdog_seconds: how long we may be silent before we count as hung; None: there is no watchdog.
     """
 
     def __init__(self, address: str, clock: Clock, watchdog_seconds: float | None = None) -> None:
@@ -48,7 +48,7 @@ class NotifySocket(Observer):
     def from_environment(cls, environment: MutableMapping[str, str], clock: Clock) -> NotifySocket | None:
         """Return the socket that the environment names, or None.
 
-        The variables are taken out of it: no child of ours is to speak in our name.
+        The variables are removed from it: child processes must not send messages in our name.
         """
         address = environment.pop("NOTIFY_SOCKET", "")
         microseconds = environment.pop("WATCHDOG_USEC", "")
@@ -64,39 +64,39 @@ class NotifySocket(Observer):
 
     @property
     def is_watched(self) -> bool:
-        """Whether a watchdog wants to be petted."""
+        """Whether a watchdog must be fed."""
         return self._pet_every is not None
 
-    # -- what the process says of itself ----------------------------------------------------------
+    # -- messages of the process ------------------------------------------------------------------
     def reloading(self) -> None:
-        """Say that the crontab is read again; ``loaded`` ends that."""
+        """Report that the crontab is read again; ``loaded`` ends that."""
         self._ready = False
         self._send("RELOADING=1", f"MONOTONIC_USEC={round(self._clock.monotonic() * 1e6)}")
 
     def stopping(self) -> None:
-        """Say that we end; from now on beats ask for more time."""
+        """Report that the daemon stops; from now on heartbeats request more time."""
         self._stopping = True
         self._send("STOPPING=1", "STATUS=stopping: running steps are finished or handed back")
 
-    # -- what it sees -----------------------------------------------------------------------------
+    # -- as an observer ---------------------------------------------------------------------------
     def loaded(self, jobs: int, problem: str) -> None:
-        """Say that we are ready: for the first time, or again after a reload, even a vain one."""
+        """Report readiness: for the first time, or again after a reload, even a failed one."""
         text = f"the crontab was not loaded: {problem}" if problem else f"{counted(jobs, 'job')} loaded"
         lines = [] if self._ready else ["READY=1"]
         self._ready = True
         self._send(*lines, self._new_status(text))
 
     def passed(self, jobs: int, running: int, next_due: datetime | None) -> None:
-        """Say what there is to do."""
+        """Report the amount of work."""
         due = f"next due {next_due:%Y-%m-%d %H:%M:%S} UTC" if next_due else "nothing due"
         self._say(f"{counted(jobs, 'job')}, {counted(running, 'run')} at work, {due}")
 
     def troubled(self, problem: str) -> None:
-        """Say what keeps us from working."""
+        """Report a problem."""
         self._say(f"waiting: {problem}")
 
     def beat(self, monotonic: float) -> None:
-        """Pet the watchdog, at half of the time that it allows; ask for more time while we wind down."""
+        """Feed the watchdog, at half of its interval; request more time while the daemon stops."""
         if self._pet_every is not None and _is_over(self._petted, self._pet_every, monotonic):
             self._petted = monotonic
             self._send("WATCHDOG=1")

@@ -1,7 +1,7 @@
 """Detect dead runners by file locks: a runner holds an flock, which the kernel releases when it dies.
 
-A process id alone proves nothing: it may belong to somebody else by now.  A lock that can be taken proves
-that its holder is gone, within a millisecond of ``kill -9``.
+A process id alone proves nothing: it may have been reused.  A lock that can be taken proves
+that its holder is dead, within a millisecond of ``kill -9``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scheduler.errors import CannotWorkError
 
 
 class FilePresence:
-    """The runners of this host, known by the lock files in one directory."""
+    """The runners of this host, identified by the lock files in one directory."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -44,7 +44,7 @@ class FilePresence:
         return str(path)
 
     def drop(self, runner: str) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         handle = self._held.pop(runner, None)
         if handle is not None:
             (self._directory / f"{runner}.lock").unlink(missing_ok=True)
@@ -55,7 +55,7 @@ class FilePresence:
         return [info.id for info in runners if self._is_dead(info)]
 
     def forget(self, runners: Sequence[str]) -> None:
-        """Remove the lock files of dead runners: no other file tells anybody anything."""
+        """Remove the lock files of dead runners, which have no other purpose."""
         for runner in runners:
             with suppress(OSError):
                 os.unlink(self._directory / f"{runner}.lock")
@@ -67,7 +67,7 @@ class FilePresence:
 
 
 def is_free(lock_path: str) -> bool:
-    """Whether nobody holds the lock (a file that is gone counts as free)."""
+    """Whether the lock is free (a missing file counts as free)."""
     try:
         handle = os.open(lock_path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

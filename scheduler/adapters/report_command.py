@@ -11,7 +11,7 @@ _OUTPUT_BYTES = 4_000
 
 
 class ReportCommand:
-    """Runs ``notice.target`` with ``/bin/sh``, in ``/`` and without the daemon's own variables."""
+    """Run ``notice.target`` with ``/bin/sh``, in ``/`` and without the daemon's own variables."""
 
     kind = "report"
 
@@ -22,7 +22,7 @@ class ReportCommand:
             SendFault: the command is empty (permanent), cannot be started, takes too long, or fails.
         """
         if not notice.target.strip():
-            # The shell would call that a success.
+            # The shell would treat that as a success.
             raise SendFault("the report command is empty", permanent=True)
         env = clean_env(
             {

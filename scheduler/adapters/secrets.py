@@ -13,17 +13,17 @@ from scheduler.core.job.job import Job
 from scheduler.core.text.redact import MIN_CHARS, Redactor
 from scheduler.core.text.suggest import did_you_mean
 from scheduler.errors import ToolFault
-from scheduler.host.workdirs import passed
+from scheduler.host.workdirs import path_parts
 
 T = TypeVar("T")
 
 MAX_FILE_BYTES = 64 * 1024
 SERVICE = "agentcron"
-"""Under which service the keyring has our secrets."""
+"""The service name in the keyring."""
 
 
 class SystemSecrets:
-    """The secrets of this process; what it has once looked up is hidden for as long as it lives."""
+    """The secrets of this process; a value that was once read is redacted for the life of the process."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], None] = {}
@@ -31,22 +31,22 @@ class SystemSecrets:
 
     @property
     def longest(self) -> int:
-        """The length of the longest secret that is known."""
+        """The length of the longest known secret."""
         return max((len(value) for _, value in tuple(self._known)), default=0)
 
     def learn(self, job: Job) -> None:
-        """Look up all secrets of a job."""
+        """Read all secrets of a job."""
         for name, _ in job.secrets:
             try:
                 self.value(job, name)
             except ToolFault:
-                continue  # told to the agent if a tool wants it
+                continue  # reported to the agent if a tool needs it
 
     def value(self, job: Job, name: str) -> str:
         """Return a secret of a job.
 
         Raises:
-            ToolFault: there is none, it cannot be had, or it is too short to be hidden.
+            ToolFault: there is none, it is not available, or it is too short to be redacted.
         """
         references = dict(job.secrets)
         if name not in references:
@@ -63,7 +63,7 @@ class SystemSecrets:
             found = _from_keyring(where, name)
         if len(found) < MIN_CHARS:
             raise ToolFault(f"the secret {name} has fewer than {MIN_CHARS} characters and cannot be hidden")
-        self._known.setdefault((name, found))  # one step, from whichever thread
+        self._known.setdefault((name, found))  # atomic, from any thread
         return found
 
     def hidden(self, value: T) -> T:
@@ -78,7 +78,7 @@ class SystemSecrets:
 
 
 class Hiding(logging.Filter):
-    """Takes secrets out of log records: message, fields and trace."""
+    """Remove secrets from log records: message, fields and trace."""
 
     def __init__(self, secrets: SystemSecrets) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ def _from_environment(where: str, name: str) -> str:
 
 def _from_file(where: str, name: str, job: Job) -> str:
     path = Path(os.path.realpath(os.path.expanduser(where)))
-    if job.workdir is not None and os.path.realpath(job.workdir) in passed(os.path.expanduser(where)):
+    if job.workdir is not None and os.path.realpath(job.workdir) in path_parts(os.path.expanduser(where)):
         raise ToolFault(f"the secret {name} is refused: its file is in the job's own working directory")
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
@@ -129,7 +129,7 @@ def _from_keyring(where: str, name: str) -> str:
         ) from error
     try:
         found = keyring.get_password(SERVICE, where)
-    except Exception as error:  # each back end has its own ways to fail
+    except Exception as error:  # each back end raises its own errors
         raise ToolFault(
             f"the secret {name} cannot be had: {type(error).__name__} of the keyring",
             help="see: keyring diagnose; on a server without a desktop use env: or file:",

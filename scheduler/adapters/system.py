@@ -22,7 +22,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds on a clock that nobody sets."""
+        """Return seconds on a monotonic clock."""
         return time.monotonic()
 
     def reading(self) -> Reading:
@@ -39,7 +39,7 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait; cancellable."""
-        # Here, because readers of the command line come by for `now` and must not pay 30 ms for asyncio.
+        # Imported here, because readers of the command line use `now` and must not pay 30 ms for asyncio.
         import asyncio
 
         await asyncio.sleep(seconds)
@@ -52,7 +52,7 @@ class SystemEntropy:
         self._random = random.SystemRandom()
 
     def new_id(self) -> str:
-        """Return a fresh run id: eight characters, the first a letter (so that no id looks like a number)."""
+        """Return a new run id: eight characters, the first a letter (so that no id looks like a number)."""
         first = self._random.choice(_ALPHABET[:26])
         return first + "".join(self._random.choices(_ALPHABET, k=7))
 
@@ -68,7 +68,7 @@ def pause(seconds: float) -> None:
 
 
 def local_zone() -> str:
-    """Return the IANA name of this machine's zone (TZ first, as everywhere), or ``UTC`` when it has none."""
+    """Return the IANA name of this machine's zone (TZ first, as usual), or ``UTC`` if it has none."""
     named = os.environ.get("TZ", "").removeprefix(":")
     if named and Path("/usr/share/zoneinfo", named).is_file():
         return _plain_utc(named)
@@ -88,7 +88,7 @@ def _plain_utc(name: str) -> str:
 
 
 def boot_id() -> str:
-    """Return a name for the time since the machine came up; empty where the platform tells none."""
+    """Return an id of the machine's boot; empty if the platform has none."""
     linux = Path("/proc/sys/kernel/random/boot_id")
     if linux.is_file():
         return linux.read_text(encoding="ascii").strip()

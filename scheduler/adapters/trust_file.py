@@ -9,23 +9,23 @@ from pathlib import Path
 from scheduler.config import Config
 from scheduler.core.job.job import Job
 from scheduler.core.trust.policy import Policy, Profile, parse_policy
-from scheduler.host.workdirs import passed
+from scheduler.host.workdirs import path_parts
 
 MAX_BYTES = 1_000_000
 
 
 def read_policy(config: Config) -> Policy:
-    """Return the policy of a home: of its trust file, or the built-in one when there is none.
+    """Return the policy of a home: of its trust file, or the built-in one if there is none.
 
-    A file that cannot be read, or that others may write, is a fault in the policy, never an empty one.
+    A file that cannot be read, or that others can write, is a fault of the policy, never an empty one.
     """
     path = config.trust
-    if os.path.realpath(config.work) in passed(str(path)):
-        # Also when it is missing: an agent could make it.
+    if os.path.realpath(config.work) in path_parts(str(path)):
+        # Also if it is missing: an agent could create it.
         return Policy(fault=f"{path} is in {config.work}, where agents work (keep the crontab elsewhere)")
     try:
-        # One descriptor for both: whose file it is must be asked of the very file that is read.  Without
-        # waiting: a pipe that lies there would never open.
+        # One descriptor for both: the owner must be that of the file that is read.  Without
+        # waiting: opening a FIFO with that name would block.
         with open(path, "rb", opener=_without_waiting) as file:
             found = os.fstat(file.fileno())
             if problem := _unsafe(found) or _replaceable(path):
@@ -48,11 +48,11 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def _replaceable(path: Path) -> str:
-    """Return why others could put another file in its place; "" when only its owner can.
+    """Return why others could replace it by another file; "" if only its owner can.
 
-    All folders and links on the way count, from the root on: who can write in one can exchange the rest.
+    All folders and links on its path count, from the root on: write access to one allows to replace the rest.
     """
-    for place in ("/", *passed(str(path))):
+    for place in ("/", *path_parts(str(path))):
         try:
             found = os.lstat(place)
         except OSError as error:
@@ -66,7 +66,7 @@ def _replaceable(path: Path) -> str:
 
 
 def _is_ours(found: os.stat_result) -> bool:
-    # In a namespace of users root may have another number: it owns the root.
+    # In a user namespace root may have another number: the owner of the root directory.
     return found.st_uid in (0, os.geteuid(), os.stat("/").st_uid)
 
 
@@ -81,7 +81,7 @@ def _unsafe(found: os.stat_result) -> str:
 
 
 class TrustFile:
-    """Gives each job its profile; a file that changed holds from the next call on."""
+    """Return the profile of each job; a change of the file applies from the next call on."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -104,7 +104,7 @@ class TrustFile:
         policy = read_policy(self._config)
         is_there = os.path.lexists(self._config.trust)
         if self._was_there and not is_there:
-            # What it forbade must not be allowed because it was moved, or is just being replaced.
+            # What it forbade must not become allowed because it was moved, or is just being replaced.
             return Policy(
                 fault=f"{self._config.trust} was there and is gone: put it back, or restart the daemon "
                 "to continue without it"

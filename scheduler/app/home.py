@@ -41,10 +41,10 @@ class FileHome:
         return database_of(self.config).exists()
 
     def history(self) -> History | None:
-        """Open the database; None when nothing was ever written there.
+        """Open the database; None if nothing was ever written there.
 
         Raises:
-            StoreError: it is there and cannot be read.
+            StoreError: it exists and cannot be read.
         """
         database = database_of(self.config)
         if not database.exists():
@@ -54,18 +54,18 @@ class FileHome:
         try:
             return database.history()
         except NoTablesError:
-            return None  # a first start is at it just now, or died there
+            return None  # another process is starting for the first time, or died there
 
     def audit(self) -> Audit:
         """Open the database for the doctor."""
         return database_of(self.config).audit()
 
     def database(self) -> DatabaseState:
-        """Return how the database stands, without changing it."""
+        """Return the state of the database, without changing it."""
         return database_of(self.config).state()
 
     def require_writable(self, seconds: float) -> None:
-        """Look whether the database can be written, waiting so long for who holds it."""
+        """Check that the database can be written, waiting this long for a lock."""
         database_of(self.config).require_writable(seconds)
 
     def records_behind(self) -> int:
@@ -82,15 +82,15 @@ class FileHome:
         return crontab_file(self.config).text()
 
     def crontab_digest(self) -> str:
-        """Return what `scheduler.adapters.crontab_file.digest` says, without importing the parser."""
+        """Return `scheduler.adapters.crontab_file.digest`, without importing the parser."""
         try:
             with open(self.config.crontab, "rb") as file:
                 return hashlib.sha256(file.read()).hexdigest()[:16]
         except OSError:
-            return ""  # the parser says what is wrong with it
+            return ""  # the parser reports the error
 
     def parse(self, text: str, now: datetime) -> Table:
-        """Parse a text as if it stood in the crontab."""
+        """Parse a text as the content of the crontab."""
         from scheduler.app.crontab import crontab_file
 
         return crontab_file(self.config).parse(text, now)
@@ -108,17 +108,17 @@ class FileHome:
         return FileLook(self.config).gate_problem(command)
 
     def policy(self) -> Policy:
-        """Return what the trust file allows; one that cannot be read is a fault in the policy."""
+        """Return what the trust file allows; an unreadable file is a fault of the policy."""
         from scheduler.adapters.trust_file import read_policy
 
         return read_policy(self.config)
 
     # -- models -----------------------------------------------------------------------------------
     def find_provider(self, model: str) -> Provider:
-        """Return who has a model.
+        """Return the provider of a model.
 
         Raises:
-            ConfigError: nobody has it.
+            ConfigError: no provider has it.
         """
         from scheduler.app.providers import find_provider
 
@@ -131,16 +131,16 @@ class FileHome:
         return complete_model(self.config, model)
 
     def backend_tools(self, backend: str) -> Mapping[str, ToolSpec]:
-        """Return what the tools of a backend declare that its agent runs itself.
+        """Return the specs of the tools that the agent of a backend executes itself.
 
         Raises:
-            ConfigError: nobody provides the backend, or it cannot be loaded.
+            ConfigError: the backend is not installed, or cannot be loaded.
         """
         from scheduler.app.backends import backend as find_backend
 
         return find_backend(backend).tools
 
-    # -- who is there -----------------------------------------------------------------------------
+    # -- processes --------------------------------------------------------------------------------
     def halt(self) -> Halt | None:
         """Return why nothing starts in this home, or None when it is not halted."""
         try:
@@ -148,13 +148,13 @@ class FileHome:
         except FileNotFoundError:
             return None
         except OSError:
-            pass  # a place that cannot be looked at halts, and the halt file says why
+            pass  # a home that cannot be read is halted, and the halt file says why
         from scheduler.adapters.halt_file import HaltFile
 
         return HaltFile(self.config.halt).look()
 
     def set_halt(self, reason: str) -> None:
-        """Halt the home, which need not be there yet.
+        """Halt the home, which need not exist yet.
 
         Raises:
             CannotWorkError: it cannot be written.
@@ -168,7 +168,7 @@ class FileHome:
         """Resume everything; return whether the home was halted.
 
         Raises:
-            CannotWorkError: what lies there cannot be removed.
+            CannotWorkError: the file cannot be removed.
         """
         from scheduler.adapters.halt_file import HaltFile
 
@@ -182,8 +182,8 @@ class FileHome:
 
         return FilePresence(self.config.runners).dead(runners)
 
-    def held(self) -> list[str]:
-        """Return the ids of the runners that live on this host, whatever the database says."""
+    def live_runners(self) -> list[str]:
+        """Return the ids of the live runners of this host, from their locks."""
         from scheduler.adapters.presence import is_free
 
         return [path.stem for path in self.config.runners.glob("*.lock") if not is_free(str(path))]

@@ -22,8 +22,8 @@ _METHODS = ("owns", "open", "price", "problem")
 def find_provider(model: str) -> Provider:
     """Return the provider of a model.
 
-    A name with a prefix (``rehearsal:nap.jsonl``) imports that provider alone; for other names all are
-    imported, and one that cannot be loaded stops no model of another one.
+    A name with a prefix (``rehearsal:nap.jsonl``) imports only that provider; for other names all are
+    imported, and one that cannot be loaded does not affect models of others.
 
     Raises:
         ConfigError: no provider owns the model, several do, or the one of its prefix cannot be used.
@@ -61,17 +61,17 @@ def _checked(point: EntryPoint, found: object) -> Provider:
 
 
 class Models:
-    """The models of this process: each found and opened when first asked for."""
+    """The models of this process: each found and opened on first use."""
 
     def __init__(self) -> None:
         self._providers: dict[str, Provider] = {}
         self._open: dict[str, Model] = {}
 
     def __call__(self, name: str) -> Model:
-        """Return the model that answers to ``name``.
+        """Return the model called ``name``.
 
         Raises:
-            CannotWorkError: there is no way to it, such as no key.
+            CannotWorkError: it is not available, for example without a key.
             ConfigError: as for ``find_provider``.
         """
         if name not in self._open:
@@ -79,7 +79,7 @@ class Models:
         return self._open[name]
 
     def price(self, name: str, usage: Usage) -> int | None:
-        """Return what so many tokens cost in millionths of a dollar; None: the price is not known.
+        """Return the cost of these tokens in millionths of a dollar; None: the price is unknown.
 
         Raises:
             ConfigError: as for ``find_provider``.
@@ -87,12 +87,12 @@ class Models:
         return self._provider(name).price(name, usage)
 
     async def close(self) -> None:
-        """Close what was opened."""
+        """Close all opened models."""
         for model in self._open.values():
             await model.close()
 
     def _provider(self, name: str) -> Provider:
-        # Kept, because a request asks for its price, and to find a provider takes milliseconds.
+        # Cached, because each request needs its price, and finding a provider takes milliseconds.
         if name not in self._providers:
             self._providers[name] = find_provider(name)
         return self._providers[name]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def database_file(config: Config) -> Path:
-    """Return the file of the database, whether it is there or not.
+    """Return the file of the database, even if it does not exist.
 
     Raises:
         UsageError: the database is not a file, or is of a kind that has no adapter.
@@ -25,10 +25,10 @@ def database_file(config: Config) -> Path:
 
 
 def back_up(config: Config, target: Path, now: datetime, *, force: bool = False) -> Backup:
-    """Copy the database to ``target``, whole and checked, while daemons work.
+    """Copy the database to ``target``, complete and checked, while daemons work.
 
     Raises:
-        NotFoundError, RefusedError, CannotWorkError, StoreError: there is nothing to copy, something is there
+        NotFoundError, RefusedError, CannotWorkError, StoreError: there is nothing to copy, the target exists
             already, it cannot be written, or the database cannot be read.
     """
     from scheduler.adapters.sql.sqlite import backup
@@ -37,10 +37,10 @@ def back_up(config: Config, target: Path, now: datetime, *, force: bool = False)
 
 
 def inspect_backup(source: Path, now: datetime) -> Found:
-    """Return what a backup holds, and what becomes of it when it is put in place now.
+    """Return the content of a backup, and what happens to it if it is restored now.
 
     Raises:
-        StoreError: it is no backup, or it is damaged.
+        StoreError: it is not a backup, or it is damaged.
     """
     from scheduler.adapters.sql.sqlite import restore
 
@@ -48,7 +48,7 @@ def inspect_backup(source: Path, now: datetime) -> Found:
 
 
 def put_in_place(config: Config, found: Found, now: datetime) -> Path | None:
-    """Put a backup in the place of the database; return where the old one is now, if there was one.
+    """Replace the database with a backup; return where the old one is now, if there was one.
 
     Raises:
         CannotWorkError, StoreError: it cannot be written; the old one is where it was.
@@ -60,7 +60,7 @@ def put_in_place(config: Config, found: Found, now: datetime) -> Path | None:
 
 
 def free_bytes(config: Config) -> int:
-    """Return how much of the database is free room.
+    """Return how much of the database is free space.
 
     Raises:
         StoreError: it cannot be read.
@@ -71,7 +71,7 @@ def free_bytes(config: Config) -> int:
 
 
 def shrink(config: Config) -> int:
-    """Give free room back to the disk, while nobody is at work; return how many bytes it was.
+    """Return free space to the disk, while no daemon is running; return the number of bytes.
 
     Raises:
         StoreError: it cannot be done.
@@ -82,9 +82,9 @@ def shrink(config: Config) -> int:
 
 
 def upgrade(config: Config) -> bool:
-    """Bring the database to the schema of this version; return whether it had another one.
+    """Upgrade the database to the schema of this version; return whether it had another one.
 
     Raises:
-        StoreError: it cannot be done; the database is as it was.
+        StoreError: it cannot be done; the database is unchanged.
     """
     return database_of(config).upgrade()

@@ -30,26 +30,26 @@ class Watchers:
     observers: list[Observer] = field(default_factory=list)
 
     def reloading(self) -> None:
-        """Say that the crontab is read again."""
+        """Report that the crontab is read again."""
         if self.supervisor is not None:
             self.supervisor.reloading()
 
     def stopping(self) -> None:
-        """Say that the daemon ends."""
+        """Report that the daemon stops."""
         if self.supervisor is not None:
             self.supervisor.stopping()
 
     def count_commits(self, commits: Callable[[], int]) -> None:
-        """Say who knows how many transactions were written."""
+        """Set the source of the number of written transactions."""
         if self.figures is not None:
             self.figures.commits = commits
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """Return where figures are to be served: ``HOST:PORT``, on a loopback address.
+    """Return the address of the metrics: ``HOST:PORT``, on a loopback address.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not such an address.
     """
     from scheduler.adapters.metrics.server import parse_address
 
@@ -58,10 +58,10 @@ def parse_address(text: str) -> tuple[str, int]:
 
 @contextmanager
 def watched(config: Config, metrics: tuple[str, int] | None, otel: bool | None) -> Iterator[Watchers]:
-    """Let everybody watch who wants to, until the end.
+    """Run the configured observers until the end.
 
     Args:
-        metrics: where to serve figures, or None.
+        metrics: the address for metrics, or None.
         otel: whether to export spans; None: as the ``OTEL_*`` variables say.
 
     Raises:
@@ -77,7 +77,7 @@ def watched(config: Config, metrics: tuple[str, int] | None, otel: bool | None) 
         if found.supervisor is not None:
             found.observers.append(found.supervisor)
             if found.supervisor.is_watched:
-                # systemd ends a hang by SIGABRT: then the journal shows where every thread stood.
+                # systemd ends a hang by SIGABRT: then the journal shows the stacks of all threads.
                 faulthandler.enable()
         _export_spans(found, closing, otel)
         if metrics is not None:
@@ -119,6 +119,6 @@ def _export_spans(found: Watchers, closing: list[Callable[[], None]], otel: bool
     spans = make_spans()
     found.observers.append(spans)
     closing.append(spans.close)
-    # What the exporter complains about goes where our own lines go, in the same form.
+    # Warnings of the exporter go to our log, in the same form.
     theirs = logging.getLogger("opentelemetry")
     theirs.handlers[:], theirs.propagate = log.handlers, False

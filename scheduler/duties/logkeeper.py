@@ -13,7 +13,7 @@ EVERY_SECONDS = 2.0
 
 
 async def keep_logged(services: Services) -> None:
-    """Copy new records every two seconds, if anybody has written any; never ends by itself."""
+    """Copy new records every two seconds, if there are any; runs until it is cancelled."""
     failed, seen = "", None
     while True:
         await services.clock.sleep(EVERY_SECONDS)

@@ -12,19 +12,19 @@ from scheduler.ports.store.upkeep import Pruned
 log = logging.getLogger("agentcron")
 
 FIRST_SECONDS = 60.0
-"""How long a daemon waits at its start: the crontab says what is kept, and is loaded first."""
+"""The delay after the start of a daemon: the crontab, which defines what is kept, is loaded first."""
 
 DAY_SECONDS = 86_400.0
 AGAIN_SECONDS = 3_600.0
-"""When to try again after the database failed."""
+"""The delay after a failure of the database."""
 
 BATCH = 50
 PAUSE_SECONDS = 0.05
-"""Between two batches others have the database for themselves."""
+"""The pause between two batches, in which others can use the database."""
 
 
 async def keep_pruned(services: Services) -> None:
-    """Prune a while after the start, and then every day; never ends by itself."""
+    """Prune some time after the start, and then every day; runs until it is cancelled."""
     await services.clock.sleep(FIRST_SECONDS)
     while True:
         try:
@@ -43,11 +43,11 @@ async def prune_all(
     older_than_seconds: int | None = None,
     on_batch: Callable[[Pruned], None] = lambda _: None,
 ) -> Pruned:
-    """Delete all that is kept no longer, in small units.
+    """Delete everything that is no longer kept, in small units.
 
     Args:
-        older_than_seconds: what holds for jobs that say nothing; see ``Store.prune``.
-        on_batch: hears the sum so far.
+        older_than_seconds: the default for jobs without a setting; see ``Store.prune``.
+        on_batch: is called with the sum so far.
     """
     now = services.clock.now()
     total, start = Pruned(), ""

@@ -13,7 +13,7 @@ from scheduler.errors import RefusedError
 from scheduler.ports.store.intake import Taken
 
 MAX_PAYLOAD_BYTES = 100_000
-"""How much of what an event brought is kept."""
+"""The maximum of an event's payload that is stored."""
 
 MAX_NAME_BYTES = 1_000
 """How much of its subject is kept, and of its key; the rest of a longer key is told by a hash."""
@@ -27,7 +27,7 @@ async def take(services: Services, event: Event) -> Taken:
     A halted home records events and queues runs, too; these start when it is no longer halted.
 
     Raises:
-        RefusedError: its kind is one that only the scheduler itself makes.
+        RefusedError: its kind is reserved for the scheduler itself.
         StoreError: it cannot be recorded; the source should try again.
     """
     if event.kind in OWN_KINDS:
@@ -36,7 +36,7 @@ async def take(services: Services, event: Event) -> Taken:
         )
     taken = await services.store.take_event(_fitting(services.secrets.hidden(event)))
     if not taken.recorded:
-        log.info("the event %s %s is on record already", event.kind, event.key)
+        log.info("the event %s %s is recorded already", event.kind, event.key)
     for roused in taken.roused:
         services.move_log.roused(roused, event.at)
     for run in taken.fired:

@@ -42,14 +42,14 @@ EVENTS: dict[Move, tuple[str, str]] = {
     Move.EXPIRE: ("run.expired", "failed"),
     Move.CANCEL: ("run.cancelled", "was cancelled"),
 }
-"""What the log says of each move: its ``event`` for machines, and words for people.
+"""The log entry of each move: its ``event`` for machines, and words for people.
 
 Two moves are not here: ``retry`` is made by ``agentcron resume``, and ``restore`` by the first opening of a
 backup, for all runs at once and with one line.
 """
 
 MAX_REASON = 300
-"""How much of a reason stands in the log; ``show`` has all of it."""
+"""The maximum of a reason in the log; ``show`` has all of it."""
 
 _WARNINGS = frozenset({Move.FAIL, Move.RESCUE, Move.BURY, Move.PARK, Move.EXPIRE})
 _FIRED = {State.SKIPPED: Move.SKIP, State.CANCELLED: Move.CANCEL}
@@ -57,10 +57,10 @@ _TAKEN = {State.FAILED: Move.BURY, State.CANCELLED: Move.CANCEL}
 
 
 class MoveLog:
-    """Sees what a process does, and passes it on; an observer that breaks disturbs nobody.
+    """Report what a process does; exceptions of an observer are logged only.
 
     Args:
-        aloud: false writes no lines about moves: the command shows its one run by itself.
+        aloud: false writes no lines about moves: the command prints its one run itself.
     """
 
     def __init__(self, *observers: Observer, aloud: bool = True) -> None:
@@ -69,20 +69,20 @@ class MoveLog:
 
     # -- moves ------------------------------------------------------------------------------------
     def fired(self, run: Run, now: datetime) -> None:
-        """See a row that the firing of a job has made, or a run that it has replaced."""
+        """Report a row that the firing of a job has created, or a run that it has replaced."""
         move = _FIRED.get(run.state, Move.FIRE)
         late = (now - run.fire_time).total_seconds() if move is Move.FIRE else None
         self._moved(_of(run, move, now, late_seconds=late, wake_at=run.not_before))
 
     def roused(self, woke: Roused, now: datetime) -> None:
-        """See a wake-up that came due."""
+        """Report a wake-up that came due."""
         move = Move.EXPIRE if woke.state is State.FAILED else Move.WAKE
         late = (now - woke.due).total_seconds()
         about: dict[str, Any] = {"reason": woke.reason, "reason_code": str(woke.kind), "late_seconds": late}
         self._moved(Moved(move, woke.run_id, woke.job, woke.state, now, **about))
 
     def rescued(self, taken: Rescued, now: datetime) -> None:
-        """See a run that was taken back from a runner that died or fell silent."""
+        """Report a run that was taken back from a runner that died or stopped responding."""
         move = _TAKEN.get(taken.state, Move.RESCUE)
         about: dict[str, Any] = {
             "runner": taken.runner,
@@ -92,7 +92,7 @@ class MoveLog:
         self._tell(lambda observer: observer.abandoned(taken, now))
 
     def claimed(self, lease: Lease, checkpoint: Checkpoint, now: datetime) -> None:
-        """See an attempt begin."""
+        """Report the start of an attempt."""
         about = {"runner": lease.runner}
         if checkpoint.woken is not None:
             about["reason_code"] = str(checkpoint.woken.kind)
@@ -101,7 +101,7 @@ class MoveLog:
         self._tell(lambda observer: observer.claimed(checkpoint, now))
 
     def committed(self, before: Checkpoint, step: Step, now: Checkpoint, *, cancelled: bool) -> None:
-        """See a step of a claimed run; ``cancelled``: a cancel that was asked for ended the run there."""
+        """Report a step of a claimed run; ``cancelled``: a pending cancel ended the run there."""
         self._tell(lambda observer: observer.stepped(before, step, now))
         if self._aloud and step.messages and step.messages[-1].role == "assistant":
             _say_step(now)
@@ -133,26 +133,26 @@ class MoveLog:
         self._tell(lambda observer: observer.said(run, delta))
 
     def lease_lost(self, run: Run, now: datetime) -> None:
-        """See that another runner owns a run now."""
+        """Report that another runner owns a run now."""
         said = {"event": "run.lease_lost", "run": run.id, "job": run.job}
         log.warning("run %s: the lease is lost; another runner owns the run", run.id, extra=said)
         self._tell(lambda observer: observer.lease_lost(run, run.epoch, now))
 
     # -- the process itself -----------------------------------------------------------------------
     def loaded(self, jobs: int, problem: str = "") -> None:
-        """See that the crontab was read, or why the last good one stays."""
+        """Report that the crontab was read, or why the last good one stays."""
         self._tell(lambda observer: observer.loaded(jobs, problem))
 
     def passed(self, jobs: int, running: int, next_due: datetime | None) -> None:
-        """See a whole pass that went well."""
+        """Report a whole pass without errors."""
         self._tell(lambda observer: observer.passed(jobs, running, next_due))
 
     def troubled(self, problem: str) -> None:
-        """See that the database cannot be used."""
+        """Report that the database cannot be used."""
         self._tell(lambda observer: observer.troubled(problem))
 
     def beat(self, monotonic: float) -> None:
-        """See that the runner's loop is alive."""
+        """Report that the runner's loop is alive."""
         self._tell(lambda observer: observer.beat(monotonic))
 
     def _moved(self, moved: Moved) -> None:
@@ -165,7 +165,7 @@ class MoveLog:
             try:
                 tell(observer)
             except Exception as error:
-                # Agents are worth more than figures about them.
+                # An error of an observer must not affect agents.
                 log.warning("%s broke: %s: %s", type(observer).__name__, type(error).__name__, error)
 
 
@@ -192,7 +192,7 @@ def _say(moved: Moved) -> None:
 
 
 def _fields(moved: Moved) -> dict[str, Any]:
-    """Return what a machine reads; what is not known is left out."""
+    """Return the fields for a machine; unknown ones are left out."""
     fields: dict[str, Any] = {
         "event": EVENTS[moved.move][0],
         "run": moved.run_id,
@@ -212,7 +212,7 @@ def _fields(moved: Moved) -> dict[str, Any]:
 
 
 def _in_one_line(text: str) -> str:
-    """Return a reason that cannot pass for a line of its own: an agent may have written it."""
+    """Return a reason on one line: written by an agent, it must not look like another line."""
     shown = safe_text(text)
     return shown if len(shown) <= MAX_REASON else f"{shown[: MAX_REASON - 1]}…"
 

@@ -22,13 +22,13 @@ GRACE_SECONDS = 10.0
 
 
 async def send_notices(services: Services, runner: str) -> int:
-    """Send what is due; return how many were taken."""
+    """Send due notices; return how many were claimed."""
     if services.halted() is not None:
         return 0
     pending = await services.store.take_notices(runner, services.clock.now(), BATCH)
     if pending:
         try:
-            # A sender acts outside: that it is about to stands in the log before it does.
+            # A sender acts outside: its start is recorded in the log before.
             await services.daylog.sync()
         except DayLogError as fault:
             now = services.clock.now()
@@ -48,9 +48,9 @@ async def send_notices(services: Services, runner: str) -> int:
 
 
 async def _send(services: Services, pending: Pending) -> None:
-    """Try to send a notice, and record what became of it."""
+    """Try to send a notice, and record the result."""
     outcome = await _hand_over(services, pending)
-    # A crash here sends the notice once more, with the same id: the receiver can tell.
+    # After a crash here the notice is sent again, with the same id, by which the receiver can recognise it.
     crashpoint("sent")
     now = services.clock.now()
     if isinstance(outcome, Receipt):
@@ -73,15 +73,15 @@ async def _send(services: Services, pending: Pending) -> None:
 
 
 async def _hand_over(services: Services, pending: Pending) -> Receipt | SendFault:
-    """Hand a notice to the sender of its kind; return what it says, or what was wrong."""
+    """Pass a notice to the sender of its kind; return its receipt, or the error."""
     kind = pending.notice.kind
     try:
         sender = services.sender_for(kind)
     except ConfigError as error:
-        # A plug-in that is being replaced, perhaps.
+        # A plug-in may be being replaced.
         return SendFault(error.message)
     if sender is None:
-        # Written by a newer version, perhaps.  Its target is no command, and waiting would not change that.
+        # Perhaps written by a newer version.  Its target is not a command, and waiting would not change that.
         return SendFault(f"no sender is known for a {kind!r} notice", permanent=True)
     state = ""
     if pending.run_id:
@@ -97,7 +97,7 @@ async def _hand_over(services: Services, pending: Pending) -> Receipt | SendFaul
         timeout_seconds=seconds,
     )
     try:
-        # The sender may keep the limit itself and say more about it; one that does not is cancelled.
+        # The sender may enforce the limit itself with a better message; one that does not is cancelled.
         async with asyncio.timeout(seconds + GRACE_SECONDS) as limit:
             receipt = await sender.send(pending.notice, context)
     except SendFault as fault:

@@ -1,11 +1,11 @@
 """JSON Schema: validate declarations of tools, and arguments of calls.
 
-``jsonschema`` checks, in the draft that ``$schema`` names, by default 2020-12.  It differs from the defaults
-of that library in three points.  A ``$ref`` leads to a place in the same schema only: nothing is fetched.
+``jsonschema`` validates, in the draft that ``$schema`` names, by default 2020-12.  It differs from the
+defaults of that library in three points.  A ``$ref`` may refer only to the same schema: nothing is fetched.
 Regular expressions are matched by ``regex``, which has a time limit: an expression such as ``(a+)+$`` keeps
-``re`` busy for hours with forty characters that a stranger chose.  ``format`` is an annotation.
+``re`` busy for hours with forty characters chosen by an attacker.  ``format`` is an annotation.
 
-Neither library is imported before the first schema is looked at.
+Neither library is imported before the first schema is validated.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from scheduler.errors import ConfigError
 
 Schema: TypeAlias = Mapping[str, Any]
 Validator: TypeAlias = Any
-"""One of jsonschema's, which is not imported here, and has no types."""
+"""A class of jsonschema, which is not imported here, and has no types."""
 
 MAX_PHRASES = 3
-"""Errors that are named at a time: a model corrects a few better than a list."""
+"""Errors that are reported at a time: a model corrects a few better than a list."""
 
 MAX_ERRORS = 100
-"""Errors that are looked for; a list of a million wrong numbers needs no more."""
+"""Errors that are collected; a list of a million wrong numbers needs no more."""
 
 MATCH_SECONDS = 0.1
-"""How long one regular expression may take with one text; everything else waits for it."""
+"""The time limit of one regular expression for one text; everything else waits for it."""
 
 
 def check_schema(schema: Schema) -> None:
-    """Refuse a schema that cannot check the arguments of a tool.
+    """Refuse a schema that cannot validate the arguments of a tool.
 
     Raises:
-        ConfigError: it is not JSON, breaks the rules of its draft, describes no object, refers to what is not
-            in it, or has a regular expression that cannot be compiled.
+        ConfigError: it is not JSON, violates its draft, does not describe an object, refers to something
+            outside of it, or has a regular expression that cannot be compiled.
     """
     text = _text(schema)
     if schema.get("type") != "object":
@@ -86,7 +86,7 @@ def _validator(text: str) -> Validator:
     elif draft is None:
         raise ConfigError(f"its schema has an unknown $schema: {str(schema['$schema'])[:200]!r}")
     try:
-        # No formats: `re`, which would be asked about "regex", knows less than `regex` does.
+        # No formats: `re`, which would be used for "regex", supports less than `regex` does.
         draft.check_schema(schema, format_checker=jsonschema.FormatChecker(formats=()))
         _inspect(schema, specification_with(draft.META_SCHEMA["$schema"]).create_resource)
     except jsonschema.SchemaError as error:
@@ -104,13 +104,13 @@ def _validator(text: str) -> Validator:
 
 
 def _inspect(whole: Schema, create: Callable[[Any], Any]) -> None:
-    """Look up every reference and compile every expression of a schema.
+    """Resolve every reference and compile every expression of a schema.
 
     Args:
         create: makes a resource of a schema, by the rules of its draft.
 
     Raises:
-        ConfigError: it has what could not be checked within a time limit.
+        ConfigError: it contains what could not be checked within a time limit.
     """
     import regex
     from referencing import Registry
@@ -135,7 +135,7 @@ def _inspect(whole: Schema, create: Callable[[Any], Any]) -> None:
 def _subschemas(
     resource: Any, resolver: Any, create: Callable[[Any], Any], seen: set[int]
 ) -> Iterator[dict[str, Any]]:
-    """Give a schema and all that it contains or refers to, each once."""
+    """Yield a schema and all that it contains or refers to, each once."""
     schema = resource.contents
     if not isinstance(schema, dict) or id(schema) in seen:
         return
@@ -144,7 +144,7 @@ def _subschemas(
     for keyword in ("$ref", "$dynamicRef", "$recursiveRef"):
         if isinstance(schema.get(keyword), str):
             target = resolver.lookup(schema[keyword])
-            # It may be in a place that no keyword makes a schema.
+            # It may be at a place that no keyword declares as a schema.
             yield from _subschemas(create(target.contents), target.resolver, create, seen)
     for each in resource.subresources():
         yield from _subschemas(each, resolver.in_subresource(each), create, seen)

@@ -16,7 +16,7 @@ MAX_TEXT = 300
 
 
 def phrases(error: Error) -> Iterator[str]:
-    """Give what an error means, one phrase for each argument that it is about."""
+    """Yield the meaning of an error, one phrase for each argument that it is about."""
     from jsonschema.exceptions import best_match
 
     error = best_match([error])
@@ -29,7 +29,7 @@ def phrases(error: Error) -> Iterator[str]:
         there_are = ", ".join(map(_short, error.schema.get("properties", ())))
         yield f"{_join(where, error.instance)} is not an argument (there are: {_cut(there_are) or 'none'})"
     elif error.validator is None:
-        # The schema is `false`, and the library does not say where.
+        # The schema is `false`, and the library does not report the place.
         yield "a part of the input is not allowed"
     else:
         yield f"{where or 'the input'} {_PHRASES.get(error.validator, _unfit)(error)}"

@@ -25,18 +25,19 @@ class Services:
     """The adapters of one process.
 
     Args:
-        model_for: the model that answers to a name; may raise CannotWorkError (no key).
-        sources_for: where the tools of a job come from, in a stable order; may raise ConfigError.
-        backend_for: what takes the runs of a job forward; may raise ConfigError.
-        profile_for: what a job may do, asked before each effect; may raise ConfigError.
-        sender_for: who sends notices of a kind, or None; may raise ConfigError.
+        model_for: returns the model of a name; may raise CannotWorkError (no key).
+        sources_for: returns the tool sources of a job, in a stable order; may raise ConfigError.
+        backend_for: returns the backend of a job; may raise ConfigError.
+        profile_for: returns the profile of a job, before each effect; may raise ConfigError.
+        sender_for: returns the sender of a kind of notices, or None; may raise ConfigError.
         folder: the crontab's, absolute: where gates run.
-        daylog: where what was recorded must stand before anything acts.
+        daylog: records must be synced to it before anything acts.
         move_log: logs every move, and notifies the observers.
-        price: what so many tokens of a model cost in millionths of a dollar, or None when nobody knows.
-        halted: why nothing may start now, or None; asked right before every effect and every request.
-        secrets: gives them to tools, and takes them out of whatever is stored or shown.
-        boot_id: names the time since the machine came up, where the platform tells one.
+        price: returns the cost of tokens of a model in millionths of a dollar, or None if it is unknown.
+        halted: returns why nothing may start now, or None; called right before every effect and every
+            request.
+        secrets: gives them to tools, and removes them from all text that is stored or shown.
+        boot_id: identifies the boot of the machine, if the platform has such an id.
     """
 
     store: Store

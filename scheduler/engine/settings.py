@@ -13,16 +13,16 @@ class Settings:
 
     Args:
         concurrency: runs at a time.
-        longest_wait_seconds: the longest time between two passes, so that a clock that was set is noticed.
-        poll_seconds: how often a change by another process, or of the crontab, is looked for.
-        halt_seconds: how long after a halt what is under way may end by itself.
-        probe_seconds: how long until a run that is parked for a refused key asks the model again.
-        soon_seconds: the same for what is looked at for nothing: log, trust file, workdir, tools.
-        room_seconds: how long a run waits for the reservations of others before it asks for room again.
+        longest_wait_seconds: the longest time between two passes, so that a set clock is detected.
+        poll_seconds: the interval of checks for changes by other processes, or of the crontab.
+        halt_seconds: how long after a halt running work may end by itself.
+        probe_seconds: the interval at which a run that is parked for a refused key tries the model again.
+        soon_seconds: the same for checks without cost: log, trust file, workdir, tools.
+        room_seconds: how long a run waits for the reservations of others before it tries again.
         open_seconds: how long a tool source may take to be opened.
         close_seconds: how long it may take to be closed, and then once more to end when it is cancelled.
         report_seconds: how long a sender may take for one notice.
-        most_attempts: a run that its runners did not survive this often is buried.
+        most_attempts: a run whose runners died this often is abandoned.
     """
 
     concurrency: int = 8

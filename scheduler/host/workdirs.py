@@ -53,7 +53,7 @@ def is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def passed(path: str) -> Iterator[str]:
+def path_parts(path: str) -> Iterator[str]:
     """Yield what an absolute path passes through, symlinks resolved: folders, links, and the end itself."""
     at, links = "/", 0
     todo = path.split("/")[::-1]
@@ -137,7 +137,7 @@ class Workdirs:
         return job.workdir or f"{self._work}/{job.name}"
 
     def _look(self, path: str) -> _Path:
-        """Return the real path of an absolute path, and the result of `passed`."""
+        """Return the real path of an absolute path, and the result of `path_parts`."""
         found = self._paths.get(path)
         if found is None:
             found = self._paths[path] = self._look_again(path)
@@ -147,10 +147,10 @@ class Workdirs:
         folder, _, name = path.rpartition("/")
         if folder not in self._folders:
             real = os.path.realpath(folder or "/")
-            self._folders[folder] = real, tuple(passed(folder)), os.path.isdir(real)
+            self._folders[folder] = real, tuple(path_parts(folder)), os.path.isdir(real)
         real, way, is_there = self._folders[folder]
         if name in ("", ".", "..") or (is_there and os.path.islink(path)):
-            return os.path.realpath(path), tuple(passed(path))
+            return os.path.realpath(path), tuple(path_parts(path))
         real = f"{real.rstrip('/')}/{name}"
         return real, (*way, real)
 

@@ -9,14 +9,14 @@ from scheduler.core.time.clocks import Reading
 
 
 class Clock(Protocol):
-    """Tells the time and waits."""
+    """Return the time, and wait."""
 
     def now(self) -> datetime:
         """Return the present instant, aware, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds on a clock that nobody sets; only differences mean anything."""
+        """Return seconds on a monotonic clock; only differences mean anything."""
         ...
 
     def reading(self) -> Reading:

@@ -8,10 +8,10 @@ from scheduler.core.record import Head
 
 
 class DayLog(Protocol):
-    """A copy of the records outside of the database, which only grows."""
+    """A copy of the records outside of the database, append-only."""
 
     async def sync(self) -> None:
-        """Bring every record that is committed by now to the disk.
+        """Sync every committed record to the disk.
 
         Raises:
             DayLogError: it cannot be written; nothing may act.
@@ -20,9 +20,9 @@ class DayLog(Protocol):
         ...
 
     async def head(self) -> Head:
-        """Return where the log ends.
+        """Return the end of the log.
 
         Raises:
-            DayLogError: its end is no record.
+            DayLogError: its last line is not a record.
         """
         ...

@@ -11,10 +11,10 @@ from scheduler.core.run.conversation import Block, Usage
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is sent: ``messages`` are the stored ones, verbatim.
+    """A request: ``messages`` are the stored ones, verbatim.
 
-    Where a summary stands for the earliest ones, the first message holds its block alone.
-    ``compact``: no answer is wanted, but such a block for all of ``messages``.
+    If a summary replaces the earliest ones, the first message contains only its block.
+    ``compact``: request such a block for all of ``messages`` instead of an answer.
     """
 
     model: str
@@ -27,11 +27,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer: the stream reached ``message_stop`` and the stop reason is a known one.
+    """A whole answer: the stream reached ``message_stop`` and the stop reason is known.
 
-    ``content`` holds the raw blocks, to be stored and replayed verbatim.  Of a compaction it is the one block
-    and ``stop_reason`` is ``compaction``; where no summary came of it, it is empty and the reason is another.
-    ``cost_microusd`` is None when the model's price is not known.
+    ``content`` contains the raw blocks, to be stored and replayed verbatim.  Of a compaction it is the one
+    block and ``stop_reason`` is ``compaction``; without a summary it is empty and the reason is another.
+    ``cost_microusd`` is None if the model's price is unknown.
     """
 
     content: tuple[Block, ...]
@@ -42,10 +42,10 @@ class Reply:
 
 
 class Model(Protocol):
-    """Answers requests."""
+    """Answer requests."""
 
     async def ask(self, ask: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
-        """Send one request and return its whole answer; ``on_text`` hears the text as it streams.
+        """Send one request and return its whole answer; ``on_text`` is called with the text as it streams.
 
         Raises:
             ModelFault: there is no usable answer.
@@ -53,5 +53,5 @@ class Model(Protocol):
         ...
 
     async def close(self) -> None:
-        """Free connections."""
+        """Close connections."""
         ...

@@ -1,7 +1,7 @@
 """The observer port: notifications of what happened, after it is on the disk.
 
-A base class and not a Protocol, because most observers care for two or three of these.  An observer gets
-values that nobody changes any more; it must not wait, and what it raises disturbs nobody.
+A base class and not a Protocol, because most observers implement two or three of these methods.  An observer
+gets values that do not change any more; it must not block, and its exceptions have no effect on others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Moved:
     Args:
         at: when, by the clock of this process (aware UTC).
         epoch: the number of the run's claim; 0 where it does not matter.
-        runner: for a rescue, a burial or a claim whose it is or was.
+        runner: for a rescue, a burial or a claim the runner that has or had it.
         late_seconds: how long after its slot a job fired, or how long after its instant a run was woken.
     """
 
@@ -41,16 +41,16 @@ class Moved:
 
 
 class Observer:
-    """Hears what one process does; every method may be left as it is."""
+    """Observe what one process does; every method may be left unimplemented."""
 
     def moved(self, moved: Moved) -> None:
-        """Hear that a run has changed its state."""
+        """A run has changed its state."""
 
     def claimed(self, checkpoint: Checkpoint, when: datetime) -> None:
-        """Hear that an attempt begins at this checkpoint."""
+        """An attempt begins at this checkpoint."""
 
     def stepped(self, before: Checkpoint, step: Step, now: Checkpoint) -> None:
-        """Hear that a step of a claimed run is committed; its move, if it has one, is heard as well."""
+        """A step of a claimed run is committed; its move, if any, is reported as well."""
 
     def said(self, run: Run, delta: str) -> None:
         """Hear a piece of the text that a run's agent produces at this moment, without known secrets.
@@ -61,19 +61,19 @@ class Observer:
         """
 
     def abandoned(self, attempt: Rescued, when: datetime) -> None:
-        """Hear how an attempt ended whose own process cannot tell: it died, or fell silent."""
+        """An attempt has ended without a record of its own process, which died or stopped responding."""
 
     def lease_lost(self, run: Run, epoch: int, when: datetime) -> None:
-        """Hear that another runner owns this run now: the attempt is over and leaves no record."""
+        """Another runner owns this run now: the attempt is over and leaves no record."""
 
     def loaded(self, jobs: int, problem: str) -> None:
-        """Hear that the crontab was read, or why the last good one stays."""
+        """The crontab was read, or why the last good one stays."""
 
     def passed(self, jobs: int, running: int, next_due: datetime | None) -> None:
-        """Hear that a whole pass over what is due went well."""
+        """A whole pass over due work was completed."""
 
     def troubled(self, problem: str) -> None:
-        """Hear that the database cannot be used, so that nothing new is started."""
+        """The database cannot be used, so that nothing new is started."""
 
     def beat(self, monotonic: float) -> None:
-        """Hear that the runner's loop is alive: several times in a second, also while it waits."""
+        """The runner's loop is alive: several times a second, also while it waits."""

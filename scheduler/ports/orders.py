@@ -9,16 +9,16 @@ from scheduler.core.job.standing import StandingOrders
 
 
 class Orders(Protocol):
-    """Reads the crontab, and notices when it, or a prompt file that it names, has changed."""
+    """Read the crontab, and detect changes of it and of the prompt files that it names."""
 
     def stamp(self) -> str:
-        """Return a text that differs whenever the files may have changed; cheap."""
+        """Return a text that differs if the files may have changed; cheap."""
         ...
 
     def read(self, now: datetime) -> StandingOrders:
         """Read all that can be read: broken jobs are returned next to the good ones.
 
         Raises:
-            ConfigError, NotFoundError: the file itself cannot be read at all.
+            ConfigError, NotFoundError: the file itself cannot be read.
         """
         ...

@@ -9,15 +9,15 @@ from scheduler.core.job.standing import RunnerInfo
 
 
 class Presence(Protocol):
-    """Knows processes by the files that they hold locked."""
+    """Identify live processes by the files that they hold locked."""
 
     def dead(self, runners: Sequence[RunnerInfo]) -> list[str]:
-        """Return the ids of those runners that certainly do not live any more.
+        """Return the ids of those runners that are certainly dead.
 
-        A runner of another host, or of a platform without file locks, is never called dead here.
+        A runner of another host, or of a platform without file locks, is never reported as dead here.
         """
         ...
 
     def forget(self, runners: Sequence[str]) -> None:
-        """Remove what dead runners have left behind, once it is on record that they are dead."""
+        """Remove the files of dead runners, after it is recorded that they are dead."""
         ...

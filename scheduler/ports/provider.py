@@ -11,42 +11,42 @@ from scheduler.ports.model import Model
 
 
 class Provider(Protocol):
-    """Offers models; ``name`` is that of its entry point in ``agentcron.models``.
+    """Provide models; ``name`` is that of its entry point in ``agentcron.models``.
 
-    A model whose name begins with the provider's and a colon (``rehearsal:nap.jsonl``) is looked for nowhere
-    else.  Importing the module of a provider imports no client: ``check`` does it for each crontab.
+    A model whose name begins with the provider's name and a colon (``rehearsal:nap.jsonl``) is looked up only
+    there.  Importing the module of a provider imports no client: ``check`` does it for each crontab.
     """
 
     @property
     def name(self) -> str:
-        """How it is called in messages."""
+        """Its name in messages."""
         ...
 
     @property
     def models(self) -> str:
-        """How its models are named, for messages: ``claude-...``."""
+        """The pattern of its names of models, for messages: ``claude-...``."""
         ...
 
     def owns(self, model: str) -> bool:
-        """Whether this provider answers for a model of this name."""
+        """Whether this provider has a model of this name."""
         ...
 
     def open(self, model: str) -> Model:
-        """Return what answers; asked once for each model and process, and closed at the end.
+        """Return the model; called once for each model and process, and closed at the end.
 
         Raises:
-            CannotWorkError: there is no way to the model, such as no key.
+            CannotWorkError: the model is not available, for example without a key.
         """
         ...
 
     def price(self, model: str, usage: Usage) -> int | None:
-        """Return what so many tokens cost, in millionths of a dollar; None where the price is not known."""
+        """Return the cost of these tokens, in millionths of a dollar; None if the price is unknown."""
         ...
 
     def problem(self, model: str) -> ConfigError | CannotWorkError | None:
-        """Return why the model cannot be used, or None; nothing is sent.
+        """Return why the model cannot be used, or None; no request is sent.
 
-        A ConfigError where the crontab is wrong (no such script), a CannotWorkError where something else is
+        A ConfigError if the crontab is wrong (no such script), a CannotWorkError if something else is
         missing (no key).  Its help says what to do.
         """
         ...
@@ -66,4 +66,4 @@ class PreloadingProvider(Provider, Protocol):
 
 
 FindProvider: TypeAlias = Callable[[str], Provider]
-"""Gives the provider of a model, by its name; raises ConfigError where there is none."""
+"""Return the provider of a model, by its name; raise ConfigError if there is none."""

@@ -38,15 +38,15 @@ class Result(Protocol):
         ...
 
     def one(self) -> Row:
-        """Return the row that is certainly there, as that of a count is."""
+        """Return the row, which must exist, as for a count."""
         ...
 
     def scalar(self) -> Any:
-        """Return the first column of the first row, or None when there is no row."""
+        """Return the first column of the first row, or None if there is no row."""
         ...
 
     def scalar_one(self) -> Any:
-        """Return the first column of the row that is certainly there."""
+        """Return the first column of the row, which must exist."""
         ...
 
     def scalars(self) -> Iterator[Any]:
@@ -55,7 +55,7 @@ class Result(Protocol):
 
 
 class Connection(Protocol):
-    """A connection in the transaction of a step; it is neither committed nor rolled back by a room."""
+    """A connection in the transaction of a step; a room neither commits nor rolls back."""
 
     def execute(self, statement: str, values: Values | Sequence[Values] = ...) -> Result:
         """Execute a statement of SQL with named parameters (``:name``); several values execute it for each.
@@ -67,7 +67,7 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """The step that a change belongs to: its job and run, when it is made (aware UTC), and its move."""
+    """The step that a change belongs to: its job and run, its instant (aware UTC), and its move."""
 
     job: str
     run_id: str
@@ -78,17 +78,17 @@ class StepContext:
 Writer: TypeAlias = Callable[[Any, StepContext, Any], None]
 """``write(connection, context, change)`` writes one change.
 
-It raises FactsChangedError when the change was decided on facts that are over.
+It raises FactsChangedError if the change was decided on outdated facts.
 """
 
 Check: TypeAlias = Callable[[Any, StepContext, Sequence[Any]], None]
-"""``check(connection, context, guards)`` looks at all guards of one kind in a step.
+"""``check(connection, context, guards)`` checks all guards of one kind in a step.
 
 It raises FactsChangedError or OverBudgetError.
 """
 
 Loader: TypeAlias = Callable[[Any, Run, Job, datetime], Any]
-"""``load(connection, run, job, now)`` reads the part of a checkpoint that belongs to a kind."""
+"""``load(connection, run, job, now)`` reads the part of a checkpoint of a kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,10 @@ class Room:
     Args:
         write: writes one change, in the transaction of its step.
         load: reads its part of the checkpoint, if it has one, when a call of a tool needs it.
-        guards: by kind of guard, what looks at it.
-        schema: for tables of a plug-in, its own migrations in order, each a sequence of SQL statements; how
-            many were run is kept in ``meta``.
-        rows_of_runs: by table of a plug-in, the column that holds the id of a run: these rows are deleted
+        guards: by kind of guard, its check.
+        schema: for tables of a plug-in, its own migrations in order, each a sequence of SQL statements; the
+            number of applied ones is stored in ``meta``.
+        rows_of_runs: by table of a plug-in, the column with the id of a run: these rows are deleted
             with their run.
     """
 

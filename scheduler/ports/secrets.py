@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Secrets(Protocol):
-    """The secrets of the jobs that this process takes on."""
+    """The secrets of the jobs that this process runs."""
 
     @property
     def longest(self) -> int:
@@ -19,24 +19,24 @@ class Secrets(Protocol):
         ...
 
     def learn(self, job: Job) -> None:
-        """Look up all secrets of a job, so that ``hidden`` knows them; one that cannot be had is left out."""
+        """Read all secrets of a job, so that ``hidden`` can remove them; unavailable ones are left out."""
         ...
 
     def value(self, job: Job, name: str) -> str:
-        """Return a secret of a job, as it is at this moment.
+        """Return the present value of a secret of a job.
 
         Raises:
-            ToolFault: the job has none of that name, or it cannot be had.
+            ToolFault: the job has no secret of that name, or it is not available.
         """
         ...
 
     def hidden(self, value: T) -> T:
-        """Return a text, or a value that holds texts, without any secret that was ever looked up."""
+        """Return a text, or a value that contains texts, without any secret that was ever read."""
         ...
 
 
 class NoSecrets:
-    """Where there are none: in tests, and in commands that take no run on."""
+    """No secrets: for tests, and for commands that run no job."""
 
     longest = 0
 
@@ -52,5 +52,5 @@ class NoSecrets:
         raise ToolFault(f"{job.name} has no secret {name}")
 
     def hidden(self, value: T) -> T:
-        """Return what came."""
+        """Return the value unchanged."""
         return value

@@ -10,16 +10,16 @@ from scheduler.core.run.notice import Notice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendContext:
-    """What a notice is about, and how long sending it may take.
+    """The context of a notice, and the time limit of its delivery.
 
     Args:
-        id: of the notice, unique in its home and the same at each try: a crash between sending and recording
-            sends it once more, and only the id tells the receiver so.
-        run_id: empty when the notice is about a job or the daemon.
-        job: empty when it is about the daemon.
-        state: of the run at this moment; empty without a run, ``unknown`` when the run is gone.
-        tries: counts this one.
-        timeout_seconds: a sender that takes longer is cancelled, and the notice is tried again.
+        id: of the notice, unique in its home and the same at each try: after a crash between sending and
+            recording it is sent again, and the receiver can recognise it by the id.
+        run_id: empty if the notice is about a job or the daemon.
+        job: empty if it is about the daemon.
+        state: of the run at this moment; empty without a run, ``unknown`` if the run was deleted.
+        tries: includes this one.
+        timeout_seconds: a sender that takes longer is cancelled, and the notice is retried.
     """
 
     id: str
@@ -32,29 +32,29 @@ class SendContext:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A notice was handed over.
+    """A notice was delivered.
 
     Args:
-        reference: what the service calls it there; empty when the service says nothing.
+        reference: the id of the service for it; empty if there is none.
     """
 
     reference: str = ""
 
 
 class Sender(Protocol):
-    """Sends notices of one kind; an entry point of the group ``agentcron.senders`` by that name."""
+    """Send notices of one kind; an entry point of the group ``agentcron.senders`` by that name."""
 
     @property
     def kind(self) -> str:
-        """Which notices it takes."""
+        """The kind of its notices."""
         ...
 
     async def send(self, notice: Notice, context: SendContext) -> Receipt:
-        """Hand the notice over, and return when the receiver has it.
+        """Deliver the notice, and return when the receiver has it.
 
         It may be cancelled at any moment, and must then leave nothing behind that continues to send.
 
         Raises:
-            SendFault: it was not sent; a permanent one is not tried again.
+            SendFault: it was not sent; a permanent one is not retried.
         """
         ...

@@ -13,22 +13,22 @@ from scheduler.core.time.triggers.base import EventKind
 
 
 class Emit(Protocol):
-    """Reports one event."""
+    """Report one event."""
 
     async def __call__(
         self, kind: str, *, key: str, subject: str = "", payload: str = "", expires: datetime | None = None
     ) -> bool:
-        """Return when the event is on the disk, with all that it wakes and fires; true unless it was before.
+        """Return when the event is on the disk, with all its wakes and fires; false if it was there before.
 
         A call that is cancelled or raises StoreError may be repeated: an event is recorded once.
 
         Args:
             kind: one that the source declares.
-            key: which event of its kind this is, the same whenever it is reported, also by another process.
+            key: which event of its kind, the same whenever it is reported, also by another process.
             subject: what it is about; many events may share one.  Cut after 1,000 bytes.
-            payload: what it brought: a JSON object where jobs choose by its fields.  Cut after 100,000 bytes.
-                It is a stranger's text, whatever it says; secrets that this process has used are taken out.
-            expires: until when its key is remembered (aware UTC); None: a month.
+            payload: its content: a JSON object if jobs filter by its fields.  Cut after 100,000 bytes.
+                It is untrusted text; secrets that this process has used are removed.
+            expires: until when its key is stored (aware UTC); None: a month.
 
         Raises:
             StoreError: the database cannot be written.
@@ -39,13 +39,13 @@ class Emit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceContext:
-    """What a source gets from the daemon.
+    """The context of a source in a daemon.
 
     Args:
-        folder: its own, in the home: for what it must remember, such as how far it has read.  Several
+        folder: its own, in the home: for state such as how far it has read.  Several
             daemons of a home share it, so files are replaced and not rewritten in place.
         emit: reports one event.
-        wanted: returns what jobs and runs wait for now, for a source that has to know where to look.
+        wanted: returns what jobs and runs wait for now, for a source that polls only for that.
             Raises StoreError.
     """
 
@@ -55,13 +55,13 @@ class SourceContext:
 
 
 class Source(Protocol):
-    """Reports events to a daemon; an entry point of the group ``agentcron.sources``, by its name.
+    """Report events to a daemon; an entry point of the group ``agentcron.sources``, by its name.
 
-    A name has small letters, digits, ``-`` and ``_``.
+    A name has lower-case letters, digits, ``-`` and ``_``.
     """
 
     def declares(self) -> Sequence[EventKind]:
-        """Return the kinds of events that it may report; called at each reading, so it must be quick."""
+        """Return the kinds of events that it may report; called at each reading, so it must be fast."""
         ...
 
     async def watch(self, context: SourceContext) -> None:

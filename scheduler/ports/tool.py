@@ -25,17 +25,17 @@ ToolAnswer: TypeAlias = str | tuple[Block, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSpec:
-    """What a tool declares; what frees a call has no default, because silence would be a claim.
+    """The declaration of a tool; what widens rights has no default, so that it must be explicit.
 
     Args:
         schema: JSON Schema of the arguments (draft 2020-12, unless ``$schema`` names another one).
         effect: what may be repeated after a crash.
-        reads_private: reads data from outside the job's workdir that is the owner's.
-        reads_untrusted: its result may hold words of strangers.
+        reads_private: reads private data of the owner outside the job's workdir.
+        reads_untrusted: its result may contain text of third parties.
         external: changes something outside the job's workdir.
         timeout_seconds: after this long the call is cancelled and failed.
-        targets: ``targets(args)`` returns what a call reaches, without looking anywhere; a grant with hosts
-            or paths covers no call of a tool that does not say.
+        targets: ``targets(args)`` returns what a call reaches, as a pure function; a grant with hosts
+            or paths never covers a call of a tool without it.
     """
 
     name: str
@@ -50,27 +50,27 @@ class ToolSpec:
 
     @property
     def has_targets(self) -> bool:
-        """Whether the tool says what its calls reach."""
+        """Whether the tool declares what its calls reach."""
         return self.targets is not no_targets
 
     def as_param(self) -> dict[str, Any]:
-        """Return the tool as the API takes it."""
+        """Return the tool in the API's form."""
         return {"name": self.name, "description": self.description, "input_schema": dict(self.schema)}
 
     @property
     def fingerprint(self) -> str:
-        """What changes with whatever a person relies on who consents to a call."""
+        """A digest of everything that a person relies on when they consent to a call."""
         claims = (self.effect.value, self.reads_private, self.reads_untrusted, self.external)
         return digest(canonical([self.name, *claims, dict(self.schema)]))
 
     @property
     def declaration(self) -> str:
-        """What changes with whatever the tool declares, and an agent or a person may have read."""
+        """A digest of the whole declaration, which an agent or a person may have read."""
         return digest(canonical([self.fingerprint, self.description]))
 
     @property
     def provenance(self) -> str:
-        """The label of what this tool returns."""
+        """The label of the results of this tool."""
         return f"untrusted:{self.name}" if self.reads_untrusted else "own"
 
 
@@ -85,14 +85,14 @@ def no_secret(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """Where a call runs, and what it may reach.
+    """The context of a call, and what it may contact.
 
     Args:
         workdir: the job's, absolute.
         key: the call's idempotency key.
-        hosts: the hosts that it may reach, by grant: names, or ``*.`` and a name.
-        network: whether what it runs may use the network, by grant.
-        secret: gives the value of ``SECRET.NAME``, or raises ToolFault; do not print it, do not keep it.
+        hosts: the hosts that it may contact, by grant: names, or ``*.`` and a name.
+        network: whether its child processes may use the network, by grant.
+        secret: returns the value of ``SECRET.NAME``, or raises ToolFault; do not print or store it.
     """
 
     run_id: str
@@ -109,15 +109,15 @@ Probe = Literal["happened", "did_not_happen", "unknown"]
 
 
 class Tool(Protocol):
-    """A tool that acts or looks."""
+    """A tool that acts or reads."""
 
     @property
     def spec(self) -> ToolSpec:
-        """What the tool declares."""
+        """Its declaration."""
         ...
 
     async def call(self, args: Args, context: ToolContext) -> ToolAnswer:
-        """Do it and return what the agent reads; the arguments fit the schema, which was checked before.
+        """Execute the call and return the result for the agent; the arguments were validated before.
 
         Raises:
             ToolFault: the tool refuses or fails; the agent is told.
@@ -125,7 +125,7 @@ class Tool(Protocol):
         ...
 
     async def probe(self, args: Args, context: ToolContext) -> Probe:
-        """Look, without changing anything, whether an interrupted call happened."""
+        """Check, without changing anything, whether an interrupted call happened."""
         ...
 
 
@@ -151,10 +151,10 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a control call comes to: a result, a rest, or an end.
+    """The outcome of a control call: a result, a rest, or an end.
 
     Args:
-        result: what the agent is told; of a call that rests it is what the runner says at the wake.
+        result: the text for the agent; for a call that rests it comes from the runner at the wake-up.
     """
 
     result: str = ""
@@ -164,10 +164,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class ControlTool:
-    """A tool that only steers its own run: it happens inside the commit, so it cannot happen twice.
+    """A tool that only controls its own run: it happens inside the commit, so it cannot happen twice.
 
-    ``decide(args, now, tz)`` returns an outcome or raises ToolFault; ``now`` is when the agent spoke, and the
-    arguments fit the schema.
+    ``decide(args, now, tz)`` returns an outcome or raises ToolFault; ``now`` is the time of the message, and
+    the arguments were validated.
     """
 
     spec: ToolSpec
@@ -176,11 +176,11 @@ class ControlTool:
 
 @dataclass(frozen=True, slots=True)
 class StageContext:
-    """What a staged call may know.
+    """The context of a staged call.
 
     Args:
-        spoken: when the agent asked for it (aware UTC).
-        parts: of the checkpoint, those that the tool reads, with what earlier calls of the message change.
+        spoken: the time of the agent's message (aware UTC).
+        parts: the parts of the checkpoint that the tool reads, after earlier calls of the message.
     """
 
     job: Job
@@ -193,14 +193,14 @@ class StageContext:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What a staged call comes to: changes, written in the commit of its result.
+    """The outcome of a staged call: changes, written in the commit of its result.
 
     Args:
-        result: what the agent reads; without a rest.
-        rest: sleep in the same commit; the result is what the runner says at the wake.
-        marks: what the run has met by what it is told.
+        result: the text for the agent; without a rest.
+        rest: sleep in the same commit; the result comes from the runner at the wake-up.
+        marks: the marks that the result adds to the run.
         provenance: the label of the result.
-        rule: why the call came to less than was asked for, or an empty text.
+        rule: why less was done than requested, or an empty text.
     """
 
     result: ToolAnswer = ""
@@ -216,10 +216,10 @@ class StagedTool:
     """A tool that writes through the commit of its run.  It is judged like any effect.
 
     Args:
-        stage: ``stage(args, context)`` returns what is to be written, or raises ToolFault or RefusedError; it
-            touches nothing itself.
-        changes: the kinds of changes that it may make; each must have a room in ``agentcron.changes``.
-        reads: the parts of the checkpoint that it wants to know.
+        stage: ``stage(args, context)`` returns what to write, or raises ToolFault or RefusedError; it
+            changes nothing itself.
+        changes: the kinds of its changes; each must have a room in ``agentcron.changes``.
+        reads: the parts of the checkpoint that it needs.
     """
 
     spec: ToolSpec
@@ -235,7 +235,7 @@ AnyTool: TypeAlias = Tool | InsideTool
 
 
 def is_tool(found: object) -> TypeGuard[AnyTool]:
-    """Whether what a plug-in gives is a tool."""
+    """Whether an object of a plug-in is a tool."""
     if not isinstance(getattr(found, "spec", None), ToolSpec):
         return False
     return isinstance(found, InsideTool) or all(callable(getattr(found, m, None)) for m in ("call", "probe"))
@@ -243,12 +243,12 @@ def is_tool(found: object) -> TypeGuard[AnyTool]:
 
 @dataclass(frozen=True, slots=True)
 class ForeignTool:
-    """A tool that a backend's own agent runs: only what it declares is known here."""
+    """A tool that a backend's own agent executes: only its declaration is known here."""
 
     spec: ToolSpec
 
     async def call(self, args: Args, context: ToolContext) -> ToolAnswer:  # noqa: ARG002  (a Tool)
-        """Refuse: its backend runs it.
+        """Refuse: its backend executes it.
 
         Raises:
             ToolFault: always.
@@ -256,5 +256,5 @@ class ForeignTool:
         raise ToolFault(f"{self.spec.name} is run by the backend of its job")
 
     async def probe(self, args: Args, context: ToolContext) -> Probe:  # noqa: ARG002  (a Tool)
-        """Return that it is unknown: a backend that can look records the result itself."""
+        """Return that it is unknown: a backend that can check records the result itself."""
         return "unknown"

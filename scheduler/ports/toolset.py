@@ -18,32 +18,34 @@ class ToolSource(Protocol):
     """Provide tools to an attempt: opened before the run continues, closed when the attempt ends.
 
     Register an object under the entry point group ``agentcron.toolsources``; its name is that of the entry
-    point: small letters, digits and ``-``.  A job names its tools as ``tools=SOURCE:NAME`` or ``SOURCE:*``.
+    point: lower-case letters, digits and ``-``.  A job lists its tools as ``tools=SOURCE:NAME`` or
+    ``SOURCE:*``.
     """
 
     @property
     def name(self) -> str:
-        """What a job calls it; empty for installed tools, which need no source in their names."""
+        """Its name in a job; empty for installed tools, which need no source in their names."""
         ...
 
     def provides(self, job: Job) -> bool:
-        """Whether this job can get tools of it, told without opening anything."""
+        """Whether this job can get tools of it, without opening anything."""
         ...
 
     def open(self, job: Job, run_id: str) -> AbstractAsyncContextManager[Toolbox]:
-        """Open what the tools work with; the tools may be called until the context is left.
+        """Open the resources of the tools; the tools may be called until the context is left.
 
-        Entered and left in one task of its own, once for each attempt at a run.  Opening is not an effect: it
+        Entered and left in one separate task, once for each attempt at a run.  Opening is not an effect: it
         may happen any number of times, without an approval.  Leaving happens however the attempt ends, but
         not if the process is killed, so a child process has to end with its parent.  The next attempt of the
         run may be opened elsewhere while this one is being left.
 
-        The tools are of the kind ``Tool``, called ``SOURCE__NAME``, and declare the same at each opening: one
-        that changes is refused to runs that began before.  A call raises ToolFault when it is known to have
-        failed.  Any other error, and the end of the context in the middle of a call, mean that nobody knows.
+        The tools are of the kind ``Tool``, called ``SOURCE__NAME``, with the same declarations at each
+        opening: one that changes is refused to runs that began before.  A call raises ToolFault if it
+        certainly failed.  After any other error, and if the context ends in the middle of a call, its outcome
+        is unknown.
 
         Raises:
-            Exception: it cannot be opened now.  The run is parked with the reason ``tool``, and looks again.
+            Exception: it cannot be opened now.  The run is parked with the reason ``tool``, and checks again.
         """
         ...
 
@@ -65,5 +67,5 @@ class FixedTools:
 
     @asynccontextmanager
     async def open(self, job: Job, run_id: str) -> AsyncIterator[Toolbox]:  # noqa: ARG002  (a port)
-        """Give the tools of the job."""
+        """Yield the tools of the job."""
         yield self.tools(job)

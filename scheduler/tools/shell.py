@@ -29,7 +29,7 @@ async def _shell(args: Args, context: ToolContext) -> ToolAnswer:
         result = await run_sandboxed(program, sandbox, words, timeout_seconds=seconds)
     except CannotWorkError as error:
         raise ToolFault(f"shell: {error.message}", help=error.help) from error
-    said = _said(result)
+    said = _output(result)
     if result.timed_out:
         raise ToolFault(f"{said}[killed after {seconds} s, with everything it had started]")
     if result.exit_code:
@@ -43,7 +43,7 @@ def _prepare(command: str, context: ToolContext) -> tuple[str, Sandbox, list[str
     return proven_program(), sandbox, [shell, "-c", command]
 
 
-def _said(result: ChildResult) -> str:
+def _output(result: ChildResult) -> str:
     """Return both outputs, the errors last, within the limit together."""
     parts = [part if part.endswith("\n") else f"{part}\n" for part in (result.stdout, result.stderr) if part]
     room = MAX_OUTPUT_BYTES // max(1, len(parts))

@@ -33,12 +33,12 @@ class Absence:
     def passed_over(self, instant: datetime) -> str:
         """Return how the clock jumped over an instant, or an empty text if it did not."""
         jump = self._jump(instant, back=False)
-        return "" if jump is None else self._told(jump)
+        return "" if jump is None else self._phrase(jump)
 
     def came_twice(self, instant: datetime) -> str:
         """Return how an instant occurred twice, or an empty text if it did not."""
         jump = self._jump(instant, back=True)
-        return "" if jump is None else self._told(jump)
+        return "" if jump is None else self._phrase(jump)
 
     def was_up(self, instant: datetime) -> bool:
         """Whether a daemon was up."""
@@ -71,7 +71,7 @@ class Absence:
                 return jump
         return None
 
-    def _told(self, jump: Jump) -> str:
+    def _phrase(self, jump: Jump) -> str:
         begin, end = self.clock.short(jump.before), self.clock.short(jump.at)
         if jump.kind == "suspended":
             return f"this machine was suspended {begin} - {end}"

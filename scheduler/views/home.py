@@ -139,6 +139,6 @@ class Home(Protocol):
         """Return the ids of those runners of this host that are dead."""
         ...
 
-    def held(self) -> list[str]:
+    def live_runners(self) -> list[str]:
         """Return the ids of the live runners of this host, from their locks."""
         ...

@@ -41,7 +41,7 @@ class Facts:
         daemon: the live daemon that started last.
         orphans: ids of runs that are recorded as running and whose runner is dead.
         halt: why nothing starts, when the home is halted.
-        made: the follow-ups that are not over.
+        follow_ups: the follow-ups that are not over.
         orders: the crontab, when it had to be parsed.
         hints: remarks for a person, besides the answer.
     """
@@ -57,7 +57,7 @@ class Facts:
     orders: StandingOrders | None = None
     from_database: bool = False
     halt: Halt | None = None
-    made: Sequence[FollowUp] = ()
+    follow_ups: Sequence[FollowUp] = ()
     hints: tuple[str, ...] = ()
 
     def is_overdue(self, standing: Standing) -> bool:
@@ -88,8 +88,21 @@ def _gather(home: Home, now: datetime) -> Facts:
         unknown = history.unknown_calls([end.id for end in ends.values() if end.failed])
         unsent = history.unsent()
         daemon, orphans = _processes(home, history, runs, now)
-        made = history.follow_ups() if any(is_follow_up(standing.name) for standing in standings) else ()
-    facts = Facts(now, standings, runs, ends, unknown, unsent, daemon, orphans, from_database=True, made=made)
+        follow_ups = (
+            history.follow_ups() if any(is_follow_up(standing.name) for standing in standings) else ()
+        )
+    facts = Facts(
+        now,
+        standings,
+        runs,
+        ends,
+        unknown,
+        unsent,
+        daemon,
+        orphans,
+        from_database=True,
+        follow_ups=follow_ups,
+    )
     facts = _with_crontab(facts, home, meta)
     if "copy" in meta:
         facts = replace(facts, hints=(*facts.hints, _COPY))
@@ -134,7 +147,7 @@ def live_daemon(runners: Iterable[RunnerInfo], dead: Iterable[str], now: datetim
 def living_runners(home: Home, now: datetime) -> list[str]:
     """Return who works on this home: runners that hold a lock here, or have a recent heartbeat elsewhere."""
     known: list[RunnerInfo] = []
-    held = home.held()
+    live = home.live_runners()
     try:
         history = home.history()
         if history is not None:
@@ -148,7 +161,7 @@ def living_runners(home: Home, now: datetime) -> list[str]:
         for info in known
         if not _is_here(info.host) and now - info.seen_at < _SILENT_FOR
     ]
-    return sorted(pids.get(runner, f"runner {runner}") for runner in held) + far
+    return sorted(pids.get(runner, f"runner {runner}") for runner in live) + far
 
 
 def _is_heard_of(info: RunnerInfo, now: datetime) -> bool:

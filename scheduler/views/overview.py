@@ -50,7 +50,7 @@ def job_json(facts: Facts, standing: Standing) -> dict[str, Any]:
         "overdue": facts.is_overdue(standing),
         "failures": standing.failures,
     }
-    made = next((each for each in facts.made if each.name == standing.name), None)
+    made = next((each for each in facts.follow_ups if each.name == standing.name), None)
     if made is not None:
         values["made_by"] = made.run_id
         values["pending"] = made.state == "pending"

@@ -63,7 +63,7 @@ def wait_for(place: Installation, daemon: Process, *states: State) -> Any:
     return until(look, 40, lambda: f"a run that is {states}\n{daemon.stderr}")
 
 
-def test_an_agent_reads_sleeps_is_killed_and_goes_on_where_it_was(
+def test_an_agent_reads_sleeps_is_killed_and_continues_where_it_was(
     place: Installation, llmock: LLMockServer
 ) -> None:
     for reply in (

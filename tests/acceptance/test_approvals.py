@@ -46,7 +46,7 @@ def asked(place: Installation) -> tuple[str, str]:
     return run, question["id"]
 
 
-def test_approve_and_the_run_goes_on_within_a_second(office: Installation) -> None:
+def test_approve_and_the_run_continues_within_a_second(office: Installation) -> None:
     run, question = asked(office)
     said = ask(office, "approvals").is_fine("clerk", "text: one", f"agentcron approve {question}")
     assert "no grant covers" in said.out
@@ -96,7 +96,7 @@ def test_of_two_answers_at_once_one_counts(office: Installation) -> None:
     assert state_of(office, run) == "succeeded"
 
 
-def test_arguments_that_were_altered_after_the_approval_ask_anew(office: Installation) -> None:
+def test_arguments_that_were_altered_after_the_approval_ask_again(office: Installation) -> None:
     run, question = asked(office)
     ask(office, "approve", question).is_fine()
     with closing(sqlite3.connect(office.database)) as database, database:

@@ -177,7 +177,7 @@ def test_run_wait_ends_when_its_daemon_dies(town: Installation, claude: FakeMess
     assert "Start: agentcron up" in waiting.stdout
 
 
-def test_a_run_that_fails_is_1_and_says_how_to_go_on(town: Installation) -> None:
+def test_a_run_that_fails_is_1_and_says_how_to_continue(town: Installation) -> None:
     (town.home / "bad.jsonl").write_text(
         '{"calls": [{"name": "finish", "input": {"summary": "No letters came.", "outcome": "failed"}}]}\n'
     )

@@ -82,7 +82,7 @@ def test_the_agent_hears_what_the_person_says(town: Installation, claude: FakeMe
     verify_pairing(claude.requests)
 
 
-def test_a_run_that_stopped_at_its_budget_goes_on_with_a_higher_one(
+def test_a_run_that_stopped_at_its_budget_continues_with_a_higher_one(
     town: Installation, claude: FakeMessagesAPI
 ) -> None:
     claude.script("Work", answer("Much.", calls=[("note", {"text": "x"})]), answer("All of it."))

@@ -81,7 +81,7 @@ async def test_a_run_that_works_is_not_woken(bench: Bench) -> None:
     assert await states(bench, lease.run_id) == [State.RUNNING]
 
 
-async def test_whoever_is_woken_was_woken_once(bench: Bench) -> None:
+async def test_who_is_woken_was_woken_once(bench: Bench) -> None:
     run_id = await asleep(bench, WakeUp(PUSH, "main"), WakeUp(PUSH))
     assert len((await bench.store.take_event(push(60))).roused) == 1
     assert (await bench.store.take_event(push(61))).roused == ()
@@ -163,7 +163,7 @@ async def test_the_end_of_a_run_wakes_who_waits_for_it(bench: Bench, move: Move,
 
 
 @pytest.mark.parametrize("by", ["run", "job"])
-async def test_who_waits_for_a_run_that_has_ended_goes_on_at_once(bench: Bench, by: str) -> None:
+async def test_who_waits_for_a_run_that_has_ended_continues_at_once(bench: Bench, by: str) -> None:
     lease = await bench.running()
     other = await bench.running(make_job("other"))
     await bench.end(other, Move.FINISH, 5)
@@ -171,7 +171,7 @@ async def test_who_waits_for_a_run_that_has_ended_goes_on_at_once(bench: Bench, 
     assert await states(bench, lease.run_id) == [State.QUEUED]
 
 
-async def test_a_run_that_goes_on_ends_once_more(bench: Bench) -> None:
+async def test_a_run_that_continues_ends_once_more(bench: Bench) -> None:
     other = await bench.running(make_job("other"))
     first = await asleep(bench, WakeUp(RUN_ENDED, other.run_id))
     await bench.end(other, Move.FAIL, 5)

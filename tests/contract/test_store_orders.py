@@ -99,7 +99,7 @@ async def test_a_job_that_breaks_is_invalid_keeps_its_past_and_fires_nothing(ben
     assert await bench.fire(make_job(), at(4000)) == []
 
 
-async def test_a_job_that_is_mended_gets_a_slot_that_lies_ahead(bench: Bench) -> None:
+async def test_a_job_that_is_fixed_gets_a_slot_that_is_ahead(bench: Bench) -> None:
     await bench.load(make_job())
     await bench.load(now=at(5), broken=(BrokenJob("brief", "broken"),))
     await bench.load(make_job(), now=at(7205))
@@ -107,7 +107,7 @@ async def test_a_job_that_is_mended_gets_a_slot_that_lies_ahead(bench: Bench) ->
     assert (mended.state, mended.problem, mended.next_fire) == ("active", "", at(3 * 3600))
 
 
-async def test_a_paused_job_that_breaks_and_is_mended_is_still_paused(bench: Bench) -> None:
+async def test_a_paused_job_that_breaks_and_is_fixed_is_still_paused(bench: Bench) -> None:
     await bench.load(make_job())
     await bench.store.pause("brief", "by a person", NOON, actor=PERSON)
     await bench.load(broken=(BrokenJob("brief", "broken"),))

@@ -107,7 +107,7 @@ async def test_what_is_young_enough_stays(bench: Bench) -> None:
     assert await left(bench) == set(runs[2:])
 
 
-async def test_without_a_word_runs_are_kept_for_ever(bench: Bench) -> None:
+async def test_without_a_word_runs_are_kept_forever(bench: Bench) -> None:
     job = make_job("plain", Manual())
     await bench.load(job)
     runs = [await ended(bench, day, job) for day in range(2)]

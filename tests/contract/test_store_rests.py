@@ -55,7 +55,7 @@ async def test_a_woken_run_knows_why_until_the_agent_was_told(bench: Bench) -> N
     assert (await bench.checkpoint(lease)).woken is None
 
 
-async def test_attempts_count_anew_after_a_sleep_and_a_back_off_is_free(bench: Bench) -> None:
+async def test_attempts_count_again_after_a_sleep_and_a_back_off_is_free(bench: Bench) -> None:
     lease = await bench.running()
     await rescue(bench, 60)
     [lease] = await bench.claim(61)
@@ -157,7 +157,7 @@ async def test_a_person_wakes_a_resting_run(bench: Bench, move: Move, more: dict
 
 
 @pytest.mark.parametrize("move", [Move.FAIL, Move.CANCEL])
-async def test_a_person_goes_on_with_a_run_that_ended_badly(bench: Bench, move: Move) -> None:
+async def test_a_person_continues_with_a_run_that_ended_badly(bench: Bench, move: Move) -> None:
     lease = await bench.running()
     await bench.end(lease, move, 1, reason="it broke", outcome="failed", summary="no")
     await bench.store.resume(lease.run_id, at(5), "try again", actor=PERSON)
@@ -171,7 +171,7 @@ async def test_a_person_goes_on_with_a_run_that_ended_badly(bench: Bench, move: 
     assert (woken.kind, woken.payload) == (Waking.PERSON, "try again")
 
 
-async def test_a_run_that_was_cancelled_while_running_can_go_on(bench: Bench) -> None:
+async def test_a_run_that_was_cancelled_while_running_can_continue(bench: Bench) -> None:
     lease = await bench.running()
     await bench.store.cancel(lease.run_id, at(1), "enough", actor=PERSON)
     await bench.end(lease, Move.CANCEL, 2)
@@ -260,7 +260,7 @@ async def test_a_person_raises_the_budget_of_one_run(bench: Bench, code: str, da
     assert (budget.run_usd, budget.day_usd, budget.default) == (0.9, day_usd, False)
 
 
-async def test_a_run_that_cannot_go_on_gets_no_new_cap(bench: Bench) -> None:
+async def test_a_run_that_cannot_continue_gets_no_new_cap(bench: Bench) -> None:
     lease = await bench.running()
     before = (await bench.checkpoint(lease)).job.budget
     with pytest.raises(RefusedError):
@@ -272,7 +272,7 @@ async def test_a_run_that_cannot_go_on_gets_no_new_cap(bench: Bench) -> None:
     assert (await bench.checkpoint(lease)).job.budget.run_usd == 0.9
 
 
-async def test_a_person_who_says_go_on_forgives_the_failures_so_far(bench: Bench) -> None:
+async def test_a_person_who_says_continue_forgives_the_failures_so_far(bench: Bench) -> None:
     lease = await bench.running()
     failed = replace(sent(1, 1), state="failed", ended_at=at(1))
     await bench.store.commit(lease, Step(at=at(1), opened=sent(1, 1)))

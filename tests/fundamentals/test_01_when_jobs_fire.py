@@ -1,7 +1,7 @@
 """When jobs fire: cron expressions, intervals, and "sleep until".
 
-Read from top to bottom, this is the tutorial. Nothing here needs a clock, a daemon or a database: a
-schedule is a value, and you ask it questions.
+These files are a tutorial, to be read from top to bottom. This one needs no clock, daemon or database: a
+schedule is a value with methods.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ def test_instants_always_have_a_zone() -> None:
 def test_a_daily_job_runs_once_a_day_also_when_the_clocks_change() -> None:
     half_past_two = Cron("30 2 * * *", tz="Europe/Berlin")
 
-    # In the night of 29 March 2026 there is no 02:30: the job runs when the gap ends.
+    # On the night of 29 March 2026 there is no 02:30: the job runs when the gap ends.
     in_spring = half_past_two.next_after(datetime(2026, 3, 28, 12, 0, tzinfo=UTC))
     assert in_spring is not None
     assert f"{in_spring.astimezone(BERLIN):%d %b %H:%M}" == "29 Mar 03:00"
 
-    # In the night of 25 October there are two: it runs at the first, and then on the next day.
+    # On the night of 25 October there are two: it runs at the first, and then on the next day.
     in_autumn = half_past_two.next_after(datetime(2026, 10, 24, 12, 0, tzinfo=UTC))
     assert in_autumn is not None
     assert f"{in_autumn.astimezone(BERLIN):%d %b %H:%M %Z}" == "25 Oct 02:30 CEST"
@@ -104,7 +104,7 @@ def test_a_date_that_never_comes_is_a_mistake_too() -> None:
 
 
 def test_an_interval_needs_no_beginning() -> None:
-    """The grid of `@every` hangs on the job's name: a restart does not move it."""
+    """The grid of `@every` is derived from the job's name: a restart does not move it."""
     every = Every("45m", name="watch-ci")
 
     first = every.next_after(SUNDAY)
@@ -145,7 +145,7 @@ def test_what_has_two_readings_is_refused_with_both() -> None:
     assert f"{parse_when(refusal.value.suggestion, now=SUNDAY, tz='Europe/Berlin'):%a %H:%M}" == "Mon 09:00"
 
 
-def test_nobody_sleeps_into_the_past() -> None:
+def test_an_agent_cannot_sleep_into_the_past() -> None:
     with pytest.raises(WhenError) as refusal:
         parse_when("today 09:00", now=SUNDAY, tz="Europe/Berlin")
 

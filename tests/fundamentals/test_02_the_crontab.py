@@ -1,4 +1,4 @@
-"""The crontab: one file says which agents run, when, with what prompt and on what budget.
+"""The crontab: one file defines which agents run, when, with which prompt and budget.
 
 Read this from top to bottom; each test shows one thing.
 """
@@ -20,7 +20,7 @@ SUNDAY = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 class Folder:
     """The crontab's folder, with one prompt file in it.
 
-    The reader opens no files itself: it asks a ``Look``.  The real one looks at the disk.
+    The parser opens no files itself: it uses a ``Look``.  The real one reads the disk.
     """
 
     def absolute(self, path: str) -> str:
@@ -74,7 +74,7 @@ BUDGET  = 0.50/run 5/day
     assert [job.tz for job in table.jobs] == ["Europe/Berlin", "Asia/Tokyo"]
 
 
-def test_a_long_prompt_stands_on_indented_lines() -> None:
+def test_a_long_prompt_is_on_indented_lines() -> None:
     (job,) = read(
         """
 30 17 * * FRI  weekly-review  budget=2.00/run

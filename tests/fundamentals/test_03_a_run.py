@@ -1,8 +1,8 @@
 """A run: one activation of a job, from its fire to its end.
 
-From here on there is a *world*: a folder with a crontab and a database, a clock that moves only when you
-move it, and a *rehearsal*, which is a model whose answers you write down beforehand.  Everything else is
-real: what you see here is what a daemon does.
+From here on there is a *world*: a folder with a crontab and a database, a clock that moves only when the
+test moves it, and a *rehearsal*, a model whose answers are written beforehand.  Everything else is
+real, and works as in a daemon.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Sleeping: an agent ends its turn until a time of its choice, and goes on in the same conversation.
+"""Sleeping: an agent ends its turn until a time of its choice, and continues in the same conversation.
 
-A sleeping run is nothing but rows in a database.  No process waits for it, no memory is held, nothing is
-paid.  That is what makes "look again in three days" a normal thing to write in a prompt.
+A sleeping run is only rows in a database.  It uses no process, no memory and no money.  So "check again in
+three days" is a normal thing to write in a prompt.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def test_nothing_happens_while_it_sleeps(tmp_path: Path) -> None:
         assert len(world.model.asks) == 1  # requests to the model so far
 
 
-async def test_times_are_said_as_people_say_them(tmp_path: Path) -> None:
+async def test_times_are_written_as_people_write_them(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         world.script("nap", script().sleep("next business day 9am").finish("Good morning."))
         await world.load(NAP)
@@ -84,7 +84,7 @@ async def test_on_waking_the_agent_is_told_what_time_it_is(tmp_path: Path) -> No
         assert "You slept 2h." in answer
 
 
-async def test_the_conversation_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_the_conversation_continues_where_it_was(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         world.script("nap", script().sleep("in 2h").finish("Done."))
         await world.load(NAP)

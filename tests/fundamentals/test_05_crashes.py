@@ -1,11 +1,11 @@
-"""Crashes: a process may die at any moment, and the run goes on from its last step.
+"""Crashes: a process may die at any moment, and the run continues from its last step.
 
 Every step of an agent is one commit on the disk: each answer of the model, each start and each result of a
-tool call.  After ``kill -9`` another process waits until the dead one's *lease* has run out (30 seconds, or
-at once on the same machine) and goes on.  What was paid for is not paid again.
+tool call.  After ``kill -9`` another process waits until the *lease* of the dead one has run out (30 seconds;
+on the same machine it does not wait) and continues the run.  A paid request is not paid again.
 
-What cannot be known after a crash is whether a tool call that had *started* took effect.  So each tool
-declares its *effect class*, and that decides.
+What is unknown after a crash is whether a tool call that had *started* took effect.  So each tool
+declares its *effect class*, which decides what happens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ JOB = '@manual  work  "Do it."  model=rehearsal:work.jsonl'
 
 
 class Postman:
-    """Delivers letters; the first one takes for ever, so that a test can pull the plug meanwhile."""
+    """Deliver letters; the first one takes forever, so that a test can kill the process meanwhile."""
 
     def __init__(self) -> None:
         self.delivered: list[str] = []
@@ -38,7 +38,7 @@ class Postman:
             description="Deliver a letter.",
             schema={"type": "object"},
             effect=effect,
-            external=False,  # the letter box stands in the workdir: no grant is needed
+            external=False,  # the letter box is in the workdir: no grant is needed
         )
         async def post(args: Args, context: ToolContext) -> str:
             self.delivered.append(context.key)
@@ -65,7 +65,7 @@ async def test_a_run_survives_the_process_that_worked_on_it(tmp_path: Path) -> N
     postman = Postman()
     async with open_world(tmp_path, tools={"post": postman.tool("keyed")}) as world:
         run_id = await crash_while_posting(world, postman)
-        assert (await world.run(run_id)).state is State.RUNNING  # so it says: nobody could write any more
+        assert (await world.run(run_id)).state is State.RUNNING  # no process could record anything else
 
         await world.take_over()
 
@@ -101,7 +101,7 @@ async def test_a_keyed_call_is_made_again_with_the_same_key(tmp_path: Path) -> N
         await world.take_over()
 
         first, second = postman.delivered
-        assert first == second  # so that the post office can tell that it is the same letter
+        assert first == second  # so that the post office can recognise the same letter
 
 
 async def test_an_opaque_call_is_never_made_again_and_the_agent_is_told(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ async def test_an_opaque_call_is_never_made_again_and_the_agent_is_told(tmp_path
         answer = world.messages(run_id)[2].content[0]
         assert answer["is_error"] is True
         assert "Its outcome is unknown" in answer["content"]
-        assert (await world.run(run_id)).state is State.SUCCEEDED  # the agent decided how to go on
+        assert (await world.run(run_id)).state is State.SUCCEEDED  # the agent decided how to continue
 
 
 async def test_a_sleeper_does_not_notice_that_the_machine_was_restarted(tmp_path: Path) -> None:

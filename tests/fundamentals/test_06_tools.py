@@ -1,8 +1,8 @@
 """Tools: what an agent may do.
 
-Every job has ``sleep``, ``note`` and ``finish``; without them it could neither wait nor end.  Then there are
-tools for the files of the job's own folder, and those that you write yourself: an async function and a
-declaration of what it does to the world.
+Every job has ``sleep``, ``note`` and ``finish``; without them it could neither wait nor end.  There are
+tools for the files of the job's own folder, and tools of your own: an async function with a
+declaration of its effects.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ JOB = '@manual  work  "Do it."  model=rehearsal:work.jsonl'
     name="temperature",
     description="Tell the temperature of a city in degrees Celsius.",
     schema={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-    effect="pure",  # it only looks: after a crash it may be asked again
+    effect="pure",  # it only reads: after a crash it may be called again
     reads_private=False,
     reads_untrusted=False,
     external=False,
 )
 async def temperature(args: Args, context: ToolContext) -> str:
-    """A tool of our own: it gets its arguments and its context, and returns what the agent reads."""
+    """A tool of our own: it gets its arguments and its context, and returns the result for the agent."""
     known = {"Oslo": "-3", "Rome": "14"}
     if args["city"] not in known:
         raise ToolFault(f"no thermometer in {args['city']}", help="there is one in Oslo and in Rome")

@@ -1,8 +1,8 @@
-"""Budgets: how much a run, and all runs of a job on one day, may cost, in money and in tokens.
+"""Budgets: caps on the cost of a run, and of all runs of a job on one day, in money and in tokens.
 
-A budget is asked before each request.  When it is used up the run is *parked*, not failed: nothing is lost,
-and a new day or a person lets it go on.  A request that is on its way cannot be stopped, so a run may
-overdraw by one request and no more.
+A budget is checked before each request.  When it is used up the run is *parked*, not failed: nothing is lost,
+and it continues on a new day or when a person resumes it.  A request in flight cannot be stopped, so a run
+may overdraw by one request, but no more.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ async def test_a_run_that_has_spent_its_budget_is_parked(tmp_path: Path) -> None
         assert run.reason == "the run has spent $0.20 of its $0.20"
 
 
-async def test_a_person_may_give_it_more_and_it_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_a_person_may_give_it_more_and_it_continues_where_it_was(tmp_path: Path) -> None:
     async with open_world(tmp_path, price_usd=0.10) as world:
         world.script("work", script().note("one").note("two").finish("Done."))
         await world.load(job("budget=0.20/run"))
@@ -122,7 +122,7 @@ async def test_all_jobs_together_may_have_a_cap_as_well(tmp_path: Path) -> None:
         assert run.reason == "all jobs have spent $0.30 of today's $0.30"
 
 
-async def test_tokens_may_be_capped_beside_money(tmp_path: Path) -> None:
+async def test_tokens_may_be_capped_in_addition_to_money(tmp_path: Path) -> None:
     async with open_world(tmp_path, tokens=60_000) as world:
         world.script("work", script().note("one").note("two").note("three").finish("Done."))
         await world.load(job('budget="0.50/run 100ktok/run"'))
@@ -183,7 +183,7 @@ async def post_office(folder: Path, budget: str) -> AsyncIterator[tuple[World, l
         yield world, posted
 
 
-async def test_a_job_acts_outside_so_often_a_day_and_goes_on_with_the_next(tmp_path: Path) -> None:
+async def test_a_job_acts_outside_so_often_a_day_and_continues_with_the_next(tmp_path: Path) -> None:
     async with post_office(tmp_path, "3effects/day") as (world, posted):
         first = await world.play("work")
         second = await world.play("work")

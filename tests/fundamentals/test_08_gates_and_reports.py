@@ -1,8 +1,8 @@
 """Gates and reports: your own commands before and after the agent.
 
-A *gate* is asked before anything is paid: exit 0 wakes the agent and hands it what the command printed,
+A *gate* runs before anything is paid: exit 0 starts the agent and passes the output of the command on,
 exit 1 skips this time, anything else is a failure.  A *report* is a command that gets the summary on its
-standard input when a run has ended, or needs you.
+standard input when a run has ended, or needs a person.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scheduler.testing.world import open_world
 async def test_an_open_gate_wakes_the_agent_and_tells_it_why(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         world.script("ci", script().finish("Fixed."))
-        await world.load('@manual  ci  "Mend CI."  model=rehearsal:ci.jsonl  gate="echo 3 tests are red"')
+        await world.load('@manual  ci  "Fix CI."  model=rehearsal:ci.jsonl  gate="echo 3 tests are red"')
 
         run = await world.play("ci")
 
@@ -29,19 +29,19 @@ async def test_an_open_gate_wakes_the_agent_and_tells_it_why(tmp_path: Path) -> 
 async def test_a_shut_gate_costs_nothing(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         world.script("ci", script().finish("Fixed."))
-        await world.load('@manual  ci  "Mend CI."  model=rehearsal:ci.jsonl  gate="echo all green; exit 1"')
+        await world.load('@manual  ci  "Fix CI."  model=rehearsal:ci.jsonl  gate="echo all green; exit 1"')
 
         run = await world.play("ci")
 
         assert run.state is State.SKIPPED
         assert run.reason == "the gate said no: all green"
-        assert world.model.asks == []  # the model was not asked
+        assert world.model.asks == []  # no request was made
 
 
 async def test_a_broken_gate_is_a_failure_not_a_no(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         world.script("ci", script().finish("Fixed."))
-        await world.load('@manual  ci  "Mend CI."  model=rehearsal:ci.jsonl  gate="test one -lt two"')
+        await world.load('@manual  ci  "Fix CI."  model=rehearsal:ci.jsonl  gate="test one -lt two"')
 
         run = await world.play("ci")
 
@@ -49,8 +49,8 @@ async def test_a_broken_gate_is_a_failure_not_a_no(tmp_path: Path) -> None:
         assert run.reason.startswith("the gate ended with status 2: ")
 
 
-async def test_a_gate_runs_beside_the_crontab_and_is_told_where_the_agent_works(tmp_path: Path) -> None:
-    """Never in the workdir: many a program obeys files that lie where it runs, and the agent writes there."""
+async def test_a_gate_runs_in_the_folder_of_the_crontab_and_gets_the_workdir(tmp_path: Path) -> None:
+    """Never in the workdir: many programs obey files in their folder, and the agent writes there."""
     async with open_world(tmp_path) as world:
         world.script("ci", script().finish("Fixed."))
         (world.workdir / "ci").mkdir(parents=True)
@@ -59,7 +59,7 @@ async def test_a_gate_runs_beside_the_crontab_and_is_told_where_the_agent_works(
             "cd $AGENTCRON_WORKDIR; python3 -c 'import json'; echo $BRANCH $PWD"
         )
         await world.load(
-            '@manual  ci  "Mend CI."  model=rehearsal:ci.jsonl  env.BRANCH=main  env.AGENTCRON_WORKDIR=/'
+            '@manual  ci  "Fix CI."  model=rehearsal:ci.jsonl  env.BRANCH=main  env.AGENTCRON_WORKDIR=/'
             "  gate=\"sh gate.sh > seen; python3 -c 'import json'\""
         )
 
@@ -74,7 +74,7 @@ async def test_a_report_gets_the_summary_on_its_standard_input(tmp_path: Path) -
     async with open_world(tmp_path) as world:
         world.script("ci", script().finish("Three flaky tests were fixed."))
         await world.load(
-            f'@manual  ci  "Mend CI."  model=rehearsal:ci.jsonl  report="cat > {tmp_path}/letter"'
+            f'@manual  ci  "Fix CI."  model=rehearsal:ci.jsonl  report="cat > {tmp_path}/letter"'
         )
         await world.play("ci")
 
@@ -87,7 +87,7 @@ async def test_and_learns_from_its_environment_which_run_it_is_about(tmp_path: P
     async with open_world(tmp_path) as world:
         world.script("ci", script().finish("Done."))
         report = f"echo $AGENTCRON_JOB $AGENTCRON_RUN $AGENTCRON_STATE > {tmp_path}/letter"
-        await world.load(f'@manual  ci  "Mend CI."  model=rehearsal:ci.jsonl  report="{report}"')
+        await world.load(f'@manual  ci  "Fix CI."  model=rehearsal:ci.jsonl  report="{report}"')
         run = await world.play("ci")
 
         await world.send_reports()
@@ -99,7 +99,7 @@ async def test_a_report_that_does_not_get_through_is_sent_again(tmp_path: Path) 
     async with open_world(tmp_path) as world:
         world.script("ci", script().finish("Done."))
         report = f"test -e {tmp_path}/post-office && cat > {tmp_path}/letter"
-        await world.load(f'@manual  ci  "Mend CI."  model=rehearsal:ci.jsonl  report="{report}"')
+        await world.load(f'@manual  ci  "Fix CI."  model=rehearsal:ci.jsonl  report="{report}"')
         await world.play("ci")
         await world.send_reports()
         assert not (tmp_path / "letter").exists()
@@ -115,7 +115,7 @@ async def test_a_run_that_sleeps_is_not_reported_yet(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         world.script("ci", script().sleep("in 1h").finish("Done."))
         await world.load(
-            f'@manual  ci  "Mend CI."  model=rehearsal:ci.jsonl  report="cat > {tmp_path}/letter"'
+            f'@manual  ci  "Fix CI."  model=rehearsal:ci.jsonl  report="cat > {tmp_path}/letter"'
         )
         await world.play("ci")
         assert await world.send_reports() == 0

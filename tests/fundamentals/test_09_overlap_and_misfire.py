@@ -1,6 +1,6 @@
-"""Overlap and misfire: a job comes due while its last run still lives, or while nothing was running at all.
+"""Overlap and misfire: a job comes due while its last run is not over, or while no daemon was running.
 
-Nothing is lost silently: every slot of a schedule ends as a run or as a *skipped* row with its reason.
+Nothing is lost silently: every slot of a schedule becomes a run or a *skipped* row with its reason.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ async def hourly(world: World, options: str) -> None:
 
 
 async def pass_hours(world: World, hours: int) -> None:
-    """Let hours pass, looking at everything that is due at each half of one."""
+    """Let hours pass, and run what is due every half hour."""
     for _ in range(2 * hours):
         world.clock.advance(HOUR / 2)
         await world.settle()
 
 
 def story(world: World) -> list[str]:
-    """Return what became of each slot, in a few words."""
+    """Return what happened at each slot, in a few words."""
     return [f"{run.fire_time:%H:%M} {run.state} {run.reason_code}".strip() for run in world.runs()]
 
 
@@ -78,7 +78,7 @@ async def test_what_was_missed_while_the_machine_was_off_becomes_one_run(tmp_pat
 
         (run,) = world.runs()
         assert f"{run.fire_time:%H:%M}" == "13:00"
-        assert run.missed == 3  # it stands for 10:00, 11:00 and 12:00 too
+        assert run.missed == 3  # it also covers 10:00, 11:00 and 12:00
 
 
 async def test_and_its_agent_is_told(tmp_path: Path) -> None:

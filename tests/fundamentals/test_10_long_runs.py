@@ -1,4 +1,4 @@
-"""A run of months: when its conversation grows too long it is summed up, and nothing of it is lost."""
+"""Long runs: when a conversation grows too long it is summarised, and nothing of it is lost."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LONG = (
     .stopped("model_context_window_exceeded")
     .say("nothing.")
 )
-"""An agent that looks twice; then its context window is full in the middle of a sentence."""
+"""An agent that reads twice; then its context window is full in the middle of a sentence."""
 
 
-async def test_a_conversation_that_no_longer_fits_is_summed_up_and_goes_on(tmp_path: Path) -> None:
+async def test_a_conversation_that_no_longer_fits_is_summed_up_and_continues(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         world.script("long", LONG)
         await world.load('@manual  long  "Find it."  model=rehearsal:long.jsonl')
@@ -41,7 +41,7 @@ async def test_the_whole_conversation_stays_stored(tmp_path: Path) -> None:
         assert [message.seq for message in stored] == list(range(1, 9))
         assert stored[0].text.startswith("Find it.")
 
-        # The summary belongs to the request that asked for it, which says what it covers.
+        # The summary belongs to the request that produced it, which says what it covers.
         with world.reader() as reader:
             (summed,) = [request for request in reader.requests(run.id) if request.summary is not None]
         assert summed.covers == 3

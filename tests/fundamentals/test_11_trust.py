@@ -1,8 +1,8 @@
 """Trust: authority comes from grants, never from a conversation.
 
-An agent that nobody watches reads what strangers wrote.  So each call is judged before it may act, by the
-job's *profile* (``observe``, ``propose``, ``act``, or one of ``trust.toml`` beside the crontab), and what no
-grant covers stops and waits for a person.  The run is *parked*: no process waits, and it survives restarts.
+An unattended agent reads text of third parties.  So each call is judged before it may act, by the
+job's *profile* (``observe``, ``propose``, ``act``, or one of ``trust.toml`` next to the crontab), and a call
+that no grant covers waits for a person.  The run is *parked*: no process waits, and it survives restarts.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ async def office(folder: Path, options: str = "") -> AsyncIterator[tuple[World, 
 
 
 async def parked(world: World) -> tuple[Run, Approval]:
-    """Let the agent come to its question; return the run and the question."""
+    """Let the agent ask its question; return the run and the question."""
     run = await world.play("work")
     assert (run.state, run.reason_code) == (State.PARKED, "approval")
     with world.history() as history:
@@ -60,7 +60,7 @@ async def parked(world: World) -> tuple[Run, Approval]:
 
 
 async def on(world: World, run: Run) -> Run:
-    """Let a run go on as far as it can."""
+    """Let a run continue as far as it can."""
     await world.settle()
     return await world.run(run.id)
 
@@ -97,7 +97,7 @@ async def test_no_answer_is_a_no(tmp_path: Path) -> None:
         assert (await world.run(run.id)).state is State.PARKED, "halfway the owner is reminded, no more"
         await world.jump()
         run = await world.run(run.id)
-        assert (run.state, letters) == (State.SUCCEEDED, []), "the agent heard of it, and went on"
+        assert (run.state, letters) == (State.SUCCEEDED, []), "the agent was told, and continued"
         with pytest.raises(RefusedError):
             await world.store.answer(question.id, world.clock.now(), approve=True, actor=PERSON)
 
@@ -129,7 +129,7 @@ async def test_always_is_a_grant_for_these_very_arguments_that_can_be_revoked(tm
         await world.store.answer(question.id, world.clock.now(), approve=True, always=True, actor=PERSON)
         await on(world, run)
         second = await world.play("work")
-        assert (second.state, len(letters)) == (State.SUCCEEDED, 2), "nobody was asked again"
+        assert (second.state, len(letters)) == (State.SUCCEEDED, 2), "there was no second question"
         with world.history() as history:
             [grant] = history.always_grants("work")
         assert await world.store.revoke(grant.id, world.clock.now(), actor=PERSON) == "work"
@@ -138,7 +138,7 @@ async def test_always_is_a_grant_for_these_very_arguments_that_can_be_revoked(tm
             await world.store.revoke(grant.id, world.clock.now(), actor=PERSON)
 
 
-async def test_a_policy_that_changed_asks_anew(tmp_path: Path) -> None:
+async def test_a_policy_that_changed_asks_again(tmp_path: Path) -> None:
     (tmp_path / "trust.toml").write_text('default = "mine"\n[profile.mine]\n')
     async with office(tmp_path) as (world, letters):
         run, question = await parked(world)
@@ -146,7 +146,9 @@ async def test_a_policy_that_changed_asks_anew(tmp_path: Path) -> None:
         (tmp_path / "trust.toml").write_text('default = "mine"\n[profile.mine]\n' + grant)
         await world.store.answer(question.id, world.clock.now(), approve=True, actor=PERSON)
         run = await on(world, run)
-        assert (run.state, letters) == (State.PARKED, []), "what was approved is not what holds now"
+        assert (run.state, letters) == (State.PARKED, []), (
+            "the approval is void after a change of the profile"
+        )
 
 
 async def test_a_grant_needs_no_person(tmp_path: Path) -> None:
@@ -177,11 +179,11 @@ async def test_a_broken_trust_file_stops_the_job_before_any_cost(tmp_path: Path)
         mended_at = world.clock.now()
         await world.send_reports()
         await world.jump()
-        assert (await world.run(run.id)).state is State.SUCCEEDED, "it goes on by itself"
+        assert (await world.run(run.id)).state is State.SUCCEEDED, "it continues by itself"
         assert world.clock.now() - mended_at <= timedelta(minutes=1)
 
 
-async def test_a_profile_that_cannot_be_told_for_whatever_reason_parks_the_run(
+async def test_a_profile_that_cannot_be_read_for_any_reason_parks_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_file: TrustFile, _job: object) -> None:
@@ -204,7 +206,7 @@ async def test_a_trust_file_that_others_may_write_proves_nothing(tmp_path: Path)
 
 
 async def test_what_two_calls_of_one_message_bring_together_asks_too(tmp_path: Path) -> None:
-    """One reads the owner's mail, the other posts: a stranger's page was read before, so a person decides."""
+    """The job can read mail and post; an untrusted page was read before, so a person decides."""
     posted: list[Args] = []
 
     @tool(name="mail", description="Read mail.", schema={"type": "object"}, effect="pure", external=False)
@@ -228,7 +230,7 @@ async def test_what_two_calls_of_one_message_bring_together_asks_too(tmp_path: P
 
 
 async def test_a_note_in_the_workdir_carries_nothing_past_the_rule(tmp_path: Path) -> None:
-    """One run writes what it read in the mail into a file; the next one reads it there: still mail."""
+    """One run writes private mail into a file; the next one reads it there: it is still private."""
     posted: list[Args] = []
 
     @tool(
@@ -272,7 +274,7 @@ async def test_a_note_in_the_workdir_carries_nothing_past_the_rule(tmp_path: Pat
 
 
 async def test_what_a_run_has_read_stays_with_it_whatever_it_does_next(tmp_path: Path) -> None:
-    """Calls that leave no mark of their own, allowed or refused, take none away."""
+    """Calls without a mark of their own, allowed or refused, remove none."""
     (tmp_path / "work.md").write_text("Read.")
     async with open_world(tmp_path) as world:
         play = script().call("glob", pattern="*").call("write", file_path="a", content="b")
@@ -283,7 +285,7 @@ async def test_what_a_run_has_read_stays_with_it_whatever_it_does_next(tmp_path:
 
 
 async def test_what_a_run_has_read_stays_with_it(tmp_path: Path) -> None:
-    """The mark outlives a sleep of days: what a stranger wrote is not forgotten by sleeping on it."""
+    """The mark survives a sleep of days."""
     (tmp_path / "work.md").write_text("Read.")
     async with open_world(tmp_path) as world:
         world.script("work", script().call("glob", pattern="*").sleep("3d", "later").finish("Done."))

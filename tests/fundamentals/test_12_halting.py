@@ -1,7 +1,7 @@
-"""Halting: one file stops everything that could have an effect or cost money, and nothing is lost by it.
+"""Halting: one file stops everything that could have an effect or cost money, and nothing is lost.
 
-``agentcron halt`` writes it, ``touch HALT`` does as well.  It is looked at right before every claim, request,
-call, gate and report, in every process of the home; ``agentcron unhalt`` takes it away.
+``agentcron halt`` creates it, and so does ``touch HALT``.  It is checked right before every claim, request,
+call, gate and report, in every process of the home; ``agentcron unhalt`` removes it.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ async def test_an_empty_file_is_enough(tmp_path: Path) -> None:
         world.clock.advance(2 * 3600)
         await world.settle()
 
-        assert (await world.run(run_id)).state is State.SLEEPING  # its time has passed, and it sleeps on
+        assert (await world.run(run_id)).state is State.SLEEPING  # its time has passed, and it still sleeps
 
 
-async def test_after_the_halt_all_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_after_the_halt_all_continues_where_it_was(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         run_id = await sleeper(world)
         (world.config.home / "HALT").touch()

@@ -1,8 +1,8 @@
-"""Follow-ups: an agent may make jobs for later, and never one that may do more than its maker.
+"""Follow-ups: an agent may make jobs for later, with at most its own rights.
 
 ``schedule`` (with ``tools=schedule``) makes a job ``JOB/NAME``, in the transaction of the call's result.  It
-has its maker's tools, profile, folder and remaining budget, ends after a week, and begins with all that its
-maker had seen.  One that was made after reading strangers' words waits for ``agentcron confirm``.
+has its maker's tools, profile, folder and remaining budget, ends after a week, and begins with the marks of
+its maker.  One that was made after reading untrusted input waits for ``agentcron confirm``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHECK = {"action": "make", "name": "check", "when": "in 2h", "prompt": "Is it gr
 
 @asynccontextmanager
 async def office(folder: Path, lines: ScriptBuilder, options: str = "") -> AsyncIterator[World]:
-    """A job ``ci`` that plays a script; ``page`` reads what a stranger wrote."""
+    """A job ``ci`` that plays a script; ``page`` returns text of a third party."""
 
     @tool(
         name="page",
@@ -64,7 +64,7 @@ async def made(world: World) -> FollowUp:
 
 
 def rules(world: World, run: Run) -> dict[str, str]:
-    """By which rule each call of a run was let act, or kept from it; a tool that only steers needs none."""
+    """The rule that allowed or stopped each call of a run; control tools have none."""
     with world.reader() as reader:
         return {call.name: call.rule for call in reader.calls(run.id)}
 
@@ -135,7 +135,7 @@ async def test_what_a_stranger_said_makes_it_wait_for_a_person(tmp_path: Path) -
         await world.jump()
         run = last(world, "ci/check")
         assert run.state is State.SUCCEEDED
-        assert str(run.marks) == "untrusted:page"  # neither time nor a person's consent launders it
+        assert str(run.marks) == "untrusted:page"  # neither time nor a person's consent removes it
         assert world.messages(run.id)[0].provenance == "own+untrusted:page"
 
 
@@ -158,7 +158,7 @@ async def test_who_reads_the_names_of_a_tainted_maker_is_tainted(tmp_path: Path)
 
 
 async def test_who_reads_names_that_could_be_a_secret_has_met_private_data(tmp_path: Path) -> None:
-    """Its maker had read private data: a name is enough to carry it."""
+    """Its maker had read private data: even a name can carry it."""
     lines = script().call("schedule", **CHECK).finish("Later.")
     async with office(tmp_path, lines) as world:
         follow_up = await made(world)
@@ -328,7 +328,7 @@ async def test_one_message_may_cancel_a_name_and_use_it_again(tmp_path: Path) ->
 
 
 async def test_two_runs_at_once_do_not_make_more_than_the_day_allows(tmp_path: Path) -> None:
-    # What was decided on an older look is refused by the store, and decided again.
+    # A decision on outdated facts is refused by the store, and made again.
     async with office(tmp_path, script().call("schedule", **CHECK).finish("Later.")) as world:
         await made(world)
         real = world.store.part

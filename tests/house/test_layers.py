@@ -151,7 +151,7 @@ MAY_HAVE_THREADS = ("scheduler/adapters/sql/", "scheduler/adapters/metrics/serve
 """The committer; and who must answer when the loop hangs."""
 
 
-def test_there_is_one_async_loop_and_no_thread_beside_the_committers_and_the_metrics() -> None:
+def test_there_is_one_async_loop_and_no_thread_next_to_the_committers_and_the_metrics() -> None:
     threads = [
         name
         for name in python_files("scheduler")

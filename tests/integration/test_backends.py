@@ -177,7 +177,7 @@ def test_a_keyed_call_is_made_again_with_its_key(place: Installation, point: str
 
 
 @pytest.mark.parametrize("point", ["claim.inside", "W1", "W2", "W13.inside", "W13", "W14.inside", "W14"])
-def test_a_run_goes_on_wherever_it_was_killed(place: Installation, point: str) -> None:
+def test_a_run_continues_wherever_it_was_killed(place: Installation, point: str) -> None:
     nap = [SLEEP] if point.startswith("W13") else []
     write(place, DRAFT, *nap, POST, FINISH)
     assert place.start("run", "clerk", "--wait", crash=point).wait() == -signal.SIGKILL
@@ -223,7 +223,7 @@ def test_a_denied_call_does_not_happen_and_its_agent_is_told(place: Installation
     assert "says: Not today." in shown["calls"][0]["result"]
 
 
-def test_a_run_over_its_budget_is_parked_and_goes_on_with_a_higher_one(place: Installation) -> None:
+def test_a_run_over_its_budget_is_parked_and_continues_with_a_higher_one(place: Installation) -> None:
     priced = [{**move, "cost_usd": 0.03} for move in (DRAFT, POST, FINISH)]
     write(place, *priced, options="budget=0.05/run")
     said = fire(place)

@@ -86,7 +86,7 @@ def test_a_run_survives_with_two_of_three_parallel_calls_done(scene: Scene) -> N
     scene.check()
 
 
-def test_f35_tables_that_were_half_made_when_the_process_died_are_made_anew(scene: Scene) -> None:
+def test_f35_tables_that_were_half_made_when_the_process_died_are_made_again(scene: Scene) -> None:
     kill_at(scene, "schema")
     with closing(sqlite3.connect(scene.place.database)) as connection:
         assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)

@@ -91,7 +91,9 @@ async def test_a_unit_that_fails_leaves_no_record(tmp_path: Path) -> None:
         assert [record.kind for record in written(world)] == ["pause"]
 
 
-async def test_no_effect_happens_while_the_log_cannot_be_written_and_then_it_goes_on(tmp_path: Path) -> None:
+async def test_no_effect_happens_while_the_log_cannot_be_written_and_then_it_continues(
+    tmp_path: Path,
+) -> None:
     async with open_world(tmp_path) as world:
         await prepare(world)
         world.config.log.write_text("a file where the folder should be")
@@ -133,7 +135,7 @@ async def test_on_a_full_disk_nothing_acts(tmp_path: Path) -> None:
             written(world)
 
 
-async def test_a_torn_last_line_is_mended_if_it_is_the_beginning_of_the_right_one(tmp_path: Path) -> None:
+async def test_a_torn_last_line_is_fixed_if_it_is_the_beginning_of_the_right_one(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         await prepare(world)
         await world.play("work")
@@ -150,7 +152,7 @@ async def test_a_torn_last_line_is_mended_if_it_is_the_beginning_of_the_right_on
             await world.services.daylog.sync()
 
 
-async def test_each_day_has_its_file_and_a_clock_set_back_goes_on_in_the_newest(tmp_path: Path) -> None:
+async def test_each_day_has_its_file_and_a_clock_set_back_continues_in_the_newest(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         await prepare(world)
         day = world.clock.now()
@@ -222,7 +224,7 @@ async def test_a_database_that_is_behind_its_log_is_refused(tmp_path: Path) -> N
             await FileDayLog(world.config.log, SqliteDatabase(other.config.database).records, pause).sync()
 
 
-async def test_a_restored_database_goes_on_from_the_end_of_the_log(tmp_path: Path) -> None:
+async def test_a_restored_database_continues_from_the_end_of_the_log(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         await prepare(world)
         await world.play("work")

@@ -67,7 +67,7 @@ async def test_a_begun_call_whose_arguments_its_tool_does_not_take_any_more_is_u
         assert "its tool has changed since" in str(journal.result)
 
 
-async def test_a_tool_that_came_later_does_not_act_for_a_call_of_before(tmp_path: Path) -> None:
+async def test_a_tool_that_came_later_does_not_act_for_a_call_from_before(tmp_path: Path) -> None:
     late = Recorder(name="late", effect="opaque")
     async with stage(tmp_path, call(("late", {}))) as s:
         run = await s.play()
@@ -77,7 +77,7 @@ async def test_a_tool_that_came_later_does_not_act_for_a_call_of_before(tmp_path
         assert late.calls == []
 
 
-async def test_a_tool_that_changed_while_a_person_thought_is_asked_for_anew(tmp_path: Path) -> None:
+async def test_a_tool_that_changed_while_a_person_thought_is_asked_for_again(tmp_path: Path) -> None:
     look = Recorder(effect="pure", external=True)
     changed = Recorder(effect="opaque", external=True)
     async with stage(tmp_path, call(("look", {})), recorders=(look,)) as s:

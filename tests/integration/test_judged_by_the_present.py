@@ -78,7 +78,7 @@ async def test_a_no_to_a_question_that_is_over_by_the_time_fails_nothing(tmp_pat
         assert post.calls == [{"n": 1}]
 
 
-async def test_a_question_that_was_put_before_the_run_had_met_all_three_is_put_anew(tmp_path: Path) -> None:
+async def test_a_question_that_was_put_before_the_run_had_met_all_three_is_put_again(tmp_path: Path) -> None:
     mail, page = Recorder("mail", reads_private=True), Recorder("page", reads_untrusted=True)
     post = posting()
     lines = (call(("mail", {})), call(("post", {}), ("page", {})), finish())
@@ -129,7 +129,7 @@ async def test_a_line_that_names_a_wider_profile_widens_no_run_that_sleeps(tmp_p
         assert (run.state, post.calls, rules(s, run.id)["post"]) == (State.SUCCEEDED, [], "observe")
 
 
-async def test_a_tool_that_claims_something_else_is_asked_for_anew(tmp_path: Path) -> None:
+async def test_a_tool_that_claims_something_else_is_asked_for_again(tmp_path: Path) -> None:
     post = posting()
     async with stage(tmp_path, call(("post", {})), recorders=(post,)) as s:
         run = await s.play()

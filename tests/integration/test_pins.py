@@ -124,7 +124,7 @@ async def test_a_tool_that_came_later_is_not_one_of_the_run(tmp_path: Path) -> N
         assert (outcomes(s, run.id), look.calls) == ([("look", *REFUSED)], [])
 
 
-async def test_a_run_of_before_pins_is_pinned_at_its_next_attempt(tmp_path: Path) -> None:
+async def test_a_run_from_before_pins_is_pinned_at_its_next_attempt(tmp_path: Path) -> None:
     look = Recorder()
     async with stage(tmp_path, sleep("1h"), LOOK, sleep("1h"), LOOK, finish(), recorders=(look,)) as s:
         run = await s.play()

@@ -180,7 +180,7 @@ def test_F64_a_copy_that_is_moved_under_a_living_daemon_is_noticed(scene: Scene,
     assert (run.state, run.reason_code) == (State.PARKED, "restored")
 
 
-def test_F64_a_sleeper_goes_on_and_is_told(scene: Scene, tmp_path: Path) -> None:
+def test_F64_a_sleeper_continues_and_is_told(scene: Scene, tmp_path: Path) -> None:
     place, copy, prompt = scene.place, tmp_path / "copy", "Sleep, then end."
     scene.write(prompt=prompt)
     scene.api.script(

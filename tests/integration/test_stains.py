@@ -35,7 +35,7 @@ def marked() -> Iterator[SqliteConnection]:
 
 
 @pytest.mark.parametrize("folder", ["/srv/a/work", "/srv/a/work/deep/er", "/srv/a", "/srv"])
-def test_the_folder_itself_what_lies_in_it_and_what_holds_it(marked: SqliteConnection, folder: str) -> None:
+def test_the_folder_itself_what_is_in_it_and_what_holds_it(marked: SqliteConnection, folder: str) -> None:
     assert stains.is_stained(marked, folder)
 
 
@@ -44,7 +44,7 @@ def test_no_other(marked: SqliteConnection, folder: str | None) -> None:
     assert not stains.is_stained(marked, folder)
 
 
-async def test_a_person_cleans_a_folder_with_all_in_it_but_not_what_lies_in_a_marked_one(
+async def test_a_person_cleans_a_folder_with_all_in_it_but_not_what_is_in_a_marked_one(
     tmp_path: Path,
 ) -> None:
     async with open_world(tmp_path) as world:

@@ -168,7 +168,7 @@ async def test_one_that_cannot_be_opened_parks_the_run_until_it_can(
         (Lamp((turn(),)), "lamp:trn", "the tool source lamp has no tool trn (did you mean turn?)"),
         (Lamp((Recorder(name="turn"),)), "lamp:*", "lamp gives a tool that it calls 'turn'"),
         (Lamp(gives={"lamp__a": turn().made()}), "lamp:*", "lamp gives a tool that it calls 'lamp__turn'"),
-        (Lamp(gives={"lamp__a": "a text"}), "lamp:*", "lamp gives lamp__a, which is no tool that acts"),  # type: ignore[dict-item]
+        (Lamp(gives={"lamp__a": "a text"}), "lamp:*", "lamp provides lamp__a, which is not a tool that acts"),  # type: ignore[dict-item]
         (Lamp((turn(schema={"type": "text"}),)), "lamp:*", "lamp: lamp__turn: its schema must say"),
         (Lamp(), "lump:*", "no tool source is called lump"),
     ],

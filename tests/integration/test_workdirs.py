@@ -14,7 +14,7 @@ from scheduler.app.crontab import crontab_file
 from scheduler.config import load
 from scheduler.core.job.standing import StandingOrders
 from scheduler.core.run.run import State
-from scheduler.host.workdirs import Workdirs, passed
+from scheduler.host.workdirs import Workdirs, path_parts
 from scheduler.ports.model import Ask
 from scheduler.ports.tool import Args
 from scheduler.testing.world import World, open_world
@@ -54,14 +54,14 @@ def test_what_is_looked_up_once_is_what_each_look_would_find(tmp_path: Path) -> 
     ends = "home/work/plain home/work/a home/work/new up up/x up/back/work up/../x up/. loop none none/x"
     for end in (*ends.split(), "file", "file/x", "far/", "", "missing/x/y", ".."):
         path = f"{tmp_path}/{end}"
-        assert workdirs._look(path) == (os.path.realpath(path), tuple(passed(path))), end
-        assert workdirs._look(path) == (os.path.realpath(path), tuple(passed(path))), f"{end}, again"
-    below = f"{tmp_path}/loop/x"  # leads nowhere, and is one step more than `passed` takes
-    assert workdirs._look(below) == (os.path.realpath(below), (*passed(below), f"{tmp_path}/loop/x"))
+        assert workdirs._look(path) == (os.path.realpath(path), tuple(path_parts(path))), end
+        assert workdirs._look(path) == (os.path.realpath(path), tuple(path_parts(path))), f"{end}, again"
+    below = f"{tmp_path}/loop/x"  # leads nowhere, and is one step more than `path_parts` takes
+    assert workdirs._look(below) == (os.path.realpath(below), (*path_parts(below), f"{tmp_path}/loop/x"))
     assert workdirs._look("/") == ("/", ())
 
 
-def test_many_workdirs_share_what_lies_above_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_workdirs_share_what_is_above_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten thousand jobs took four seconds to list: each folder on the way was looked at for every one."""
     looks: list[str] = []
     readlink = os.readlink
@@ -159,7 +159,7 @@ def test_a_secret_that_an_agent_could_read_is_refused(
     assert f"E11 SECRET.TOKEN = file:{path} is in an agent's workdir" in found
 
 
-def test_a_secret_that_lies_elsewhere_is_fine(home: Path, tmp_path: Path) -> None:
+def test_a_secret_that_is_elsewhere_is_fine(home: Path, tmp_path: Path) -> None:
     orders = read(home, f"SECRET.TOKEN = file:{tmp_path}/token", '@daily brief "x"')
     assert orders.problems == ()
 
@@ -178,10 +178,10 @@ def test_what_a_path_passes_is_every_folder_and_link(tmp_path: Path) -> None:
     (tmp_path / "b").symlink_to("a")
     (tmp_path / "a" / "c").symlink_to(f"{tmp_path}/d")
     root = [str(each) for each in (*tmp_path.parents, tmp_path) if str(each) != "/"]
-    found = list(passed(f"{tmp_path}/b/./c/../e"))
+    found = list(path_parts(f"{tmp_path}/b/./c/../e"))
     assert set(found) == {*root, *(f"{tmp_path}/{each}" for each in ("b", "a", "a/c", "d", "e"))}
     (tmp_path / "loop").symlink_to("loop")
-    assert f"{tmp_path}/loop" in passed(f"{tmp_path}/loop/x")
+    assert f"{tmp_path}/loop" in path_parts(f"{tmp_path}/loop/x")
 
 
 # While runs live
@@ -214,7 +214,7 @@ async def test_a_folder_that_was_exchanged_for_a_link_parks_the_run_until_it_is_
         mended_at = world.clock.now()
         await world.send_reports()
         await world.jump()
-        assert (await world.run(run_id)).state is State.SUCCEEDED, "it goes on by itself"
+        assert (await world.run(run_id)).state is State.SUCCEEDED, "it continues by itself"
         assert world.clock.now() - mended_at <= timedelta(minutes=1)
         assert (folder / "trust.toml").exists()
 

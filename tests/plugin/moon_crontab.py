@@ -57,7 +57,7 @@ class FullMoon(Trigger):
         early = f"{write_duration(self.before_seconds)} before " if self.before_seconds else "at "
         return f"{early}each full moon"
 
-    def lint(self, _now: datetime, _tz: str, _said: Collection[str]) -> Iterator[FieldProblem]:
+    def lint(self, _now: datetime, _tz: str, _given: Collection[str]) -> Iterator[FieldProblem]:
         """Too early is doubtful."""
         if self.before_seconds > _MONTH.total_seconds() / 2:
             yield FieldProblem("MOON", "that is nearer to the moon before", "write less", 0, len(self.word))

@@ -43,7 +43,7 @@ def test_the_day_of_an_instant(tz: str, now: str, begin: str, following: str) ->
 
 
 @given(st.integers(0, 15 * 366 * 86_400), st.sampled_from(ZONES))
-def test_every_instant_lies_in_its_day(seconds: int, tz: str) -> None:
+def test_every_instant_is_in_its_day(seconds: int, tz: str) -> None:
     now = utc("2020-01-01") + timedelta(seconds=seconds)
     begin, following = day_start(now, tz), next_local_day(now, tz)
     assert begin <= now < following

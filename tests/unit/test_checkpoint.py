@@ -87,7 +87,7 @@ def test_money_is_added_when_a_request_is_answered() -> None:
     assert unknown.run.cost_microusd == 0
 
 
-def test_a_summary_moves_the_window_and_begins_the_count_anew() -> None:
+def test_a_summary_moves_the_window_and_begins_the_count_again() -> None:
     def closed(tokens: int = 0, **more: Any) -> Step:
         usage = Usage(input_tokens=1, cache_read_tokens=tokens - 2, cache_write_tokens=1)
         return Step(at=LATER, closed=replace(request("answered"), usage=usage, **more))
@@ -107,7 +107,7 @@ def test_a_summary_moves_the_window_and_begins_the_count_anew() -> None:
     assert summed.apply(closed(300)).base_tokens == 300
 
 
-def test_failures_are_counted_by_attempt_and_an_answer_begins_anew() -> None:
+def test_failures_are_counted_by_attempt_and_an_answer_begins_again() -> None:
     def close(checkpoint: Checkpoint, state: RequestState, attempt: int) -> Checkpoint:
         return checkpoint.apply(Step(at=LATER, closed=request(state, attempt)))
 

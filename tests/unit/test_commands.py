@@ -164,7 +164,7 @@ def test_a_job_is_refused_that_obeys_what_an_agent_could_edit(tmp_path: Path, jo
     assert f"error {code} {word} is in an agent's workdir" in problem
 
 
-def test_a_job_may_obey_what_lies_beside_the_workdirs(tmp_path: Path) -> None:
+def test_a_job_may_obey_what_is_next_to_the_workdirs(tmp_path: Path) -> None:
     config = load(str(tmp_path))
     (tmp_path / "work2").mkdir()
     (tmp_path / "work2" / "prompt.md").write_text("Look.")

@@ -65,7 +65,7 @@ def test_equal_texts_come_of_equal_values_only(one: Any, other: Any) -> None:
     ("name", "shown"),
     [("to", "to"), ("a: b", '"a: b"'), ("a\nb", '"a\\nb"'), ("a\u00a0b", '"a\\u00a0b"'), ("", '""')],
 )
-def test_a_name_does_not_run_into_what_stands_beside_it(name: str, shown: str) -> None:
+def test_a_name_does_not_run_into_what_stands_next_to_it(name: str, shown: str) -> None:
     assert exact_name(name) == shown
 
 

@@ -46,7 +46,7 @@ class Logged:
     body: dict[str, Any]
 
 
-def test_scripts_are_chosen_by_marker_and_go_on_with_the_conversation() -> None:
+def test_scripts_are_chosen_by_marker_and_continue_with_the_conversation() -> None:
     with FakeMessagesAPI() as api:
         api.script("brief", fail(529, "overloaded_error", times=2), answer("one"), answer("two"))
         api.script("", answer("for the others"))

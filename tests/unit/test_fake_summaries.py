@@ -49,7 +49,7 @@ def test_a_compaction_gives_one_block_and_counts_apart(api: FakeMessagesAPI) -> 
     assert end["usage"]["iterations"][0]["type"] == "compaction"
 
 
-def test_a_script_goes_on_behind_a_summary(api: FakeMessagesAPI) -> None:
+def test_a_script_continues_behind_a_summary(api: FakeMessagesAPI) -> None:
     api.script("brief", answer("one"), answer("two"), answer("three"))
     head = summed_up(api, [USER, said(), USER])
     assert "tw" in post(api.url, [head, USER], beta=BETA)[1]

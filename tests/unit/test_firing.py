@@ -263,7 +263,7 @@ class TestOverlap:
     def test_replace_cancels_the_live_ones(self) -> None:
         assert self.fire("replace") == Fire(NINE, "fire", replaces=self.LIVE)
 
-    def test_allow_runs_beside_them(self) -> None:
+    def test_allow_runs_next_to_them(self) -> None:
         assert self.fire("allow") == Fire(NINE, "fire", serial=False)
 
     def test_only_the_first_of_several_replaces(self) -> None:

@@ -39,7 +39,7 @@ def test_an_empty_file_halts(file: HaltFile) -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "dangling link", "link to a secret"])
-def test_whatever_lies_there_halts_and_is_not_read(file: HaltFile, tmp_path: Path, kind: str) -> None:
+def test_whatever_is_there_halts_and_is_not_read(file: HaltFile, tmp_path: Path, kind: str) -> None:
     if kind == "folder":
         file.path.mkdir()
     elif kind == "fifo":
@@ -78,7 +78,7 @@ def test_a_reason_cannot_steer_a_terminal(file: HaltFile) -> None:
     assert len(reason) < 700
 
 
-def test_a_folder_that_lies_there_is_left_to_a_person(file: HaltFile) -> None:
+def test_a_folder_that_is_there_is_left_to_a_person(file: HaltFile) -> None:
     file.path.mkdir()
     with pytest.raises(CannotWorkError, match="cannot remove"):
         file.remove()

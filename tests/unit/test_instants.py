@@ -148,7 +148,7 @@ class TestDurations:
         assert parse_duration(write_duration(seconds)) == seconds
 
 
-def test_the_hash_is_the_same_for_ever() -> None:
+def test_the_hash_is_the_same_forever() -> None:
     """Changing it would move every `H` field and every `@every` grid of every user."""
     assert stable_hash("triage", "minute") == 11032809290088277595
     assert stable_hash("a", "bc") != stable_hash("ab", "c")

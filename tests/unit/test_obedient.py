@@ -74,7 +74,7 @@ def test_an_order_told_twice_is_obeyed_once_and_others_in_their_order() -> None:
     assert orders_in(f"{ORDER}\n{ORDER}\nAGENT: call a {{}}\n") == [*MEANT, ("a", {})]
 
 
-async def test_it_obeys_what_it_has_just_read_and_goes_on_with_its_script() -> None:
+async def test_it_obeys_what_it_has_just_read_and_continues_with_its_script() -> None:
     model = ObedientModel(script().call("read", file_path="a").finish("Done.").model())
     talk = [said("go")]
     talk += [answered(await play(model, talk)), said(ORDER)]

@@ -76,7 +76,7 @@ def test_who_only_looks_at_a_home_at_0002_is_told_to_start_it(tmp_path: Path) ->
     assert "agentcron up" in caught.value.help
 
 
-def test_a_home_of_before_grants_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_home_from_before_grants_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = load_home(tmp_path / "home", "0001")
     before = version_and_rest(path)
 

@@ -48,7 +48,7 @@ def test_a_crontab_that_uses_them() -> None:
     ], "the line goes before the prompt file, and that before the default"
     assert watch.trigger.explain() == "2h before each full moon"
     assert paint.trigger.next_after(NOW) == datetime(2026, 11, 24, 8, 24, 36, tzinfo=UTC)
-    assert "colour" in table.places[2].said
+    assert "colour" in table.places[2].given
     assert greet.trigger == Event("house:door", "", (("room", "hall"), ("state", "open*")))
     assert greet.trigger.explain() == "when an event house:door arrives with room=hall, state=open*"
     assert sort.trigger == Event("file", "inbox/*.md")

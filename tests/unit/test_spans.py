@@ -160,7 +160,7 @@ async def test_attempts_before_and_after_a_sleep_share_a_trace_and_are_linked(tm
     assert slept.end_time - slept.start_time < 1e9, "a sleep is no span of three days"
 
 
-async def test_another_process_goes_on_in_the_same_trace(tmp_path: Path) -> None:
+async def test_another_process_continues_in_the_same_trace(tmp_path: Path) -> None:
     async with watched(tmp_path, sleep("3d")) as (world, first):
         run = await world.play("work")
     async with watched(tmp_path, say("Over.")) as (world, second):

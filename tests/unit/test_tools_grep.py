@@ -90,7 +90,7 @@ async def test_output_that_is_not_utf8_survives(workdir: Path) -> None:
     assert (await search(workdir, "needle", "latin")).encode("utf-8")
 
 
-async def test_a_pattern_that_takes_for_ever_is_given_up_and_the_loop_stays_free(
+async def test_a_pattern_that_takes_forever_is_given_up_and_the_loop_stays_free(
     workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grep, "SEARCH_SECONDS", 0.5)

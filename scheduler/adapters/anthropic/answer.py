@@ -1,8 +1,8 @@
 """Assemble an answer event by event, from the raw JSON of the server.
 
-The SDK's own accumulator goes through typed models: it drops the deltas of blocks that it does not know,
-adds fields of its own, and calls a stream that was cut a success.  What is stored here is replayed for
-months, so it must be neither more nor less than what came.
+The SDK's own accumulator uses typed models: it drops the deltas of unknown blocks,
+adds fields of its own, and treats a cut stream as a success.  The stored answer is sent again for
+months, so it must be exactly what the server sent.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STOP_REASONS = frozenset(
 )
 
 COMPACTION = "compaction"
-"""The type of the one block that a compaction gives, and the stop reason that says so."""
+"""The type of the block of a compaction, and its stop reason."""
 
 NOTHING_SAID = "[no text]"
 
@@ -42,10 +42,10 @@ _USAGE_NAMES = {
 
 
 class Answer:
-    """Collects the events of one stream.
+    """Collect the events of one stream.
 
     Args:
-        compact: the request asked for a summary, which may come to nothing.
+        compact: the request is for a summary, which may be empty.
     """
 
     def __init__(self, *, compact: bool = False) -> None:
@@ -59,13 +59,13 @@ class Answer:
         self.stop_reason: str | None = None
 
     def feed(self, event: Mapping[str, Any]) -> str:
-        """Take in one event and return the piece of text that it adds, if any.
+        """Process an event and return the piece of text that it adds, if any.
 
-        An event of an unknown type is passed over, as the API's versioning policy asks.
+        An event of an unknown type is ignored, as the API's versioning policy requires.
 
         Raises:
-            ModelFault: a part of a block is of an unknown kind, so the block could not be replayed.
-            LookupError: an event lacks what it must have.
+            ModelFault: a part of a block is of an unknown kind, so that the block could not be sent again.
+            LookupError: an event lacks a required field.
         """
         kind = event["type"]
         if kind == "message_start":
@@ -84,14 +84,14 @@ class Answer:
 
     @property
     def is_over(self) -> bool:
-        """Whether its end was seen."""
+        """Whether its end was received."""
         return self._stopped
 
     def check_whole(self) -> None:
-        """Refuse an answer that is not complete, or whose ending nobody knows.
+        """Refuse an answer that is incomplete, or has an unknown ending.
 
         Raises:
-            ModelFault: no message_stop was seen, or the stop reason is none of the known ones.
+            ModelFault: message_stop is missing, or the stop reason is unknown.
         """
         if not self._began:
             raise ModelFault("the answer is not a message", kind="cut" if not self._blocks else "unknown")
@@ -101,22 +101,22 @@ class Answer:
             raise ModelFault(f"the answer has an unknown stop reason: {self.stop_reason}", kind="unknown")
 
     def content(self) -> tuple[Block, ...]:
-        """Return the blocks, as they can be sent back.
+        """Return the blocks in a form that can be sent back.
 
         Raises:
-            ModelFault: the input of a tool call is not JSON although the model says that it is whole.
+            ModelFault: the input of a tool call is not JSON although the model says that it is complete.
         """
         if self._compact:
-            # Kept as it came, nulls and all: it is signed.  One without a text is no summary.
+            # Kept unchanged, including nulls: it is signed.  One without a text is not a summary.
             found = (self._blocks[index] for index in sorted(self._blocks))
             return tuple(block for block in found if block["type"] == COMPACTION and block.get("content"))
         whole = (self._whole(index, self._blocks[index]) for index in sorted(self._blocks))
         kept = tuple(block for block in whole if not _is_blank(block))
-        # It happens that the model says nothing; the API refuses to get an empty message back.
+        # The model may return no text; the API refuses an empty message later.
         return kept or ({"type": "text", "text": NOTHING_SAID},)
 
     def usage(self) -> Usage:
-        """Return the tokens counted so far, those of a compaction included."""
+        """Return the tokens counted so far, including those of a compaction."""
         return _tokens(self._usage) + self._apart
 
     def _grow(self, index: int, delta: Mapping[str, Any]) -> str:
@@ -138,7 +138,7 @@ class Answer:
         return ""
 
     def _whole(self, index: int, block: dict[str, Any]) -> dict[str, Any]:
-        # Null means absent in every block, and the API is stricter with what it gets than with what it sends.
+        # Null means absent in every block, and the API is stricter with its input than with its output.
         kept = {name: value for name, value in block.items() if value is not None}
         if written := self._json.get(index):
             try:
@@ -146,13 +146,13 @@ class Answer:
             except ValueError as error:
                 if self.stop_reason == "tool_use":
                     raise ModelFault("the input of a tool call is not JSON", kind="cut") from error
-                kept["input"] = {}  # max_tokens in the middle of a call; nobody will run it
+                kept["input"] = {}  # max_tokens in the middle of a call, which will not run
         if kept.get("type") in ("text", "tool_use"):
             return self._sendable(kept)
         return kept
 
     def _sendable(self, block: dict[str, Any]) -> dict[str, Any]:
-        """A model can write half of a surrogate pair, which nobody can send back."""
+        """A model can write half of a surrogate pair, which cannot be sent back."""
         try:
             clean: dict[str, Any] = sendable_json(block)
         except ValueError as error:
@@ -160,12 +160,12 @@ class Answer:
         return clean
 
     def _count(self, usage: Mapping[str, Any] | None) -> None:
-        # The counts of a message_delta are totals; one that is missing leaves the earlier one standing.
+        # The counts of a message_delta are totals; if one is missing, the earlier one stays.
         for name in _USAGE_NAMES:
             value = (usage or {}).get(name)
             if isinstance(value, int) and value >= 0:
                 self._usage[name] = value
-        # What a compaction takes is billed and stands in no total.
+        # The tokens of a compaction are billed and not included in any total.
         parts = [part for part in (usage or {}).get("iterations") or () if part.get("type") == COMPACTION]
         if parts:
             self._apart = sum(map(_tokens, parts), Usage())
@@ -176,7 +176,7 @@ def _tokens(counts: Mapping[str, Any]) -> Usage:
 
 
 def _is_blank(block: Mapping[str, Any]) -> bool:
-    """Whether this is a text block that the API sends but refuses to get back."""
+    """Whether this is a text block that the API sends but does not accept."""
     return block.get("type") == "text" and not str(block.get("text", "")).strip()
 
 

@@ -25,7 +25,7 @@ _BY_TYPE: Mapping[str, FaultKind] = {
 }
 
 _TOO_LONG = ("prompt is too long", "exceed context limit")
-"""How a 400 says that the conversation no longer fits."""
+"""The messages of a 400 if the conversation no longer fits."""
 
 _BY_STATUS: Mapping[int, FaultKind] = {
     401: "auth",
@@ -43,7 +43,7 @@ _LONGEST_REASON = 500
 def status_fault(
     status: int, body: object, headers: Mapping[str, str], request_id: str | None, secret: str
 ) -> ModelFault:
-    """Return the fault for an error that the API reported, in a response or inside a stream (status 200)."""
+    """Return the fault for an error reported by the API, in a response or inside a stream (status 200)."""
     error = body.get("error") if isinstance(body, Mapping) else None
     details = error if isinstance(error, Mapping) else {}
     reason = str(details.get("message") or "")
@@ -61,7 +61,7 @@ def status_fault(
 
 def _kind(status: int, error_type: str, reason: str) -> FaultKind:
     if error_type == "invalid_request_error" and "credit balance" in reason.lower():
-        return "billing"  # it comes as a 400, and repeating the request helps once somebody has paid
+        return "billing"  # it comes as a 400; a retry helps after somebody has paid
     if error_type == "invalid_request_error" and any(words in reason.lower() for words in _TOO_LONG):
         return "too_long"
     if error_type in _BY_TYPE:
@@ -71,7 +71,7 @@ def _kind(status: int, error_type: str, reason: str) -> FaultKind:
     if status >= 500:
         return "overloaded"
     if 300 <= status < 400:
-        return "unknown"  # somebody else answers in the API's place, and asking again meets him again
+        return "unknown"  # another server answers in place of the API, and a retry would meet it again
     return "invalid" if status >= 400 else "cut"
 
 
@@ -104,13 +104,13 @@ def fault_of(error: Exception, *, answering: bool, request_id: str | None, secre
         text, kind = f"the request cannot be written as JSON: {_cause(error)}", "invalid"
     elif isinstance(error, LookupError | TypeError | AttributeError | ValueError):
         text, kind = f"the answer has an unknown shape: {_cause(error)}", "unknown"
-    else:  # httpx2.RemoteProtocolError and its kin come through the SDK as they are
+    else:  # httpx2.RemoteProtocolError and similar errors are not wrapped by the SDK
         text = f"the connection to the model API broke: {_cause(error)}"
     return ModelFault(_told(text, secret), kind=kind, request_id=request_id)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Return how long the server asks to wait; a date is measured on the server's own clock."""
+    """Return the wait requested by the server; a date is relative to the server's own clock."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
             seconds = float(headers[name]) * unit
@@ -131,6 +131,6 @@ def _cause(error: BaseException) -> str:
 
 
 def _told(text: str, secret: str) -> str:
-    if len(secret) >= 8:  # a shorter one is a stand-in, and would garble the text
+    if len(secret) >= 8:  # a shorter one is a placeholder, and would garble the text
         text = text.replace(secret, "[key]")
     return safe_text(text.removesuffix(": ")[:_LONGEST_REASON])

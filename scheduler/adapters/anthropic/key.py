@@ -10,12 +10,12 @@ KEY_VARIABLE = "ANTHROPIC_API_KEY"
 
 
 def api_key(given: str | None = None) -> str:
-    """Return the key that was given, or the one of the environment.
+    """Return the given key, or the one of the environment.
 
     Raises:
-        CannotWorkError: there is none, or it cannot be one.
+        CannotWorkError: there is none, or it is invalid.
     """
-    # A key with a line feed at its end would be quoted in the error about an illegal header.
+    # A key with a trailing line feed would be quoted in the error about an illegal header.
     key = (given or os.environ.get(KEY_VARIABLE, "")).strip()
     if not key:
         raise CannotWorkError(

@@ -1,7 +1,7 @@
 """AnthropicModel: send one streamed request, and return a whole answer or raise a ModelFault.
 
-The SDK does the transport: key, TLS, error bodies, event framing.  Its retries are off (each one is a billed
-sample, and it would obey a ``retry-after`` of days inside a blocking sleep), and its accumulator is not used
+The SDK does the transport: key, TLS, error bodies, event framing.  Its retries are off (each one is billed,
+and it would obey a ``retry-after`` of days inside a blocking sleep), and its accumulator is not used
 (see ``answer``).
 """
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
 
 IDLE_SECONDS = 120.0
-"""How long the API may say nothing at all (it pings while it thinks) before the stream counts as cut."""
+"""How long the API may send nothing at all (it pings while it thinks) before the stream counts as cut."""
 
 
 class AnthropicModel:
-    """Asks Claude.
+    """Send requests to Claude.
 
     Args:
         api_key: instead of ``ANTHROPIC_API_KEY``.
@@ -103,7 +103,7 @@ class AnthropicModel:
                 if text and on_text:
                     on_text(text)
                 if answer.is_over:
-                    return  # a connection that breaks from here on takes nothing away
+                    return  # a broken connection after this loses nothing
 
     async def _opened(self) -> AsyncAnthropic:
         async with self._opening:
@@ -115,7 +115,7 @@ class AnthropicModel:
     def _make_client(self) -> AsyncAnthropic:
         from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
 
-        # Followed, a redirect would take key and conversation wherever a portal likes to send them.
+        # A redirect could send the key and the conversation to any host, for example of a portal.
         http = DefaultAsyncHttpxClient(follow_redirects=False)
         return AsyncAnthropic(api_key=self._key, base_url=self._base_url, max_retries=0, http_client=http)
 
@@ -127,7 +127,7 @@ def import_sdk() -> None:
 
 
 def _create(client: AsyncAnthropic, ask: Ask, params: dict[str, Any]) -> Any:
-    """Return the request, to be entered.  What needs no beta is sent without one: less that may change."""
+    """Return the request as a context manager.  The beta API is used only where it is needed."""
     if needs_beta(ask):
         beta = client.beta.messages.with_streaming_response
         return beta.create(**params, betas=[COMPACT_BETA], stream=True)

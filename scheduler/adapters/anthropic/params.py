@@ -10,16 +10,16 @@ from scheduler.ports.model import Ask
 _CACHED = {"type": "ephemeral"}
 
 COMPACT_BETA = "compact-2026-09-04"
-"""The API wants this header where a summary is asked for, and wherever one is sent back."""
+"""The API requires this header to request a summary, and to send one back."""
 
 
 def params_of(ask: Ask) -> dict[str, Any]:
     """Return the body of the request.
 
-    The top-level ``cache_control`` lets the API put its marker on the last block by itself, so messages are
-    sent exactly as they are stored.  The marker on the system prompt covers the tools as well (they stand
+    With the top-level ``cache_control`` the API puts its marker on the last block by itself, so messages are
+    sent exactly as they are stored.  The marker on the system prompt also covers the tools (which come
     before it) and serves other runs of the same job.  A compaction has the same parameters, so that it reads
-    from the cache all that the request before it has put there.
+    everything from the cache that the previous request has written.
     """
     params: dict[str, Any] = {
         "model": ask.model,
@@ -37,6 +37,6 @@ def params_of(ask: Ask) -> dict[str, Any]:
 
 
 def needs_beta(ask: Ask) -> bool:
-    """Whether the request belongs to the beta API: it asks for a summary, or begins with one."""
+    """Whether the request needs the beta API: it requests a summary, or begins with one."""
     first = ask.messages[0]["content"][0]
     return ask.compact or bool(first["type"] == COMPACTION)

@@ -8,7 +8,7 @@ from scheduler.core.run.conversation import Usage
 
 
 def price_microusd(model: str, usage: Usage) -> int | None:
-    """Return the price of one answer, rounded up, or None when nobody knows what the model costs.
+    """Return the price of one answer, rounded up, or None if the price of the model is unknown.
 
     Cache writes are counted at the price of the five-minute cache, the one that is used here.
     """
@@ -18,7 +18,7 @@ def price_microusd(model: str, usage: Usage) -> int | None:
 
     read, written = usage.cache_read_tokens, usage.cache_write_tokens
     counted = Counted(
-        input_tokens=usage.input_tokens + read + written,  # the library wants the sum, the API reports parts
+        input_tokens=usage.input_tokens + read + written,  # the library needs the sum, the API reports parts
         cache_read_tokens=read,
         cache_write_tokens=written,
         output_tokens=usage.output_tokens,

@@ -12,17 +12,17 @@ from scheduler.ports.model import Model
 BASE_URL = "ANTHROPIC_BASE_URL"
 
 PRICED = frozenset({"claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5"})
-"""Models whose price is known to be known: the table of prices takes 0.2 s to load."""
+"""Models with a known price: the table of prices takes 0.2 s to load."""
 
 
 class AnthropicProvider:
-    """Answers through the Messages API of Anthropic, or of a gateway at ``ANTHROPIC_BASE_URL``."""
+    """Use the Messages API of Anthropic, or of a gateway at ``ANTHROPIC_BASE_URL``."""
 
     name = "anthropic"
     models = "claude-..."
 
     def owns(self, model: str) -> bool:
-        """Whether the name is one of Claude's; a gateway may serve any that has no provider in front."""
+        """Whether the name is one of Claude's; a gateway may serve any name without a provider's prefix."""
         return ":" not in model and ("claude" in model or bool(os.environ.get(BASE_URL)))
 
     def open(self, model: str) -> Model:  # noqa: ARG002  (one client sends the requests of all)
@@ -44,7 +44,7 @@ class AnthropicProvider:
         price_microusd(next(iter(PRICED)), Usage(input_tokens=1))
 
     def price(self, model: str, usage: Usage) -> int | None:
-        """Return what so many tokens cost in millionths of a dollar; None where the price is not known."""
+        """Return the cost of these tokens in millionths of a dollar; None if the price is unknown."""
         if model in PRICED and usage == Usage():
             return 0
         from scheduler.adapters.anthropic.prices import price_microusd

@@ -35,12 +35,12 @@ _USAGE = (
 
 
 class Figures(Observer):
-    """Counts moves, steps, requests, calls and their lateness.
+    """Count moves, steps, requests, calls and their lateness.
 
     Args:
-        registry: where the figures are read from.
-        started_at: when this process came up.
-        commits: says how many transactions this process has written.
+        registry: where the metrics are registered.
+        started_at: when this process started.
+        commits: returns how many transactions this process has written.
     """
 
     def __init__(self, registry: CollectorRegistry, started_at: datetime) -> None:
@@ -86,7 +86,7 @@ class Figures(Observer):
             self._late.labels(what)
 
     def moved(self, moved: Moved) -> None:
-        """Count a move, and how late it was."""
+        """Count a move, and its lateness."""
         self._moves.labels(moved.move.value, moved.reason_code).inc()
         if moved.late_seconds is not None and moved.move in (Move.FIRE, Move.WAKE):
             self._late.labels(moved.move.value).observe(max(0.0, moved.late_seconds))
@@ -128,14 +128,14 @@ class Figures(Observer):
 
 
 class _Process(Collector):
-    """What is asked of the process when somebody looks."""
+    """The metrics that are computed at a scrape."""
 
     def __init__(self, figures: Figures, started_at: datetime) -> None:
         self._figures = figures
         self._started_at = started_at
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """Give the figures of this moment."""
+        """Yield the present values."""
         yield CounterMetricFamily(
             "agentcron_commits", "Transactions that this process has written.", self._figures.commits()
         )

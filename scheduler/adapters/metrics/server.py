@@ -1,7 +1,7 @@
 """Serve ``/metrics`` and ``/healthz`` on a loopback address, in separate threads.
 
-In threads, because a loop that hangs must still be seen to hang.  There are only a few, and each request
-must come in time, so that nobody who asks too often or too slowly takes anything away from the agents.
+In threads, so that a hang of the loop can be reported.  There are only a few, and each request
+has a time limit, so that a client that is too frequent or too slow does not affect the agents.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from scheduler.ports.observer import Observer
 log = logging.getLogger("agentcron")
 
 SILENT_SECONDS = 15.0
-"""A loop that has not moved for so long is not well; it moves several times in a second."""
+"""A loop that has not run for this long is unhealthy; it runs several times in a second."""
 
 REQUEST_SECONDS = 10.0
 MAX_AT_A_TIME = 4
 
 
 class Health(Observer):
-    """Knows whether the runner's loop moves and its database works."""
+    """Track whether the runner's loop runs and its database works."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -40,19 +40,19 @@ class Health(Observer):
         self._trouble = "not ready yet"
 
     def beat(self, monotonic: float) -> None:
-        """Hear that the loop moves."""
+        """Record that the loop runs."""
         self._beat = monotonic
 
     def passed(self, jobs: int, running: int, next_due: datetime | None) -> None:  # noqa: ARG002 - the port's
-        """Hear that all went well."""
+        """Record that everything works."""
         self._trouble = ""
 
     def troubled(self, problem: str) -> None:
-        """Hear what is wrong."""
+        """Record a problem."""
         self._trouble = problem
 
     def problem(self) -> str:
-        """Return what is wrong, or an empty text."""
+        """Return the problem, or an empty text."""
         if self._trouble or self._beat is None:
             return self._trouble or "not ready yet"
         silent = self._clock.monotonic() - self._beat
@@ -63,7 +63,7 @@ def parse_address(text: str) -> tuple[str, int]:
     """Return host and port of ``HOST:PORT``; the host is this machine's own, the port may be 0.
 
     Raises:
-        UsageError: it is no such thing.
+        UsageError: it is not such an address.
     """
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
@@ -78,16 +78,16 @@ def parse_address(text: str) -> tuple[str, int]:
     if not is_own:
         raise UsageError(
             f"--metrics {text!r} is open to other machines, and there is no password",
-            help="use 127.0.0.1, and let a proxy of yours decide who may look",
+            help="use 127.0.0.1, and a proxy for access from other machines",
         )
     return host, int(port)
 
 
 class MetricsServer:
-    """Serves until it is closed.
+    """Serve until it is closed.
 
     Raises:
-        CannotWorkError: the address cannot be had.
+        CannotWorkError: the address is not available.
     """
 
     def __init__(self, address: tuple[str, int], registry: CollectorRegistry, health: Health) -> None:
@@ -98,7 +98,7 @@ class MetricsServer:
         except OSError as error:
             raise CannotWorkError(
                 f"cannot serve metrics at {host}:{port}: {(error.strerror or str(error)).lower()}",
-                help="choose another port; 0 takes a free one",
+                help="choose another port; 0 picks a free one",
             ) from error
         self.port = int(self._server.server_address[1])
         name = f"[{host}]" if ":" in host else host
@@ -126,26 +126,26 @@ def _server_class(host: str) -> type[ThreadingHTTPServer]:
         room = threading.BoundedSemaphore(MAX_AT_A_TIME)
 
         def server_bind(self) -> None:
-            """Bind without asking a name server who we are."""
+            """Bind without a look-up of our own name."""
             TCPServer.server_bind(self)
             self.server_name, self.server_port = host, int(self.server_address[1])
 
         def process_request(self, request: Any, client_address: Any) -> None:
-            """Begin a thread while there is room; who comes later is hung up on."""
+            """Start a thread if there is one free; otherwise close the connection."""
             if not self.room.acquire(blocking=False):
                 self.shutdown_request(request)
                 return
             super().process_request(request, client_address)
 
         def process_request_thread(self, request: Any, client_address: Any) -> None:
-            """Answer, and make room."""
+            """Answer, and free the thread."""
             try:
                 super().process_request_thread(request, client_address)
             finally:
                 self.room.release()
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """Say nothing: who hung up while being answered is no news."""
+            """Ignore a client that has closed the connection."""
 
     return Server
 
@@ -174,7 +174,7 @@ def _handler(registry: CollectorRegistry, health: Health) -> type[BaseHTTPReques
             try:
                 body = encode(registry)
             except Exception as error:
-                # Figures that cannot be had are the looker's trouble, never the agents'.
+                # Metrics that cannot be computed are a problem of the client, never of the agents.
                 log.warning("the metrics cannot be collected: %s: %s", type(error).__name__, error)
                 self._answer(500, "text/plain; charset=utf-8", b"the metrics cannot be collected\n")
                 return
@@ -188,6 +188,6 @@ def _handler(registry: CollectorRegistry, health: Health) -> type[BaseHTTPReques
             self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing: somebody asks every few seconds."""
+            """Log nothing: requests come every few seconds."""
 
     return Handler

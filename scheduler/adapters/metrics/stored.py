@@ -13,7 +13,7 @@ from scheduler.ports.store.database import Database
 
 
 class StoredFigures(Collector):
-    """Reads the database with a connection of its own, so that the runner's is never waited for.
+    """Read the database with a separate connection, so that it never waits for the runner's.
 
     A database that cannot be read leaves only ``agentcron_database_up 0``.
     """
@@ -23,11 +23,11 @@ class StoredFigures(Collector):
         self._clock = clock
 
     def describe(self) -> list[GaugeMetricFamily]:
-        """Promise nothing: registering must not read the database."""
+        """Describe nothing: registering must not read the database."""
         return []
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Give the figures of this moment."""
+        """Yield the present values."""
         now = self._clock.now()
         try:
             with self._database.history() as history:

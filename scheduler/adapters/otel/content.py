@@ -12,7 +12,7 @@ from scheduler.core.run.step import Step
 
 
 def content(before: Checkpoint, step: Step) -> dict[str, Any]:
-    """Return what is new in this request and its answer; the history stands in the spans before."""
+    """Return the new messages of this request and its answer; the history is in earlier spans."""
     news: list[Message] = []
     for message in reversed(before.messages):
         if message.role == "assistant":

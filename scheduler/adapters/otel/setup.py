@@ -34,7 +34,7 @@ def is_asked_for(environment: Mapping[str, str]) -> bool:
 
 
 def make_spans(environment: Mapping[str, str] = os.environ) -> Spans:
-    """Return an observer that exports as the standard ``OTEL_*`` variables say; OTLP over HTTP by default.
+    """Return an observer that exports as the ``OTEL_*`` variables say; OTLP over HTTP by default.
 
     Raises:
         CannotWorkError: the extra is not installed, or there is no such exporter.
@@ -56,7 +56,7 @@ def make_spans(environment: Mapping[str, str] = os.environ) -> Spans:
 
 
 def _exporter(name: str) -> Callable[[], SpanExporter]:
-    """Return what makes the exporter of a name: the packages that bring one register it."""
+    """Return the factory of an exporter by its name, as registered by installed packages."""
     name = _OUR_EXPORTERS.get(name, name)
     found = list(entry_points(group="opentelemetry_traces_exporter", name=name))
     if not found:
@@ -66,7 +66,7 @@ def _exporter(name: str) -> Callable[[], SpanExporter]:
 
 
 def is_installed() -> bool:
-    """Whether the extra is there; its API alone comes with other packages."""
+    """Whether the extra is installed; other packages may install only its API."""
     from importlib.util import find_spec
 
     return find_spec("opentelemetry") is not None and find_spec("opentelemetry.sdk") is not None

@@ -1,8 +1,8 @@
 """Export spans: one for an attempt, with its calls of models and tools as children.
 
 The names are those of the GenAI semantic conventions.  All attempts of a run share one trace, and each links
-to the one before.  Children are made from committed steps, with the times that stand there, so that a span
-never tells of something that the database does not know.
+to the one before.  Children are made from committed steps, with their stored times, so that a span
+never contains more than the database.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _FLUSH_MILLIS = 2_000
 
 
 class Spans(Observer):
-    """Makes spans of what a process does.
+    """Export spans of what a process does.
 
     Args:
         provider: from ``make_provider``.
-        with_content: export what was said, too; off unless the convention's own variable asks for it.
+        with_content: also export message content; off unless the convention's own variable enables it.
     """
 
     def __init__(self, provider: TracerProvider, *, with_content: bool = False) -> None:
@@ -69,7 +69,7 @@ class Spans(Observer):
         self._attempts[run.id] = self._attempt(run.id, run.job, run.created_at, run.epoch, when, attributes)
 
     def abandoned(self, attempt: Rescued, when: datetime) -> None:
-        """Make the span of an attempt whose process died: its children are waiting for a parent."""
+        """Make the span of an attempt whose process died: its children have the parent id already."""
         span = self._attempt(
             attempt.run_id, attempt.job, attempt.created_at, attempt.epoch, attempt.claimed_at, {}
         )
@@ -77,7 +77,7 @@ class Spans(Observer):
         span.end(_nanoseconds(max(when, attempt.claimed_at)))
 
     def stepped(self, before: Checkpoint, step: Step, now: Checkpoint) -> None:
-        """Make the children that a step closes; end the attempt when the step does."""
+        """Make the children that a step closes; end the attempt if the step does."""
         attempt = self._attempts.get(now.run.id)
         if attempt is None:
             return
@@ -100,7 +100,7 @@ class Spans(Observer):
             attempt.end(_nanoseconds(when))
 
     def close(self) -> None:
-        """Send what is not sent yet; a collector that does not answer is not waited for long."""
+        """Send the remaining spans; do not wait long for a collector that does not answer."""
         self._provider.force_flush(_FLUSH_MILLIS)
         self._provider.shutdown()
 
@@ -207,7 +207,7 @@ class Spans(Observer):
 def _answer_attributes(request: Request) -> dict[str, Any]:
     usage = request.usage
     attributes: dict[str, Any] = {
-        # The convention counts what came from the cache, or went there, as input.
+        # The convention counts tokens read from or written to the cache as input.
         "gen_ai.usage.input_tokens": usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens,
         "gen_ai.usage.output_tokens": usage.output_tokens,
         "gen_ai.usage.cache_read.input_tokens": usage.cache_read_tokens,
@@ -230,7 +230,7 @@ def _provider_of(model: str) -> str:
 
 
 def _model_of(model: str) -> str:
-    # The script of a rehearsal is a path on this machine, and nobody's business.
+    # The script of a rehearsal is a path on this machine, which must not be exported.
     return "rehearsal" if model.startswith("rehearsal:") else model
 
 

@@ -1,7 +1,7 @@
 """A model whose answers come from a script: for tests, demonstrations, and trying out a crontab.
 
-Which line of the script is next follows from the conversation itself (how many answers it holds, or its
-summary stands for), so a rehearsal needs no memory and continues after ``kill -9`` like everything else.
+The next line of the script follows from the conversation itself (how many answers it contains, or its
+summary covers), so a rehearsal needs no memory and continues after ``kill -9`` like everything else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scheduler.ports.model import Ask, Reply
 
 
 class RehearsalModel:
-    """Answers from a script: the given one, or the one that the request's model name points to."""
+    """Answer from a script: the given one, or the one in the model name of the request."""
 
     def __init__(self, script: Script | None = None) -> None:
         self._script = script
@@ -72,7 +72,7 @@ def _stamp(path: str) -> tuple[int, int]:
 
 
 def _answers(message: Mapping[str, Any]) -> int:
-    """Count the answers that a message stands for: a summary stands for many."""
+    """Count the answers that a message represents: a summary represents many."""
     if message["role"] != "assistant":
         return 0
     first = message["content"][0]
@@ -82,7 +82,7 @@ def _answers(message: Mapping[str, Any]) -> int:
 def _content(line: Line, index: int) -> tuple[tuple[Block, ...], str]:
     blocks: list[Block] = [{"type": "text", "text": line.text}] if line.text else []
     for position, (name, given) in enumerate(line.calls):
-        # Ids follow from the place in the script: the same after every crash, unique within a run.
+        # Ids are derived from the place in the script: the same after every crash, unique within a run.
         call_id = f"toolu_rehearsal_{index + 1}_{position + 1}"
         blocks.append({"type": "tool_use", "id": call_id, "name": name, "input": dict(given)})
     return tuple(blocks), line.stop_reason

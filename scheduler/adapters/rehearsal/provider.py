@@ -9,7 +9,7 @@ from scheduler.ports.model import Model
 
 
 class RehearsalProvider:
-    """Answers from scripts."""
+    """Provide models with scripts."""
 
     name = "rehearsal"
     models = "rehearsal:SCRIPT.jsonl"
@@ -19,7 +19,7 @@ class RehearsalProvider:
         return is_rehearsal(model)
 
     def open(self, model: str) -> Model:  # noqa: ARG002  (it reads the script that a request names)
-        """Return what answers from the script."""
+        """Return the model with the script."""
         from scheduler.adapters.rehearsal.model import RehearsalModel
 
         return RehearsalModel()

@@ -17,7 +17,7 @@ from typing import Any
 from scheduler.errors import ConfigError
 
 PREFIX = "rehearsal:"
-"""A model name that begins so names a script: ``rehearsal:/path/to/script.jsonl``."""
+"""A model name with this prefix names a script: ``rehearsal:/path/to/script.jsonl``."""
 
 MAX_SCRIPT_BYTES = 4_000_000
 
@@ -67,7 +67,7 @@ def load_script(path: str | Path) -> Script:
 
 
 def parse_script(text: str, source: str) -> Script:
-    """Read a script from its text; ``source`` stands in messages.
+    """Parse a script; ``source`` is its name in messages.
 
     Raises:
         ConfigError: a line is wrong.

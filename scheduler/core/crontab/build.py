@@ -74,8 +74,8 @@ class _Sources:
 
     def mentioned(self) -> Sequence[str]:
         """Return the options that are set in any of the three places: few of the many that exist."""
-        said = {*self.line.values, *self.prompt.values, *self.defaults.options()}
-        return [option.name for option in OPTIONS if option.name in said] if said else ()
+        given = {*self.line.values, *self.prompt.values, *self.defaults.options()}
+        return [option.name for option in OPTIONS if option.name in given] if given else ()
 
     def span(self, option: str, otherwise: Span) -> Span:
         """Return where the job's own line sets it, else the place of the job's name or prompt file."""
@@ -111,21 +111,21 @@ class Builder:
         settings = prompt.settings if prompt else NO_SETTINGS
         sources = _Sources(line_settings, settings, defaults)
         mentioned = sources.mentioned()
-        said = {name: value for name in mentioned if (value := sources.get(name)) is not None}
-        name, tz = line.name or "job", said.get("tz", self._default_tz)
-        dst, fields = said.get("dst"), said.get("fields", "or")
+        given = {name: value for name in mentioned if (value := sources.get(name)) is not None}
+        name, tz = line.name or "job", given.get("tz", self._default_tz)
+        dst, fields = given.get("dst"), given.get("fields", "or")
         trigger = None
         if line.schedule:
             schedule = Schedule(
                 line.schedule, self._now, name, tz, dst, fields, line_settings.own, self._vocabulary.events
             )
             trigger = read_trigger(schedule, line.fields, self._vocabulary.triggers, self._report)
-        values = {_FIELDS[name]: value for name, value in said.items() if name in _FIELDS}
+        values = {_FIELDS[name]: value for name, value in given.items() if name in _FIELDS}
         values["budget"] = self._budget(sources, line.name_span) if mentioned else _DEFAULT_BUDGET
-        values |= self._paths(line, sources, said)
+        values |= self._paths(line, sources, given)
         if line_settings.further or settings.further or defaults.further:
-            said |= self._further(sources)
-        if extra := {name: said[name] for name in sorted(said) if name not in _HAVE_FIELDS}:
+            given |= self._further(sources)
+        if extra := {name: given[name] for name in sorted(given) if name not in _HAVE_FIELDS}:
             values["extra"] = extra
         if self._report.errors > before or not line.sound:
             return None
@@ -145,7 +145,7 @@ class Builder:
             line=lines.head.line,
             **values,
         )
-        return job, frozenset(said)
+        return job, frozenset(given)
 
     def _further(self, sources: _Sources) -> dict[str, Any]:
         """Return the values of plug-in options, which have no field."""
@@ -216,17 +216,17 @@ class Builder:
             self._report.error("E11", sources.span("budget", span), f"budget: {error.message}", error.help)
         return budget
 
-    def _paths(self, line: JobLine, sources: _Sources, said: Mapping[str, Any]) -> dict[str, Any]:
+    def _paths(self, line: JobLine, sources: _Sources, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the absolute paths; report E11 for an unsuitable workdir and E13 for an unsuitable gate."""
         look, found = self._look, dict[str, Any]()
         if line.target is not None and line.target.kind == "file":
             found["prompt_file"] = look.absolute(line.target.value)
-        gate = said.get("gate")
+        gate = given.get("gate")
         if gate is not None:
             found["gate"] = gate = absolute_command(gate, look)
             if problem := look.gate_problem(gate):
                 self._report.error("E13", sources.span("gate", line.name_span), f"gate: {problem}")
-        workdir = said.get("workdir")
+        workdir = given.get("workdir")
         if workdir is not None:
             found["workdir"] = workdir = look.absolute(workdir)
             if problem := look.workdir_problem(workdir):

@@ -115,10 +115,12 @@ class _Reader:
             self.defaults.used_by_all()
         errors = [p for p in self._report.problems[before:] if p.severity == "error"]
         if built is not None and unique and lines.sound and not errors:
-            job, said = built
+            job, given = built
             source = self._report.line(line.name_span.line)
             self.jobs.append(job)
-            self.places.append(Place(source, line.name_span, line.fields, said, self._linted_spans(settings)))
+            self.places.append(
+                Place(source, line.name_span, line.fields, given, self._linted_spans(settings))
+            )
         else:
             self.invalid.append(
                 InvalidJob(line.name, lines.head.line, errors[0].headline if errors else reason)

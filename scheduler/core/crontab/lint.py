@@ -58,7 +58,7 @@ def _problem(table: Table, place: Place, code: str, span: Span, message: str, hi
 
 
 def _of_one(job: Job, place: Place, options: Sequence[Option], now: datetime) -> Iterator[Found]:
-    for note in job.trigger.lint(now, job.tz, place.said):
+    for note in job.trigger.lint(now, job.tz, place.given):
         code = note.code if note.code in WARNINGS else "W16"
         yield code, placed(note, place.fields), note.message, note.help
     for option in options:

@@ -122,19 +122,19 @@ class _Scanner:
         if key:
             self.at = key.end()
             value, straight = self._quoted_or_word()
-            return self._made("option", start, value, key[1], key.end(), straight)
+            return self._make("option", start, value, key[1], key.end(), straight)
         if text[start] == '"' or text[start] in _FOREIGN_QUOTES:
             value, straight = self._quoted_or_word()
-            return self._made("string", start, value, straight=straight)
+            return self._make("string", start, value, straight=straight)
         if text.startswith('@"', start):
             self.at = start + 1
-            return self._made("file", start, self._string())
+            return self._make("file", start, self._string())
         value = self._word()
         if value.startswith("@") and self.tokens:  # the position decides: `@daily` first, `@file` later
-            return self._made("file", start, value[1:])
-        return self._made("word", start, value)
+            return self._make("file", start, value[1:])
+        return self._make("word", start, value)
 
-    def _made(
+    def _make(
         self, kind: Kind, start: int, value: str, key: str = "", value_start: int = 0, straight: bool = True
     ) -> Token:
         return Token(kind, self.text[start : self.at], value, start, self.at, key, value_start, straight)

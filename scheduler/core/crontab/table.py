@@ -31,14 +31,14 @@ class Place:
     Args:
         source: the text of the line that the spans are on.
         fields: the five schedule fields, or the one span of an ``@`` schedule.
-        said: the options that its line, its prompt file or a default sets.
+        given: the options that its line, its prompt file or a default sets.
         spans: the options that its line sets and the lint needs, with the place of the value.
     """
 
     source: str
     name: Span
     fields: tuple[Span, ...]
-    said: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
     spans: tuple[tuple[str, Span], ...] = ()
 
 

@@ -61,7 +61,9 @@ class Cron:
         reading = read_expression(self.expr, self.name, fields=self.fields)
         if reading.problems:
             first = reading.problems[0]
-            raise ConfigError(f"{first.message}, in `{_shown(self.expr)}`", code=first.code, help=first.help)
+            raise ConfigError(
+                f"{first.message}, in `{_shorten(self.expr)}`", code=first.code, help=first.help
+            )
         object.__setattr__(self, "reading", reading)
         object.__setattr__(self, "_zone", zone(self.tz))
         object.__setattr__(self, "_slots", [])
@@ -99,5 +101,5 @@ class Cron:
         return self._slots[0]
 
 
-def _shown(expr: str) -> str:
+def _shorten(expr: str) -> str:
     return expr if len(expr) <= 60 else expr[:59] + "…"

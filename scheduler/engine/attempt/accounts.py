@@ -1,6 +1,6 @@
 """Account for requests: reserve before they are sent, and close when they are answered or have failed.
 
-Every request for a run uses it: our own loop, and a gateway for agents with their own loop.
+All requests for a run use it: those of our own loop, and those of a gateway for agents with their own loop.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from scheduler.ports.model import Reply
 async def open_request(
     services: Services, writer: RunWriter, model: str, worst: Usage, covers: int | None = None
 ) -> Request:
-    """Record a request that is about to be sent, and reserve the most that it may cost.
+    """Record a request before it is sent, and reserve the most that it can cost.
 
     Raises:
         OverBudgetError: the day has no room for it; it was not opened.
@@ -46,7 +46,7 @@ async def open_request(
 
 
 def day_affords(job: Job, now: datetime) -> DayAffords:
-    """Return the guard that the day of a job, and that of all jobs, has room for a request."""
+    """Return the guard that the job's day, and the day of all jobs, have room for a request."""
     budget = job.budget
     return DayAffords(DayCap(round(budget.day_usd * 1_000_000), day_start(now, job.tz), budget.day_tokens))
 
@@ -61,7 +61,7 @@ async def close_failed(
 
 
 def answered(opened: Request, reply: Reply, now: datetime) -> Request:
-    """Return a request as it is closed by an answer; it is written together with what the answer says."""
+    """Return a request as closed by an answer; it is written together with the answer."""
     return replace(
         opened,
         state="answered",
@@ -69,7 +69,7 @@ def answered(opened: Request, reply: Reply, now: datetime) -> Request:
         request_id=reply.request_id,
         stop_reason=reply.stop_reason,
         usage=reply.usage,
-        # Without a price a budget would hold nothing: then it caps tokens.
+        # Without a price a budget would limit nothing: then it caps tokens.
         cost_microusd=assumed_microusd(reply.usage) if reply.cost_microusd is None else reply.cost_microusd,
         cost_assumed=reply.cost_microusd is None,
         tokens=reply.usage.tokens,
@@ -77,13 +77,13 @@ def answered(opened: Request, reply: Reply, now: datetime) -> Request:
 
 
 def price_of(services: Services, model: str, usage: Usage, cost_microusd: int | None) -> tuple[int, bool]:
-    """Return what tokens of a model cost in millionths of a dollar, and whether that is assumed."""
+    """Return the cost of tokens of a model in millionths of a dollar, and whether it is assumed."""
     price = services.price(model, usage) if cost_microusd is None else cost_microusd
     return (assumed_microusd(usage), True) if price is None else (price, False)
 
 
 async def rest_when_spent(services: Services, writer: RunWriter, limits: Limits) -> None:
-    """Let a run rest, or fail, that has used up one of its limits, or whose day others have spent."""
+    """Park or fail a run that has reached one of its limits, or whose day is used up by other runs."""
     over = turn.over(writer.checkpoint, limits)
     if isinstance(over, Park) and reasons.find(over.code).is_daily:
         # What was spent "today" was counted at the claim, and midnight may have passed since.
@@ -95,7 +95,7 @@ async def rest_when_spent(services: Services, writer: RunWriter, limits: Limits)
             await writer.commit(Step(at=now, guards=(day_affords(writer.checkpoint.job, now),)))
         except OverBudgetError as error:
             spent = verdict_of(error, writer.checkpoint, services.settings, Doing.REQUEST)
-            over = spent if isinstance(spent, Park) else None  # requests that are out hold nobody else up
+            over = spent if isinstance(spent, Park) else None  # requests in flight do not block it
     if isinstance(over, Fail):
         await rests.fail(services, writer, over.code, over.reason)
     elif over is not None:

@@ -1,7 +1,7 @@
 """Validate arguments: the only place, for tools that act and for control tools.
 
-A call with wrong arguments is answered before it is judged: no person is asked to approve what cannot run,
-and no tool gets what contradicts its schema.
+A call with wrong arguments is answered before it is judged: no person has to approve a call that cannot run,
+and no tool gets arguments that contradict its schema.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ CHANGED = (
 def refusals(step: NextStep, tools: Toolbox, frame: Frame | None = None) -> tuple[CallResult, ...]:
     """Return the answers to those calls of a step whose arguments contradict the schemas of their tools.
 
-    A call that had begun was right then, so its tool has changed, and whether it acted is unknown.  One that
-    has not begun, of a tool that has changed since the frame, is left to the judge, who says so.
+    A call that had started was valid then, so its tool has changed, and whether it acted is unknown.  One
+    that has not started, of a tool that has changed since the frame, is left to the judge.
     """
     return tuple(found for call in _calls_of(step) if (found := refusal(call, tools, frame)) is not None)
 
@@ -36,7 +36,7 @@ def refusal(call: Call, tools: Toolbox, frame: Frame | None = None) -> CallResul
         return None
     try:
         wrong = wrong_arguments(tool.spec.schema, call.args)
-    except ConfigError as error:  # of a tool that did not come through the registry
+    except ConfigError as error:  # a tool that was not loaded by the registry
         wrong = error.message
     if not wrong:
         return None

@@ -1,7 +1,7 @@
 """An attempt: a backend executes one claimed run until it ends, sleeps or is released.
 
-The attempt holds what is the same for every backend: the lease, the time limit, interruptions, what must be
-ready before any cost, and the release.
+The attempt contains what is the same for every backend: the lease, the time limit, interruptions, the checks
+before any cost, and the release.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Attempt:
     """One attempt at one run.
 
     Args:
-        stopping: whether this process wants to end.
+        stopping: whether this process is stopping.
         writer: the class that writes its steps.
     """
 
@@ -56,16 +56,16 @@ class Attempt:
         self._interrupted: Interruption | None = None
         self._doing = Doing.OTHER
         self.is_owed = False
-        """Whether the attempt ended and the database could not be told."""
+        """Whether the attempt ended while the database was not available."""
 
     @property
     def run_id(self) -> str:
-        """The run that is being taken on."""
+        """The run that is executed."""
         return self.writer.lease.run_id
 
     @property
     def must_stop(self) -> Interruption | None:
-        """Why it must end before its run rests, or None."""
+        """Why it must stop, or None."""
         if self._interrupted is None:
             if self.writer.cancel_asked:
                 self._interrupted = "cancel"
@@ -75,7 +75,7 @@ class Attempt:
         return self._interrupted
 
     def interrupt(self, why: Interruption) -> None:
-        """End the attempt now, in the middle of whatever it does."""
+        """End the attempt now, whatever it does."""
         if self._interrupted is None and self._work is not None and not self._work.done():
             self._interrupted = why
             self._work.cancel()
@@ -109,7 +109,7 @@ class Attempt:
     async def _advance(self) -> None:
         services, writer, job = self.services, self.writer, self.writer.checkpoint.job
         if job.unknown:
-            # One of them may be a limit: to drop it would give the run more than it was given.
+            # One of them may be a limit: without it the run could do more than allowed.
             await rests.park(services, writer, Park(ReasonCode.VERSION, unknown_reason(job)))
             return
         if job.secrets:  # before anything could print one
@@ -144,14 +144,14 @@ class Attempt:
             )
 
     async def _let_go(self, error: BaseException | None) -> None:
-        """Write how the attempt ended, unless its own last step has done so."""
+        """Record how the attempt ended, unless its last step has done so."""
         services, writer = self.services, self.writer
         why = self.must_stop if error is None else self._interrupted
         match verdict_of(error, writer.checkpoint, services.settings, self._doing, why):
             case Leave.LOST:
                 services.move_log.lease_lost(writer.checkpoint.run, services.clock.now())
             case Leave.OWED:
-                # Nothing can be recorded, so nothing more may happen; the lease goes back when that is over.
+                # Nothing can be recorded, so nothing more may happen; the lease is handed back later.
                 self.is_owed = True
                 log.error("run %s: stopped, the database cannot be written: %s", self.run_id, error)
             case None:
@@ -164,7 +164,7 @@ def _all_tools(tools: Toolbox, backend: Backend) -> Toolbox:
     """Return the tools of a job and those of its backend.
 
     Raises:
-        ConfigError: two have the same name, so one would act by what the other declares.
+        ConfigError: two have the same name, so that the declaration of one would apply to the other.
     """
     if twice := sorted(tools.keys() & backend.tools.keys()):
         raise ConfigError(f"its backend has tools of its own named {', '.join(twice)}, as the job has")

@@ -1,32 +1,33 @@
 """Begin calls: the only path from a requested call to one that may act.
 
-Our own loop does its calls itself, and the agent of a foreign backend does them behind the desk.  Both begin
-them here, and both record what became of them here, so that the order is written once:
+Our own loop executes its calls itself, and the agent of a foreign backend does so behind the desk.  Both
+begin their calls here, and record the results here, so that the order is defined once:
 
-1. *Judged.*  All calls of a message together, on facts that are read now and not when they were asked for
-   (why #58): the grants that stand, what was used today, what the run has met, private data in the workdir.
-   What was begun by a process that died is judged once more (why #54).  Nothing is written yet.
-2. *Logged.*  When one of them may act, the daily log is synced.  It already holds that they were planned.  A
-   log that cannot be written lets nothing begin, and then it is certain that nothing acted (why #44).
-3. *Started.*  One commit marks them as started.  Its guards look at the facts of the judge again, in the
-   transaction: a grant that was revoked, a share that others took or a stain that came meanwhile refuses
-   the commit (FactsChangedError), and all is judged once more.  Refused calls get their result in it.
-4. *Acts.*  The halt file is looked at a last time.  A call that it stops is taken back: it was recorded as
+1. *Judged.*  All calls of a message together, on facts that are read now and not when they were requested
+   (why #58): valid grants, today's use, the marks of the run, private data in the workdir.
+   Calls that a dead process had started are judged again (why #54).  Nothing is written yet.
+2. *Logged.*  If one of them may act, the daily log is synced.  It already has the records of the planned
+calls.
+   If the log cannot be written, nothing begins, and certainly nothing acted (why #44).
+3. *Started.*  One commit marks them as started.  Its guards check the facts of the judge again, in the
+   transaction: a revoked grant, a limit used up by others or a new mark of the workdir refuses
+   the commit (FactsChangedError), and everything is judged again.  Refused calls get their result in it.
+4. *Acts.*  The halt file is checked a last time.  A call that it stops is taken back: it was recorded as
    started, and certainly has not acted.
-5. *Recorded.*  Each result is a commit of its own, as it comes; the last one brings the message that answers
-   them all.
+5. *Recorded.*  Each result is a separate commit; the last one includes the message that answers
+   all of them.
 
-What a process that dies leaves behind, by the windows of ``docs/lifecycle.md``:
+The state after a crash, by the windows of ``docs/lifecycle.md``:
 
-- before 3 (W6, ``log``): the calls are planned.  They are judged and begun as if nothing had happened.
-- between 3 and 5 (W8 to W10): the calls are started and have no result.  Nobody can tell whether they acted,
-  so the effect class decides: pure and keyed ones are begun once more (``again``, with the same key), a
-  probe looks, and of an opaque one the agent is told that its outcome is unknown.  Nothing is repeated on a
+- before 3 (W6, ``log``): the calls are planned.  They are judged and begun normally.
+- between 3 and 5 (W8 to W10): the calls are started and have no result.  Whether they acted is unknown,
+  so the effect class decides: pure and keyed ones are started again (``again``, with the same key), a
+  probe checks, and for an opaque one the agent is told that its outcome is unknown.  Nothing is repeated on a
   guess.
 - after 5 (W11, W12): the result is stored, and the call is closed.
 
-Where all calls of an answer are pure and simply allowed, step 3 is a part of the commit of the answer
-(``begin_pure``): there is nothing that a log would have to know of, and nothing that a crash leaves in doubt.
+If all calls of an answer are pure and simply allowed, step 3 is a part of the commit of the answer
+(``begin_pure``): the log needs no record of them, and a crash leaves nothing in doubt.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ from scheduler.ports.tool import InsideTool
 from scheduler.ports.toolset import Toolbox
 
 REPEATABLE = (Effect.PURE, Effect.KEYED)
-"""Effect classes whose calls may be begun once more when nobody can tell whether they acted."""
+"""Effect classes whose calls may be started again if it is unknown whether they acted."""
 
 INTERRUPTED = (
     "This call was interrupted: the process died while it was under way. Its outcome is unknown, and it was "
@@ -59,11 +60,11 @@ INTERRUPTED = (
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What was begun.
+    """The result of beginning calls.
 
     Args:
-        fresh: what the judge said of the calls that had not begun; the allowed ones are started by now.
-        again: what it says today of those that began before a process died; nothing of it is written.
+        fresh: the verdicts on calls that had not started; the allowed ones are started now.
+        again: the present verdicts on calls that a dead process had started; nothing of it is written.
     """
 
     fresh: Decisions = field(default_factory=Decisions)
@@ -78,7 +79,7 @@ def acts(call: Call, tools: Toolbox) -> bool:
 
 
 def planned(run_id: str, message: Message, tools: Toolbox) -> tuple[Call, ...]:
-    """Return the rows of the calls that a message of the agent asks for."""
+    """Return the rows of the calls in a message of the agent."""
     blocks = [block for block in message.content if block.get("type") == "tool_use"]
     return tuple(
         _planned(run_id, message.seq, position, block, tools) for position, block in enumerate(blocks)
@@ -88,7 +89,7 @@ def planned(run_id: str, message: Message, tools: Toolbox) -> tuple[Call, ...]:
 def _planned(run_id: str, seq: int, position: int, block: Block, tools: Toolbox) -> Call:
     call_id, name, args = str(block["id"]), str(block["name"]), block.get("input")
     tool = tools.get(name)
-    # A tool that is not there cannot act, and one inside a commit happens with its record or not at all.
+    # A missing tool cannot act, and one inside a commit happens with its record or not at all.
     effect = Effect.PURE if tool is None or isinstance(tool, InsideTool) else tool.spec.effect
     return Call(
         id=call_id,
@@ -104,10 +105,10 @@ def _planned(run_id: str, seq: int, position: int, block: Block, tools: Toolbox)
 async def begin_pure(
     services: Services, checkpoint: Checkpoint, tools: Toolbox, limits: Limits, step: Step
 ) -> tuple[Step, Begun | None]:
-    """Let the calls of an answer begin in its own commit, when all of them are pure and simply allowed.
+    """Begin the calls of an answer in its own commit, if all of them are pure and simply allowed.
 
-    Whatever could keep the answer from being stored (a guard, a question, an unreadable policy) leaves them
-    to ``begin_calls``.
+    Anything that could prevent the answer from being stored (a guard, a question, an unreadable policy) is
+    left to ``begin_calls``.
     """
     following = next_step(
         checkpoint.apply(step), limits, lambda name: isinstance(tools.get(name), InsideTool)
@@ -134,14 +135,15 @@ async def begin_calls(
     fresh: Sequence[Call],
     doubtful: Sequence[Call] = (),
 ) -> Begun:
-    """Judge calls, have the log on the disk, and mark those as started that may begin.
+    """Judge calls, sync the log, and mark those as started that may begin.
 
-    When nothing can be done before a person answers or another day comes, nothing is written.
+    If nothing can be done before a person answers or another day comes, nothing is written.
 
     Raises:
         ConfigError: the trust file or the job's profile is wrong; nothing was begun.
         DayLogError: the daily log cannot be written; nothing was begun.
-        FactsChangedError: another run or a person was faster; nothing was begun, and all is judged once more.
+        FactsChangedError: another run or a person changed the facts; nothing was begun, and all is judged
+            again.
     """
     checkpoint = writer.checkpoint
     known = await facts(services, checkpoint)
@@ -169,13 +171,13 @@ async def begin_calls(
 
 
 async def begin_again(services: Services, writer: RunWriter, tools: Toolbox, call: Call) -> None:
-    """Record that a call is begun once more, which may have acted: its effect class allows that."""
+    """Record that a call that may have acted is started again: its effect class allows that."""
     if acts(call, tools):
         await writer.commit(Step(at=services.clock.now(), again=(call.id,)))
 
 
 async def is_stopped(services: Services, writer: RunWriter, call: Call, *, is_fresh: bool) -> bool:
-    """Whether a call must not act after all, because the home was halted.
+    """Whether a call must not act because the home was halted.
 
     Args:
         is_fresh: it has certainly not acted, so it is planned again and may act later; one in doubt stays so.
@@ -188,6 +190,6 @@ async def is_stopped(services: Services, writer: RunWriter, call: Call, *, is_fr
 
 
 async def record(services: Services, writer: RunWriter, result: CallResult) -> None:
-    """Write what became of a call."""
+    """Write the result of a call."""
     crashpoint("W10")
     await writer.commit(Step(at=services.clock.now(), results=(result,)))

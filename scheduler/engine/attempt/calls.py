@@ -30,11 +30,11 @@ from scheduler.ports.toolset import Toolbox
 log = logging.getLogger("agentcron")
 
 OUTPUT_BYTES = MAX_OUTPUT_BYTES + 1_000
-"""How much of a result goes to the model: with room for a tool's own last line about what it has cut."""
+"""The maximum of a result for the model, including a tool's own last line about a cut."""
 
 MAX_BLOCKS = 100
 MAX_BLOCK_BYTES = 4_000_000
-"""For all blocks of a result together; a picture or a document goes with every request from then on."""
+"""The maximum of all blocks of a result; an image or a document is sent with every later request."""
 
 
 async def run_calls(
@@ -45,13 +45,13 @@ async def run_calls(
     doubtful: Sequence[Call],
     begun: Begun | None = None,
 ) -> Decisions | None:
-    """Do the fresh calls side by side, and settle the doubtful ones by their effect class.
+    """Execute the fresh calls concurrently, and settle the doubtful ones by their effect class.
 
     Each result is committed as it comes, so that a crash loses at most the calls still under way.
-    Returns the decisions when nothing is left to do before a person has answered.
+    Returns the decisions if nothing is left to do before a person has answered.
 
     Args:
-        begun: what ``begin_pure`` has let begin: these calls look doubtful, and this very attempt does them.
+        begun: the calls started by ``begin_pure``: they look doubtful, and are executed by this attempt.
 
     Raises:
         ConfigError, DayLogError, FactsChangedError: as for ``begin_calls``; nothing was done.
@@ -84,14 +84,15 @@ async def _settle_doubt(
     services: Services, writer: RunWriter, tools: Toolbox, call: Call, again: Decisions
 ) -> None:
     if services.halted() is not None:
-        return  # a probe looks at the world: it waits, too
+        return  # a probe accesses the outside: it waits, too
     tool = tools.get(call.name)
     happened = "unknown"
     reach = again.reach.get(call.id)
     if call.effect is Effect.PURE and (tool is None or isinstance(tool, InsideTool)):
         happened, reach = "did_not_happen", Reach()
     elif tool is None or isinstance(tool, InsideTool) or reach is None:
-        # It may have acted under what held then; under what holds now it may neither act nor look.
+        # It may have acted under the rules of that time; under the present rules it may neither act nor
+        # probe.
         log.warning("run %s: %s is not settled: it may not act any more", writer.checkpoint.run.id, call.name)
     elif call.effect in REPEATABLE:
         happened = "did_not_happen"
@@ -99,7 +100,7 @@ async def _settle_doubt(
         try:
             async with asyncio.timeout(tool.spec.timeout_seconds):
                 happened = await tool.probe(call.args, _context(writer, call, reach))
-        except Exception as error:  # a plug-in may raise anything, and then nothing is known
+        except Exception as error:  # a plug-in may raise anything, and then the outcome stays unknown
             log.warning("run %s: the probe of %s failed: %s", writer.checkpoint.run.id, call.name, error)
     if happened == "did_not_happen" and reach is not None:
         await begin_again(services, writer, tools, call)
@@ -164,11 +165,11 @@ def _context(writer: RunWriter, call: Call, reach: Reach) -> ToolContext:
 
 
 def clean(answer: ToolAnswer) -> ToolAnswer:
-    """Return an answer that the API can carry: no lone surrogates, long text cut with a note.
+    """Return an answer that the API accepts: no lone surrogates, long text cut with a note.
 
     Raises:
         TypeError: it is neither a text nor blocks in JSON.
-        ValueError: it is too much, or holds what JSON cannot carry.
+        ValueError: it is too large, or contains what JSON cannot represent.
     """
     if isinstance(answer, str):
         return capped(answer, OUTPUT_BYTES)

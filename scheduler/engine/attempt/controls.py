@@ -1,7 +1,7 @@
 """Calls that happen inside the commit that records them: staged changes, and control of the run.
 
-A staged call is judged like any effect; what it changes is written in the commit of its result, so that it
-cannot happen twice, and no crash can leave it in doubt.  Control calls are told apart by what they come to:
+A staged call is judged like any effect; its changes are written in the commit of its result, so that it
+cannot happen twice, and no crash can leave it in doubt.  Control calls are classified by their outcome:
 a result, a rest, or an end.
 """
 
@@ -41,7 +41,7 @@ LIMITS = "limits"
 
 @dataclass(slots=True)
 class _Tally:
-    """What the calls of one message come to together."""
+    """The combined outcome of the calls of one message."""
 
     results: list[CallResult] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
@@ -57,10 +57,10 @@ class _Tally:
 async def control_calls(
     services: Services, writer: RunWriter, tools: Toolbox, calls: Sequence[Call]
 ) -> Step | Decisions:
-    """Return the one step that all open calls of this kind come to, or what must be waited for first.
+    """Return the one step for all open calls of this kind, or what must be waited for first.
 
-    An end beats a rest; of several rests the earliest time wins; a refused call is answered with an error.
-    A person who resumed the run is heard before it changes anything, rests or ends.
+    An end overrides a rest; of several rests the earliest time wins; a refused call is answered with an
+    error. The message of a person who resumed the run is delivered before it changes anything, rests or ends.
 
     Raises:
         ConfigError: the trust file or the job's profile is wrong, so nothing may be staged; or (PartError) a
@@ -92,7 +92,7 @@ async def control_calls(
 async def _parts(
     services: Services, writer: RunWriter, tools: Toolbox, calls: Sequence[Call]
 ) -> dict[str, Any]:
-    """Return the parts of the checkpoint that calls want to know, with those that a claim does not read."""
+    """Return the parts of the checkpoint that calls need, with those that a claim does not read."""
     parts = dict(writer.checkpoint.parts)
     for call in calls:
         tool = tools[call.name]
@@ -131,7 +131,7 @@ def _stage(
 def _staged(
     services: Services, checkpoint: Checkpoint, tool: StagedTool, call: Call, parts: Mapping[str, Any]
 ) -> tuple[Staged, Mapping[str, Any]]:
-    """Return what a call comes to, and the parts as they are after it.
+    """Return the outcome of a call, and the parts after it.
 
     Raises:
         ToolFault: it refuses, or is broken: nothing of it is written.
@@ -141,14 +141,14 @@ def _staged(
         job=checkpoint.job,
         run=checkpoint.run,
         call_id=call.id,
-        # Read from the moment the agent spoke: "in 2h" must not mean something else after a crash.
+        # Relative to the time of the message: "in 2h" must not change its meaning after a crash.
         spoken=checkpoint.last.created_at,
         now=services.clock.now(),
         parts=parts,
     )
     try:
         staged = tool.stage(call.args, context)
-        # Now: what breaks here must not break when the step is on the disk.
+        # Now: an error here must not occur after the step is on the disk.
         after = folded(parts, staged.changes)
         staged = replace(staged, result=clean(services.secrets.hidden(staged.result)))
     except ToolFault:

@@ -33,12 +33,12 @@ log = logging.getLogger("agentcron")
 STAINED = Marks.of(f"{PRIVATE}:{WORKDIR}")
 
 MAX_QUESTIONS = 10
-"""Questions of one run that are put at a time; further calls wait, and ask when these are answered."""
+"""Questions of one run that are open at a time; further calls wait, and ask when these are answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What an allowed call may reach: hosts by name or pattern, and whether it has a network."""
+    """What an allowed call may contact: hosts by name or pattern, and whether it has a network."""
 
     hosts: tuple[str, ...] = ()
     network: bool = False
@@ -46,21 +46,21 @@ class Reach:
 
 @dataclass(slots=True)
 class Decisions:
-    """What the judge said of the calls of one message.
+    """The verdicts on the calls of one message.
 
     Args:
         allowed: they may begin.
-        rules: by call id, what lets it begin.
-        reach: by call id, what it may reach.
-        shares: of tools that a grant counts by the day.
+        rules: by call id, the rule that allows it.
+        reach: by call id, what it may contact.
+        shares: uses of tools that a grant limits by the day.
         refused: the results of those that may not.
-        asks: the questions that are not put yet.
-        open_asks: the questions that are put already and have no answer.
-        settled: approvals that are used up, or over, with this.
-        marks: what the allowed calls leave beyond what their tools declare.
+        asks: the questions that are not asked yet.
+        open_asks: the questions that are asked already and have no answer.
+        settled: approvals that are used up, or void, with this.
+        marks: marks of the allowed calls in addition to those of their tools.
         outside: how many of the allowed ones act outside the workdir.
-        over: why some calls wait for another day; empty when none does.
-        is_stained: whether private data may lie in the workdir.
+        over: why some calls wait for another day; empty if none does.
+        is_stained: whether the workdir may contain private data.
     """
 
     allowed: list[Call] = field(default_factory=list)
@@ -78,19 +78,19 @@ class Decisions:
 
     @property
     def waits(self) -> bool:
-        """Whether some call waits for a person's answer, or for another day."""
+        """Whether a call waits for a person's answer, or for another day."""
         return bool(self.asks or self.open_asks or self.over)
 
     @property
     def is_waiting(self) -> bool:
-        """Whether nothing can be done before a person answers, or another day has come."""
+        """Whether nothing can be done before a person answers, or another day comes."""
         return self.waits and not self.allowed and not self.refused
 
     def guards(self, workdir: str | None) -> tuple[Guard, ...]:
-        """Return what must still hold when the allowed calls begin; see why #58.
+        """Return the guards that must hold when the allowed calls begin; see why #58.
 
         Args:
-            workdir: the job's, when a call that may leave it acts; None otherwise.
+            workdir: the job's, if a call that may leave it acts; None otherwise.
         """
         always = [rule.partition(":")[2] for rule in self.rules.values() if rule.startswith(f"{ALWAYS}:")]
         guards: list[Guard] = [GrantStands(grant_id) for grant_id in always]
@@ -100,12 +100,12 @@ class Decisions:
         return tuple(guards)
 
     def changes(self) -> tuple[Change, ...]:
-        """Return the questions that are put and settled with this."""
+        """Return the questions that are asked and settled with this."""
         settled = (SettleQuestion(approval_id, state) for approval_id, state in self.settled.items())
         return (*settled, *map(PutQuestion, self.asks))
 
     def allow(self, call: Call, rule: str, reach: Reach) -> None:
-        """Let a call begin."""
+        """Allow a call to begin."""
         self.allowed.append(call)
         self.rules[call.id] = rule
         self.reach[call.id] = reach
@@ -118,7 +118,7 @@ class Decisions:
 
 
 async def facts(services: Services, checkpoint: Checkpoint) -> Facts:
-    """Return what the judge must know of a run.
+    """Return the facts about a run for the judge.
 
     Raises:
         ConfigError: the trust file or the job's profile is wrong, so nothing may act.
@@ -135,7 +135,7 @@ async def facts(services: Services, checkpoint: Checkpoint) -> Facts:
 
 
 def profiles_of(services: Services, checkpoint: Checkpoint) -> list[Profile]:
-    """Return the profiles that a run is under: the one it began with, and the one that its line names by now.
+    """Return the profiles of a run: the one it began with, and the one on its present line.
 
     Raises:
         ConfigError: the trust file or one of the profiles is wrong.
@@ -149,7 +149,7 @@ def profiles_of(services: Services, checkpoint: Checkpoint) -> list[Profile]:
 def decide_calls(
     services: Services, checkpoint: Checkpoint, tools: Toolbox, calls: Sequence[Call], known: Facts
 ) -> Decisions:
-    """Judge calls that have not begun, or of which nobody knows; nothing is written, and nothing happens."""
+    """Judge calls that have not started, or are in doubt; nothing is written, and nothing happens."""
     decisions = Decisions(is_stained=bool(checkpoint.parts.get(stain.KIND)))
     used = dict(known.used_today)
     specs = {name: tool.spec for name, tool in tools.items()}
@@ -163,12 +163,12 @@ def decide_calls(
             decisions.refuse(call, "tool-changed", refusal_text(checkpoint.run.id, call.name))
             continue
         if call.effect is not (Effect.PURE if isinstance(tool, InsideTool) else tool.spec.effect):
-            # It was planned, and recorded, as something else: a plug-in was installed or changed since.
+            # It was planned and recorded as something else: a plug-in was installed or changed since.
             decisions.refuse(
                 call, "tool-changed", f"{call.name} has changed since you asked for it. Ask again."
             )
             continue
-        # Siblings count too: what one of them reads could leave with another by way of the workdir.
+        # Siblings count too: the data that one of them reads could leave with another through the workdir.
         met = known.marks | decisions.marks | Marks.of_siblings(decisions.allowed, specs)
         if decisions.is_stained:
             met |= STAINED
@@ -194,7 +194,7 @@ def decide_calls(
 
 
 def stains(checkpoint: Checkpoint, decisions: Decisions, tools: Toolbox) -> tuple[Stain, ...]:
-    """Return the mark of the workdir when a call that begins could leave private data there."""
+    """Return the mark of the workdir if a call that begins could leave private data there."""
     marks = checkpoint.run.marks | decisions.marks
     specs = {call.name: tools[call.name].spec for call in decisions.allowed}
     marks |= Marks.of_calls(decisions.allowed, specs)
@@ -207,7 +207,7 @@ def stains(checkpoint: Checkpoint, decisions: Decisions, tools: Toolbox) -> tupl
 
 
 def recounted(known: Facts, doubtful: Sequence[Call]) -> Facts:
-    """Return the facts for judging begun calls once more: they do not count against themselves."""
+    """Return the facts for judging started calls again: they do not count against themselves."""
     used = dict(known.used_today)
     for call in doubtful:
         used[call.name] = max(0, used.get(call.name, 0) - 1)
@@ -216,7 +216,7 @@ def recounted(known: Facts, doubtful: Sequence[Call]) -> Facts:
 
 
 def _has_room(checkpoint: Checkpoint, known: Facts, decisions: Decisions) -> bool:
-    """Take one of the day's effects for a call, or say on the docket why it must wait."""
+    """Take one of the day's effects for a call, or record why it must wait."""
     most = checkpoint.job.budget.day_effects
     if most is None:
         return True
@@ -229,7 +229,7 @@ def _has_room(checkpoint: Checkpoint, known: Facts, decisions: Decisions) -> boo
 
 
 def _targets(checkpoint: Checkpoint, spec: ToolSpec, call: Call) -> Targets:
-    """Return what a call reaches; of a tool that cannot tell, nothing, which no grant with hosts covers."""
+    """Return the targets of a call; none if the tool fails, so that no grant with hosts covers it."""
     try:
         targets = spec.targets(call.args)
         if not isinstance(targets, Targets):
@@ -257,14 +257,14 @@ def _ask(
     if put is None or (ask.rule == RULE_OF_TWO and put.rule != RULE_OF_TWO and put.state != "denied"):
         put = None
         for old in of_call:
-            # Asked under another policy, of another tool or other arguments, or before the run had met all
-            # three: its answer would mean nothing any more.
+            # Asked under another policy, about another tool or other arguments, or before the run had all
+            # three marks: an answer would be void.
             if old.state in ("asked", "approved"):
                 decisions.settled[old.id] = "expired"
         if len(decisions.asks) + len(decisions.open_asks) < MAX_QUESTIONS:
             decisions.asks.append(_question(services, checkpoint, call, ask, known, mark, len(questions)))
     elif known.now < put.expires_at and put.state in ("approved", "used"):
-        # "used" is by this very call, which was taken back before it acted, or of which nobody knows.
+        # "used" by this very call, which was taken back before it acted, or is in doubt.
         if is_outside(call.effect, f"approved:{put.id}") and not _has_room(checkpoint, known, decisions):
             return
         decisions.allow(call, f"approved:{put.id}", _reach(targets, ask.grant, approved=True))
@@ -286,7 +286,7 @@ def _question(
     services: Services, checkpoint: Checkpoint, call: Call, ask: Ask, known: Facts, mark: str, number: int
 ) -> Approval:
     return Approval(
-        # Unique and the same after a crash: a question that was being written is not put twice.
+        # Unique and the same after a crash: a question is not asked twice.
         id=digest(checkpoint.run.id, call.id, {}, f"{mark}.{number}")[:12],
         run_id=checkpoint.run.id,
         call_id=call.id,
@@ -303,7 +303,7 @@ def _question(
 
 
 def _reach(targets: Targets, grant: Grant | None, *, approved: bool = False) -> Reach:
-    """Return what a call may reach: what its grant says; without hosts there, those that it names."""
+    """Return what a call may contact: the hosts of its grant; without hosts there, its own targets."""
     if grant is not None and grant.hosts:
         return Reach(grant.hosts, grant.network)
     if grant is None and not approved:

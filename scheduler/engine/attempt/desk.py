@@ -1,11 +1,11 @@
 """The desk: the interface of a backend whose agent executes its calls itself.
 
-Each call passes the same gates as one of ours: its arguments fit, the judge lets it begin, the daily log has
-it, and ``started`` is on the disk, all before the backend is told that it may.  A call that had begun when a
-process died is never allowed a second time, unless its effect class says that repeating it is harmless.
+Each call passes the same checks as one of our loop: its arguments are valid, the judge allows it, the daily
+log has it, and ``started`` is on the disk, all before the backend may act.  A call that had started when a
+process died is never allowed a second time, unless its effect class allows it to be repeated.
 
-What a foreign loop asks for may come twice, at once, or late: each method holds one lock, an id is begun once
-in an attempt, and nothing begins any more once the run rests or the attempt must stop.
+Requests of a foreign loop may come twice, concurrently, or late: each method holds one lock, an id is begun
+once in an attempt, and nothing begins after the run has stopped running or the attempt must stop.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class RunDesk:
     """The desk of one claimed run; implements `scheduler.ports.backend.Desk`.
 
     Args:
-        must_stop: whether the attempt must come to its end.
+        must_stop: whether the attempt must stop.
     """
 
     def __init__(
@@ -81,17 +81,17 @@ class RunDesk:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """The run as it stands."""
+        """The run at present."""
         return self.writer.checkpoint
 
     @property
     def tools(self) -> Mapping[str, ToolSpec]:
-        """What the tools of the run declare."""
+        """The specs of the run's tools."""
         return {name: tool.spec for name, tool in self.toolbox.items()}
 
     @property
     def doubtful(self) -> tuple[Call, ...]:
-        """Calls that had begun when a process died."""
+        """Calls that had started when a process died."""
         started = (call for call in self.checkpoint.calls if call.state is CallState.STARTED)
         return tuple(call for call in started if call.id not in self._begun)
 
@@ -106,7 +106,7 @@ class RunDesk:
         return sendable(resume_note(checkpoint, woken, self._limits, self.services.clock.now()))
 
     async def open(self) -> str | None:
-        """Open the conversation; return its first message, or None when there is nothing to do now."""
+        """Open the conversation; return its first message, or None if there is nothing to do now."""
         async with self._lock:
             if not self._is_over and self.checkpoint.last is None:
                 await open_run(self.services, self.writer, self._limits, self.toolbox, system="")
@@ -115,18 +115,18 @@ class RunDesk:
             return self.checkpoint.messages[0].text
 
     async def heard(self, text: str, provenance: str = "own") -> None:
-        """Record what the agent is told."""
+        """Record a message to the agent."""
         async with self._lock:
             self._require_no_open_call()
             await self._write(self._message("user", _text(text), provenance), told=True)
 
     def saying(self, delta: str) -> None:
-        """Show observers a piece of what the agent says at this moment; nothing is recorded."""
+        """Show observers a part of the agent's present message; nothing is recorded."""
         self._live = self._live or LiveText(self.checkpoint.run, self.services.move_log, self.writer.secrets)
         self._live.feed(delta)
 
     async def said(self, text: str) -> None:
-        """Record what the agent said."""
+        """Record a message of the agent."""
         async with self._lock:
             self._require_no_open_call()
             if self._live is None:
@@ -140,10 +140,10 @@ class RunDesk:
             live.end()
 
     async def begin(self, call: ForeignCall) -> DeskAnswer:
-        """Judge a call, and record that it begins.
+        """Judge a call, and record its start.
 
         Raises:
-            ValueError: the conversation is not open, another call is, or the id was asked for with other
+            ValueError: the conversation is not open, another call is, or the id was begun with other
                 arguments.
         """
         async with self._lock:
@@ -157,7 +157,7 @@ class RunDesk:
             return await self._decide(call.id)
 
     async def record(self, call_id: str, result: ToolAnswer, *, is_error: bool = False) -> None:
-        """Record what became of a call that had begun."""
+        """Record the result of a call that had started."""
         async with self._lock:
             call = self._started(call_id)
             tool = self.toolbox.get(call.name)
@@ -165,24 +165,24 @@ class RunDesk:
             try:
                 content = clean(self.writer.secrets.hidden(result))
             except (TypeError, ValueError) as error:
-                # It has happened, whatever it brought.
+                # It has happened, whatever its result.
                 content, is_error = f"The result of {call.name} cannot be kept: {error}", True
             state = CallState.FAILED if is_error else CallState.DONE
             await record(self.services, self.writer, CallResult(call_id, state, content, label))
             self._begun.discard(call_id)
 
     async def lose(self, call_id: str) -> ToolAnswer:
-        """Record that nobody knows whether a call happened; return what the agent is told of it."""
+        """Record that the outcome of a call is unknown; return the message for the agent."""
         async with self._lock:
             return await self._lose(self._started(call_id))
 
     async def used(self, usage: Usage, cost_microusd: int | None) -> bool:
-        """Count what a request has cost; false when the run rests now, or the attempt must stop."""
+        """Count the cost of a request; false if the run waits now, or the attempt must stop."""
         async with self._lock:
             now, checkpoint = self.services.clock.now(), self.checkpoint
             try:
                 cost, is_assumed = price_of(self.services, checkpoint.job.model, usage, cost_microusd)
-            except ConfigError:  # the agent has a model of its own, and nobody here knows its price
+            except ConfigError:  # the agent has its own model, whose price is unknown here
                 cost, is_assumed = assumed_microusd(usage), True
             sent = Request(checkpoint.requests + 1, checkpoint.run.epoch, checkpoint.job.model, now)
             answered = replace(
@@ -200,12 +200,12 @@ class RunDesk:
             return not self._is_over
 
     async def transcript(self) -> bytes:
-        """Return what is kept of the agent's own transcript."""
+        """Return the stored transcript of the agent."""
         async with self._lock:
             return await self._transcript.read()
 
     async def keep_transcript(self, data: bytes, *, is_whole: bool = False) -> None:
-        """Keep a piece of it with the next step."""
+        """Store a part of it with the next step."""
         async with self._lock:
             if self.checkpoint.run.state is not State.RUNNING:
                 raise ValueError(f"the run is {self.checkpoint.run.state}")
@@ -228,7 +228,7 @@ class RunDesk:
             return Answered(f"{call.name} was not begun: its input cannot be kept, {error}", is_error=True)
         if self._is_known(call.id):
             known = self._call(call.id)
-            # What is stored had its secrets taken out.
+            # Secrets were removed from the stored arguments.
             asked = self.writer.secrets.hidden({"args": dict(call.args)})["args"]
             if (known.name, canonical(known.args)) != (call.name, canonical(asked)):
                 raise ValueError(f"the call {call.id} was asked for with other arguments before")
@@ -250,7 +250,7 @@ class RunDesk:
         await self._write(message, planned=calls, external=external, new_step=True)
 
     async def _decide(self, call_id: str) -> DeskAnswer:
-        """Let a known call begin, or answer it; judged once more whenever others were faster."""
+        """Begin a known call, or answer it; judged again if the facts have changed meanwhile."""
         while not self._is_over:
             call = self._call(call_id)
             if call.is_closed:
@@ -303,7 +303,7 @@ class RunDesk:
         answer = self._answered(call.id)
         if not (news := self.news):
             return answer
-        # A person is heard before it changes anything, rests or ends: here they are.
+        # A person's message is delivered before the run changes anything, rests or ends: here it is.
         await self._write(self._message("user", _text(news), "owner"), told=True)
         told = answer.result if not isinstance(answer.result, str) else (_text(answer.result),)
         return Answered((*told, _text(news)), answer.is_error)
@@ -324,7 +324,7 @@ class RunDesk:
         return Answered(result, is_error=call.state in (CallState.FAILED, CallState.UNKNOWN))
 
     def _with_message(self, checkpoint: Checkpoint, step: Step) -> Step:
-        """Return a step with the message that answers the call to which it gives a result."""
+        """Return a step with the message that answers the call whose result it contains."""
         if step.move is not None or step.messages or not step.results:
             return step
         answer = messages.answer_message(checkpoint, checkpoint.apply(step).calls, step.at)
@@ -346,7 +346,7 @@ class RunDesk:
     async def _write(self, message: Message, **more: Any) -> None:
         await self.writer.commit(Step(at=message.created_at, messages=(message,), **more))
 
-    # -- what is so -------------------------------------------------------------------------------
+    # -- checks -----------------------------------------------------------------------------------
     @property
     def _is_over(self) -> bool:
         """Whether nothing may begin any more."""

@@ -1,7 +1,7 @@
 """Decide what an error or an interruption of an attempt means for its run.
 
-``verdict_of`` decides and writes nothing; ``rests.carry_out`` writes what it decided.  Our own loop, the desk
-and the attempt all use it, so that an error means the same whatever backend a run has.
+``verdict_of`` decides and writes nothing; ``rests.carry_out`` writes the verdict.  Our own loop, the desk
+and the attempt all use it, so that an error means the same with every backend.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ from scheduler.ports.backend import Interruption
 
 
 class Doing(Enum):
-    """What the attempt was doing: a ConfigError of the trust file does not mean what one of a model means."""
+    """The phase of an attempt: a ConfigError of the trust file and one of a model have different meanings."""
 
     OPENING = auto()
-    """Getting the backend and the tools."""
+    """Loading the backend and the tools."""
     PROFILE = auto()
-    """Reading what the job may do, before anything is begun."""
+    """Reading the rights of the job, before anything is begun."""
     CALLS = auto()
-    """Judging calls and letting them begin."""
+    """Judging calls and beginning them."""
     REQUEST = auto()
     """Sending a request to the model."""
     SUMMARY = auto()
-    """Sending a request for a summary without which the conversation does not fit any more."""
+    """Sending a request for a summary that the conversation needs to fit."""
     OTHER = auto()
 
 
@@ -59,7 +59,7 @@ class Leave(Enum):
     LOST = auto()
     """Another runner has the run."""
     OWED = auto()
-    """The database cannot be written: the lease is given back when it can be."""
+    """The database cannot be written: the lease is handed back later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +69,16 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """The run is cancelled, as a person wanted."""
+    """The run is cancelled, as a person requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookAgain:
-    """The checkpoint is read again, and the step decided again: others were faster."""
+    """The checkpoint is read again, and the step decided again: the facts have changed."""
 
 
 Verdict: TypeAlias = Park | Fail | BackOff | Release | Cancel | LookAgain | Compact
-"""What is done about an error."""
+"""The reaction to an error."""
 
 
 def verdict_of(
@@ -88,10 +88,11 @@ def verdict_of(
     doing: Doing = Doing.OTHER,
     interruption: Interruption | None = None,
 ) -> Verdict | Leave | None:
-    """Return what an error means for its run; None when there is nothing left to do.
+    """Return what an error means for its run; None if there is nothing left to do.
 
     Args:
-        error: what ended the attempt or a step of it; of a group the first one counts.  None: it returned.
+        error: the error that ended the attempt or a step of it; of a group the first one counts.  None: it
+            returned.
         interruption: why the attempt was ended from outside, if it was.
     """
     while isinstance(error, BaseExceptionGroup):
@@ -111,7 +112,7 @@ def verdict_of(
             seconds = checkpoint.job.timeout_seconds
             return Fail(ReasonCode.TIMEOUT, f"the attempt took longer than {seconds} s, its limit")
     if error is None:
-        # Left alone, its lease would run out, and others would count a crash.
+        # Otherwise its lease would run out, and other runners would count a crash.
         return Fail(ReasonCode.INTERNAL, "its backend left the run neither over nor at rest")
     if isinstance(error, AgentcronError):
         return _of_ours(error, checkpoint, settings, doing)
@@ -119,7 +120,7 @@ def verdict_of(
 
 
 def _of_ours(error: AgentcronError, checkpoint: Checkpoint, settings: Settings, doing: Doing) -> Verdict:
-    """Return what an error of ours means; what is not named here cannot be right, and fails the run."""
+    """Return what one of our errors means; any other fails the run."""
     match error:
         case ModelFault():
             return _of_fault(error, checkpoint, doing)
@@ -132,15 +133,15 @@ def _of_ours(error: AgentcronError, checkpoint: Checkpoint, settings: Settings, 
         case DayLogError():
             return Park(ReasonCode.LOG, error.message)
         case BadRowError():
-            # Begun again, it would come to this again, and pay for it.
+            # A retry would end the same way, and cost money.
             return Fail(ReasonCode.INTERNAL, f"internal error: {error.message}")
         case ConfigError() if doing is Doing.OPENING or isinstance(error, PartError):
-            # They were there when the job was loaded, and may be again: an upgrade takes a plug-in away for a
+            # They existed when the job was loaded, and may exist again: an upgrade removes a plug-in for a
             # while, and a service is down for a while.
             why = f"{error.message}; install or repair what provides it, or cancel the run"
             return Park(ReasonCode.TOOL, why)
         case ConfigError() if doing in (Doing.PROFILE, Doing.CALLS):
-            return Park(ReasonCode.TRUST, error.message)  # a policy that cannot be read allows nothing
+            return Park(ReasonCode.TRUST, error.message)  # an unreadable policy allows nothing
         case ConfigError() | CannotWorkError() if doing in (Doing.REQUEST, Doing.SUMMARY):
             return Park(ReasonCode.KEY, error.message)
     return Fail(ReasonCode.CONFIG, error.message)
@@ -155,18 +156,18 @@ def _of_fault(fault: ModelFault, checkpoint: Checkpoint, doing: Doing) -> Verdic
         return no_summary(fault.message)
     if fault.kind in TRANSIENT and not checkpoint.failures:
         # A backend that sends its own requests has recorded none as failed: without a count it would be
-        # tried again without end.
+        # retried without end.
         return Fail(ReasonCode.MODEL, fault.message)
     return after_fault(fault, checkpoint.failures, checkpoint.job.retries)
 
 
 def no_summary(why: str) -> Park:
-    """Return how a run rests whose conversation does not fit, and cannot be summed up."""
+    """Return the verdict on a run whose conversation does not fit, and cannot be summarised."""
     return Park(ReasonCode.CONTEXT, f"{NO_ROOM}: {why}")
 
 
 def _of_cap(error: OverBudgetError, settings: Settings) -> Park | BackOff:
-    """Return how a run waits for another day, or for a while when only requests that are out hold it."""
+    """Return how a run waits for another day, or for a while if only requests in flight block it."""
     code = ReasonCode(error.code)
     if error.spent < error.cap:
         held = part(error.out, "today's", error.cap, error.unit)
@@ -178,12 +179,12 @@ def _of_cap(error: OverBudgetError, settings: Settings) -> Park | BackOff:
 
 
 def _of_others(error: BaseException, doing: Doing) -> Park | Fail:
-    """Return what an error means that is none of ours: of a plug-in, of the machine, or a bug."""
+    """Return what an error of a plug-in, of the machine, or a bug means."""
     if doing is Doing.PROFILE:
-        # A fault in reading it allows nothing either, and must not end a run that can continue later.
+        # An error while reading it allows nothing either, and must not end a run that can continue later.
         return Park(ReasonCode.TRUST, f"its profile cannot be told: {error}")
     if isinstance(error, asyncio.CancelledError):
-        # Not by us: a library has cancelled the task that it was called in.
+        # Not by us: a library has cancelled the task in which it was called.
         return Fail(ReasonCode.INTERNAL, "its backend was cancelled from within")
     if isinstance(error, RecursionError):
         return Fail(ReasonCode.ANSWER, "what the model or a tool gave is nested too deeply to be kept")

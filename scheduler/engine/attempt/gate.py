@@ -12,7 +12,7 @@ from scheduler.host.child import clean_env, run_child
 
 @dataclass(frozen=True, slots=True)
 class GateAnswer:
-    """``open`` hands its output over, ``shut`` is a quiet skip, ``broken`` is a failure."""
+    """``open`` passes its output on, ``shut`` is a quiet skip, ``broken`` is a failure."""
 
     verdict: Literal["open", "shut", "broken"]
     output: str = ""
@@ -22,9 +22,9 @@ class GateAnswer:
 async def ask_gate(checkpoint: Checkpoint, settings: Settings, folder: str) -> GateAnswer:
     """Run the job's gate; a job without one is open.
 
-    It runs in the crontab's folder, and not in the workdir: programs obey files that lie where they run (git
-    its settings, make its rules), and in the workdir an agent writes them.
-    Exit 0 wakes the agent, 1 does not, anything else (a timeout too) is a failure.
+    It runs in the crontab's folder, and not in the workdir: programs obey files in the folder where they run
+    (git its configuration, make its rules), and in the workdir an agent writes them.
+    Exit 0 starts the agent, 1 does not, anything else (also a timeout) is a failure.
 
     Args:
         folder: the crontab's.

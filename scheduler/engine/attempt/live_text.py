@@ -1,6 +1,6 @@
-"""The text of an answer while it is produced, on its way to observers: redacted, and not stored.
+"""Pass the text of an answer to observers while it is produced: redacted, and not stored.
 
-A secret may come in two deltas.  So the end of what has come is held back, as long as the longest form of a
+A secret may be split over two deltas.  So the end of the text is held back, as long as the longest form of a
 known secret can be, until more text or the end of the answer shows that no secret begins there.
 """
 
@@ -16,11 +16,11 @@ from scheduler.ports.secrets import Secrets
 log = logging.getLogger("agentcron")
 
 FORM_FACTOR = 4
-"""How much longer than a secret its usual forms are: in ``\\x20`` each byte takes four characters."""
+"""The factor by which usual forms of a secret are longer: in ``\\x20`` each byte takes four characters."""
 
 
 class LiveText:
-    """The text of one answer; with no observer that listens it does nothing."""
+    """The text of one answer; without an observer that listens it does nothing."""
 
     def __init__(self, run: Run, move_log: MoveLog, secrets: Secrets) -> None:
         self._run, self._move_log, self._secrets = run, move_log, secrets
@@ -28,7 +28,7 @@ class LiveText:
         self._is_on = move_log.is_listened_to
 
     def feed(self, delta: str) -> None:
-        """Pass on what is certainly no part of a secret."""
+        """Pass on the text that is certainly not a part of a secret."""
         if self._is_on:
             self._held += delta
             self._pass_on(self._safe_length)
@@ -44,7 +44,7 @@ class LiveText:
         if cut <= 0:
             return 0
         hidden = self._secrets.hidden
-        # A secret across the cut is hidden in the whole alone; then more is held back.
+        # A secret across the cut is redacted only in the whole text; then more is held back.
         return cut if hidden(held) == hidden(held[:cut]) + hidden(held[cut:]) else 0
 
     def _pass_on(self, length_of: Callable[[], int]) -> None:
@@ -53,6 +53,6 @@ class LiveText:
             ready, self._held = self._held[:length], self._held[length:]
             if ready:
                 self._move_log.said(self._run, self._secrets.hidden(ready))
-        except Exception:  # whatever it is, the answer is worth more than a look at it
+        except Exception:  # an error here must not affect the answer
             log.exception("run %s: its text is not shown live any more", self._run.id)
             self._is_on = False

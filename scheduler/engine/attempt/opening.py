@@ -32,16 +32,16 @@ def system_prompt() -> str:
 async def open_run(
     services: Services, writer: RunWriter, limits: Limits, tools: Toolbox, system: str
 ) -> None:
-    """Ask the gate, and write the first message; or end the run when the gate says so, or is broken.
+    """Run the gate, and write the first message; or end the run if the gate says no, or fails.
 
-    Nothing is written when the home was halted meanwhile.
+    Nothing is written if the home was halted meanwhile.
 
     Args:
-        tools: what the run may use; what they declare is pinned.
-        system: what each request to the model begins with; empty where others send the requests.
+        tools: the tools of the run; their declarations are pinned.
+        system: the system prompt of each request to the model; empty if others send the requests.
     """
     if writer.checkpoint.job.gate is not None:
-        # A gate is a command, whatever it does: that it is about to run stands in the log before it does.
+        # A gate is a command with unknown effects: its start is recorded in the log before.
         await writer.commit(Step(at=services.clock.now(), changes=(Note("gate"),)))
         try:
             await services.daylog.sync()

@@ -1,8 +1,8 @@
 """Compare tools with their declarations at the start of the run; a changed one is refused.
 
-The agent is told of its tools once, in the frame that is the same for every request.  A tool whose schema,
-effect class, reading or description is another one later would be used on the word of the first (why #67).
-Tools that only steer their run are not pinned: without them it could neither wait nor end.
+The agent gets its tools once, in the frame that is the same for every request.  A tool whose schema,
+effect class, marks or description changed later would be used under its old description (why #67).
+Tools that only control their run are not pinned: without them it could neither wait nor end.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ log = logging.getLogger("agentcron")
 
 
 def new_frame(checkpoint: Checkpoint, system: str, tools: Toolbox) -> Frame:
-    """Return what stays the same in every request of the run."""
+    """Return the constant part of every request of the run."""
     return Frame(
         checkpoint.job.model, system, tuple(tool.spec.as_param() for tool in tools.values()), _pins(tools)
     )
 
 
 def is_changed(frame: Frame | None, tool: AnyTool) -> bool:
-    """Whether a tool declares something else than when its run began, or was not among its tools then."""
+    """Whether the declaration of a tool has changed since its run began, or it was not one of its tools."""
     if frame is None or frame.pins is None or isinstance(tool, ControlTool):
         return False
     return frame.pins.get(tool.spec.name) != tool.spec.declaration
 
 
 def refusal_text(run_id: str, name: str) -> str:
-    """Return what the agent is told of a call of a changed tool."""
+    """Return the message for the agent about a call of a changed tool."""
     return (
         f"Refused: {name} has changed since this run began, and may no longer do what its description said. "
         "Continue without it, or finish and report it. After a review a person can allow the new version: "
@@ -46,7 +46,7 @@ def refusal_text(run_id: str, name: str) -> str:
 def pinned_again(checkpoint: Checkpoint, tools: Toolbox, now: datetime) -> Step | None:
     """Return the step that pins the tools of a claimed run, if they are to be pinned again.
 
-    They are when a person has resumed the run, and once for a run of a version that pinned none.
+    They are when a person has resumed the run, and once for a run of a version without pins.
     """
     frame = checkpoint.frame
     if frame is None:

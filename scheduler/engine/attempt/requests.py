@@ -30,11 +30,11 @@ async def ask_model(
     """Send the conversation and commit the answer with its planned calls in one transaction.
 
     Args:
-        begin: lets those calls begin in that transaction that may.
+        begin: begins calls that may begin in that transaction.
 
     Raises:
         ModelFault: no usable answer; every request that was made is recorded as failed.
-        CannotWorkError: there is no way to the model (no key).
+        CannotWorkError: the model is not available (no key).
         HaltedError: the home was halted; nothing was sent.
         OverBudgetError: there is no room for the request; it was not opened.
     """
@@ -61,9 +61,9 @@ async def ask_model(
 
 
 async def compact(services: Services, writer: RunWriter, covers: int) -> str:
-    """Have the messages up to ``covers`` summed up, and commit the summary; return why there is none, or "".
+    """Have the messages up to ``covers`` summarised, and commit the summary; return why there is none, or "".
 
-    Nothing is lost by a failure: the conversation stays as it is, and is sent as it is.
+    A failure loses nothing: the conversation is unchanged, and is sent as it is.
 
     Raises:
         ModelFault: as for ``ask_model``.
@@ -81,7 +81,7 @@ async def compact(services: Services, writer: RunWriter, covers: int) -> str:
 
 
 async def _sent(services: Services, writer: RunWriter, covers: int | None = None) -> tuple[Request, Reply]:
-    """Send one request, a few times when it has to be, each on record; return the one that was answered."""
+    """Send one request, with a few retries, each on record; return the one that was answered."""
     frame = writer.checkpoint.frame
     assert frame is not None, "the first step pins the frame"
     model = services.model_for(frame.model)
@@ -125,7 +125,7 @@ async def _sent(services: Services, writer: RunWriter, covers: int | None = None
         crashpoint("W5")
         return opened, reply
 
-    # A retry is a new request, billed again: few, short, and each with its own row.
+    # A retry is a new request, billed again: few, soon, and each with its own row.
     blips = AsyncRetrying(
         sleep=services.clock.sleep,
         stop=stop_after_attempt(BLIP_TRIES),
@@ -137,13 +137,13 @@ async def _sent(services: Services, writer: RunWriter, covers: int | None = None
 
 
 def _refuse_known_ids(checkpoint: Checkpoint, reply: Reply) -> None:
-    """Refuse an answer whose calls cannot be told apart, from each other or from those just answered.
+    """Refuse an answer with call ids that are duplicates, of each other or of those just answered.
 
     Some gateways number the calls of every answer from the start.  Such a conversation could not be sent
     back.
 
     Raises:
-        ModelFault: an id came before.
+        ModelFault: an id was used before.
     """
     known = {call.id for call in checkpoint.calls}
     for block in reply.content:

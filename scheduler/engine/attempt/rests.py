@@ -29,7 +29,7 @@ _HOUR = timedelta(hours=1)
 
 
 def parked(checkpoint: Checkpoint, park: Park, now: datetime, settings: Settings) -> Step:
-    """Return the step in which a run is parked: the owner is told, and after some days it is given up."""
+    """Return the step in which a run is parked: the owner is notified, and after some days it fails."""
     wakeups = [WakeUp(Waking.DEADLINE, due=now + timedelta(days=settings.parked_days))]
     waiting_for = "a person"
     match reasons.find(park.code).ends:
@@ -38,7 +38,7 @@ def parked(checkpoint: Checkpoint, park: Park, now: datetime, settings: Settings
             wakeups.append(WakeUp(Waking.DAY, due=next_local_day(now, zone)))
             waiting_for = "the next day, or a person"
         case Ends.SOON | Ends.SLOW as probe:
-            # A look at a file costs nothing; a key that is refused costs a request each time.
+            # Checking a file costs nothing; a refused key costs a request each time.
             seconds = settings.soon_seconds if probe is Ends.SOON else settings.probe_seconds
             wakeups.append(WakeUp(Waking.PROBE, due=now + timedelta(seconds=seconds)))
             waiting_for = "the next probe, or a person"
@@ -54,9 +54,9 @@ def parked(checkpoint: Checkpoint, park: Park, now: datetime, settings: Settings
 
 
 def awaiting(checkpoint: Checkpoint, decisions: Decisions, now: datetime) -> Step:
-    """Return the step in which a run rests until its questions are answered, or the first one has expired.
+    """Return the step in which a run waits until its questions are answered, or the first one has expired.
 
-    Halfway to its end it is woken once: it comes to the same question, and the owner is reminded.
+    Halfway to its end it is woken once: it asks the same question again, and the owner is reminded.
     """
     waiting = (*decisions.open_asks, *decisions.asks)
     first = waiting[0]
@@ -81,7 +81,7 @@ def awaiting(checkpoint: Checkpoint, decisions: Decisions, now: datetime) -> Ste
 
 
 def backed_off(reason: str, code: ReasonCode, waiting_for: str, now: datetime, until: datetime) -> Step:
-    """Return the step in which a run waits for an instant, and nobody is told."""
+    """Return the step in which a run waits for an instant, without a notice."""
     return Step(
         at=now,
         move=Move.BACK_OFF,
@@ -93,7 +93,7 @@ def backed_off(reason: str, code: ReasonCode, waiting_for: str, now: datetime, u
 
 
 async def too_awake(services: Services, checkpoint: Checkpoint) -> Step | None:
-    """Return the step in which a run waits whose sleep is over, while its job has been woken too often.
+    """Return the step in which a run waits whose sleep is over, if its job has been woken too often.
 
     A run that a person woke continues at once.
     """
@@ -113,7 +113,7 @@ async def park(services: Services, writer: RunWriter, park: Park) -> None:
 
 
 async def fail(services: Services, writer: RunWriter, code: ReasonCode, reason: str) -> None:
-    """Let a run fail; a person may resume it."""
+    """Fail a run; a person may resume it."""
     now = services.clock.now()
     await writer.commit(
         Step(
@@ -140,7 +140,7 @@ async def settle(services: Services, writer: RunWriter, error: Exception, doing:
     """Write what an error means for the run; return the summary that is needed first, if one is.
 
     Raises:
-        LostLeaseError, StoreError: this very error, when nothing may be written any more.
+        LostLeaseError, StoreError: this very error, if nothing may be written any more.
     """
     verdict = verdict_of(error, writer.checkpoint, services.settings, doing)
     if isinstance(verdict, Leave):
@@ -155,7 +155,7 @@ async def settle(services: Services, writer: RunWriter, error: Exception, doing:
 async def carry_out(
     services: Services, writer: RunWriter, verdict: Verdict, error: BaseException | None
 ) -> None:
-    """Write what is done about an error; one that nobody expected goes to the log with its trace."""
+    """Write the verdict on an error; an unexpected one is logged with its trace."""
     now = services.clock.now()
     is_ours = isinstance(error, AgentcronError)
     if isinstance(verdict, Park | Fail) and (verdict.code == ReasonCode.INTERNAL or not is_ours):

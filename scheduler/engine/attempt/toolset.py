@@ -1,8 +1,8 @@
 """The tools of an attempt: opened before its backend runs, and closed however the attempt ends.
 
-Each tool source is entered and left in a task of its own, its holder.  So a library that wants both in one
-task gets that; when it cancels the task it was entered in, this is the holder and not the attempt, which may
-be in the middle of a commit; and a source that never finishes closing is left behind after a while.
+Each tool source is entered and left in a separate task, its holder.  So a library that needs both in one
+task gets that; if it cancels the task in which it was entered, this is the holder and not the attempt, which
+may be in the middle of a commit; and a source that never finishes closing is abandoned after a while.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ log = logging.getLogger("agentcron")
 T = TypeVar("T")
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-"""What the APIs of models take as the name of a tool."""
+"""The valid names of tools for the APIs of models."""
 
 
 @asynccontextmanager
 async def open_tools(
     sources: Sequence[ToolSource], job: Job, run_id: str, settings: Settings
 ) -> AsyncIterator[Toolbox]:
-    """Open tool sources side by side, and give their tools in a stable order.
+    """Open tool sources concurrently, and yield their tools in a stable order.
 
     Raises:
-        ConfigError: one cannot be opened, takes too long, or gives what is no tool of it.
+        ConfigError: one cannot be opened, takes too long, or provides an invalid tool.
     """
     holders = [_Holder(source, job, run_id) for source in sources]
     try:
@@ -48,7 +48,7 @@ async def open_tools(
 
 
 class _Holder:
-    """Keeps one source open, in a task of its own."""
+    """Keep one source open, in a separate task."""
 
     def __init__(self, source: ToolSource, job: Job, run_id: str) -> None:
         self.source = source
@@ -58,7 +58,7 @@ class _Holder:
 
     @property
     def what(self) -> str:
-        """What a person knows it as."""
+        """Its name for a person."""
         return f"the tool source {self.source.name}" if self.source.name else "the source of installed tools"
 
     async def _hold(self, job: Job, run_id: str) -> None:
@@ -67,7 +67,7 @@ class _Holder:
             await self._closing.wait()
 
     async def opened(self) -> Toolbox:
-        """Wait until it is open, and return what it gives.
+        """Wait until it is open, and return its tools.
 
         Raises:
             ConfigError: it cannot be opened.
@@ -82,7 +82,7 @@ class _Holder:
         raise ConfigError(f"{self.what} cannot be opened: {_told(error)}") from error
 
     def close(self) -> None:
-        """Let it be left; one that is not open yet is given up."""
+        """Close it; one that is not open yet is abandoned."""
         self._closing.set()
         if not self.toolbox.done():
             self.task.cancel()
@@ -108,12 +108,12 @@ def _of_job(holder: _Holder, given: Toolbox, job: Job) -> Toolbox:
     """Return the tools of a source that a job names, sorted by name.
 
     Raises:
-        ConfigError: one is missing, or what is given is no tool of this source.
+        ConfigError: one is missing, or is not a valid tool of this source.
     """
     source, names = holder.source.name, job.tools or ()
     for name, tool in given.items():
         if not is_tool(tool) or isinstance(tool, InsideTool):
-            raise ConfigError(f"{holder.what} gives {name}, which is no tool that acts but {tool!r}")
+            raise ConfigError(f"{holder.what} provides {name}, which is not a tool that acts but {tool!r}")
         if tool.spec.name != name or tool_names.source_of(name) != source or not _NAME.match(name):
             said = tool.spec.name if tool.spec.name != name else name
             raise ConfigError(
@@ -146,7 +146,7 @@ async def _close(holders: Sequence[_Holder], run_id: str, seconds: float) -> Non
             await asyncio.wait(late, timeout=seconds)
     finally:
         for task in tasks:
-            task.cancel()  # this process has no more time; what is done is not touched
+            task.cancel()  # this process has no more time; a finished task is not affected
     for holder in holders:
         if not holder.toolbox.done():
             continue  # it was never open, which is reported elsewhere
@@ -167,7 +167,7 @@ def _told(error: BaseException | None) -> str:
 
 
 class HeldTool:
-    """A tool of a source: its calls end when the source ends, and tell what is known then."""
+    """A tool of a source: its calls end when the source ends, with the outcome as far as it is known."""
 
     def __init__(self, tool: Tool, holder: _Holder) -> None:
         self.spec: ToolSpec = tool.spec
@@ -175,7 +175,7 @@ class HeldTool:
         self._holder = holder
 
     async def call(self, args: Args, context: ToolContext) -> ToolAnswer:
-        """Make the call.
+        """Execute the call.
 
         Raises:
             ToolFault: it failed, or was not made because the source has ended.
@@ -184,7 +184,7 @@ class HeldTool:
         return await self._while_open(self._tool.call, args, context)
 
     async def probe(self, args: Args, context: ToolContext) -> Probe:
-        """Ask whether an interrupted call happened; raises as ``call`` does."""
+        """Probe whether an interrupted call happened; raises like ``call``."""
         return await self._while_open(self._tool.probe, args, context)
 
     async def _while_open(

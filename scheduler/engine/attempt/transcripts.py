@@ -1,4 +1,4 @@
-"""The transcript of a foreign agent: kept with the steps of its run, read back when its files are gone."""
+"""The transcript of a foreign agent: stored with the steps of its run, restored if its files are missing."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ log = logging.getLogger("agentcron")
 
 
 class Transcript:
-    """What is kept of one run, and the piece that goes with its next step.
+    """The stored transcript of one run, and the part for its next step.
 
-    A piece is written until the checkpoint says that it is stored: a step that the store refuses loses none.
+    A part is written until the checkpoint confirms it: a step that the store refuses loses nothing.
     """
 
     def __init__(self, services: Services, writer: RunWriter) -> None:
@@ -37,7 +37,7 @@ class Transcript:
         return kept
 
     async def read(self) -> bytes:
-        """Return what is stored; nothing when it does not have the digest that it was stored with."""
+        """Return the stored transcript; nothing if its digest does not match."""
         content: bytes = b""
         if self._kept.seq:
             content = await self._services.store.part(self._writer.lease, CONTENT, self._services.clock.now())
@@ -51,13 +51,13 @@ class Transcript:
         return content
 
     async def keep(self, data: bytes, *, is_whole: bool) -> None:
-        """Have a piece written with the next step.
+        """Store a part with the next step.
 
         Args:
-            is_whole: it takes the place of everything that was kept before.
+            is_whole: it replaces everything that was stored before.
 
         Raises:
-            RefusedError: the run would keep more than it may; nothing of the piece is kept.
+            RefusedError: the run would store more than allowed; nothing of the part is stored.
         """
         if not self._is_read:
             await self.read()
@@ -78,7 +78,7 @@ class Transcript:
         self._piece += data
 
     def attached(self, checkpoint: Checkpoint, step: Step) -> Step:
-        """Return a step with the piece that is not stored yet, if there is one."""
+        """Return a step with the part that is not stored yet, if there is one."""
         kept: Kept = checkpoint.parts.get(KIND) or NOTHING
         self._drop_stored(kept)
         if not self._piece and not self._is_whole:
@@ -87,7 +87,7 @@ class Transcript:
         return replace(step, changes=(*step.changes, self._attached))
 
     def _drop_stored(self, kept: Kept) -> None:
-        """Forget what the last step has stored."""
+        """Drop the part that the last step has stored."""
         attached, self._attached = self._attached, None
         if attached is None or (kept.seq, kept.digest) != (attached.seq, attached.digest):
             return

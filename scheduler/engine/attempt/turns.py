@@ -29,12 +29,12 @@ log = logging.getLogger("agentcron")
 
 
 class Turns:
-    """The backend of runs whose model we ask ourselves."""
+    """The backend of runs whose requests our own loop sends."""
 
     tools: Mapping[str, ToolSpec] = {}
 
     async def advance(self, attempt: Attempt, desk: Desk) -> None:
-        """Make steps until the run rests, is over, or must stop."""
+        """Make steps until the run waits, is over, or must stop."""
         assert isinstance(desk, RunDesk), "this backend is a part of the engine"
         loop = _Loop(desk)
         while desk.checkpoint.run.state is State.RUNNING and attempt.must_stop is None:
@@ -113,7 +113,7 @@ class _Loop:
         return step
 
     async def _request(self, compaction: turn.Compact | None = None) -> None:
-        """Ask for the next answer or for a summary, and decide what it means when none comes."""
+        """Request the next answer or a summary, and decide what follows if there is none."""
         must = compaction is not None and compaction.must
         try:
             if compaction is None:

@@ -18,22 +18,22 @@ from scheduler.ports.secrets import Secrets
 from scheduler.ports.store.ledger import Ledger
 
 MAX_LOOKS = 20
-"""How often a checkpoint is read again without a step: a change that is refused each time must not spin."""
+"""How often a checkpoint is read again without a step: a change that is always refused must not spin."""
 
 
 class RunWriter:
-    """Writes the steps of one claimed run.
+    """Write the steps of one claimed run.
 
-    ``checkpoint`` moves only after the store has acknowledged a step, so it is never ahead of the disk.
-    ``cancel_asked`` is as the last commit found it: no question of its own is needed before a step.
+    ``checkpoint`` advances only after the store has acknowledged a step, so it is never ahead of the disk.
+    ``cancel_asked`` is the result of the last commit: no separate query is needed before a step.
 
     Args:
-        secrets: what is taken out of a step before it is written, shown, or sent to a model.
+        secrets: removes known secrets from a step before it is written, shown, or sent to a model.
 
     Attributes:
-        declared: what the tools of the run declare, for the marks that its calls leave.
-        follow: adds to a step with messages or results what follows from it: one commit does for both.
-        attach: adds to any step what has waited for the next one; None: nothing has.
+        declared: the specs of the run's tools, for the marks of its calls.
+        follow: adds the consequence to a step with messages or results, in one commit.
+        attach: adds to any step what waits for the next one; None: nothing waits.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class RunWriter:
             raise
 
     async def look_again(self, now: datetime) -> None:
-        """Read the checkpoint again: another run or a person was faster.
+        """Read the checkpoint again: another run or a person has changed the facts.
 
         Raises:
-            FactsChangedError: it was read so often since the last step that reading it does not help.
+            FactsChangedError: it was read so often since the last step that reading does not help.
             LostLeaseError: another runner owns the run.
         """
         self._looks += 1
@@ -87,11 +87,12 @@ class RunWriter:
         self.checkpoint = await self._store.checkpoint(self.lease, now)
 
     def lost_request(self, now: datetime) -> Request | None:
-        """Return the request that is still out as lost: it may be billed, and its answer is never read."""
+        """Return the request in flight as lost: it may be billed, and its answer is never read."""
         return None if self.open_request is None else self.open_request.as_lost(now, "interrupted")
 
     async def _write(self, step: Step) -> None:
-        # One after the other: what follows from a step depends on what parallel calls have written before it.
+        # One after the other: the consequence of a step depends on what parallel calls have written before
+        # it.
         async with self._in_turn:
             if step.results or step.messages:
                 step = self.follow(self.checkpoint, step)
@@ -101,7 +102,7 @@ class RunWriter:
 
     async def _write_next(self, step: Step) -> None:
         if step.messages or step.results or step.started or step.marks is not None:
-            # In the same commit: no crash makes the run forget what it has met.
+            # In the same commit: no crash loses the marks of the run.
             step = with_marks(step, self.checkpoint, self.declared)
         step = self.secrets.hidden(step)
         asked = await self._store.commit(self.lease, step)

@@ -13,7 +13,7 @@ log = logging.getLogger("agentcron")
 
 
 class Clockwatch:
-    """Looks at the clocks whenever asked; what it has found waits until somebody has dealt with it."""
+    """Compare the clocks on request; a detected jump is kept until it is handled."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -21,14 +21,14 @@ class Clockwatch:
         self.found: list[Jump] = []
 
     def look(self) -> bool:
-        """Compare the clocks with the last look; return whether any jump waits to be dealt with."""
+        """Compare the clocks with the last reading; return whether a jump waits to be handled."""
         reading = self._clock.reading()
         self._find(jump_between(self._last, reading))
         self._last = reading
         return bool(self.found)
 
     async def look_back(self, store: Processes) -> None:
-        """Compare the clock with what the database has seen: it may have been set back while nobody ran."""
+        """Compare the clock with the database: it may have been set back while no daemon ran."""
         self._find(jump_since(await store.newest(), self._clock.now()))
 
     def _find(self, jump: Jump | None) -> None:

@@ -6,14 +6,14 @@ from scheduler.ports.clock import Clock
 from scheduler.ports.orders import Orders
 
 SETTLE_SECONDS = 0.25
-"""A changed crontab is read when it has stayed the same for this long."""
+"""How long a changed crontab must be unchanged before it is read."""
 
 LONGEST_SETTLE_SECONDS = 1.0
 """A prompt file that keeps changing does not prevent the crontab from being read."""
 
 
 class OrdersWatch:
-    """Compares the crontab, and the files that it names, with how they were when they were read."""
+    """Compare the crontab, and the files that it names, with their state at the last reading."""
 
     def __init__(self, orders: Orders, clock: Clock) -> None:
         self._orders = orders
@@ -25,11 +25,11 @@ class OrdersWatch:
         self._changed_since = 0.0
 
     def ask(self) -> None:
-        """Have the crontab read again, changed or not."""
+        """Request a reading of the crontab, changed or not."""
         self._asked = True
 
     def has_changed(self) -> bool:
-        """Whether the crontab is another one than was read."""
+        """Whether the crontab differs from the one that was read."""
         return self._orders.stamp() != self._stamp
 
     def take(self) -> bool:
@@ -41,7 +41,7 @@ class OrdersWatch:
         return True
 
     def _is_settled(self, stamp: str) -> bool:
-        """Whether a change is over: an editor that empties the file first must not remove every job."""
+        """Whether a change is complete: an editor that empties the file first must not remove every job."""
         now = self._clock.monotonic()
         if stamp != self._fresh_stamp:
             self._fresh_stamp, self._fresh_since = stamp, now

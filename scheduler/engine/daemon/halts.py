@@ -18,8 +18,8 @@ async def watch_halt(
 ) -> None:
     """Watch until cancelled; call ``changed`` when the home is halted, and when it is resumed.
 
-    Whatever starts anything looks for itself: this is for what had been started before.  A call that is cut
-    off is treated as one whose process died; the run is handed back.
+    Code that starts anything checks the halt itself: this handles what had been started before.  A call that
+    is cut off is treated as after a crash; the run is handed back.
     """
     since: float | None = None
     while True:

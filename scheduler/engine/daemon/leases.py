@@ -27,7 +27,7 @@ async def keep_leases(services: Services, runner: str, attempts: Mapping[str, At
                 continue
             await renew_leases(services, runner, attempts)
         except StoreError as error:
-            # The leases run on for a while; if the database stays away, the commits fail closed.
+            # The leases last for a while; if the database stays away, the commits fail.
             outage.hit(error)
             continue
         outage.over()
@@ -42,7 +42,7 @@ async def _cancel_asked(services: Services, attempts: Mapping[str, Attempt]) -> 
 
 
 async def renew_leases(services: Services, runner: str, attempts: Mapping[str, Attempt]) -> None:
-    """Renew all leases now; an attempt whose lease is lost is stopped in its tracks."""
+    """Renew all leases now; stop an attempt that lost its lease."""
     now = services.clock.now()
     await services.store.seen(runner, now)
     if not attempts:

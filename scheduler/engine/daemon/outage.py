@@ -14,10 +14,10 @@ AGAIN_SECONDS = 60.0
 
 
 class Outage:
-    """Keeps a daemon's output readable while something fails several times a second.
+    """Limit the log of a failure that occurs several times a second.
 
     Args:
-        meanwhile: what follows from the failure, as the end of a sentence.
+        meanwhile: the consequence of the failure, as the end of a sentence.
     """
 
     def __init__(self, clock: Clock, meanwhile: str) -> None:
@@ -28,7 +28,7 @@ class Outage:
         self._message = ""
 
     def hit(self, error: StoreError) -> None:
-        """Note a failure; it is logged when it is the first, another one than before, or a minute old."""
+        """Report a failure; it is logged if it is new, or a minute has passed."""
         now = self._clock.monotonic()
         if self._began is None:
             self._began = now
@@ -39,7 +39,7 @@ class Outage:
         log.error("%s; %s%s", error.message, self._meanwhile, fix, extra={"event": "store.failed"})
 
     def over(self) -> None:
-        """Note that it works; the end of an outage is logged."""
+        """Report success; the end of an outage is logged."""
         if self._began is None:
             return
         lasted = describe_seconds(max(1, self._clock.monotonic() - self._began))

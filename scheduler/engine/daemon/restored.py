@@ -12,7 +12,7 @@ log = logging.getLogger("agentcron")
 
 
 async def take_note(services: Services) -> None:
-    """Settle what a restore leaves in doubt, if this database was a backup that nobody has opened yet."""
+    """Handle the first opening of a restored backup."""
     now = services.clock.now()
     until = now + timedelta(days=services.settings.parked_days)
     done = await services.store.settle_restore(now, services.boot_id, until, await services.daylog.head())
@@ -20,7 +20,7 @@ async def take_note(services: Services) -> None:
         return
     log.warning(
         "the database was restored from a backup of %s: %d runs wait for a person, %d sleep on,"
-        " slots of %d jobs are skipped, reports of %d runs are held; look: agentcron list",
+        " slots of %d jobs are skipped, reports of %d runs are held; see: agentcron list",
         to_iso(done.restored.taken_at),
         len(done.parked),
         done.asleep,

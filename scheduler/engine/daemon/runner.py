@@ -39,12 +39,12 @@ log = logging.getLogger("agentcron")
 
 @dataclass(slots=True)
 class Runner:
-    """One process that works: a daemon, a single tick, or ``run --wait``.
+    """A process that works: a daemon, a single tick, or ``run --wait``.
 
     Args:
-        only: when given, only these runs are claimed.
-        on_load: hears what each load of the crontab changed.
-        boot_id: names the time since the machine came up; ``@reboot`` jobs fire once for each.
+        only: if given, only these runs are claimed.
+        on_load: is called with the changes of each load of the crontab.
+        boot_id: identifies the boot of the machine; ``@reboot`` jobs fire once for each.
         duties: what a daemon does besides its runs, each in a separate task until the end.
     """
 
@@ -76,7 +76,7 @@ class Runner:
         self._orders = OrdersWatch(self.orders, self.services.clock) if self.orders is not None else None
 
     def stop(self) -> None:
-        """Take no more work; let go of what is under way within the grace time."""
+        """Stop claiming; release what is under way within the grace time."""
         self._stop = True
         self._nudge.set()
 
@@ -86,7 +86,7 @@ class Runner:
         return self._stop
 
     def hurry(self) -> None:
-        """Stop without waiting for what is under way: it is cut off and handed back."""
+        """Stop at once: what is under way is cut off and handed back."""
         self.stop()
         for attempt in list(self.attempts.values()):
             attempt.interrupt("stop")
@@ -133,7 +133,7 @@ class Runner:
         if self._is_replaced:
             await self._move_over()
         if self._seen_changes < 0:
-            # Before the first look at the tables, or a write just after it would go unnoticed.
+            # Before the first reading of the tables, or a write just after it would not be noticed.
             self._seen_changes = await self.services.store.changes()
         await self._load_if_changed()
         await self._mind_the_clock()
@@ -141,7 +141,7 @@ class Runner:
         await self._pass()
 
     async def _hand_back(self) -> None:
-        """Give back the leases of attempts that ended while the database could not be told."""
+        """Hand back the leases of attempts that ended while the database was not available."""
         while self._owed:
             writer = self._owed[0]
             step = Step(at=self.services.clock.now(), move=Move.RELEASE, keep_attempt=False)
@@ -150,9 +150,10 @@ class Runner:
             self._owed.pop(0)
 
     async def _move_over(self) -> None:
-        """Take up another database that stands in the place of ours: a backup was restored."""
+        """Switch to the database that has replaced ours: a backup was restored."""
         for attempt in list(self.attempts.values()):
-            # Their leases are of the old one, and the new one may know the same run with the same epoch.
+            # Their leases belong to the old one, and the new one may contain the same run with the same
+            # epoch.
             attempt.interrupt("lost")
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -172,7 +173,7 @@ class Runner:
         """One pass: fire, wake, rescue, and run what can be claimed until it is final or asleep.
 
         Args:
-            due: false looks at nothing that is due, and only claims.
+            due: false handles nothing that is due, and only claims.
         """
         await self._watch.look_back(self.services.store)
         await self.services.store.enter(self.info)
@@ -185,7 +186,7 @@ class Runner:
                 await self._mind_the_clock()
                 done = await self._pass()
             while not self._stop:
-                # Cleared before the look: what ends during it makes room, or frees its job's next run.
+                # Cleared before the check: a run that ends during it frees capacity, or its job's next run.
                 self._nudge.clear()
                 await self._claim()
                 if not self._tasks and not self._nudge.is_set():
@@ -213,10 +214,10 @@ class Runner:
             return
         now = self.services.clock.now()
         try:
-            # In a thread: thousands of lines take a second, and leases want to be renewed meanwhile.
+            # In a thread: thousands of lines take a second, and leases must be renewed meanwhile.
             orders = await asyncio.to_thread(self.orders.read, now)
         except AgentcronError as error:
-            # The last good table stays; jobs do not vanish because a file cannot be read just now.
+            # The last good table stays; jobs must not vanish because a file is unreadable at the moment.
             log.error("the crontab was not loaded: %s; the last good one stays", error.message)
             self.services.move_log.loaded(len(self.jobs), error.message)
             return
@@ -231,7 +232,7 @@ class Runner:
         self.jobs = {job.name: job for job in orders.jobs}
         if self.boot_id:
             cause = Cause(REBOOT, self.boot_id)
-            # Only the daemon's own start counts as one: a line added later waits for the next.
+            # Only the daemon's own start counts as a boot: a line added later waits for the next one.
             for job in orders.jobs:
                 if isinstance(job.trigger, Reboot):
                     decide = partial(decide_at_once, job, now)
@@ -243,10 +244,10 @@ class Runner:
 
     # -- the clock --------------------------------------------------------------------------------
     async def _mind_the_clock(self) -> None:
-        """Write down what happened to the clock, and put right what it upset, before anything is judged."""
+        """Record jumps of the clock, and correct what depends on it, before anything is decided."""
         if not self._watch.look():
             return
-        # Leases ran out by the clock alone, ours and those of others: all who live renew theirs meanwhile.
+        # Leases ran out by the clock alone, ours and those of others: live runners renew theirs meanwhile.
         self._trust_leases_from = self.services.clock.monotonic() + self.services.settings.lease_seconds
         await renew_leases(self.services, self.info.id, self.attempts)
         while self._watch.found:
@@ -268,7 +269,7 @@ class Runner:
         return done
 
     async def _claim(self) -> None:
-        # Tasks, not attempts: a claimed run takes its room before its checkpoint is loaded.
+        # Tasks, not attempts: a claimed run uses capacity before its checkpoint is loaded.
         room = self.services.settings.concurrency - len(self._tasks)
         if room <= 0 or self._stop or self.services.halted() is not None:
             return
@@ -310,7 +311,7 @@ class Runner:
                 self._owed.append(attempt.writer)
 
     async def _notify(self) -> None:
-        # Apart from the others: a slow report command takes no run's room, and its end is no news.
+        # Separate from runs: a slow report command uses no capacity, and its end triggers nothing.
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send_notices(), name="notices")
 
@@ -326,10 +327,11 @@ class Runner:
         longest = self.services.settings.longest_wait_seconds
         due = self._next_due = await self.services.store.next_due()
         if due is None or self.services.halted() is not None:
-            return longest  # the haltwatch tells when it is over
+            return longest  # the watch of the halt file reports its end
         seconds = (due - self.services.clock.now()).total_seconds()
         if seconds <= 0:
-            # Due but not takable now (no room, or its job is not ours): look again soon, do not spin.
+            # Due but not claimable now (no capacity, or not a job of ours): check again soon, without
+            # spinning.
             return self.services.settings.poll_seconds
         return min(longest, seconds)
 
@@ -357,12 +359,12 @@ class Runner:
         changes = await self.services.store.changes()
         changed = changes != self._seen_changes
         self._seen_changes = changes
-        # A runner that is killed writes nothing: only its lock tells, and what it held waits for us.
+        # A killed runner writes nothing: only its lock shows it, and its runs wait for us.
         changed = changed or bool(self.presence.dead(self._alive))
         return changed or (self._orders is not None and self._orders.has_changed())
 
     async def _wind_down(self) -> None:
-        """Let attempts reach their next commit; after the grace time, stop them where they are."""
+        """Let attempts reach their next commit; after the grace time, cut them off."""
         await self._settle(self._tasks, self.services.settings.grace_seconds * 0.8)
         for attempt in list(self.attempts.values()):
             attempt.interrupt("stop")
@@ -374,7 +376,7 @@ class Runner:
             await asyncio.gather(sender, return_exceptions=True)
 
     async def _settle(self, tasks: set[asyncio.Task[None]], seconds: float) -> None:
-        """Wait until all are done or the time is over, and let nobody think that we hang."""
+        """Wait until all are done or the time is over, with heartbeats."""
         deadline = self.services.clock.monotonic() + seconds
         while tasks and (left := deadline - self.services.clock.monotonic()) > 0:
             self.services.move_log.beat(self.services.clock.monotonic())

@@ -25,12 +25,12 @@ log = logging.getLogger("agentcron")
 WAKE_BATCH = 500
 FIRE_BATCH = 200
 MAX_SPREAD_SECONDS = 600
-"""Over how long the late fires of all jobs are spread after a long stop; forty at once cost a fortune."""
+"""Over how long the late fires of all jobs are spread after a long stop; many at once are expensive."""
 
 
 @dataclass(slots=True)
 class Pass:
-    """What one pass changed, and which runners were alive then."""
+    """What one pass changed, and which runners were alive."""
 
     fired: list[Run] = field(default_factory=list)
     skipped: list[Run] = field(default_factory=list)
@@ -43,11 +43,11 @@ class Pass:
 async def tick(
     services: Services, jobs: Mapping[str, Job], presence: Presence, *, by_lease: bool = True
 ) -> Pass:
-    """Take back what dead runners held, wake what is due, fire what is due.
+    """Rescue the runs of dead runners, wake what is due, fire what is due.
 
-    A job that is not in ``jobs`` (another daemon's crontab, or one that is broken now) is left alone.
-    Without ``by_lease`` a lease that has run out is no sign of death: the clock has just jumped.
-    When more jobs are due than can run at a time, those that are late start spread over some minutes.
+    A job that is not in ``jobs`` (another daemon's crontab, or one that is broken now) is not touched.
+    Without ``by_lease`` an expired lease is not a sign of death: the clock has just jumped.
+    If more jobs are due than can run at a time, the starts of late ones are spread over some minutes.
     """
     store, done = services.store, Pass()
     now = services.clock.now()
@@ -59,7 +59,7 @@ async def tick(
     for rescued in done.rescued:
         services.move_log.rescued(rescued, now)
     if services.halted() is not None:
-        return done  # what is due stays due; what was missed meanwhile is judged as after any other stop
+        return done  # due work stays due; missed slots are handled as after any other stop
     while True:
         batch = await store.wake_due(now, WAKE_BATCH)
         done.woken += batch
@@ -71,7 +71,7 @@ async def tick(
     due = [job for name in await store.due_jobs(now) if (job := await _job(services, jobs, name)) is not None]
     spread = 0 if len(due) <= services.settings.concurrency else min(MAX_SPREAD_SECONDS, 5 * len(due))
     for begin in range(0, len(due), FIRE_BATCH):
-        # Side by side, so that they share a commit.
+        # Concurrently, so that they share a commit.
         batch_of_jobs = due[begin : begin + FIRE_BATCH]
         for runs in await asyncio.gather(*(_fire(services, job, now, spread) for job in batch_of_jobs)):
             for run in runs:
@@ -83,7 +83,7 @@ async def tick(
 
 
 async def _job(services: Services, jobs: Mapping[str, Job], name: str) -> Job | None:
-    """Return a job of the crontab, or a follow-up of one as that allows it now."""
+    """Return a job of the crontab, or a follow-up with the rights that its job allows now."""
     if not is_follow_up(name):
         return jobs.get(name)
     root = jobs.get(root_of(name))
@@ -98,7 +98,7 @@ async def _fire(services: Services, job: Job, now: datetime, spread: int) -> lis
     except StoreError:
         raise
     except Exception:
-        # One schedule that cannot be computed must not keep the others from firing.
+        # A schedule that raises must not keep other jobs from firing.
         log.exception("job %s could not be fired", job.name, extra={"event": "job.broken", "job": job.name})
         return []
 

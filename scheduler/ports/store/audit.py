@@ -10,21 +10,21 @@ from typing import Literal, Protocol, Self, TypeAlias
 from scheduler.core.job.standing import RunnerInfo
 
 SchemaState: TypeAlias = Literal["missing", "current", "older", "newer", "abandoned"]
-"""``older`` can be upgraded; ``abandoned`` can not, by this version."""
+"""``older`` can be upgraded; ``abandoned`` cannot be upgraded by this version."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
-    """A database, looked at from outside.
+    """The state of a database.
 
     Args:
-        revision: which schema it has; None: none of ours, or there is no database.
+        revision: its schema; None: not one of ours, or there is no database.
         head: the revision of this version.
-        size_bytes: None when there is no database.
+        size_bytes: None if there is no database.
         log_bytes: what was written and is not in the file itself yet.
-        missing_tables: those of this version that it has not.
+        missing_tables: tables of this version that it does not have.
         is_begun: whether it has any of them.
-        way_out: what to do about one that this version can neither use nor upgrade.
+        way_out: what to do about a database that this version can neither use nor upgrade.
     """
 
     state: SchemaState
@@ -39,7 +39,7 @@ class DatabaseState:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Something that must not be, and where it is."""
+    """An inconsistency, and its place."""
 
     what: str
     runs: tuple[str, ...]
@@ -47,7 +47,7 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """A report that did not reach anybody."""
+    """A report that was not delivered."""
 
     run_id: str
     job: str
@@ -55,7 +55,7 @@ class Unsent:
 
 
 class Audit(Protocol):
-    """One open look, to be used in a ``with`` statement.  Every method raises StoreError when it fails."""
+    """An open database for checks, to be used in a ``with`` statement.  Every method may raise StoreError."""
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -64,11 +64,11 @@ class Audit(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the look."""
+        """Close it."""
         ...
 
     def damage(self, *, whole: bool) -> str:
-        """Return what is damaged in the file, or nothing; with ``whole`` every page and index is read."""
+        """Return the damage of the file, or an empty text; with ``whole`` every page and index is read."""
         ...
 
     def journal_mode(self) -> str:
@@ -76,35 +76,35 @@ class Audit(Protocol):
         ...
 
     def quick(self) -> list[Flaw]:
-        """Return the flaws of what is not over."""
+        """Return the flaws of runs that are not over."""
         ...
 
     def deep(self) -> list[Flaw]:
-        """Return the flaws of everything; reads every row."""
+        """Return all flaws; reads every row."""
         ...
 
     def dangling(self) -> list[str]:
-        """Return the tables with rows that point at nothing; reads every row."""
+        """Return the tables with dangling references; reads every row."""
         ...
 
     def unchained(self) -> str:
-        """Return the first flaw in the chain of records, or nothing; reads every record."""
+        """Return the first flaw in the chain of records, or an empty text; reads every record."""
         ...
 
     def latest(self) -> datetime | None:
-        """Return the newest instant that is on record as past (aware UTC)."""
+        """Return the newest instant that is recorded as past (aware UTC)."""
         ...
 
     def set_back_from(self) -> datetime | None:
-        """Return the latest time that a clock showed before it was set back, as far as that was noticed."""
+        """Return the latest time before the clock was set back, as far as that was detected."""
         ...
 
     def unsent(self, since: datetime) -> list[Unsent]:
-        """Return the reports that were given up since then, the newest first."""
+        """Return the reports that were given up since an instant, the newest first."""
         ...
 
     def stuck(self) -> list[Unsent]:
-        """Return the reports that failed and will be tried again."""
+        """Return the reports that failed and will be retried."""
         ...
 
     def late_leases(self, before: datetime) -> list[str]:
@@ -112,5 +112,5 @@ class Audit(Protocol):
         ...
 
     def runners(self) -> list[RunnerInfo]:
-        """Return the runners that have not left."""
+        """Return the runners that have not stopped."""
         ...

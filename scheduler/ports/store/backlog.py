@@ -8,15 +8,15 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How much there is to do, and how late it is, at one moment.
+    """The amount of due work, and its age, at one moment.
 
     Args:
         runs: those that are not over, by state.
         jobs: by state.
-        due: what should have happened by now, by kind: ``fire``, ``wake``, ``start``, ``report``.
+        due: overdue items by kind: ``fire``, ``wake``, ``start``, ``report``.
         oldest: since when the oldest of each kind is due; kinds with nothing due are left out.
-        outbox: notices that are to be sent, by state.
-        runners: processes that say they are at work, by kind.
+        outbox: notices to be sent, by state.
+        runners: processes that are recorded as running, by kind.
     """
 
     runs: dict[str, int] = field(default_factory=dict)

@@ -24,7 +24,7 @@ class Calendar(Protocol):
 
         A job whose trigger changed gets a new next slot after ``now``.  A job that vanished becomes
         ``removed`` (its live runs continue); one that is broken becomes ``invalid`` and keeps its past.
-        A removed job that comes back under its name starts as a new one.
+        A removed job that is added again under its name starts as a new one.
         """
         ...
 
@@ -45,10 +45,10 @@ class Calendar(Protocol):
         ...
 
     async def fire(self, job: Job, decide: Decide, now: datetime, cause: Cause = BY_SCHEDULE) -> list[Run]:
-        """Record what ``decide`` says about the job's due slots, in one transaction with the facts it saw.
+        """Record the result of ``decide`` for the job's due slots, in one transaction with the facts it used.
 
         Two processes that fire the same slot make one row: (job, fire time) is unique among runs that were
-        fired by a schedule.  ``Fire.replaces`` names runs that are cancelled on the way.
+        fired by a schedule.  ``Fire.replaces`` names runs that are cancelled as well.
         A cause with a key (the boot of an ``@reboot`` job) is used once per job; after that ``decide`` is
         not called.
         A job that is removed, invalid, done or unknown fires nothing.
@@ -57,5 +57,5 @@ class Calendar(Protocol):
         ...
 
     async def fire_by(self, job: Job, now: datetime, cause: Cause = BY_PERSON, *, actor: Actor) -> Run | None:
-        """Queue a run now, leaving the cadence alone; a cause with a key gives one run only (then None)."""
+        """Queue a run now; the schedule is unchanged; a cause with a key gives one run only (then None)."""
         ...

@@ -1,6 +1,6 @@
 """The database of one home: its state, and what can be opened on it.
 
-Which kind it is, its URL says; `scheduler.app.database` picks the adapter.
+Its URL determines the kind; `scheduler.app.database` selects the adapter.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 
 
 class Database(Protocol):
-    """A database, opened by none of these methods before it is called.
+    """A database, which no method opens before it is called.
 
-    Every method but ``exists`` raises StoreError when the database cannot be used.
+    Every method but ``exists`` raises StoreError if the database cannot be used.
     """
 
     @property
     def name(self) -> str:
-        """Where it is, for people: a path, or a URL without its password."""
+        """Its place, for people: a path, or a URL without its password."""
         ...
 
     def exists(self) -> bool:
-        """Whether there is one; an agentcron may never have written to it."""
+        """Whether it exists; possibly without any tables of agentcron."""
         ...
 
     def open_store(self, new_id: Callable[[], str], *, busy_seconds: float | None = None) -> Store:
-        """Open it for work; make it, or bring it to this version's schema, where that is needed.
+        """Open it for work; create it, or upgrade it to this version's schema, if needed.
 
         Args:
-            new_id: makes fresh run ids.
-            busy_seconds: how long to wait for another process that writes; None: as long as is usual.
+            new_id: returns new run ids.
+            busy_seconds: how long to wait for another process that writes; None: the default.
 
         Raises:
             StoreError: it cannot be opened, or is newer than this version.
@@ -44,11 +44,11 @@ class Database(Protocol):
         ...
 
     def upgrade(self) -> bool:
-        """Bring it to the schema of this version; return whether it had another one."""
+        """Upgrade it to the schema of this version; return whether it had another one."""
         ...
 
     def history(self) -> History:
-        """Open it to look.  Raises StoreError when there is none, or none of this version."""
+        """Open it for reading.  Raises StoreError if there is none, or none of this version."""
         ...
 
     def audit(self) -> Audit:
@@ -60,15 +60,15 @@ class Database(Protocol):
         ...
 
     def state(self) -> DatabaseState:
-        """Return how it stands, without changing it.
+        """Return its state, without changing it.
 
         Raises:
-            StoreError, CannotWorkError: it is there and cannot be read.
+            StoreError, CannotWorkError: it exists and cannot be read.
         """
         ...
 
     def require_writable(self, seconds: float) -> None:
-        """Look whether it can be written, waiting so long for another process that holds it."""
+        """Check that it can be written, waiting this long for another process that holds it."""
         ...
 
     def sizes(self) -> Mapping[str, int]:

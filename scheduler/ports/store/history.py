@@ -1,7 +1,7 @@
 """The history: read access to jobs and runs, for people and doors.
 
-Each question is answered from one moment of its own; `History.steady` gives several the same one.  All
-instants are aware UTC.  Every method raises StoreError when the database cannot be read.
+Each query is answered from one consistent state; `History.steady` gives several the same one.  All
+instants are aware UTC.  Every method raises StoreError if the database cannot be read.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LastEnd(NamedTuple):
-    """How the run of a job that ended last did end.
+    """How the last ended run of a job ended.
 
-    A bare row, its time in microseconds since 1970: there may be ten thousand, and few are looked at.
+    A bare row, its time in microseconds since 1970: there may be ten thousand, and few are used.
     """
 
     id: str
@@ -62,12 +62,12 @@ class UnknownCall:
 
 
 class Spending(NamedTuple):
-    """What the requests of one job and model cost in a quarter of an hour.
+    """The cost of the requests of one job and model in a quarter of an hour.
 
     Args:
         at: when the quarter began; the days of every zone begin with one.
         microusd: millionths of a dollar.
-        assumed: requests that count at an assumed price, because theirs is not known.
+        assumed: requests that count at an assumed price, because theirs is unknown.
         tokens: of all requests, also of those whose answer was lost.
     """
 
@@ -83,7 +83,7 @@ class Spending(NamedTuple):
 
 
 class History(Protocol):
-    """One open look at the database of a home, to be used in a ``with`` statement."""
+    """An open database for reading, to be used in a ``with`` statement."""
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -92,11 +92,11 @@ class History(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the look."""
+        """Close it."""
         ...
 
     def steady(self) -> AbstractContextManager[None]:
-        """Let all questions inside see one and the same moment."""
+        """Answer all queries inside from the same state."""
         ...
 
     # -- jobs -------------------------------------------------------------------------------------
@@ -105,11 +105,11 @@ class History(Protocol):
         ...
 
     def job(self, name: str) -> Job | None:
-        """Return a job as it was loaded; None when it is unknown, or never was valid."""
+        """Return a job as it was loaded; None if it is unknown, or never was valid."""
         ...
 
     def last_ends(self) -> dict[str, LastEnd]:
-        """Return for each job how its last run ended, skipped ones too."""
+        """Return for each job how its last run ended, including skipped ones."""
         ...
 
     def follow_ups(self) -> list[FollowUp]:
@@ -117,7 +117,7 @@ class History(Protocol):
         ...
 
     def always_grants(self, job: str) -> list[Grant]:
-        """Return the grants of a job that came of approvals."""
+        """Return the grants of a job from approvals."""
         ...
 
     def granted_follow_ups(self, job: str) -> list[str]:
@@ -130,7 +130,7 @@ class History(Protocol):
         ...
 
     def spending(self, since: datetime) -> list[Spending]:
-        """Return what was spent from an instant on, the oldest first."""
+        """Return the spending since an instant, the oldest first."""
         ...
 
     # -- runs -------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ class History(Protocol):
         ...
 
     def backlog(self, now: datetime) -> Backlog:
-        """Return how much there is to do and how late it is, all of one moment."""
+        """Return the amount of due work and its age."""
         ...
 
     # -- one run ----------------------------------------------------------------------------------
@@ -183,11 +183,11 @@ class History(Protocol):
         ...
 
     def messages(self, run_id: str, after: int = 0) -> list[Message]:
-        """Return the conversation, or what follows its message ``after``."""
+        """Return the conversation, or the messages after ``after``."""
         ...
 
     def calls(self, run_id: str) -> list[Call]:
-        """Return all tool calls, in the order in which they were asked for."""
+        """Return all tool calls, in the order of their requests."""
         ...
 
     def requests(self, run_id: str) -> list[Request]:
@@ -195,7 +195,7 @@ class History(Protocol):
         ...
 
     def attempts(self, run_id: str) -> list[Attempt]:
-        """Return all stretches between a claim and a release."""
+        """Return all attempts."""
         ...
 
     def wakeups(self, run_id: str) -> list[WakeUp]:
@@ -204,21 +204,21 @@ class History(Protocol):
 
     # -- processes --------------------------------------------------------------------------------
     def runners(self) -> list[RunnerInfo]:
-        """Return the runners that have not left."""
+        """Return the runners that have not stopped."""
         ...
 
     def runners_of(self) -> dict[str, str]:
-        """Return for each running run who has it."""
+        """Return the runner of each running run."""
         ...
 
     def daemons(self, since: datetime, until: datetime) -> list[RunnerInfo]:
-        """Return the daemons that were up at some time between two instants, as far as they said so."""
+        """Return the daemons that were up at some time between two instants, as far as it is recorded."""
         ...
 
     def jumps(self, since: datetime) -> list[Jump]:
-        """Return what happened to the clock from an instant on."""
+        """Return the jumps of the clock since an instant."""
         ...
 
     def meta(self) -> dict[str, str]:
-        """Return what is known about the loaded crontab, and about a restore."""
+        """Return the stored facts about the loaded crontab, and about a restore."""
         ...

@@ -13,10 +13,10 @@ from scheduler.ports.store.queue import Roused
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What an event has moved.
+    """The consequences of an event.
 
     Args:
-        recorded: false when it was on record already: then nothing has changed.
+        recorded: false if it was recorded already: then nothing has changed.
         roused: the runs that had waited for it.
         fired: the rows made for jobs that it fires, queued and skipped, and runs cancelled for them.
     """
@@ -27,14 +27,14 @@ class Taken:
 
 
 class Intake(Protocol):
-    """What the store keeps of events."""
+    """The store's part of events."""
 
     async def take_event(self, event: Event) -> Taken:
         """Record an event, queue the runs that wait for it and fire the jobs that it fires: one transaction.
 
         A run waits for it with its kind and its key, its subject, or neither.  An event that came before its
-        wait is not lost: the step that puts a run to rest looks back, for this key however far, otherwise to
-        the run's last claim.  (job, event) fires once.
+        wait is not lost: the step that suspends a run searches earlier events, for this key without limit,
+        otherwise up to the run's last claim.  (job, event) fires once.
         """
         ...
 

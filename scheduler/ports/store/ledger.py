@@ -13,7 +13,7 @@ from scheduler.core.trust.approval import Used
 
 
 class Ledger(Protocol):
-    """Checkpoints and steps, and the counts of a job that a step is decided on."""
+    """Checkpoints and steps, and the counts of a job for a decision about a step."""
 
     async def checkpoint(self, lease: Lease, now: datetime) -> Checkpoint:
         """Load everything that is needed to continue a claimed run.
@@ -24,7 +24,7 @@ class Ledger(Protocol):
         ...
 
     async def part(self, lease: Lease, kind: str, now: datetime) -> Any:
-        """Return one part of a checkpoint, of a kind that is not read at each claim; None: it keeps none.
+        """Return one part of a checkpoint, of a kind that is not read at each claim; None: it has none.
 
         Raises:
             LostLeaseError: the epoch has moved on.
@@ -39,7 +39,8 @@ class Ledger(Protocol):
 
         Raises:
             LostLeaseError: it is not; nothing was written.
-            FactsChangedError: a guard of the step does not hold, or a change is over; nothing was written.
+            FactsChangedError: a guard of the step does not hold, or the facts of a change are outdated;
+                nothing was written.
             OverBudgetError: there is no room for the request that it opens; nothing was written.
         """
         ...
@@ -49,7 +50,7 @@ class Ledger(Protocol):
         ...
 
     async def used_today(self, job: str, since: datetime) -> Used:
-        """Return what the runs of a job and of its follow-ups have begun since an instant."""
+        """Return the calls that the runs of a job and of its follow-ups have started since an instant."""
         ...
 
     async def wakes_since(self, job: str, since: datetime, most: int) -> list[datetime]:

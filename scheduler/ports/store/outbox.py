@@ -11,7 +11,7 @@ from scheduler.core.run.notice import Notice
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A notice that this process now has the right to send; ``tries`` counts this one.
+    """A notice that this process may send now; ``tries`` includes this one.
 
     ``run_id`` is empty when it is about a job or, with an empty ``job`` too, about the daemon.
     """
@@ -24,10 +24,10 @@ class Pending:
 
 
 class Outbox(Protocol):
-    """What the store keeps of notices; those about a run are written by the step that is their cause."""
+    """The store's part of notices; those about a run are written by the step that causes them."""
 
     async def take_notices(self, runner: str, now: datetime, limit: int) -> list[Pending]:
-        """Take notices that are due to be sent; one taken by a process that died is taken again.
+        """Claim notices that are due; one claimed by a dead process is claimed again.
 
         One that has expired is given up, and not returned.
         """
@@ -36,7 +36,7 @@ class Outbox(Protocol):
     async def queue_notice(self, notice: Notice, now: datetime, job: str = "") -> bool:
         """Write a notice about a job or, with an empty ``job``, about the daemon.
 
-        Returns whether it was written: not when another one of its kind holds its key.
+        Returns whether it was written: not if another one of its kind holds its key.
         """
         ...
 
@@ -50,8 +50,8 @@ class Outbox(Protocol):
         tried: bool = True,
         receipt: str = "",
     ) -> None:
-        """Record that a notice was sent (no error), goes back (``tried``: it counts), or was given up.
+        """Record that a notice was sent (no error), is due again (``tried``: it counts), or was given up.
 
-        ``receipt`` is what the service calls one that was sent.
+        ``receipt`` is the reference of the service for a sent one.
         """
         ...

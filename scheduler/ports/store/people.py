@@ -11,7 +11,7 @@ from scheduler.core.trust.approval import Approval
 
 
 class NewCaps(TypedDict, total=False):
-    """Caps that a person gives to one run; what is left out stays as it is."""
+    """Caps that a person sets for one run; a cap that is left out is unchanged."""
 
     run_microusd: int
     run_tokens: int
@@ -19,7 +19,7 @@ class NewCaps(TypedDict, total=False):
 
 
 class People(Protocol):
-    """Answers to questions, and orders for runs, jobs and follow-ups."""
+    """Answers to questions, and commands for runs, jobs and follow-ups."""
 
     # -- trust ------------------------------------------------------------------------------------
     async def answer(
@@ -34,18 +34,18 @@ class People(Protocol):
     ) -> Approval:
         """Record the answer to a question, once, and wake the run that waits for it.
 
-        With ``always`` a grant for these very arguments is written for the job, in the same transaction.
+        With ``always`` a grant for these exact arguments is written for the job, in the same transaction.
         Returns the question as it was.
 
         Raises:
             NotFoundError: there is no such question.
             RefusedError: it was answered or has expired, its run is over, or it is a question of the rule of
-                two, which no grant lifts.
+                two, which no grant overrides.
         """
         ...
 
     async def revoke(self, grant_id: str, now: datetime, *, actor: Actor) -> str:
-        """Take back a grant that came of an approval; return the job it was for.
+        """Revoke a grant that came from an approval; return its job.
 
         Raises:
             NotFoundError: there is no such grant, or it was revoked.
@@ -53,7 +53,7 @@ class People(Protocol):
         ...
 
     async def clean(self, workdir: str, now: datetime, *, actor: Actor) -> bool:
-        """Forget that private data may lie in a workdir; false when it was not marked so.
+        """Remove the mark of a workdir; false if it was not marked.
 
         Raises:
             RefusedError: the workdir is inside another one that is not clean.
@@ -62,7 +62,7 @@ class People(Protocol):
 
     # -- runs -------------------------------------------------------------------------------------
     async def cancel(self, run_id: str, now: datetime, reason: str, *, actor: Actor) -> State:
-        """Cancel a run: at once when it is not running, else by a flag.  Returns the state it then has.
+        """Cancel a run: at once if it is not running, else by a flag.  Returns its new state.
 
         Raises:
             RefusedError: the run is final already.
@@ -96,14 +96,14 @@ class People(Protocol):
         ...
 
     async def unpause(self, job: str, now: datetime, next_fire: datetime | None, *, actor: Actor) -> bool:
-        """Let a job fire again from ``next_fire`` on; nothing missed is made up.  Resets its failures."""
+        """Let a job fire again from ``next_fire``; missed slots are not caught up.  Resets its failures."""
         ...
 
     async def confirm(self, name: str, code: str, now: datetime, *, actor: Actor) -> datetime | None:
         """Let a pending follow-up fire; return its first slot.
 
         Raises:
-            NotFoundError, RefusedError: there is none; or it is not what the code stands for, or too late.
+            NotFoundError, RefusedError: there is none; or the code does not match it, or it is too late.
         """
         ...
 

@@ -14,34 +14,34 @@ class Processes(Protocol):
     """Runners and their clocks."""
 
     async def enter(self, runner: RunnerInfo) -> None:
-        """Record that a runner is at work."""
+        """Record that a runner works."""
         ...
 
     async def seen(self, runner: str, now: datetime) -> None:
-        """Record that it still is."""
+        """Record its heartbeat."""
         ...
 
     async def leave(self, runner: str, now: datetime) -> None:
-        """Record that it ended in order."""
+        """Record that it stopped cleanly."""
         ...
 
     async def runners(self) -> list[RunnerInfo]:
-        """Return the runners that have not left."""
+        """Return the runners that have not stopped."""
         ...
 
     async def newest(self) -> datetime | None:
-        """Return the latest instant at which a runner is known to have lived; None in a new database.
+        """Return the latest heartbeat of any runner; None in a new database.
 
         Instants from before the clock was last set back do not count.
         """
         ...
 
     async def record_jump(self, jump: Jump, slots: Mapping[str, datetime | None]) -> bool:
-        """Record that the clock was set or the machine was suspended; false when that is on record already.
+        """Record that the clock was set or the machine was suspended; false if that is recorded already.
 
-        After a clock that was set back, jobs wait for the slots in ``slots`` where those are earlier than
+        After the clock was set back, jobs wait for the slots in ``slots`` if those are earlier than
         the stored ones (a slot that has its row is not fired again), and waits that the scheduler itself
-        had measured (back-offs, probes, jitter, reports) are as long as before.
+        had computed (back-offs, checks, jitter, reports) are as long as before.
         """
         ...
 

@@ -13,7 +13,7 @@ from scheduler.core.run.run import State
 
 @dataclass(frozen=True, slots=True)
 class Roused:
-    """A run whose wake-up has come: queued, or failed when that was its deadline (then with the reason).
+    """A run whose wake-up has come: queued, or failed if that was its deadline (then with the reason).
 
     Args:
         due: when it came: its instant, or that of the event.
@@ -29,7 +29,7 @@ class Roused:
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """A run taken back from a runner that died or fell silent, and the attempt that ended so.
+    """A run taken back from a runner that died or stopped responding, and the attempt that ended.
 
     Args:
         epoch: of that attempt.
@@ -50,9 +50,9 @@ class Queue(Protocol):
     """Wake-ups that come due, claims and leases."""
 
     async def wake_due(self, now: datetime, limit: int) -> list[Roused]:
-        """Queue the runs whose earliest wake-up is due (or fail them when it was their deadline).
+        """Queue the runs whose earliest wake-up is due (or fail them if it was their deadline).
 
-        Looks at no more than ``limit`` wake-ups.
+        Handles at most ``limit`` wake-ups.
         """
         ...
 
@@ -61,7 +61,7 @@ class Queue(Protocol):
     ) -> list[Rescued]:
         """Take back runs whose lease ran out or whose runner is dead; fail those with too many attempts.
 
-        Without ``by_lease`` only dead runners are looked at: after a jump of the clock leases prove nothing.
+        Without ``by_lease`` only dead runners are considered: after a jump of the clock leases prove nothing.
         """
         ...
 
@@ -77,7 +77,7 @@ class Queue(Protocol):
         """Take up to ``limit`` queued runs, fairly: jobs with fewer running runs first, then the oldest.
 
         One run of a job runs at a time, unless its ``overlap`` is ``allow``; with ``queue`` a run also
-        waits until the earlier one is final.  A run is held back until its ``not_before``.
+        waits until the earlier one is final.  A run is delayed until its ``not_before``.
         A claim raises the epoch; it uses up an attempt unless the run was woken from a sleep.
         Requests that an earlier runner left open become ``lost``.  ``only`` limits it to these runs.
         """
@@ -88,9 +88,9 @@ class Queue(Protocol):
         ...
 
     async def cancel_asked(self, run_ids: Sequence[str]) -> set[str]:
-        """Return those of the running runs that a person wants cancelled."""
+        """Return those of the running runs that a person has cancelled."""
         ...
 
     async def next_due(self) -> datetime | None:
-        """Return the earliest instant at which something will be due, claims held back included."""
+        """Return the earliest instant at which something will be due, including delayed claims."""
         ...

@@ -10,9 +10,9 @@ from scheduler.core.record import Head, Record
 
 
 class Records(Protocol):
-    """One open look at the records of a home, to be used in a ``with`` statement.
+    """An open database for reading its records, to be used in a ``with`` statement.
 
-    All answers are of one moment.  Every method raises StoreError when the database cannot be read.
+    All results are from one state.  Every method raises StoreError if the database cannot be read.
     """
 
     def __enter__(self) -> Self:
@@ -22,15 +22,15 @@ class Records(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the look."""
+        """Close it."""
         ...
 
     def after(self, seq: int) -> Iterator[Record]:
-        """Yield the records that follow a number, in order; there may be too many for a list."""
+        """Yield the records after a number, in order; there may be too many for a list."""
         ...
 
     def newest(self) -> Head | None:
-        """Return the head of the chain; None when there are no records."""
+        """Return the head of the chain; None if there are no records."""
         ...
 
     def hashes(self) -> dict[int, str]:

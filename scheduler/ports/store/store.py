@@ -15,4 +15,4 @@ from scheduler.ports.store.upkeep import Upkeep
 
 
 class Store(Calendar, Queue, Ledger, People, Intake, Outbox, Processes, Upkeep, Protocol):
-    """What the engine needs to remember."""
+    """All writing roles of the store."""

@@ -16,7 +16,7 @@ class Restoration:
 
     Args:
         parked: the runs that wait for a person, because they may have acted since the backup.
-        asleep: how many runs sleep on, as their wake-up is still ahead.
+        asleep: how many runs keep sleeping, as their wake-up is still ahead.
         skipped: how many jobs had slots that came due and are not fired.
         held: the runs whose reports are not sent, because they may have been.
     """
@@ -30,7 +30,7 @@ class Restoration:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was deleted, or would be; ``bytes`` is about what it takes in the database.
+    """What was deleted, or would be; ``bytes`` is its approximate size in the database.
 
     ``next_job`` is where to continue: jobs are checked in order of name, and empty is the end.
     """
@@ -46,45 +46,45 @@ class Pruned:
 
 
 class Upkeep(Protocol):
-    """What is done to the whole database."""
+    """Operations on the whole database."""
 
     async def settle_restore(
         self, now: datetime, boot_id: str, park_until: datetime, head: Head | None = None
     ) -> Restoration | None:
-        """Take note that this database was a backup, once, before anything works with it; None if it was not.
+        """Record once that this database is a restored backup, before any work with it; None if it is not.
 
         What happened since the backup is unknown, so nothing may be repeated: see ``Restoration``.
 
         Args:
-            park_until: when the parked runs are given up (resumably).
+            park_until: when the parked runs fail (resumably).
             head: where the daily log ends; the records continue from there if it has more than the copy.
         """
         ...
 
     async def prunable(self, now: datetime, older_than_seconds: int | None = None) -> Pruned:
-        """Return what ``prune`` would delete in all."""
+        """Return everything that ``prune`` would delete."""
         ...
 
     async def prune(
         self, now: datetime, older_than_seconds: int | None = None, limit: int = 50, start: str = ""
     ) -> Pruned:
-        """Delete up to ``limit`` runs that their jobs keep no longer, with all that belongs to them.
+        """Delete up to ``limit`` runs that are no longer kept, with all their rows.
 
         Never a live run, the last one of a job, a day's spending before the day is over, a report that was
-        not sent, or what keeps a slot from firing twice.  Nothing is written when there is nothing to delete.
+        not sent, or what keeps a slot from firing twice.  If there is nothing to delete, nothing is written.
 
         Args:
-            older_than_seconds: how long runs are kept of jobs that say nothing, and of jobs that the crontab
+            older_than_seconds: how long runs are kept of jobs without a setting, and of jobs that the crontab
                 no longer has.
-            start: the job to begin with: ``next_job`` of the call before.
+            start: the first job: ``next_job`` of the previous call.
         """
         ...
 
     async def reopen(self) -> None:
-        """Open the database again after a ReplacedError; what was loaded before means nothing any more.
+        """Open the database again after a ReplacedError; data that was loaded before is invalid.
 
         Raises:
-            StoreError: the new one cannot be used; until another call does it, the store is closed.
+            StoreError: the new one cannot be used; until another call succeeds, the store is closed.
         """
         ...
 

@@ -33,7 +33,7 @@ def of_trust(table: Table, policy: Policy, now: datetime, foreign: Mapping[str, 
     tool, an argument that the tool does not have, an expiry in the past.  W10 a tool that would stop and
     wait.
     """
-    said: set[str] = set()
+    reported: set[str] = set()
     further = {name: spec for specs in foreign.values() for name, spec in specs.items()}
     for index, job in enumerate(table.jobs):
         try:
@@ -41,8 +41,8 @@ def of_trust(table: Table, policy: Policy, now: datetime, foreign: Mapping[str, 
         except AgentcronError as error:
             yield at_name(table, index, "E17", f"trust: {error.message}", error.help)
             continue
-        if profile.name not in BUILT_IN and profile.name not in said:
-            said.add(profile.name)
+        if profile.name not in BUILT_IN and profile.name not in reported:
+            reported.add(profile.name)
             for fault in _idle_grants(profile, now, further):
                 yield at_name(table, index, "W09", f"trust: {fault}", "fix the trust file")
         if job.enabled and (waiting := needing_a_person(job, profile, now, foreign.get(job.backend, {}))):

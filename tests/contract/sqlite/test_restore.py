@@ -102,7 +102,7 @@ async def test_the_old_owner_of_a_run_cannot_write_any_more(bench: Bench) -> Non
     assert await bench.store.renew([lease], RESTORE, 30) == {lease.run_id}
 
 
-async def test_a_sleep_that_is_not_over_goes_on(bench: Bench) -> None:
+async def test_a_sleep_that_is_not_over_continues(bench: Bench) -> None:
     lease = await bench.running()
     await bench.store.commit(lease, sleep(1, until=3 * HOUR))
     done = await restore(bench)

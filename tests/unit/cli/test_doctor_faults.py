@@ -117,7 +117,7 @@ def test_half_a_change_of_the_schema(call: Call, build: Build, home: Path, sql: 
     assert "tables and no revision" in problems(call("doctor", "--json"))["database"]
 
 
-def test_a_home_of_before_the_first_release(call: Call, home: Path) -> None:
+def test_a_home_from_before_the_first_release(call: Call, home: Path) -> None:
     load_home(home, "0002")
     assert f"its schema is 0002, this version has {HEAD}" in problems(call("doctor", "--json"))["database"]
     assert "agentcron db upgrade" in call("db", "status").out
@@ -125,7 +125,7 @@ def test_a_home_of_before_the_first_release(call: Call, home: Path) -> None:
     assert call("db", "status").status == 0
 
 
-def test_a_home_of_before_grants(call: Call, home: Path) -> None:
+def test_a_home_from_before_grants(call: Call, home: Path) -> None:
     load_home(home, "0001")
     assert "its schema is 0001 without grants" in problems(call("doctor", "--json"))["database"]
     assert "with commit 73f3c62" in " ".join(call("doctor").fits().out.split())

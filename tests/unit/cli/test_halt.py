@@ -34,7 +34,7 @@ def test_a_second_halt_keeps_the_first_reason_unless_it_has_one_itself(call: Cal
     assert (home / "HALT").read_text() == "second\n"
 
 
-def test_whoever_looks_is_told_why_since_when_and_how_to_go_on(call: Call, build: Build, home: Path) -> None:
+def test_who_looks_is_told_why_since_when_and_how_to_continue(call: Call, build: Build, home: Path) -> None:
     build(scenes.busy)
     assert json.loads(call("list", "--json").out)["halted"] is None
     call("halt", "--reason", "it writes nonsense")

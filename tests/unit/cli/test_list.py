@@ -95,7 +95,7 @@ def test_unknown_outcomes_and_parked_runs_are_on_top(call: Call, build: Build) -
     assert lines[at + 2] == "  writer: run run00001: parked: the run has spent $0.50 of its $0.50"
 
 
-def test_overdue_jobs_and_late_sleepers_are_named_when_nobody_runs(
+def test_overdue_jobs_and_late_sleepers_are_named_when_no_daemon_runs(
     call: Call, build: Build, clock: FakeClock
 ) -> None:
     build(scenes.busy)

@@ -58,7 +58,7 @@ def test_why_says_that_nobody_knows_and_what_to_type(call: Call, build: Build) -
     assert "run run00002 is parked" in call("why", "writer").out
 
 
-def test_show_says_how_to_go_on(call: Call, build: Build) -> None:
+def test_show_says_how_to_continue(call: Call, build: Build) -> None:
     build(restored)
     shown = call("show", "run00002").fits().out
     assert "continue: agentcron resume run00002" in shown

@@ -146,7 +146,7 @@ def test_what_is_too_old_is_skipped_by_the_window(call: Call, build: Build, cloc
     assert "older than the window of 6h" in answer.out.replace("\n", " ")
 
 
-def test_overdue_with_nobody_running(call: Call, build: Build, clock: FakeClock) -> None:
+def test_overdue_without_a_daemon(call: Call, build: Build, clock: FakeClock) -> None:
     build(scenes.load)
     clock.advance(3600)
     answer = call("why", "digest").fits()

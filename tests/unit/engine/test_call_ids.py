@@ -23,7 +23,7 @@ class Again(Said):
 NOTE: Any = ("note", {"text": "n"})
 
 
-async def test_a_gateway_that_numbers_the_calls_of_each_answer_anew_is_parked(tmp_path: Path) -> None:
+async def test_a_gateway_that_numbers_the_calls_of_each_answer_again_is_parked(tmp_path: Path) -> None:
     look = Recorder()
     async with stage(tmp_path, call(NOTE), Again("", (("look", {}),), "tool_use"), recorders=(look,)) as s:
         run = await s.play()

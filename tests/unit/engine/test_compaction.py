@@ -100,7 +100,7 @@ async def test_a_second_summary_covers_the_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", [fault("invalid"), fault("auth"), say("", "max_tokens"), say("", "refusal")])
-async def test_without_a_summary_the_run_goes_on_as_it_is(tmp_path: Path, line: Answer) -> None:
+async def test_without_a_summary_the_run_continues_as_it_is(tmp_path: Path, line: Answer) -> None:
     async with long(tmp_path, line, look(14_000), look(16_000), summary(), finish("Seen.")) as s:
         run = await s.play()
         assert run.summary == "Seen."

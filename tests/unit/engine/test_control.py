@@ -102,7 +102,7 @@ async def test_the_end_of_a_conversation_is_stored_answered_and_never_sent(tmp_p
         ("400 days", "too_far", ""),
     ],
 )
-async def test_a_bad_sleep_is_answered_with_its_code_and_the_run_goes_on(
+async def test_a_bad_sleep_is_answered_with_its_code_and_the_run_continues(
     tmp_path: Path, until: str, code: str, suggestion: str
 ) -> None:
     async with stage(tmp_path, sleep(until)) as s:
@@ -114,7 +114,7 @@ async def test_a_bad_sleep_is_answered_with_its_code_and_the_run_goes_on(
         assert run.state is State.SUCCEEDED
 
 
-async def test_a_bad_sleep_beside_a_good_one_is_answered_when_the_good_one_ends(tmp_path: Path) -> None:
+async def test_a_bad_sleep_next_to_a_good_one_is_answered_when_the_good_one_ends(tmp_path: Path) -> None:
     async with stage(tmp_path, call(("sleep", {"until": "soon"}), ("sleep", {"until": "1h"}))) as s:
         run = await s.play()
         assert run.state is State.SLEEPING

@@ -141,7 +141,7 @@ async def test_a_person_wakes_a_sleeper_and_is_heard(tmp_path: Path) -> None:
         assert s.wakeups(run.id) == []
 
 
-async def test_a_failed_run_goes_on_from_its_checkpoint_with_a_note(tmp_path: Path) -> None:
+async def test_a_failed_run_continues_from_its_checkpoint_with_a_note(tmp_path: Path) -> None:
     look = Recorder("look", Effect.OPAQUE)
     lines = [call(("look", {})), say("I will not.", "refusal"), finish("Better.")]
     async with stage(tmp_path, *lines, recorders=(look,)) as s:
@@ -154,7 +154,7 @@ async def test_a_failed_run_goes_on_from_its_checkpoint_with_a_note(tmp_path: Pa
         assert "They say: Please do." in s.last_user_text()
 
 
-async def test_a_cancelled_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+async def test_a_cancelled_run_continues_from_its_checkpoint(tmp_path: Path) -> None:
     async with stage(tmp_path, sleep("1d"), finish("Woken after all.")) as s:
         run = await s.play()
         assert (

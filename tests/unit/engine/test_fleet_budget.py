@@ -21,7 +21,7 @@ async def fleet(world: World, line: str) -> None:
     await world.load(f"{line}\n{JOBS}")
 
 
-async def test_all_jobs_together_stop_at_the_cap_and_go_on_the_next_day(tmp_path: Path) -> None:
+async def test_all_jobs_together_stop_at_the_cap_and_continue_the_next_day(tmp_path: Path) -> None:
     async with open_world(tmp_path, price_usd=0.10) as world:
         await fleet(world, "FLEET_BUDGET = 0.30/day")
         assert (await world.play("one")).state is State.SUCCEEDED
@@ -34,7 +34,7 @@ async def test_all_jobs_together_stop_at_the_cap_and_go_on_the_next_day(tmp_path
         assert (await world.run(run.id)).state is State.SUCCEEDED
 
 
-async def test_a_raised_cap_lets_the_run_go_on(tmp_path: Path) -> None:
+async def test_a_raised_cap_lets_the_run_continue(tmp_path: Path) -> None:
     async with open_world(tmp_path, price_usd=0.10) as world:
         await fleet(world, "FLEET_BUDGET = 0.30/day")
         await world.play("one")

@@ -152,7 +152,7 @@ async def test_no_report_is_sent_while_halted(tmp_path: Path) -> None:
         assert "Over." in (tmp_path / "reports").read_text()
 
 
-async def test_a_daemon_cuts_off_what_does_not_end_and_goes_on_by_itself(tmp_path: Path) -> None:
+async def test_a_daemon_cuts_off_what_does_not_end_and_continues_by_itself(tmp_path: Path) -> None:
     look = Recorder(then=hang)
     settings = replace(SHORT, halt_seconds=0.2)
     async with house(tmp_path, recorders=(look,), settings=settings) as h:

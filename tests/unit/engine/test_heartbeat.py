@@ -93,7 +93,9 @@ async def test_it_stops_when_the_committer_hangs(tmp_path: Path) -> None:
         await until(lambda: pulse.beats > beats)
 
 
-async def test_it_goes_on_while_the_database_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_continues_while_the_database_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who waits for a lock to go away is alive: to start it anew would help nobody."""
     async with serving(tmp_path) as (world, _, pulse):
         await until(lambda: pulse.beats > 5)
@@ -110,7 +112,7 @@ async def test_it_goes_on_while_the_database_refuses(tmp_path: Path, monkeypatch
         await until(lambda: pulse.heard[-1] == "passed")
 
 
-async def test_it_goes_on_while_the_runner_winds_down(tmp_path: Path) -> None:
+async def test_it_continues_while_the_runner_winds_down(tmp_path: Path) -> None:
     slow = Recorder("slow", then=hang)
     model = FakeModel([call(("slow", {}))])
     crontab = '@every 1s  one  "x"  model=rehearsal:x\n'

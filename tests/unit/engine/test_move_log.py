@@ -124,7 +124,7 @@ async def test_dead_runners_rescues_and_burials_are_told(tmp_path: Path) -> None
     assert {moved.runner for moved in heard.moves} == {"runner-1"}
 
 
-async def test_a_cancel_that_comes_while_the_run_lies_down_is_told_too(tmp_path: Path) -> None:
+async def test_a_cancel_that_comes_while_the_run_is_suspended_is_told_too(tmp_path: Path) -> None:
     async with open_world(tmp_path, model=FakeModel([sleep("1h")])) as world:
         heard = ears(world)
         await world.load(WORK)

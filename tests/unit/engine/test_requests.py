@@ -146,7 +146,7 @@ async def test_a_refused_key_is_probed_hourly_and_given_up_after_a_week(
         assert (run.state, s.model.requests) == (State.PARKED, 2)
 
 
-async def test_a_key_that_works_again_lets_the_run_go_on_by_itself(tmp_path: Path) -> None:
+async def test_a_key_that_works_again_lets_the_run_continue_by_itself(tmp_path: Path) -> None:
     async with stage(tmp_path, fault("auth"), fault("auth"), finish("At last.")) as s:
         run = await s.play()
         run = await s.jump(run.id)
@@ -271,7 +271,7 @@ async def test_spend_is_at_most_the_budget_and_one_request(tmp_path: Path) -> No
         assert run.cost_microusd == 14 * CENT
 
 
-async def test_a_used_up_day_parks_until_local_midnight_and_goes_on_by_itself(tmp_path: Path) -> None:
+async def test_a_used_up_day_parks_until_local_midnight_and_continues_by_itself(tmp_path: Path) -> None:
     lines = [say("First.", cost=3 * CENT), call(("note", {"text": "n"}), cost=3 * CENT), finish("Next day.")]
     async with stage(tmp_path, *lines, options="budget=0.05/run,0.05/day") as s:
         await s.play()

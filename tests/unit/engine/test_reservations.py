@@ -96,7 +96,7 @@ async def test_a_request_that_is_lost_stays_counted_at_its_worst(tmp_path: Path)
         )
 
 
-async def test_a_loop_without_end_stops_at_its_cap_with_one_request_over_and_goes_on_when_it_is_raised(
+async def test_a_loop_without_end_stops_at_its_cap_with_one_request_over_and_continues_when_it_is_raised(
     tmp_path: Path,
 ) -> None:
     model = FakeModel([say("On.", "pause_turn", cost=DOLLAR // 3)] * 1000)

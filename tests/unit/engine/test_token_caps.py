@@ -20,7 +20,7 @@ async def load(world: World, budget: str, above: str = "") -> None:
     await world.load(f'{above}\n@manual  job  "Work."  tz=UTC overlap=allow budget="{budget}"\n')
 
 
-async def test_a_loop_without_end_stops_with_one_request_over_and_goes_on_when_the_cap_is_raised(
+async def test_a_loop_without_end_stops_with_one_request_over_and_continues_when_the_cap_is_raised(
     tmp_path: Path,
 ) -> None:
     model = FakeModel([say("On.", "pause_turn", cost=0)] * 1000)

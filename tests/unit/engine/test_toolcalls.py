@@ -109,7 +109,7 @@ async def test_a_tools_refusal_is_told_with_its_help(tmp_path: Path) -> None:
         assert result["is_error"] is True
 
 
-async def test_a_tool_that_breaks_is_told_and_its_siblings_and_the_run_go_on(tmp_path: Path) -> None:
+async def test_a_tool_that_breaks_is_told_and_its_siblings_and_the_run_continue(tmp_path: Path) -> None:
     async def boom(_: Args) -> ToolAnswer:
         raise ZeroDivisionError("by zero")
 
@@ -299,7 +299,7 @@ async def test_a_result_that_was_on_the_disk_is_not_asked_for_again(tmp_path: Pa
         assert s.results(run_id)["quick"]["content"] == "quick says ok"
 
 
-async def test_a_crash_with_a_sleep_beside_it_still_sleeps(tmp_path: Path) -> None:
+async def test_a_crash_with_a_sleep_next_to_it_still_sleeps(tmp_path: Path) -> None:
     mail = Recorder("mail", Effect.OPAQUE)
     async with stage(tmp_path, call(("mail", {}), ("sleep", {"until": "1d"})), recorders=(mail,)) as s:
         run_id = await crash_in(s, mail)

@@ -68,7 +68,7 @@ async def test_a_tool_that_is_missing_at_a_wake_parks_the_run_until_it_is_back(
         plug_in.install()
         back_at = s.world.clock.now()
         run = await s.jump(run.id)
-        assert run.state is State.SUCCEEDED, "it goes on by itself"
+        assert run.state is State.SUCCEEDED, "it continues by itself"
         assert s.results(run.id)["chime"]["content"] == "ding"
         assert s.world.clock.now() - back_at <= timedelta(minutes=1)
 
@@ -108,7 +108,7 @@ async def test_a_run_that_a_newer_version_has_pinned_is_parked_until_that_is_bac
         assert pinned(s) == {**newer, "budget": kept}, "and is still there for the newer one"
 
         pin(s, known)  # as a version reads it that knows those fields
-        assert (await s.jump(run.id)).state is State.SUCCEEDED, "it goes on by itself"
+        assert (await s.jump(run.id)).state is State.SUCCEEDED, "it continues by itself"
 
 
 async def test_a_run_whose_schedule_and_option_are_gone_is_parked_until_they_are_back(
@@ -131,7 +131,7 @@ async def test_a_run_whose_schedule_and_option_are_gone_is_parked_until_they_are
         assert (pinned(s)["trigger"], pinned(s)["extra"]) == (known["trigger"], {"colour": ["red"]})
 
         moon.install()
-        assert (await s.jump(run.id)).state is State.SUCCEEDED, "it goes on by itself"
+        assert (await s.jump(run.id)).state is State.SUCCEEDED, "it continues by itself"
 
 
 async def test_a_job_fires_by_the_schedule_of_a_plug_in(tmp_path: Path, moon: MoonPlugIn) -> None:

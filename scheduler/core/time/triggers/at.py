@@ -119,9 +119,9 @@ class At(Trigger):
             moved = f"clocks in {tz} move back and {clock} comes twice; the job runs in the first pass"
         return (f"on {day} {moved}",)
 
-    def lint(self, now: datetime, tz: str, said: Collection[str]) -> Iterator[FieldProblem]:
+    def lint(self, now: datetime, tz: str, given: Collection[str]) -> Iterator[FieldProblem]:
         """W03."""
-        if "dst" not in said:
+        if "dst" not in given:
             for note in self.clock_notes(now, tz):
                 yield FieldProblem("W03", note, "choose another time", *place_of(self.describe(), 1))
 

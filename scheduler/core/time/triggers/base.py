@@ -197,11 +197,11 @@ class Trigger:
         """Return a sentence for each clock change in the coming months that affects it."""
         return tuple(change.note for change in self.clock_changes(now, months))
 
-    def lint(self, now: datetime, tz: str, said: Collection[str]) -> Iterator[FieldProblem]:
+    def lint(self, now: datetime, tz: str, given: Collection[str]) -> Iterator[FieldProblem]:
         """Yield what is legal and probably a mistake, placed in the words joined by single blanks.
 
         Args:
-            said: the options that are set for the job explicitly.
+            given: the options that are set for the job explicitly.
         """
         return iter(())
 

@@ -111,9 +111,9 @@ class CronTrigger(Trigger):
             remarks.append("H is derived from the job's name: in the crontab each job gets its own time")
         return remarks
 
-    def lint(self, now: datetime, tz: str, said: Collection[str]) -> Iterator[FieldProblem]:
+    def lint(self, now: datetime, tz: str, given: Collection[str]) -> Iterator[FieldProblem]:
         """W01, W02, W03 and W08."""
-        return lint_cron(self.cron, now, said)
+        return lint_cron(self.cron, now, given)
 
     def to_json(self) -> dict[str, Any]:
         """As the database has it."""

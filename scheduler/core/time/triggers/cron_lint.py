@@ -17,14 +17,14 @@ _LAST_SURE_DAY = 28
 _CLOCK_HINT = "choose another hour, or set dst=once|elapsed|skip"
 
 
-def lint_cron(cron: Cron, now: datetime, said: Collection[str]) -> Iterator[FieldProblem]:
+def lint_cron(cron: Cron, now: datetime, given: Collection[str]) -> Iterator[FieldProblem]:
     """Yield warnings; see ``Trigger.lint``."""
     words = cron.expr.split()
     if len(words) == 5:
-        if "fields" not in said:
+        if "fields" not in given:
             yield from _day_fields(cron, words)
         yield from _missing_days(cron, words)
-    if "dst" not in said:
+    if "dst" not in given:
         for change in changes(cron, now, 12):
             yield FieldProblem("W03", change.note, _CLOCK_HINT, *place_of(" ".join(words), HOUR))
 

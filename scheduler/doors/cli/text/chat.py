@@ -69,7 +69,7 @@ class _Teller:
         said = [block for block in message.content if block.get("type") != "tool_result"]
         if message.role == "assistant":
             yield from self._heading(message.created_at, "agent")
-            yield from self._said(said)
+            yield from self._blocks(said)
             for call in self._by_message.get(message.seq, ()):
                 yield from self._call(call)
             if message.stop_reason not in (None, "end_turn", "tool_use"):
@@ -123,7 +123,7 @@ class _Teller:
         yield ""
         yield f"{self._wall(at, seconds=True)}  {who}"
 
-    def _said(self, blocks: Sequence[Block]) -> Iterator[str]:
+    def _blocks(self, blocks: Sequence[Block]) -> Iterator[str]:
         for block in blocks:
             kind = str(block.get("type"))
             if kind == "text":
@@ -137,7 +137,7 @@ class _Teller:
         if call.name == _SLEEP and call.state in (CallState.WAITING, CallState.DONE):
             yield from self._sleep(call)
             return
-        yield from self._asked(call)
+        yield from self._request(call)
         repeated = self._crossed(call)
         if call.state is CallState.UNKNOWN:
             yield f"    ! outcome UNKNOWN ({call.effect}): not repeated"
@@ -174,7 +174,7 @@ class _Teller:
             return "its tool checked whether it had happened"
         return "repeated with the same key" if call.effect is Effect.KEYED else "repeated"
 
-    def _asked(self, call: Call) -> Iterator[str]:
+    def _request(self, call: Call) -> Iterator[str]:
         if self._full:
             yield f"  > {cut(call.name, 60)}"
             body = json.dumps(dict(call.args), indent=2, ensure_ascii=False)

@@ -76,13 +76,13 @@ def _lines(message: Message) -> Iterator[str]:
         elif kind == "text":
             yield "told:   " + cut(_first_line(block["text"]), WIDTH - 8)
         elif kind == "tool_use":
-            yield "call:   " + cut(_asked(block), WIDTH - 8)
+            yield "call:   " + cut(_call(block), WIDTH - 8)
         elif kind == "tool_result":
             mark = "error:  " if block.get("is_error") else "answer: "
             yield mark + cut(_first_line(block.get("content")), WIDTH - 8)
 
 
-def _asked(block: Block) -> str:
+def _call(block: Block) -> str:
     given = dict(block.get("input") or {})
     args = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in given.items())
     return f"{block.get('name')}({args})"

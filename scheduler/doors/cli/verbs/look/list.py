@@ -85,8 +85,8 @@ def text_lines(facts: Facts, clock: Wall, over: Sequence[Run] = ()) -> list[str]
         lines += ["", "over", *_runs(over, facts, clock)]
     if facts.standings:
         lines += ["", *_jobs(facts, clock)]
-        if facts.made:
-            lines += ["", *_made(facts, clock)]
+        if facts.follow_ups:
+            lines += ["", *_follow_up_lines(facts, clock)]
     else:
         lines += ["", "no jobs yet. Write some: agentcron edit"]
     return lines
@@ -120,9 +120,9 @@ def _attention(facts: Facts, clock: Wall) -> list[str]:
         ):
             late = span((facts.now - run.wake_at).total_seconds())
             lines.append(_point(facts, run.id, f"should have woken {late} ago; no daemon is running"))
-    for made in facts.made:
-        if made.state == "pending":
-            text = f"{made.name}: made by run {made.run_id}, waits: agentcron confirm {made.name}"
+    for each in facts.follow_ups:
+        if each.state == "pending":
+            text = f"{each.name}: made by run {each.run_id}, waits: agentcron confirm {each.name}"
             lines.append(f"  {cut(text, WIDTH - 2)}")
     for standing in facts.standings:
         name = standing.name
@@ -220,12 +220,12 @@ def _jobs(facts: Facts, clock: Wall) -> list[str]:
     return lines
 
 
-def _made(facts: Facts, clock: Wall) -> list[str]:
-    width = min(max(9, *(len(made.name) for made in facts.made)), 32)
+def _follow_up_lines(facts: Facts, clock: Wall) -> list[str]:
+    width = min(max(9, *(len(each.name) for each in facts.follow_ups)), 32)
     lines = [f"{'FOLLOW-UP':{width}}  MADE BY"]
-    for made in facts.made:
-        text = f"run {made.run_id}, until {clock.short(made.expires_at)}, at most {made.fires_left} more"
-        lines.append(f"{pad(cut(made.name, width), width)}  {cut(text, WIDTH - width - 2)}")
+    for each in facts.follow_ups:
+        text = f"run {each.run_id}, until {clock.short(each.expires_at)}, at most {each.fires_left} more"
+        lines.append(f"{pad(cut(each.name, width), width)}  {cut(text, WIDTH - width - 2)}")
     return lines
 
 

@@ -45,7 +45,7 @@ def log_command(
         for record in _records(found):
             wanted = (day in (None, record.day), job in (None, record.job), run_id in (None, record.run_id))
             if all(wanted):
-                say(record.line().rstrip("\n") if as_json else _told(record))
+                say(record.line().rstrip("\n") if as_json else _line(record))
     for wrong in flaws:
         hint(f"log: {wrong}")
     if flaws:
@@ -83,7 +83,7 @@ def _require_day(text: str) -> None:
         raise UsageError(f"{text!r} is not a day", help="write it as 2026-11-25")
 
 
-def _told(record: Record) -> str:
+def _line(record: Record) -> str:
     about = " ".join(part for part in (record.job, record.run_id) if part) or "-"
     return f"{record.seq:>6}  {record.at[:19]}Z  {record.kind:<9}  {about}  {record.body}"
 

@@ -97,14 +97,14 @@ def _foot(story: Story, clock: Wall, *, nobody: bool) -> list[str]:
             text = f"open call: {call.name} ({call.effect}); {DOUBT[call.effect]}"
         lines += fold(text, indent="  ")
     if run.marks:
-        lines += fold(_seen(run.marks), indent="  ")
+        lines += fold(_marks(run.marks), indent="  ")
     lines += fold(_spent(story), indent="  ")
     for line in _next(run, story, clock, nobody=nobody):
         lines += fold(line, indent="  ")
     return lines
 
 
-def _seen(marks: Marks) -> str:
+def _marks(marks: Marks) -> str:
     """Return the marks of the rule of two: untrusted input, private data, effects outside."""
     words = {"untrusted": "untrusted input", "private": "private data", "external": "effects outside"}
     parts = [f"{words.get(kind, kind)} ({', '.join(marks.sources(kind))})" for kind in sorted(marks.kinds)]

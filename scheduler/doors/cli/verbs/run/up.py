@@ -156,7 +156,7 @@ def _say_loaded(orders: StandingOrders, report: LoadReport) -> None:
     )
     for what, names in (("added", report.added), ("changed", report.changed), ("removed", report.removed)):
         if names:
-            log.info("%s: %s", what, _shown(names), extra={"event": f"crontab.{what}"})
+            log.info("%s: %s", what, _some_names(names), extra={"event": f"crontab.{what}"})
     for job, runs in report.orphans:
         log.warning(
             "job %s was removed; its live runs continue to their end: %s",
@@ -170,10 +170,10 @@ def _say_loaded(orders: StandingOrders, report: LoadReport) -> None:
         log.warning(
             "%s; these jobs will stop at their first step: %s",
             each.problem.message,
-            _shown(each.jobs),
+            _some_names(each.jobs),
             extra={"event": "crontab.no_key"},
         )
 
 
-def _shown(names: Sequence[str]) -> str:
+def _some_names(names: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -46,7 +46,7 @@ def explain_command(config: Config, job: str, as_json: bool) -> int:
     """
     found = _job(config, job)
     profile = FileHome(config).policy().profile(found.trust)
-    always = _asked(config, lambda history: history.always_grants(found.name)) or []
+    always = _query(config, lambda history: history.always_grants(found.name)) or []
     if as_json:
         out.print_json(
             {
@@ -59,7 +59,7 @@ def explain_command(config: Config, job: str, as_json: bool) -> int:
             }
         )
         return 0
-    made = _asked(config, lambda history: history.granted_follow_ups(found.name)) or []
+    made = _query(config, lambda history: history.granted_follow_ups(found.name)) or []
     _explain(found, profile, always, made)
     return 0
 
@@ -69,13 +69,13 @@ def _job(config: Config, name: str) -> Job:
     root = find_job(read_orders(config), root_of(name))
     if not is_follow_up(name):
         return root
-    made = _asked(config, lambda history: history.job(name))
+    made = _query(config, lambda history: history.job(name))
     if made is None:
         raise NotFoundError(f"no follow-up {name}", help="see: agentcron list")
     return within(made, root)
 
 
-def _asked(config: Config, ask: Callable[[History], T]) -> T | None:
+def _query(config: Config, ask: Callable[[History], T]) -> T | None:
     """Query the database; None if there is none yet."""
     history = FileHome(config).history()
     if history is None:
