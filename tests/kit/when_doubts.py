@@ -195,11 +195,11 @@ def day_of_month(s: Speaker) -> Said:
 
 def gone(s: Speaker) -> Said:
     """``yesterday 09:00``, ``5 minutes ago``, a date of last year."""
-    clock, _ = s.clock()
-    return Said(
-        s.pick([f"yesterday {clock}", "5 minutes ago", f"2025-03-0{s.chance.randrange(1, 10)}T09:00"]),
-        (None,),
-    )
+    clock, meaning = s.clock()
+    over = at(s.home, target(s.today() - DAY, meaning), s.now)
+    march = f"2025-03-0{s.chance.randrange(1, 10)}T09:00"
+    text, instant = s.pick([(f"yesterday {clock}", over), ("5 minutes ago", None), (march, None)])
+    return Said(text, (instant,))
 
 
 FORMS: tuple[Callable[[Speaker], Said], ...] = (
