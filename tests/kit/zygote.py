@@ -26,9 +26,16 @@ from typing import Any
 def preload() -> None:
     """Import what a daemon imports, so that its forks need not."""
     import importlib
+    import pkgutil
 
+    import scheduler.adapters.sql as sql
+
+    # The composition root imports a database only when it is opened, which each fork would do by itself.
+    store = (each.name for each in pkgutil.walk_packages(sql.__path__, "scheduler.adapters.sql."))
     for name in (
+        *(name for name in store if ".migrations" not in name),
         "scheduler.app.compose",
+        "scheduler.doors.cli.main",
         "scheduler.doors.cli.verbs.run.up",
         "scheduler.doors.cli.verbs.look.doctor",
         "scheduler.views.doctor.store",
@@ -38,12 +45,17 @@ def preload() -> None:
         "scheduler.doors.cli.verbs.run.tick",
         "scheduler.tools.files",
         "scheduler.adapters.anthropic.model",
+        "scheduler.adapters.daylog",
+        "scheduler.adapters.rehearsal.provider",
         "scheduler.adapters.sql.history.reader",
         "anthropic",
+        "concurrent.futures.thread",
         "croniter",
+        "encodings.ascii",
         "encodings.utf_8_sig",
         "genai_prices",
         "jsonschema.validators",
+        "pydantic.networks",
         "regex",
         "scheduler.engine.schema",
     ):
