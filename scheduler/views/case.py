@@ -12,6 +12,7 @@ from scheduler.core.job.standing import Standing
 from scheduler.core.time.trigger import CronTrigger
 from scheduler.views.absence import Absence
 from scheduler.views.clock import Wall, iso
+from scheduler.views.forecast import forecast
 from scheduler.views.jobs import Facts
 from scheduler.views.verdict import Case, FieldMatch, Verdict, field_matches
 
@@ -55,7 +56,8 @@ def read_case(
         runs = [run for run in runs if run.fire_time <= clock.now]
     live = [run for run in facts.runs if run.job == standing.name]
     absence = Absence(clock, daemons, dead, jumps)
-    case = Case(standing, job, clock, absence, runs, live, facts.orphans, facts.daemon)
+    planned = forecast(facts, standing, job) if job is not None and standing.state == "active" else ()
+    case = Case(standing, job, clock, absence, runs, live, facts.orphans, planned, facts.daemon)
     return case, Around(previous, following, coming, spent)
 
 

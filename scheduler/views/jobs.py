@@ -43,6 +43,7 @@ class Facts:
         halt: why nothing starts, when the home is halted.
         follow_ups: the follow-ups that are not over.
         orders: the crontab, when it had to be parsed.
+        skips: overdue jobs of which no slot will run, each with the reason.
         hints: remarks for a person, besides the answer.
     """
 
@@ -58,6 +59,7 @@ class Facts:
     from_database: bool = False
     halt: Halt | None = None
     follow_ups: Sequence[FollowUp] = ()
+    skips: dict[str, str] = field(default_factory=dict)
     hints: tuple[str, ...] = ()
 
     def is_overdue(self, standing: Standing) -> bool:

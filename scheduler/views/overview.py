@@ -48,6 +48,7 @@ def job_json(facts: Facts, standing: Standing) -> dict[str, Any]:
         "next_fire": _quick_iso(standing.next_fire),
         "last_run": end and {"id": end.id, "state": end.state, "ended_at": _quick_iso(end.ended_at)},
         "overdue": facts.is_overdue(standing),
+        "will_skip": facts.skips.get(standing.name),
         "failures": standing.failures,
     }
     made = next((each for each in facts.follow_ups if each.name == standing.name), None)

@@ -13,6 +13,7 @@ from scheduler.core.job.standing import Standing
 from scheduler.core.run.run import Run, State
 from scheduler.errors import RefusedError
 from scheduler.views.clock import iso
+from scheduler.views.forecast import forecast
 from scheduler.views.jobs import Facts, find_standing, job_reader
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Entry:
 
     at: datetime
     job: str
-    kind: Literal["fire", "wake", "start"]
+    kind: Literal["fire", "wake", "start", "skip"]
     run: str = ""
     what: str = ""
 
@@ -112,7 +113,7 @@ class _Timeline:
         self._start = start
         self._from_now = from_now
         self._heap: list[Entry] = [entry for run in runs if (entry := self._of_run(run)) is not None]
-        self._heap += [entry for s in standings if (entry := self._of_job(s)) is not None]
+        self._heap += [entry for standing in standings for entry in self._of_job(standing)]
         heapq.heapify(self._heap)
 
     def first(self, count: int) -> list[Entry]:
@@ -123,9 +124,8 @@ class _Timeline:
         while self._heap:
             entry = heapq.heappop(self._heap)
             yield entry
-            if entry.kind == "fire":
-                # An overdue job fires now, and continues after now.
-                self._push(entry.job, max(entry.at, self._facts.now))
+            if entry.kind == "fire" and entry.what != "overdue":
+                self._push(entry.job, entry.at)
 
     def _push(self, name: str, after: datetime) -> None:
         job = self._read(name)
@@ -136,17 +136,28 @@ class _Timeline:
     def _fire(self, name: str, at: datetime) -> Entry:
         return Entry(at, name, "fire", what="fires")
 
-    def _of_job(self, standing: Standing) -> Entry | None:
+    def _of_job(self, standing: Standing) -> Iterator[Entry]:
         due = standing.next_fire
         if standing.state != "active" or due is None:
-            return None
+            return
         if due <= self._start and not (self._from_now and due <= self._facts.now):
             job = self._read(standing.name)
             fire = None if job is None else job.trigger.next_after(self._start)
-            return None if fire is None else self._fire(standing.name, fire)
-        if due <= self._facts.now:
-            return Entry(due, standing.name, "fire", what="overdue")
-        return self._fire(standing.name, due)
+            if fire is not None:
+                yield self._fire(standing.name, fire)
+        elif due <= self._facts.now:
+            yield from self._overdue(standing)
+            self._push(standing.name, self._facts.now)
+        else:
+            yield self._fire(standing.name, due)
+
+    def _overdue(self, standing: Standing) -> Iterator[Entry]:
+        job = self._read(standing.name)
+        for row in () if job is None else forecast(self._facts, standing, job):
+            if row.action == "fire":
+                yield Entry(row.fire_time, standing.name, "fire", what="overdue")
+            else:
+                yield Entry(row.fire_time, standing.name, "skip", what=f"will be skipped: {row.detail}")
 
     def _of_run(self, run: Run) -> Entry | None:
         at = run.not_before if run.state is State.QUEUED else run.wake_at

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from scheduler.core.changes.follow_up import is_follow_up
+from scheduler.core.job.firing import Fire
 from scheduler.core.job.job import Job
 from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.job.standing import RunnerInfo, Standing
@@ -41,6 +42,7 @@ class Case:
         runs: rows of the job around the instant, in the order of their slots.
         live: its runs that are not over.
         orphans: ids of runs whose runner is dead.
+        planned: the rows that a daemon would write now for slots that are due.
         known: whether the job was ever loaded into a database.
     """
 
@@ -51,6 +53,7 @@ class Case:
     runs: Sequence[Run] = ()
     live: Sequence[Run] = ()
     orphans: frozenset[str] = frozenset()
+    planned: Sequence[Fire] = ()
     daemon: RunnerInfo | None = None
     known: bool = True
 
@@ -80,6 +83,18 @@ class FieldMatch:
 
 def judge(case: Case, when: datetime | None) -> Verdict:
     """Return the verdict for an instant, or without one for the last slot or the present state."""
+    name = case.standing.name
+    verdict = _judge(case, when)
+    names_pause = verdict.kind in ("paused", "will_not_run", "invalid") or any(
+        "agentcron unpause" in text for text in verdict.more
+    )
+    if case.standing.state != "paused" or names_pause:
+        return verdict
+    pause = f"{name} is paused now: {case.standing.paused_reason}."
+    return replace(verdict, more=(pause, *verdict.more, _unpause(case)))
+
+
+def _judge(case: Case, when: datetime | None) -> Verdict:
     name = case.standing.name
     if case.job is None:
         problem = case.standing.problem or "its line cannot be read"
@@ -155,6 +170,13 @@ def _past(case: Case, job: Job, when: datetime | None, slot: datetime) -> Verdic
         return Verdict("not_loaded", sentence, ("Earlier slots are not caught up.",), when, slot)
     due = standing.next_fire
     if standing.state == "active" and due is not None and due <= slot:
+        plan = next((row for row in case.planned if row.fire_time >= slot), None)
+        if plan is not None and plan.action == "skip":
+            down = "" if case.daemon is not None else f": no daemon is running{case.absence.down(slot)}"
+            sentence = f"{standing.name} did not run {at}{down}."
+            return Verdict(
+                "overdue", sentence, (f"It will be skipped: {plan.detail}.", _policy(job)), when, slot
+            )
         if case.daemon is not None:
             return Verdict(
                 "overdue", f"{standing.name} is due {at}; the daemon fires it now.", (), when, slot

@@ -146,6 +146,28 @@ class TestMissed:
             ("fire", "", NINE + 9 * HOUR, 1),
         ]
 
+    def test_the_default_window_is_until_the_next_slot_at_most_a_day(self) -> None:
+        """A laptop that is opened at 09:12 runs the job of 01:00; a job of every 5 minutes runs once."""
+        nightly = Job("nightly", CronTrigger("0 1 * * *", name="nightly"), "Say hello")
+        one = NINE - 8 * HOUR
+        assert rows(decide(nightly, facts(one), NINE + 12 * MINUTE)) == [("fire", "", one, 0)]
+        often = Job("often", CronTrigger("*/5 * * * *", name="often"), "Say hello")
+        assert rows(decide(often, facts(), NINE + 3 * HOUR + 2 * MINUTE)) == [
+            ("fire", "", NINE + 3 * HOUR, 36)
+        ]
+        weekly = Job("weekly", CronTrigger("0 9 * * 1", name="weekly"), "Say hello")
+        assert rows(decide(weekly, facts(), NINE + DAY)) == [("fire", "", NINE, 0)]
+        assert rows(decide(weekly, facts(), NINE + DAY + SECOND)) == [("skip", "misfire", NINE, 0)]
+        once = Job("once", At(NINE), "Say hello")
+        assert rows(decide(once, facts(), NINE + 23 * HOUR)) == [("fire", "", NINE, 0)]
+        assert rows(decide(once, facts(), NINE + DAY + SECOND)) == [("skip", "misfire", NINE, 0)]
+        every = Job("all", CronTrigger("0 */8 * * *", name="all"), "Say hello", catchup="all")
+        eight = NINE - HOUR
+        assert rows(decide(every, facts(eight), eight + 30 * HOUR)) == [
+            ("skip", "misfire", eight, 0),
+            *(("fire", "", eight + n * 8 * HOUR, 0) for n in (1, 2, 3)),
+        ]
+
     def test_a_window_of_zero_fires_on_time_only(self) -> None:
         none = timedelta(0)
         assert rows(decide(job(window=none), facts(), NINE + MINUTE)) == [("fire", "", NINE, 0)]

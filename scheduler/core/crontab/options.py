@@ -15,7 +15,7 @@ from scheduler.core.job.job import (
     DEFAULT_PAUSE_AFTER,
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT_SECONDS,
-    DEFAULT_WINDOW_SECONDS,
+    DEFAULT_WINDOW,
 )
 from scheduler.core.job.option import Option, OptionPlace, upper_form
 from scheduler.core.job.vocabulary import Vocabulary
@@ -71,7 +71,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "window", values.duration(0, 366 * DAY_SECONDS),
         "how late a missed fire may still be caught up",
-        write_duration(DEFAULT_WINDOW_SECONDS), field="window_seconds",
+        DEFAULT_WINDOW, field="window_seconds",
     ),
     Option(
         "jitter", values.duration(0, DAY_SECONDS),

@@ -46,6 +46,7 @@ WARNINGS: dict[str, str] = {
     "W09": "a grant that allows nothing",
     "W10": "a tool that would stop and wait for a person",
     "W16": "a plug-in warns about its own schedule or option",
+    "W17": "an `@at` that is past",
 }
 
 

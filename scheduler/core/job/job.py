@@ -20,7 +20,10 @@ DEFAULT_BACKEND = "turns"
 DEFAULT_MODEL = "claude-sonnet-5-5"
 DEFAULT_BUDGET_RUN_USD = 0.50
 DEFAULT_BUDGET_DAY_USD = 5.00
-DEFAULT_WINDOW_SECONDS = 6 * 3600
+DEFAULT_WINDOW_SECONDS = 24 * 3600
+"""With ``catchup=latest`` this is "until the next slot, at most 24h": the newest missed slot is the one whose
+next slot has not come."""
+DEFAULT_WINDOW = "until the next slot, at most 24h"
 DEFAULT_TIMEOUT_SECONDS = 30 * 60
 DEFAULT_RETRIES = 3
 DEFAULT_PAUSE_AFTER = 5

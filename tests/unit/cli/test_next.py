@@ -65,8 +65,11 @@ def test_what_is_overdue_comes_first(call: Call, build: Build, clock: FakeClock)
     build(scenes.busy)
     clock.advance(2 * 86400)
     lines = call("next", "digest", "-n", "2").fits().out.splitlines()
-    assert lines[1] == "Sat 21 Nov 09:00  overdue     digest  fires"
-    assert lines[2] == "Mon 23 Nov 09:00  in 23h 53m  digest  fires"
+    assert lines[1].startswith("Sat 21 Nov 09:00  overdue     digest  will be skipped: the slot was missed")
+    assert lines[2] == "Sun 22 Nov 09:00  overdue     digest  fires"
+    assert (
+        call("next", "digest", "-n", "3").out.splitlines()[3] == "Mon 23 Nov 09:00  in 23h 53m  digest  fires"
+    )
 
 
 def test_jobs_without_a_time_say_why(call: Call, build: Build, home: Path) -> None:

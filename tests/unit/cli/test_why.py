@@ -29,7 +29,7 @@ def test_a_slot_that_ran(call: Call, build: Build) -> None:
         "schedule   0 9 * * *: at 09:00 every day (Europe/Berlin)",
         "previous   Fri 20 Nov 09:00 (6m 2s ago): run run00001, done",
         "next       Sat 21 Nov 09:00 (in 23h 53m)",
-        "policy     overlap=skip catchup=latest window=6h",
+        "policy     overlap=skip catchup=latest window=1d",
         "budget     $0.00 of $2.00 spent since 00:00",
         "",
         "See: agentcron show run00001",
@@ -76,7 +76,7 @@ def test_an_overlap_names_the_run(call: Call, build: Build) -> None:
     answer = call("why", "review", "09:30").fits()
     assert answer.out.splitlines()[:2] == [
         "review did not run at 09:30 Europe/Berlin: run run00001 is not over.",
-        "Policy: catchup=latest within 6h. Next: 10:00 (in 30m).",
+        "Policy: catchup=latest within 1d. Next: 10:00 (in 30m).",
     ]
     assert (
         "If run run00001 (sleeping) is not over then, the slot is skipped"
@@ -124,7 +124,7 @@ def test_downtime_is_named_and_the_run_that_stands_for_the_slot(
     assert answer.out.splitlines()[:3] == [
         "digest did not run at 09:00 Europe/Berlin: no daemon was running (down 08:45 -",
         "11:15).",
-        "Policy: catchup=latest within 6h. It ran once at 11:15 instead: run run00001,",
+        "Policy: catchup=latest within 1d. It ran once at 11:15 instead: run run00001,",
     ]
     values = json.loads(call("why", "digest", "09:00", "--json").out)
     assert (values["verdict"], values["run"]["id"], values["run"]["missed"]) == ("missed", "run00001", 2)
@@ -143,7 +143,7 @@ def test_what_is_too_old_is_skipped_by_the_window(call: Call, build: Build, cloc
     build(scene)
     answer = call("why", "digest", "yesterday 09:00").fits()
     assert answer.out.startswith("digest did not run at Fri 09:00 Europe/Berlin: ")
-    assert "older than the window of 6h" in answer.out.replace("\n", " ")
+    assert "older than the window of 1d" in answer.out.replace("\n", " ")
 
 
 def test_overdue_without_a_daemon(call: Call, build: Build, clock: FakeClock) -> None:

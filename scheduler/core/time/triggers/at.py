@@ -11,7 +11,7 @@ from typing import Any, Self
 from scheduler.core.text.english import WEEKDAYS
 from scheduler.core.time.dst import settle, shift_at
 from scheduler.core.time.fields import FieldProblem
-from scheduler.core.time.instants import as_utc, from_iso, to_iso, zone
+from scheduler.core.time.instants import as_utc, describe_seconds, from_iso, to_iso, zone
 from scheduler.core.time.triggers.base import Schedule, Trigger, place_of
 from scheduler.errors import ConfigError
 
@@ -120,7 +120,13 @@ class At(Trigger):
         return (f"on {day} {moved}",)
 
     def lint(self, now: datetime, tz: str, given: Collection[str]) -> Iterator[FieldProblem]:
-        """W03."""
+        """W03 and W17."""
+        if self.instant <= now:
+            ago = describe_seconds((now - self.instant).total_seconds())
+            message = f"this time was {ago} ago; if the job has not run, `catchup` and `window` decide"
+            yield FieldProblem(
+                "W17", message, "remove the line, or choose another time", *place_of(self.describe(), 1)
+            )
         if "dst" not in given:
             for note in self.clock_notes(now, tz):
                 yield FieldProblem("W03", note, "choose another time", *place_of(self.describe(), 1))

@@ -20,6 +20,7 @@ from scheduler.doors.cli.text.halted import halted_text
 from scheduler.doors.cli.text.wrap import WIDTH, cut, fold, pad
 from scheduler.host.collecting import no_collecting
 from scheduler.views.clock import Wall, span
+from scheduler.views.forecast import with_skips
 from scheduler.views.jobs import NOBODY, Facts, gather
 from scheduler.views.overview import head_json, job_json, read_over, run_json
 
@@ -45,7 +46,7 @@ def list_command(config: Config, every: bool, as_json: bool) -> None:
     with no_collecting():
         clock = wall()
         home = FileHome(config)
-        facts = gather(home, clock.now)
+        facts = with_skips(home, gather(home, clock.now))
         over = read_over(home, _MAX_OVER) if every else []
         text = _json_text(facts, over) if as_json else "\n".join(text_lines(facts, clock, over))
     click.echo(text)
@@ -132,7 +133,10 @@ def _attention(facts: Facts, clock: Wall) -> list[str]:
             lines.append(f"  {cut(f'{name}: paused: {standing.paused_reason}', WIDTH - 2)}")
         elif facts.is_overdue(standing) and standing.next_fire is not None:
             late = span((facts.now - standing.next_fire).total_seconds())
-            lines.append(f"  {cut(f'{name}: overdue by {late}; no daemon is running', WIDTH - 2)}")
+            text = f"{name}: overdue by {late}; no daemon is running"
+            if name in facts.skips:
+                text = f"{name}: missed {late} ago, will be skipped: {facts.skips[name]}"
+            lines.append(f"  {cut(text, WIDTH - 2)}")
         end = facts.ends.get(name)
         if end is not None and end.failed:
             text = f"{name}: run {end.id} failed {clock.away(end.ended_at)}: {end.reason}"
@@ -206,7 +210,9 @@ def _jobs(facts: Facts, clock: Wall) -> list[str]:
     now_us = round(facts.now.timestamp() * 1e6)
     for standing in standings:
         due = standing.next_fire
-        if standing.state == "active" and due is not None:
+        if standing.name in facts.skips:
+            following = f"{'missed, will be skipped':28}"
+        elif standing.state == "active" and due is not None:
             if due not in seen:
                 seen[due] = f"{clock(due):16}  {clock.away(due):10}" if due > facts.now else f"{'overdue':28}"
             following = seen[due]

@@ -80,7 +80,7 @@ def _table(entries: Sequence[Entry], clock: Wall) -> list[str]:
     when = 19 if seconds else 16
     lines = [f"{f'WHEN ({clock.name})':{when + 12}.{when + 12}}  JOB"]
     for entry in entries:
-        away = "overdue" if entry.what == "overdue" else clock.away(entry.at)
+        away = "overdue" if entry.what == "overdue" or entry.kind == "skip" else clock.away(entry.at)
         what = "fires" if entry.kind == "fire" else entry.what
         start = f"{clock(entry.at, seconds=seconds):{when}}  {away:10}  {pad(cut(entry.job, width), width)}  "
         lines.append(start + cut(what, WIDTH - when - 16 - width))

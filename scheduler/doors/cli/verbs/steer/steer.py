@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
@@ -14,7 +15,7 @@ from scheduler.app.home import FileHome
 from scheduler.config import Config
 from scheduler.core.actor import PERSON
 from scheduler.core.changes.follow_up import is_follow_up
-from scheduler.core.job.firing import first_fire
+from scheduler.core.job.firing import Decision, FireFacts, decide
 from scheduler.core.job.job import Job
 from scheduler.core.job.standing import StandingOrders
 from scheduler.core.run import reasons
@@ -269,6 +270,11 @@ def pause_command(config: Config, job: str) -> int:
     return 0
 
 
+def _of_the_pause(job: Job, facts: FireFacts, now: datetime) -> Decision:
+    """Record the slots that came due while the job was paused and no daemon ran."""
+    return decide(job, facts, now) if facts.paused_reason is not None else Decision((), facts.next_fire)
+
+
 @click.command("unpause", epilog="Example:  agentcron unpause morning-brief")
 @click.argument("job", type=JOB)
 @click.pass_obj
@@ -285,8 +291,15 @@ def unpause_command(config: Config, job: str) -> int:
     async def work(app: Any) -> None:
         now = app.services.clock.now()
         await app.services.store.load_orders(orders, now)
-        next_fire = first_fire(found.trigger, now)
+        await app.services.store.fire(found, lambda facts: _of_the_pause(found, facts, now), now)
+        # Not the first slot: that of a past one-shot is past, and unpausing catches nothing up.
+        next_fire = found.trigger.next_after(now)
+        is_over = found.trigger.once and next_fire is None
         if await app.services.store.unpause(found.name, now, next_fire, actor=PERSON):
+            if is_over:
+                say(f"job {found.name} is no longer paused, but its time is past: it will not fire")
+                say(f"run it now: agentcron run {found.name}")
+                return
             say(f"job {found.name} fires again")
         else:
             say(f"job {found.name} was not paused")
