@@ -187,7 +187,7 @@ def test_f50_a_refusal_ends_the_run_and_runs_nothing(played: Played, name: str) 
 
 def test_f50_a_full_context_neither_loops_nor_runs_tools(played: Played) -> None:
     run = played.run("context")
-    assert run.state is State.PARKED
+    assert run.state is State.FAILED
     assert len(played.seen("context")) <= 6
     assert not played.stamped("context")
 
