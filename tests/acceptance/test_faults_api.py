@@ -41,7 +41,7 @@ class Case:
 
 CASES = {
     "context": Case(
-        (answer("Long.", STAMP, stop_reason="model_context_window_exceeded"),) * 9, State.PARKED, "context"
+        (answer("Long.", STAMP, stop_reason="model_context_window_exceeded"),) * 9, State.FAILED, "context"
     ),
     # F46: two blips of a second and four, then the run waits as a row.
     "f46-storm": Case((fail(529, "overloaded_error", times=9),), State.RETRYING, "overloaded", 3),
@@ -73,7 +73,7 @@ CASES = {
     "f52-401": Case((fail(401, "authentication_error", times=9),), State.PARKED, "auth"),
     "f52-402": Case((fail(402, "billing_error", times=9),), State.PARKED, "billing"),
     "f52-403": Case((fail(403, "permission_error", times=9),), State.PARKED, "auth"),
-    "error-413": Case((fail(413, "request_too_large", times=9),), State.PARKED, "context"),
+    "error-413": Case((fail(413, "request_too_large", times=9),), State.FAILED, "context"),
     "error-500": Case((fail(500, "api_error"), FINISH), State.SUCCEEDED, requests=2),
     "late-by-date": Case(
         (
@@ -187,7 +187,7 @@ def test_f50_a_refusal_ends_the_run_and_runs_nothing(played: Played, name: str) 
 
 def test_f50_a_full_context_neither_loops_nor_runs_tools(played: Played) -> None:
     run = played.run("context")
-    assert run.state is State.PARKED
+    assert run.state is State.FAILED
     assert len(played.seen("context")) <= 6
     assert not played.stamped("context")
 

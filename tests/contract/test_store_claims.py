@@ -218,6 +218,17 @@ async def test_a_run_that_killed_too_many_runners_is_buried(bench: Bench) -> Non
     assert [standing.failures for standing in await bench.store.standings()] == [1]
 
 
+async def test_a_burial_is_reported_and_a_rescue_is_not(bench: Bench) -> None:
+    lease = await bench.running(make_job(report="mail me"))
+    await rescue(bench, 60, most=2)
+    assert await bench.store.take_notices("r", at(61), 9) == []
+    await bench.claim(100)
+    await rescue(bench, 160, most=2)
+    [pending] = await bench.store.take_notices("r", at(161), 9)
+    assert (pending.run_id, pending.notice.target) == (lease.run_id, "mail me")
+    assert pending.notice.body == "its runner died 2 times"
+
+
 async def test_a_request_that_was_out_when_its_run_was_buried_is_lost(bench: Bench) -> None:
     lease = await bench.running()
     await bench.store.commit(lease, Step(at=at(1), opened=sent()))

@@ -117,6 +117,18 @@ async def test_a_deadline_fails_a_parked_run(bench: Bench) -> None:
     assert "the key is refused" in run.reason
 
 
+async def test_a_deadline_is_reported(bench: Bench) -> None:
+    lease = await bench.running(make_job(report="mail me"))
+    await bench.store.commit(lease, parked(1, WakeUp(Waking.DEADLINE, due=at(60))))
+    await wake(bench, 60)
+    [pending] = await bench.store.take_notices("r", at(61), 9)
+    run = await bench.run(lease.run_id)
+    assert (pending.notice.kind, pending.notice.target, pending.notice.body) == (
+        "report", "mail me", run.reason,
+    )  # fmt: skip
+    assert (pending.run_id, pending.job) == (run.id, run.job)
+
+
 async def test_a_wake_that_the_agent_never_heard_of_is_not_forgotten(bench: Bench) -> None:
     lease = await bench.running()
     await bench.store.commit(lease, sleep(10, until=60))

@@ -78,7 +78,7 @@ def after_fault(fault: ModelFault, failures: int, retries: int) -> AfterFault:
     if fault.kind == "billing":
         return Park(ReasonCode.BILLING, f"the API requires payment: {what}")
     if fault.kind == "too_long":
-        return Park(ReasonCode.CONTEXT, f"{NO_ROOM}: {what}")
+        return Fail(ReasonCode.CONTEXT, f"{NO_ROOM}: {what}")
     if fault.kind == "invalid":
         return Park(ReasonCode.INVALID, f"the API refuses this conversation: {what}")
     return Park(ReasonCode.UNKNOWN_ANSWER, f"the API gave an answer of an unknown kind: {what}")

@@ -251,7 +251,7 @@ def _make_room(checkpoint: Checkpoint, limits: Limits) -> Fail | Park | Compact 
         return None  # it was made since the answer was cut: continue as after any other cut
     covers = middle_cut(checkpoint.messages)
     if covers is None:
-        return Park(ReasonCode.CONTEXT, NO_ROOM)
+        return Fail(ReasonCode.CONTEXT, NO_ROOM)
     return over(checkpoint, limits) or Compact(covers, must=True)
 
 

@@ -161,9 +161,9 @@ def _of_fault(fault: ModelFault, checkpoint: Checkpoint, doing: Doing) -> Verdic
     return after_fault(fault, checkpoint.failures, checkpoint.job.retries)
 
 
-def no_summary(why: str) -> Park:
+def no_summary(why: str) -> Fail:
     """Return the verdict on a run whose conversation does not fit, and cannot be summarised."""
-    return Park(ReasonCode.CONTEXT, f"{NO_ROOM}: {why}")
+    return Fail(ReasonCode.CONTEXT, f"{NO_ROOM}: {why}")
 
 
 def _of_cap(error: OverBudgetError, settings: Settings) -> Park | BackOff:

@@ -136,6 +136,7 @@ class _Loop:
         if not why_not:
             log.info("run %s: its messages up to %d are summed up", run_id, step.covers)
         elif step.must:
-            await rests.park(self.services, self.writer, no_summary(why_not))
+            end = no_summary(why_not)
+            await rests.fail(self.services, self.writer, end.code, end.reason)
         else:  # it still fits: it continues as it is, and is summarised later
             log.warning("run %s: its conversation is long, and not summed up: %s", run_id, why_not)

@@ -141,19 +141,19 @@ async def test_a_call_that_finds_no_room_is_not_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", [fault("invalid"), fault("too_long"), say("", "max_tokens")])
 @pytest.mark.parametrize("full", [fault("too_long"), say("Once", FULL)])
-async def test_without_room_and_without_a_summary_it_is_parked(
+async def test_without_room_and_without_a_summary_it_fails(
     tmp_path: Path, full: Answer, line: Answer
 ) -> None:
     async with long(tmp_path, full, line, options="") as s:
         run = await s.play()
-        assert (run.state, run.reason_code) == (State.PARKED, "context")
+        assert (run.state, run.reason_code) == (State.FAILED, "context")
         assert run.reason.startswith("the conversation no longer fits into the model's context window: ")
 
 
-async def test_a_first_message_that_does_not_fit_is_parked(tmp_path: Path) -> None:
+async def test_a_first_message_that_does_not_fit_fails(tmp_path: Path) -> None:
     async with stage(tmp_path, fault("too_long")) as s:
         run = await s.play()
-        assert (run.state, run.reason_code, kinds(s)) == (State.PARKED, "context", ["answer"])
+        assert (run.state, run.reason_code, kinds(s)) == (State.FAILED, "context", ["answer"])
 
 
 async def test_an_overload_without_room_is_waited_for(tmp_path: Path) -> None:

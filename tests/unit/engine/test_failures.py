@@ -114,9 +114,9 @@ TABLE: list[tuple[AgentcronError, Doing, Expected]] = [
     ),
     (fault("auth"), Doing.REQUEST, Park(ReasonCode.AUTH, "the API refuses the key: no answer")),
     (fault("auth"), Doing.SUMMARY, Park(ReasonCode.AUTH, "the API refuses the key: no answer")),
-    (fault("too_long"), Doing.REQUEST, Park(ReasonCode.CONTEXT, f"{NO_ROOM}: no answer")),
-    (fault("too_long"), Doing.SUMMARY, Park(ReasonCode.CONTEXT, f"{NO_ROOM}: no answer")),
-    (fault("invalid"), Doing.SUMMARY, Park(ReasonCode.CONTEXT, f"{NO_ROOM}: no answer")),
+    (fault("too_long"), Doing.REQUEST, Fail(ReasonCode.CONTEXT, f"{NO_ROOM}: no answer")),
+    (fault("too_long"), Doing.SUMMARY, Fail(ReasonCode.CONTEXT, f"{NO_ROOM}: no answer")),
+    (fault("invalid"), Doing.SUMMARY, Fail(ReasonCode.CONTEXT, f"{NO_ROOM}: no answer")),
     (fault("cut"), Doing.OTHER, Fail(ReasonCode.MODEL, "no answer")),
     (SendFault("x"), Doing.OTHER, failed("x")),
     (ToolFault("x"), Doing.CALLS, failed("x")),
@@ -203,7 +203,7 @@ def test_a_conversation_that_is_too_long_is_summed_up_once() -> None:
     first = verdict_of(fault("too_long"), LONG, SETTINGS, Doing.REQUEST)
     assert isinstance(first, Compact)
     assert first.must
-    assert isinstance(verdict_of(fault("too_long"), LONG, SETTINGS, Doing.SUMMARY), Park)
+    assert isinstance(verdict_of(fault("too_long"), LONG, SETTINGS, Doing.SUMMARY), Fail)
 
 
 @pytest.mark.parametrize("doing", [Doing.REQUEST, Doing.SUMMARY, Doing.OTHER])

@@ -93,12 +93,12 @@ async def test_a_refusal_fails_and_is_not_asked_again(tmp_path: Path, line: Answ
 
 
 @pytest.mark.parametrize("with_call", [False, True])
-async def test_a_full_context_window_parks(tmp_path: Path, with_call: bool) -> None:
+async def test_a_full_context_window_fails(tmp_path: Path, with_call: bool) -> None:
     stop = "model_context_window_exceeded"
     line = call(("note", {"text": "x"}), stop=stop) if with_call else say("Long.", stop)
     async with stage(tmp_path, line) as s:
         run = await s.play()
-        assert (run.state, run.reason_code) == (State.PARKED, "context")
+        assert (run.state, run.reason_code) == (State.FAILED, "context")
         assert s.model.requests == 1
         run = await s.resume(run.id, "Just finish.")
         assert run.state is State.SUCCEEDED

@@ -1,4 +1,4 @@
-"""Apply the end of a run to its job: pause a failing job, complete a one-shot."""
+"""Apply the end of a run to its job, and report an end that no runner writes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from sqlalchemy import text
 from scheduler.adapters.sql.connection import Connection
 from scheduler.adapters.sql.rows.work import job_from, to_us
 from scheduler.adapters.sql.states import live
-from scheduler.adapters.sql.units import events, records
+from scheduler.adapters.sql.units import events, outbox, records
 from scheduler.core.run.event import RUN_ENDED
+from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move, State, transition
 
-_JOB_OF = text("SELECT job, reason_code FROM runs WHERE id = :id")
+_JOB_OF = text("SELECT job, reason_code, reason FROM runs WHERE id = :id")
 _SPEC = text("SELECT spec FROM pins WHERE run_id = :id")
+_WITHOUT_STEP = frozenset({Move.BURY, Move.EXPIRE})
+"""Ends that no runner writes: their report is not part of a step, and is written here."""
+
 _AWAITED = text(
     "SELECT r.id, r.job, r.state, coalesce(r.outcome, ''), r.reason_code FROM runs r WHERE r.id = :id"
     f" AND EXISTS (SELECT 1 FROM wakeups w WHERE w.state = 'open' AND w.kind = '{RUN_ENDED}'"
@@ -49,8 +53,14 @@ _SUCCEEDED = text(
 def ended(connection: Connection, run_id: str, move: Move, now: datetime) -> None:
     """Let the job of a run know that the run ended by ``move``; call it in the transaction of the move."""
     row = connection.execute(_JOB_OF, {"id": run_id}).first()
-    if row is not None:
-        ended_of(connection, row[0], run_id, move, now, row[1])
+    if row is None:
+        return
+    job, code, reason = row
+    if move in _WITHOUT_STEP:
+        report = job_from(connection.execute(_SPEC, {"id": run_id}).scalar_one()).report
+        if report:
+            outbox.write(connection, (Notice("report", report, reason),), now, job, run_id)
+    ended_of(connection, job, run_id, move, now, code)
 
 
 def ended_of(connection: Connection, job: str, run_id: str, move: Move, now: datetime, code: str) -> None:
