@@ -55,7 +55,7 @@ CASES = {
     ),
     "f48": Case((answer("", STAMP, stop_reason="max_tokens"), FINISH), State.SUCCEEDED, requests=2),
     "f48-forever": Case(
-        (answer("", STAMP, stop_reason="max_tokens"),) * 9, State.FAILED, "max-steps", 2, "max-steps=4"
+        (answer("", STAMP, stop_reason="max_tokens"),) * 9, State.FAILED, "max-steps", 2, "max-steps=2"
     ),
     "f49-pause": Case((answer("Wait.", stop_reason="pause_turn"), FINISH), State.SUCCEEDED, requests=2),
     "f49-pause-forever": Case(

@@ -107,7 +107,7 @@ async def test_steps_are_limited_as_well(tmp_path: Path) -> None:
         run = await world.play("work")
 
         assert run.state is State.FAILED
-        assert run.reason == "the attempt has made 6 steps, its limit"
+        assert run.reason == "the attempt has made 6 steps: max-steps=6"
 
 
 async def test_all_jobs_together_may_have_a_cap_as_well(tmp_path: Path) -> None:

@@ -285,8 +285,8 @@ async def test_the_command_reads_the_files_and_finds_what_was_changed(tmp_path: 
         (whole.replace(b'"write"', b'"read"', 1), "body was changed"),
         (b"".join(lines[:2] + lines[3:]), "stands where record 3 belongs"),
         (b"".join(lines[3:]), "record 4 stands where record 1 belongs"),
-        (b"[" * 100_000 + b"\n" + whole, "no record"),
-        (b"\x1b[2J nonsense\n" + whole, "no record"),
+        (b"[" * 100_000 + b"\n" + whole, "not a record"),
+        (b"\x1b[2J nonsense\n" + whole, "not a record"),
     ):
         path.write_bytes(broken)
         said = log("--verify")

@@ -143,7 +143,7 @@ async def test_its_tools_are_judged_like_any_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "moment, because",
     [
-        (refused, "the tool source lamp cannot be opened: ConnectionRefusedError: nobody listens"),
+        (refused, "the tool source lamp cannot be opened: ConnectionRefusedError: no server listens"),
         (never, "the tool source lamp was not open after 0.2 s, its limit"),
     ],
 )

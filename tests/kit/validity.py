@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from scheduler.core.run.conversation import Message
+from scheduler.core.run.window import as_params
 from scheduler.ports.model import Ask
 
 RESENT = ("pause_turn",)
@@ -26,7 +27,7 @@ def assert_valid(messages: Sequence[Message], *, foreign: bool = False) -> None:
     for message in messages:
         assert (message.role == "assistant") == (message.stop_reason is not None)
         assert message.created_at.utcoffset() is not None
-    _pairing([message.as_param() for message in messages], open_end=True)
+    _pairing(as_params(None, messages), open_end=True)
 
 
 def assert_sendable(ask: Ask) -> None:

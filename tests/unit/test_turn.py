@@ -11,6 +11,8 @@ from scheduler.core.job.reason_code import ReasonCode
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import CallState
 from scheduler.core.run.turn import (
+    CONTINUE_NOTE,
+    EMPTY_NOTE,
     Answer,
     AskModel,
     Begin,
@@ -50,6 +52,9 @@ LONG = (user(), *(replace(m, seq=n) for n, m in enumerate((ASKED, RESULTS) * 2, 
 """A prompt and two exchanges: the first of them can be summed up."""
 
 FULL = (*LONG[:-1], replace(assistant("model_context_window_exceeded"), seq=5))
+SILENT = Fail(ReasonCode.SILENT, "the model said nothing")
+CUT_AGAIN = Park(ReasonCode.NO_PROGRESS, "twice in a row the same text was cut off at the token limit")
+
 SUMMARY: dict[str, Any] = {"summary": {"type": "compaction"}}
 
 CASES: dict[str, tuple[Checkpoint, NextStep]] = {
@@ -62,6 +67,25 @@ CASES: dict[str, tuple[Checkpoint, NextStep]] = {
     # how the model stopped
     "end_turn": (at(user(), assistant("end_turn", " Done. ")), Finish("Done.", "done")),
     "stop_sequence": (at(user(), assistant("stop_sequence", "x")), Finish("x", "done")),
+    "an empty answer": (at(user(), assistant("end_turn")), Continue("empty")),
+    "blanks only": (at(user(), assistant("end_turn", " \n")), Continue("empty")),
+    "empty twice": (at(user(), assistant("end_turn"), user(3, EMPTY_NOTE), assistant("end_turn")), SILENT),
+    "a word at last": (
+        at(user(), assistant("end_turn"), user(3, EMPTY_NOTE), assistant("end_turn", "x")),
+        Finish("x", "done"),
+    ),
+    "empty twice, and a person spoke": (
+        at(user(), assistant("end_turn"), user(3, EMPTY_NOTE), assistant("end_turn"), woken=NEWS),
+        Continue("person"),
+    ),
+    "cut twice in the same text": (
+        at(user(), assistant("max_tokens", "On"), user(3, CONTINUE_NOTE), assistant("max_tokens", "On")),
+        CUT_AGAIN,
+    ),
+    "cut twice in other text": (
+        at(user(), assistant("max_tokens", "On"), user(3, CONTINUE_NOTE), assistant("max_tokens", "and on")),
+        Continue("max_tokens"),
+    ),
     "max_tokens": (at(user(), assistant("max_tokens", "On")), Continue("max_tokens")),
     "pause_turn": (at(user(), assistant("pause_turn")), AskModel()),
     "refusal": (at(user(), assistant("refusal")), REFUSED),
@@ -124,7 +148,7 @@ CASES: dict[str, tuple[Checkpoint, NextStep]] = {
     "both are used up": (at(user(), cost=500_000, spent_day_microusd=5_000_000), BUDGET),
     "no step is left": (
         at(user(), steps=50),
-        Fail(ReasonCode.MAX_STEPS, "the attempt has made 50 steps, its limit"),
+        Fail(ReasonCode.MAX_STEPS, "the attempt has made 50 steps: max-steps=50"),
     ),
     "one step is left": (at(user(), steps=49), AskModel()),
     "a paused turn over the budget": (at(user(), assistant("pause_turn"), cost=500_000), BUDGET),

@@ -43,6 +43,7 @@ class ReasonCode(StrEnum):
     CONTEXT = "context"
     INVALID = "invalid"
     REFUSAL = "refusal"
+    SILENT = "silent"
     UNKNOWN_ANSWER = "unknown-answer"
     CUT = "cut"
     OVERLOADED = "overloaded"

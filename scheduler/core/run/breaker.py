@@ -1,4 +1,4 @@
-"""The breaker: detect a run that repeats the same call with the same result."""
+"""The breaker: detect a run that repeats the same call with the same result, or the same cut-off text."""
 
 from __future__ import annotations
 
@@ -24,6 +24,23 @@ def stuck_on(messages: Sequence[Message]) -> str | None:
         return None
     calls, _ = rounds[0]
     return ", ".join(name for name, _ in calls)
+
+
+def is_cut_again(messages: Sequence[Message], note: str) -> bool:
+    """Return whether the last answer, cut off, repeats the one before it word for word.
+
+    Args:
+        note: the message that follows an answer that was cut off.
+    """
+    if len(messages) < 3:
+        return False
+    before, between, last = messages[-3:]
+    return (
+        between.text == note
+        and before.role == last.role == "assistant"
+        and before.stop_reason == last.stop_reason
+        and before.text == last.text
+    )
 
 
 def _round(asked: Message, told: Message) -> tuple[list[tuple[str, Any]], list[Any]] | None:

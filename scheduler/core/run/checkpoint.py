@@ -27,7 +27,7 @@ class Checkpoint:
         base_tokens: the same when the window began, or when a summary was last attempted without success.
         calls: the journal of the last assistant message only; earlier calls are all closed and sent.
         requests: how many were sent in the whole run.
-        steps: how many steps this attempt has made.
+        steps: how many answers of the model this attempt has; each counts one, with its tool calls.
         spent_day_microusd: the cost of all runs of the job on the present local day, including this run.
         spent_day_tokens: the same in tokens.
         failures: how many attempts in a row ended with a failed request; an answer resets it.

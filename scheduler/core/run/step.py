@@ -105,7 +105,7 @@ class Step:
         closed: the request that was answered or failed, by its number.
         wakeups: what the run waits for from now on.
         told: true if the agent was told why it woke, so that ``Woken`` can be deleted.
-        new_step: counts towards ``max-steps``.
+        new_step: contains an answer of the model: it counts towards ``max-steps``.
         guards: conditions that must hold, or nothing of the step is written.
         changes: what capabilities write with it, in this order.
     """

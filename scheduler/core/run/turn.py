@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from scheduler.core.job.job import DEFAULT_COMPACT_TOKENS, Job
 from scheduler.core.job.reason_code import ReasonCode
-from scheduler.core.run.breaker import SAME, stuck_on
+from scheduler.core.run.breaker import SAME, is_cut_again, stuck_on
 from scheduler.core.run.checkpoint import Checkpoint
 from scheduler.core.run.conversation import Call, CallState
 from scheduler.core.run.run import Outcome
@@ -35,6 +35,13 @@ ORDINARY_STOPS = RESENDABLE_STOPS | LAST_WORD_STOPS | CUT_STOPS | {"tool_use"}
 """The run can continue after these."""
 
 CUT_SHORT = "This call was cut off at the token limit and was not run. Send it again in smaller parts."
+
+CONTINUE_NOTE = "Your last message was cut off at the token limit. Continue from where it ends."
+
+EMPTY_NOTE = (
+    "Your last answer was empty. If your job is done, state the result; otherwise continue with it. "
+    "The run fails if the next answer is empty as well."
+)
 
 NO_ROOM = "the conversation no longer fits into the model's context window"
 
@@ -116,9 +123,9 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """The text was cut at the token limit, or a person resumed an ended conversation: add a note."""
+    """The conversation continues after a note: a person resumed it, or the answer was cut off or empty."""
 
-    because: str
+    because: Literal["person", "max_tokens", "empty"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +207,20 @@ def _without_calls(checkpoint: Checkpoint, limits: Limits) -> NextStep:
     if end := _dead_end(checkpoint, limits):
         return end
     if stop in CUT_STOPS:
+        if is_cut_again(checkpoint.messages, CONTINUE_NOTE):
+            return Park(ReasonCode.NO_PROGRESS, "twice in a row the same text was cut off at the token limit")
         return Continue("max_tokens")
     if stop in LAST_WORD_STOPS:
-        return Finish(checkpoint.last.text.strip(), "done")
+        return _last_word(checkpoint, checkpoint.last.text.strip())
     return Park(ReasonCode.UNKNOWN_ANSWER, "the model stopped for a tool call and made none")
+
+
+def _last_word(checkpoint: Checkpoint, text: str) -> Finish | Continue | Fail:
+    """Return how a run ends whose agent has finished its message; an empty one is requested once more."""
+    if text:
+        return Finish(text, "done")
+    is_retried = len(checkpoint.messages) > 1 and checkpoint.messages[-2].text == EMPTY_NOTE
+    return Fail(ReasonCode.SILENT, "the model said nothing") if is_retried else Continue("empty")
 
 
 def _dead_end(checkpoint: Checkpoint, limits: Limits) -> Fail | Park | Compact | None:
@@ -259,7 +276,10 @@ def over(checkpoint: Checkpoint, limits: Limits) -> Fail | Park | None:
         used = part(checkpoint.spent_day_tokens, "today's", limits.day_tokens, "tokens")
         return Park(ReasonCode.BUDGET_DAY_TOKENS, f"the job has spent {used}")
     if checkpoint.steps >= limits.max_steps:
-        return Fail(ReasonCode.MAX_STEPS, f"the attempt has made {checkpoint.steps} steps, its limit")
+        return Fail(
+            ReasonCode.MAX_STEPS,
+            f"the attempt has made {checkpoint.steps} steps: max-steps={limits.max_steps}",
+        )
     return None
 
 

@@ -140,8 +140,6 @@ def order_note(checkpoint: Checkpoint) -> str:
 MAX_PAYLOAD_BYTES = 20_000
 """How much of an event's payload is passed to the agent at once."""
 
-CONTINUE_NOTE = "Your last message was cut off at the token limit. Continue from where it ends."
-
 
 def _forgotten(woken: Woken, tz: str) -> list[str]:
     """Say that a part of the conversation is missing: otherwise the agent would repeat it."""

@@ -18,7 +18,14 @@ from scheduler.core.run.conversation import Block, Message
 def as_params(summary: Block | None, messages: Sequence[Message]) -> list[dict[str, Any]]:
     """Return a window in the API's form: the block of the summary first, unchanged byte for byte."""
     head = [] if summary is None else [{"role": "assistant", "content": [summary]}]
-    return [*head, *(message.as_param() for message in messages)]
+    return [*head, *(message.as_param() for message in messages if not _is_empty(message))]
+
+
+def _is_empty(message: Message) -> bool:
+    """Return whether the API would refuse a message as empty; it joins the user messages around it."""
+    return all(
+        block.get("type") == "text" and not str(block.get("text", "")).strip() for block in message.content
+    )
 
 
 def latest_cut(window: Sequence[Message]) -> int | None:

@@ -13,9 +13,8 @@ from scheduler.core.run.conversation import Call, CallState, Message
 from scheduler.core.run.notice import Notice
 from scheduler.core.run.run import Move
 from scheduler.core.run.step import CallResult, Step
-from scheduler.core.run.turn import Answer, Finish, Limits, next_step
+from scheduler.core.run.turn import CONTINUE_NOTE, EMPTY_NOTE, Answer, Finish, Limits, next_step
 from scheduler.core.run.wake_note import (
-    CONTINUE_NOTE,
     begin_note,
     brought,
     label_of,
@@ -62,7 +61,7 @@ def answer(checkpoint: Checkpoint, limits: Limits, waiting: Sequence[Call], now:
     elif woken.kind == Waking.PERSON:
         extra.append(_text(resume_note(checkpoint, woken, limits, now)))
     message = answer_message(checkpoint, calls, now, extra)
-    return Step(at=now, results=results, messages=(message,), told=True, new_step=True)
+    return Step(at=now, results=results, messages=(message,), told=True)
 
 
 def answer_message(
@@ -78,13 +77,14 @@ def answer_message(
 
 
 def continuation(checkpoint: Checkpoint, limits: Limits, because: str, now: datetime) -> Step:
-    """Return the step that asks the agent to continue: a person resumed it, or its text was cut."""
+    """Return the step that adds the note after which the agent continues."""
     if because == "person" and checkpoint.woken is not None:
         message = _message(
             checkpoint, [_text(resume_note(checkpoint, checkpoint.woken, limits, now))], "owner", now
         )
         return Step(at=now, messages=(message,), told=True)
-    return Step(at=now, messages=(_message(checkpoint, [_text(CONTINUE_NOTE)], "own", now),))
+    note = EMPTY_NOTE if because == "empty" else CONTINUE_NOTE
+    return Step(at=now, messages=(_message(checkpoint, [_text(note)], "own", now),))
 
 
 def notify(checkpoint: Checkpoint, body: str) -> tuple[Notify, ...]:
@@ -127,7 +127,7 @@ def joined(checkpoint: Checkpoint, step: Step, limits: Limits, is_inside: Callab
         return step
     last = answer(after, limits, following.waiting, step.at)
     results = (*step.results, *last.results)
-    return replace(step, results=results, messages=last.messages, told=last.told, new_step=last.new_step)
+    return replace(step, results=results, messages=last.messages, told=last.told)
 
 
 def ended(step: Step, finish: Finish, checkpoint: Checkpoint) -> Step:

@@ -55,7 +55,7 @@ async def test_a_summary_is_recorded_and_paid_for(tmp_path: Path) -> None:
         assert (third.state, third.stop_reason, third.covers) == ("answered", "compaction", 3)
         assert third.summary is not None
         assert run.cost_microusd == 4 * CENT
-        assert run.steps == 5, "the agent's own: three answers and two messages with results"
+        assert run.steps == 3, "one step for each answer, and none for the summary"
 
 
 async def test_the_budget_is_looked_at_before_a_summary_and_after_it(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ async def test_an_event_that_is_reported_again_wakes_nobody(
         assert (await take(s.world.services, push(s))).recorded is False
         await s.world.settle()
         assert ((await s.world.run(run.id)).state, s.model.requests) == (State.SLEEPING, 2)
-        assert "repo:push d1 is on record already" in caplog.text
+        assert "repo:push d1 is recorded already" in caplog.text
 
 
 @pytest.mark.parametrize("kind", sorted(OWN_KINDS))

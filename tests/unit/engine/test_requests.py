@@ -322,9 +322,9 @@ async def test_without_a_price_the_budget_caps_tokens(tmp_path: Path) -> None:
 
 async def test_too_many_steps_fail_and_a_resume_gives_as_many_again(tmp_path: Path) -> None:
     lines = [call(("note", {"text": str(n)})) for n in range(9)]
-    async with stage(tmp_path, *lines, options="max-steps=4") as s:
+    async with stage(tmp_path, *lines, options="max-steps=2") as s:
         run = await s.play()
-        assert (run.state, run.reason_code, run.steps) == (State.FAILED, "max-steps", 4)
+        assert (run.state, run.reason_code, run.steps) == (State.FAILED, "max-steps", 2)
         assert s.model.requests == 2
         run = await s.resume(run.id)
         assert (run.state, s.model.requests) == (State.FAILED, 4)
