@@ -164,8 +164,12 @@ class CrontabFile:
         self._watched: tuple[str, ...] = ()
 
     def stamp(self) -> str:
-        """Return a text that changes with the crontab or a prompt file: time, size and inode of each."""
-        return "|".join(_stat(path) for path in (str(self._config.crontab), *self._watched))
+        """Return a text that changes with the crontab, a prompt file, or the machine's zone.
+
+        Of a file it has time, size and inode.  Jobs without ``tz=`` follow the zone.
+        """
+        files = (_stat(path) for path in (str(self._config.crontab), *self._watched))
+        return "|".join((self._zone(), *files))
 
     def text(self) -> str:
         """Return the crontab's text.
@@ -216,6 +220,7 @@ class CrontabFile:
             jobs=tuple(complete(self._config, job, look.workdirs) for job in table.jobs),
             broken=tuple(BrokenJob(bad.name or f"line {bad.line}", bad.problem) for bad in table.invalid),
             digest=digest(text),
+            zone=self._zone(),
             file=str(self._config.crontab),
             problems=tuple(problem.render() for problem in table.errors),
             keep_seconds=table.keep_seconds,

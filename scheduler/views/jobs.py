@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from scheduler.core.changes.follow_up import is_follow_up, root_of
 from scheduler.core.job.standing import RunnerInfo, Standing, StandingOrders
 from scheduler.core.run.run import Run, State
+from scheduler.core.time.instants import from_iso
 from scheduler.errors import AgentcronError, NotFoundError, StoreError
 
 if TYPE_CHECKING:
@@ -106,9 +107,21 @@ def _gather(home: Home, now: datetime) -> Facts:
         follow_ups=follow_ups,
     )
     facts = _with_crontab(facts, home, meta)
+    facts = replace(facts, hints=(*facts.hints, *_zone_change(meta, now)))
     if "copy" in meta:
         facts = replace(facts, hints=(*facts.hints, _COPY))
     return facts
+
+
+_SHOW_ZONE_CHANGE = timedelta(days=7)
+
+
+def _zone_change(meta: dict[str, str], now: datetime) -> Iterator[str]:
+    """Yield a remark if the machine's zone has changed within the last days."""
+    if change := meta.get("zone_change"):
+        before, zone, at = change.split()
+        if now - from_iso(at) < _SHOW_ZONE_CHANGE:
+            yield f"the machine's zone changed from {before} to {zone} at {at}; jobs without tz= follow it"
 
 
 _COPY = "this database is a restored backup; the next start records the restore: agentcron up"

@@ -80,6 +80,7 @@ class RunnerInfo:
 class StandingOrders:
     """A loaded crontab: the jobs that can run, and those that cannot.
 
+    ``zone`` is the machine's, which jobs without ``tz=`` follow; empty: it does not matter.
     ``keep_seconds`` is how long runs of removed jobs are kept; 0 is forever.
     ``fleet_usd`` is the most that all jobs may cost in a day (UTC); 0 is no cap, None keeps the stored one.
     ``fleet_tokens`` is the same in tokens, and is kept with it.
@@ -93,3 +94,4 @@ class StandingOrders:
     keep_seconds: int = 0
     fleet_usd: float | None = 0.0
     fleet_tokens: int = 0
+    zone: str = ""

@@ -68,6 +68,7 @@ class Runner:
     _owed: list[RunWriter] = field(default_factory=list)
     _is_replaced: bool = False
     _next_due: datetime | None = None
+    _zone: str = ""
     _watch: Clockwatch = field(init=False)
     _orders: OrdersWatch | None = field(init=False)
 
@@ -229,6 +230,10 @@ class Runner:
 
     async def _load(self, orders: StandingOrders, now: datetime) -> None:
         report = await self.services.store.load_orders(orders, now)
+        if self._zone and orders.zone != self._zone:
+            text = "the machine's zone is now %s (it was %s): jobs without tz= follow it"
+            log.warning(text, orders.zone, self._zone, extra={"event": "clock.zone"})
+        self._zone = orders.zone
         self.jobs = {job.name: job for job in orders.jobs}
         if self.boot_id:
             cause = Cause(REBOOT, self.boot_id)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.adapters import system
 from scheduler.app.clock import wall
 from scheduler.app.home import FileHome
 from scheduler.config import load
@@ -212,3 +213,18 @@ def test_many_jobs_stay_within_80_columns(call: Call, build: Build, clock: FakeC
     build(scene)
     clock.advance(timedelta(hours=1).total_seconds())
     assert len(call("list").fits().out.splitlines()) > 300
+
+
+def test_a_change_of_the_machines_zone_is_said_for_a_week(
+    call: Call, build: Build, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def travel(world: World) -> None:
+        await scenes.load(world)
+        monkeypatch.setattr(system, "local_zone", lambda: "America/New_York")
+        await scenes.load(world)
+
+    build(travel)
+    said = "the machine's zone changed from Europe/Berlin to America/New_York"
+    assert said in " ".join(call("list").err.split())
+    clock.advance(8 * 86_400)
+    assert said not in " ".join(call("list").err.split())

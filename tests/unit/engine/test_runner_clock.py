@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.adapters import system
 from scheduler.core.run.run import State
 from tests.kit.house import SHORT, House, MovedClock, house, serving
 from tests.kit.models import call, fault, finish, sleep
@@ -111,3 +112,28 @@ async def test_f38_no_job_waits_for_the_year_that_a_clock_once_showed(tmp_path: 
         assert 0 < (waiting.wake_at - clock.now()).total_seconds() < 3700
         slots = Counter(run.fire_time for run in h.runs("beat"))
         assert max(slots.values()) == 1
+
+
+async def test_a_change_of_the_machines_zone_moves_the_jobs_without_tz(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A laptop that travels: noticed within a pass, although the crontab is the same."""
+    place = ["Europe/Berlin"]
+    monkeypatch.setattr(system, "local_zone", lambda: place[0])
+    async with house(tmp_path) as h:
+        h.crontab('0 9 * * *  here  "x"\n0 9 * * *  there  "x"  tz=UTC\n')
+        logging.getLogger("agentcron").setLevel(logging.WARNING)
+        async with serving(h.runner()):
+            await until(lambda: h.loads)
+            before = {each.name: each.next_fire for each in await h.world.store.standings()}
+            place[0] = "America/New_York"
+            await until(lambda: len(h.loads) == 2)
+            after = {each.name: each.next_fire for each in await h.world.store.standings()}
+        assert after["there"] == before["there"]
+        assert after["here"] != before["here"]
+        meta = await h.world.store.meta()
+    [line] = [record.getMessage() for record in caplog.records if "zone" in record.getMessage()]
+    assert line == (
+        "the machine's zone is now America/New_York (it was Europe/Berlin): jobs without tz= follow it"
+    )
+    assert meta["zone_change"].startswith("Europe/Berlin America/New_York 20")

@@ -39,7 +39,11 @@ _ORPHANS = text(
     f" WHERE j.state = 'removed' AND j.name NOT LIKE '%/%' AND {live('r.state')} ORDER BY r.job, r.id"
 )
 _FORGET_FLEET = text("DELETE FROM meta WHERE key IN ('fleet', 'fleet_tokens')")
-_FORGET_META = text("DELETE FROM meta WHERE key IN ('file', 'digest', 'loaded_at', 'problems', 'keep')")
+_FORGET_META = text(
+    "DELETE FROM meta WHERE key IN ('file', 'digest', 'loaded_at', 'problems', 'keep', 'zone')"
+)
+_ZONE = text("SELECT value FROM meta WHERE key = 'zone'")
+_FORGET_ZONE_CHANGE = text("DELETE FROM meta WHERE key = 'zone_change'")
 _META = text("INSERT INTO meta (key, value) VALUES (:key, :value)")
 
 
@@ -227,6 +231,7 @@ def _orphans(connection: Connection) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _write_meta(connection: Connection, orders: StandingOrders, now: datetime) -> None:
+    zone_before = connection.execute(_ZONE).scalar() or orders.zone
     connection.execute(_FORGET_META)
     values = {
         "file": orders.file,
@@ -235,6 +240,11 @@ def _write_meta(connection: Connection, orders: StandingOrders, now: datetime) -
         "problems": dump(list(orders.problems)),
         "keep": str(orders.keep_seconds),
     }
+    if orders.zone:
+        values["zone"] = orders.zone
+    if orders.zone and zone_before != orders.zone:
+        connection.execute(_FORGET_ZONE_CHANGE)
+        values["zone_change"] = f"{zone_before} {orders.zone} {to_iso(now)}"
     if orders.fleet_usd is not None:
         # A cap that cannot be read is kept as it was: a misspelt line must not lift it.
         connection.execute(_FORGET_FLEET)
