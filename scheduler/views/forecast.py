@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scheduler.core.job.firing import Fire, FireFacts, decide
-from scheduler.core.job.job import Job
 from scheduler.core.job.standing import Standing
 from scheduler.core.run.run import State
 from scheduler.views.jobs import Facts, job_reader
 
 if TYPE_CHECKING:
+    from scheduler.core.job.firing import Fire
+    from scheduler.core.job.job import Job
     from scheduler.views.home import Home
 
 MAX_FORECASTS = 50
@@ -21,6 +21,9 @@ MAX_FORECASTS = 50
 
 def forecast(facts: Facts, standing: Standing, job: Job) -> Sequence[Fire]:
     """Return the rows that a daemon would write if it started now, oldest first."""
+    # Imported late: schedules take longer to import than a list takes to print.
+    from scheduler.core.job.firing import FireFacts, decide
+
     live = [run for run in facts.runs if run.job == standing.name]
     known = FireFacts(
         standing.next_fire,
