@@ -102,12 +102,12 @@ async def test_steps_are_limited_as_well(tmp_path: Path) -> None:
         for _ in range(20):
             play.note("Still at it.")
         world.script("work", play)
-        await world.load(job("max-steps=6"))
+        await world.load(job("max-steps=2"))
 
         run = await world.play("work")
 
         assert run.state is State.FAILED
-        assert run.reason == "the attempt has made 6 steps: max-steps=6"
+        assert run.reason == "the attempt has made 2 steps: max-steps=2"
 
 
 async def test_all_jobs_together_may_have_a_cap_as_well(tmp_path: Path) -> None:

@@ -289,13 +289,15 @@ def unpause_command(config: Config, job: str) -> int:
         )
 
     async def work(app: Any) -> None:
-        now = app.services.clock.now()
-        await app.services.store.load_orders(orders, now)
-        await app.services.store.fire(found, lambda facts: _of_the_pause(found, facts, now), now)
+        now, store = app.services.clock.now(), app.services.store
+        await store.load_orders(orders, now)
+        # A follow-up that waits for its confirmation has no slots yet, and is refused below.
+        if not is_follow_up(found.name) or await store.follow_up_job(found.name) is not None:
+            await store.fire(found, lambda facts: _of_the_pause(found, facts, now), now)
         # Not the first slot: that of a past one-shot is past, and unpausing catches nothing up.
         next_fire = found.trigger.next_after(now)
         is_over = found.trigger.once and next_fire is None
-        if await app.services.store.unpause(found.name, now, next_fire, actor=PERSON):
+        if await store.unpause(found.name, now, next_fire, actor=PERSON):
             if is_over:
                 say(f"job {found.name} is no longer paused, but its time is past: it will not fire")
                 say(f"run it now: agentcron run {found.name}")
