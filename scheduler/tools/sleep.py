@@ -22,7 +22,7 @@ How to say when, best first:
 - a day and a clock in the job's zone: "tomorrow 09:00", "friday 17:00", "next business day 9am", \
 "in 3 days at 9am", "2026-12-01 09:00 Asia/Tokyo"
 - a clock, its next occurrence: "17:30", "9am", "noon"
-What may mean several times ("tomorrow", "9", "1M", "03/04") is refused with its readings."""
+A text with several meanings ("tomorrow", "9", "1M", "03/04") is refused with its readings."""
 
 _SPEC = ToolSpec(
     name="sleep",

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
-from scheduler.core.time.durations import parse_duration
 from scheduler.core.time.instants import as_utc, describe_seconds, zone
 from scheduler.core.time.sleep_until.calendar import Calendar
 from scheduler.core.time.sleep_until.grammar import read_when
@@ -19,7 +18,7 @@ from scheduler.core.time.sleep_until.meaning import Length, Refusal
 from scheduler.core.time.sleep_until.words import WEEKDAY_NAMES
 from scheduler.errors import WhenError
 
-__all__ = ["echo", "parse_duration", "parse_when", "written"]
+__all__ = ["parse_when", "written"]
 
 _MAX_READINGS = 3
 
@@ -65,19 +64,11 @@ def parse_when(
         ) from None
 
 
-def echo(when: datetime, now: datetime) -> str:
-    """Return what the agent is told: ``2026-11-23T09:00:00+01:00, Monday (in 2d 17h30m)``."""
-    return f"{_dated(when)} (in {describe_seconds((when - now).total_seconds())})"
-
-
 def written(when: datetime, now: datetime) -> str:
     """Return a reading as `parse_when` accepts it: ``2026-11-23T09:00:00+01:00, Monday, in 2d 17h30m``."""
-    return f"{_dated(when)}, in {describe_seconds((when - now).total_seconds())}"
-
-
-def _dated(when: datetime) -> str:
     precision = "microseconds" if when.microsecond else "seconds"
-    return f"{when.isoformat(timespec=precision)}, {WEEKDAY_NAMES[when.weekday()]}"
+    ahead = describe_seconds((when - now).total_seconds())
+    return f"{when.isoformat(timespec=precision)}, {WEEKDAY_NAMES[when.weekday()]}, in {ahead}"
 
 
 def _fixed(instant: datetime, home: ZoneInfo) -> datetime:

@@ -7,8 +7,7 @@ begin their calls here, and record the results here, so that the order is define
    (why #58): valid grants, today's use, the marks of the run, private data in the workdir.
    Calls that a dead process had started are judged again (why #54).  Nothing is written yet.
 2. *Logged.*  If one of them may act, the daily log is synced.  It already has the records of the planned
-calls.
-   If the log cannot be written, nothing begins, and certainly nothing acted (why #44).
+   calls.  If the log cannot be written, nothing begins, and certainly nothing acted (why #44).
 3. *Started.*  One commit marks them as started.  Its guards check the facts of the judge again, in the
    transaction: a revoked grant, a limit used up by others or a new mark of the workdir refuses
    the commit (FactsChangedError), and everything is judged again.  Refused calls get their result in it.

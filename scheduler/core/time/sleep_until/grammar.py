@@ -12,8 +12,8 @@
               | [weekday] month day [year] | [weekday] day month [year]
     clock     = H[H]:MM[:SS] | 1-12 [":" MM] ("am" | "pm" | "a.m." | "p.m.") | "noon" | "midnight"
 
-What means one instant is accepted.  What may mean several is refused with all of them: a wrong guess here is
-an agent that sleeps a month instead of a minute (why #73).
+A text with one meaning is accepted.  One with several is refused, with all of them: after a wrong guess an
+agent sleeps a month instead of a minute (why #73).
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _instant(lower: str) -> Exactly | None:
 
 
 def _echoed(echo: re.Match[str]) -> Exactly:
-    """Read an instant as our own answers and suggestions write it: with its weekday and its distance."""
+    """Read an instant as suggestions write it: with its weekday and its distance."""
     instant, ahead = _from_iso(echo[1], echo[0]), None
     if echo[3] is not None:
         read = read_length(echo[3])

@@ -22,14 +22,14 @@ _SMALLER = {"h": ("m", "s"), "m": ("s",)}
 
 _WORD = "|".join(NUMBERS)
 _UNIT = "|".join(sorted({*UNITS, *_MONTHS}, key=len, reverse=True))
-_PART = re.compile(
+_PART = (
     rf"(?:(?P<half_a>half)(?:\s+an?)?\s+"
     rf"|(?P<number>\d{{1,9}}(?:\.\d{{1,3}})?)(?P<half>\s+1/2|\s+and\s+a\s+half)?\s*"
     rf"|(?P<word>{_WORD})(?P<word_half>\s+and\s+a\s+half)?\s+)"
-    rf"(?P<unit>{_UNIT})(?![a-z])(?P<tail>\s+and\s+a\s+half)?",
-    re.ASCII,
+    rf"(?P<unit>{_UNIT})(?![a-z])(?P<tail>\s+and\s+a\s+half)?"
 )
-_BETWEEN = re.compile(r",?\s*(?:and\s+)?", re.ASCII)
+_FIRST = re.compile(_PART, re.ASCII)
+_FOLLOWING = re.compile(rf",?\s*(?:and\s+)?{_PART}", re.ASCII)
 _LEFT_OVER = re.compile(r"(\d{1,9})(?![\w:.])", re.ASCII)
 _ISO = re.compile(
     r"p(?=\d|t\d)(?:(\d{1,9})y)?(?:(\d{1,9})m)?(?:(\d{1,9})w)?(?:(\d{1,9})d)?"
@@ -55,20 +55,18 @@ def read_length(text: str) -> tuple[Choice[Length], int] | None:
         years, months, weeks, days, hours, minutes, seconds = (int(part or 0) for part in iso.groups())
         elapsed = _elapsed(hours * 3600 + minutes * 60 + seconds)
         return _judged(Length(years * 12 + months, weeks * 7 + days, elapsed), ""), iso.end()
+    part = _FIRST.match(lower)
+    if part is None:
+        return None
     total, position, why = Length(), 0, ""
     smaller: tuple[str, ...] = ()
-    while True:
-        start = position if position == 0 else _BETWEEN.match(lower, position).end()  # type: ignore[union-attr]
-        part = _PART.match(lower, start)
-        if part is None:
-            break
+    while part is not None:
         number, unit = _number(part), part["unit"]
         smaller = _SMALLER.get(UNITS.get(unit, ""), ())
         length, fault = _length(number, unit)
         total, why = _sum(total, length), why or fault
         position = part.end()
-    if position == 0:
-        return None
+        part = _FOLLOWING.match(lower, position)
     left = _LEFT_OVER.match(lower, position)
     if left and smaller:
         number = Fraction(left[1])
